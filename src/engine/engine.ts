@@ -1,0 +1,90 @@
+// The Engine interface: what any training back end offers to the layers below it in the data flow.
+// It knows token sequences and objectives; it does not know text, files of judgments or run directories.
+import type { Objective } from '../objectives/objective.ts';
+
+/** A context and a response that continues it, as token ids of one model. */
+export interface Sequence {
+  /** Prompt and response token ids, end token included: shape [seq]. */
+  readonly ids: Int32Array;
+  /** Index in `ids` of the first response token; at least 1, because a token needs something before it. */
+  readonly responseStart: number;
+}
+
+/**
+ * One triplet as token sequences. `judged` is null for a satisfactory response (Align-P); for an
+ * unsatisfactory one (Align-N) it holds the same response after the prompt that shows its judgment.
+ */
+export interface TokenTriplet {
+  /** Position of the row in the user's data, counted from 0; only for messages and for `score` output. */
+  readonly index: number;
+  readonly plain: Sequence;
+  readonly judged: Sequence | null;
+}
+
+/** Numbers of one optimizer step. Losses in nats; see the objective for what its parts mean. */
+export interface StepMetrics {
+  readonly loss: number;
+  /** Part of the loss per named term of the objective, for instance { l1, l2 }; they add up to `loss`. */
+  readonly parts: Readonly<Record<string, number>>;
+  /** Response tokens of unsatisfactory rows that were flagged, and how many such tokens there were. */
+  readonly flaggedTokens: number;
+  readonly contrastedTokens: number;
+  /** Response tokens of all rows, each row once. */
+  readonly responseTokens: number;
+  /** L2 norm of the gradient before clipping. */
+  readonly gradNorm: number;
+}
+
+export interface OptimizerSettings {
+  readonly learningRate: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  readonly weightDecay: number;
+  /** Gradients are scaled down to this L2 norm; 0 switches clipping off. */
+  readonly maxGradNorm: number;
+}
+
+export interface Sampling {
+  readonly maxNewTokens: number;
+  /** 0 is greedy. */
+  readonly temperature: number;
+  readonly topP: number;
+  /** 0 keeps every token. */
+  readonly topK: number;
+  readonly seed: number;
+}
+
+export interface Generation {
+  /** New tokens, the end token included if the model produced it. */
+  readonly ids: Int32Array;
+  readonly finished: boolean;
+}
+
+/** Everything that a training run needs to go on where it stopped, bit for bit. Flat float32 vectors. */
+export interface TrainingState {
+  readonly parameters: Float32Array;
+  readonly firstMoment: Float32Array;
+  readonly secondMoment: Float32Array;
+  /** Optimizer steps taken. */
+  readonly step: number;
+}
+
+export interface Engine {
+  /** Token log-probs (nats) of each sequence's response: one array of shape [response tokens] a sequence. */
+  score(sequences: readonly Sequence[]): Promise<Float32Array[]>;
+  /**
+   * One optimizer step over a whole batch: forward, objective, backward, clipping, AdamW.
+   * Throws WhetstoneError `NON_FINITE_LOSS` and leaves the parameters as they were if the loss or the
+   * gradient is not finite.
+   */
+  step(batch: readonly TokenTriplet[], objective: Objective, optimizer: OptimizerSettings): Promise<StepMetrics>;
+  /** Continues a batch of prompts; each result depends on its own prompt and seed only. */
+  generate(prompts: readonly Int32Array[], sampling: Sampling): Promise<Generation[]>;
+  /** The trainable parameters and the optimizer's moments; copies. */
+  trainingState(): TrainingState;
+  restore(state: TrainingState): void;
+  /** Writes the LoRA weights as a PEFT adapter (adapter_config.json, adapter_model.safetensors) into `dir`. */
+  saveAdapter(dir: string): Promise<void>;
+  dispose(): Promise<void>;
+}
