@@ -1,0 +1,73 @@
+// Fingerprints of what a run was made from, to notice that a resumed run would see something else.
+// Knows file names of Hugging Face folders and the safetensors header, not what is in them.
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { open, readdir, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { WhetstoneError } from '../errors.ts';
+
+/** File name to "sha256:HEX" or, for weights, "safetensors:BYTES:HEX". */
+export type Digests = Readonly<Record<string, string>>;
+
+/** SHA-256 of a file's bytes, in hex. */
+export async function sha256File(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
+  return hash.digest('hex');
+}
+
+export const sha256Text = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** Digests of a model or adapter folder's files that decide what a run computes. */
+export async function folderDigests(dir: string): Promise<Digests> {
+  const names = (await readdir(dir))
+    .filter((name) => /\.(json|jinja|model|txt|safetensors)$/.test(name))
+    .sort();
+  const digests: Record<string, string> = {};
+  for (const name of names) {
+    const path = join(dir, name);
+    if (!(await stat(path)).isFile()) continue;
+    digests[name] = name.endsWith('.safetensors')
+      ? await weightsDigest(path)
+      : `sha256:${await sha256File(path)}`;
+  }
+  return digests;
+}
+
+/**
+ * Size and header of a safetensors file, and the first and last mebibyte of its data: cheap for any size, and
+ * different for every retrained or requantized checkpoint in practice. It does not see time stamps.
+ */
+async function weightsDigest(path: string): Promise<string> {
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    const hash = createHash('sha256');
+    const add = async (from: number, to: number): Promise<Buffer> => {
+      const bytes = Buffer.alloc(Math.max(0, to - from));
+      const { bytesRead } = await file.read(bytes, 0, bytes.length, from);
+      const found = bytes.subarray(0, bytesRead);
+      hash.update(found);
+      return found;
+    };
+    const prefix = await add(0, 8);
+    const header = prefix.length === 8 ? Number(prefix.readBigUInt64LE()) : 0;
+    const data = Math.min(size, 8 + Math.min(header, 1 << 28));
+    const sample = 1 << 20;
+    await add(8, data);
+    await add(data, Math.min(size, data + sample));
+    await add(Math.max(data, size - sample), size);
+    return `safetensors:${size}:${hash.digest('hex')}`;
+  } finally {
+    await file.close();
+  }
+}
+
+/** SHA-256 of a data file, by base name. Throws WhetstoneError `FILE_NOT_FOUND`. */
+export async function dataDigest(path: string): Promise<Digests> {
+  try {
+    return { [basename(path)]: `sha256:${await sha256File(path)}` };
+  } catch (cause) {
+    throw new WhetstoneError('FILE_NOT_FOUND', 'the file cannot be read', { file: path, cause });
+  }
+}

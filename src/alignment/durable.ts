@@ -1,0 +1,127 @@
+// Files and folders that appear whole or not at all: written beside their place, synced, then renamed.
+// Knows nothing of what is in them.
+import { open, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { WhetstoneError } from '../errors.ts';
+
+const chunkBytes = 1 << 26;
+
+/** Writes all of `bytes` at the handle's position, in pieces that every platform's write call accepts. */
+export async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.byteLength;) {
+    const { bytesWritten } = await file.write(bytes, at, Math.min(chunkBytes, bytes.byteLength - at));
+    at += bytesWritten;
+  }
+}
+
+/** Makes a rename or a new file in `dir` survive a power cut; where a platform cannot, does nothing. */
+export async function syncDirectory(dir: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(dir, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Replaces `path` by `bytes` in one step. Throws WhetstoneError `DISK_FULL`; the old file is then untouched. */
+export async function writeFileDurably(path: string, bytes: string | Uint8Array): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.tmp-${process.pid}`);
+  await explainFullDisk(path, async () => {
+    try {
+      const file = await open(temporary, 'w');
+      try {
+        await writeAll(file, typeof bytes === 'string' ? Buffer.from(bytes) : bytes);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(temporary, path);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
+    await syncDirectory(dirname(path));
+  });
+}
+
+/**
+ * Makes the folder `target` with what `fill` writes into the path it is given. Until everything is on disk
+ * nothing is visible at `target`; a folder that is already there is replaced. On failure what was there before
+ * stays, the half-written folder is removed, and a full disk becomes WhetstoneError `DISK_FULL`.
+ */
+export async function writeDirectoryDurably(
+  target: string,
+  fill: (dir: string) => Promise<void>,
+): Promise<void> {
+  const parent = dirname(target);
+  const temporary = join(parent, `.${basename(target)}.tmp-${process.pid}`);
+  const replaced = join(parent, `.${basename(target)}.replaced-${process.pid}`);
+  await explainFullDisk(target, async () => {
+    try {
+      await rm(temporary, { recursive: true, force: true });
+      await mkdir(temporary, { recursive: true });
+      await fill(temporary);
+      await syncTree(temporary);
+      await rm(replaced, { recursive: true, force: true });
+      await rename(target, replaced).catch(ignore('ENOENT'));
+      await rename(temporary, target);
+    } catch (error) {
+      await rm(temporary, { recursive: true, force: true });
+      throw error;
+    }
+    await syncDirectory(parent);
+    await rm(replaced, { recursive: true, force: true });
+  });
+}
+
+/** Removes what killed writers left in `dir`. Call only while holding the lock on it. */
+export async function removeLeftovers(dir: string): Promise<void> {
+  for (const name of await readdir(dir).catch(() => [])) {
+    if (/^\..*\.(tmp|replaced)-\d+$/.test(name)) await rm(join(dir, name), { recursive: true, force: true });
+  }
+}
+
+/** Runs `write`; if the disk is full, says so in words and names `path`. */
+export async function explainFullDisk<T>(path: string, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (cause) {
+    if (!hasCode(cause, 'ENOSPC') && !hasCode(cause, 'EDQUOT')) throw cause;
+    throw new WhetstoneError('DISK_FULL', 'the disk is full, so this could not be written', {
+      file: path,
+      cause,
+      hint: 'What was saved before is untouched. Free some space and go on with --resume.',
+    });
+  }
+}
+
+export function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && (error as NodeJS.ErrnoException).code === code;
+}
+
+/** For `.catch`: swallows errors with this system code and passes on every other. */
+export function ignore(code: string): (error: unknown) => void {
+  return (error) => {
+    if (!hasCode(error, code)) throw error;
+  };
+}
+
+async function syncTree(dir: string): Promise<void> {
+  for (const entry of await readdir(dir, { withFileTypes: true })) {
+    const path = join(dir, entry.name);
+    if (entry.isDirectory()) {
+      await syncTree(path);
+      continue;
+    }
+    const file = await open(path, 'r+');
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  }
+  await syncDirectory(dir);
+}

@@ -1,0 +1,105 @@
+// RUN/metrics.jsonl: one line per optimizer step, cut back to the checkpoint when a run goes on.
+// Knows the record's fields; how they came about is training's business.
+import { open, readFile } from 'node:fs/promises';
+import type { StepMetrics } from '../engine/engine.ts';
+import { explainFullDisk, hasCode, writeAll, writeFileDurably } from './durable.ts';
+
+/** What a run says about one optimizer step. Losses in nats. */
+export interface StepRecord {
+  /** Counted from 1. */
+  readonly step: number;
+  /** Epochs done, for instance 0.25. */
+  readonly epoch: number;
+  readonly loss: number;
+  /** Named parts of the loss, for instance { l1, l2 }; they add up to it. */
+  readonly parts: Readonly<Record<string, number>>;
+  /** Share of the unsatisfactory rows' response tokens that were flagged; 0 if the batch had no such row. */
+  readonly flaggedFraction: number;
+  /** The rate this step was taken with. */
+  readonly learningRate: number;
+  /** L2 norm of the gradient before clipping. */
+  readonly gradNorm: number;
+  /** Response tokens of the batch, each row once. */
+  readonly responseTokens: number;
+  /** Response tokens per second of this step's own time; the one field that a repeated run changes. */
+  readonly tokensPerSecond: number;
+}
+
+export function stepRecord(
+  metrics: StepMetrics,
+  position: { step: number; epoch: number; learningRate: number; seconds: number },
+): StepRecord {
+  const { loss, parts, flaggedTokens, contrastedTokens, responseTokens, gradNorm } = metrics;
+  return {
+    step: position.step,
+    epoch: position.epoch,
+    loss,
+    parts,
+    flaggedFraction: contrastedTokens === 0 ? 0 : flaggedTokens / contrastedTokens,
+    learningRate: position.learningRate,
+    gradNorm,
+    responseTokens,
+    tokensPerSecond: responseTokens / Math.max(position.seconds, 1e-9),
+  };
+}
+
+/** The record as metrics.jsonl spells it. Parts besides l1 and l2 follow as further `loss_NAME` fields. */
+export function metricsLine(record: StepRecord): string {
+  const { l1 = 0, l2 = 0, ...others } = record.parts;
+  return JSON.stringify({
+    step: record.step,
+    epoch: record.epoch,
+    loss: record.loss,
+    loss_l1: l1,
+    loss_l2: l2,
+    flagged_fraction: record.flaggedFraction,
+    learning_rate: record.learningRate,
+    grad_norm: record.gradNorm,
+    response_tokens: record.responseTokens,
+    tokens_per_second: Math.round(record.tokensPerSecond * 100) / 100,
+    ...Object.fromEntries(Object.entries(others).map(([name, value]) => [`loss_${name}`, value])),
+  });
+}
+
+export interface MetricsLog {
+  append(record: StepRecord): Promise<void>;
+  /** Waits until everything appended is on disk. */
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Opens the log for the steps after `step`: later lines, and a last line that was cut off, are removed. */
+export async function openMetrics(path: string, step: number): Promise<MetricsLog> {
+  const before = await readFile(path, 'utf8').catch((error: unknown) => {
+    if (hasCode(error, 'ENOENT')) return '';
+    throw error;
+  });
+  const kept = before
+    .split('\n')
+    .slice(0, -1)
+    .filter((line) => stepOf(line) <= step)
+    .map((line) => line + '\n')
+    .join('');
+  if (kept !== before) await writeFileDurably(path, kept);
+  const file = await open(path, 'a');
+  let closed = false;
+  return {
+    append: (record) => explainFullDisk(path, () => writeAll(file, Buffer.from(metricsLine(record) + '\n'))),
+    sync: () => explainFullDisk(path, () => file.sync()),
+    close: async () => {
+      if (closed) return;
+      closed = true;
+      await file.close();
+    },
+  };
+}
+
+/** The step of a line; infinite for a line that is not a record, so that it is dropped. */
+function stepOf(line: string): number {
+  try {
+    const { step } = JSON.parse(line) as { step?: unknown };
+    return typeof step === 'number' ? step : Infinity;
+  } catch {
+    return Infinity;
+  }
+}

@@ -1,0 +1,98 @@
+// The training loop: batches in, optimizer steps, metrics and checkpoints out. Knows token triplets and an
+// engine; it does not know text, options or terminals.
+import type { Engine, OptimizerSettings, StepMetrics, TokenTriplet } from '../engine/engine.ts';
+import { WhetstoneError } from '../errors.ts';
+import type { Objective } from '../objectives/objective.ts';
+import type { BatchPlan } from './batches.ts';
+import { stepRecord } from './metrics.ts';
+import type { StepRecord } from './metrics.ts';
+import type { RunDirectory } from './run-directory.ts';
+import { learningRateAt } from './schedule.ts';
+import type { Schedule } from './schedule.ts';
+
+export interface TrainOptions {
+  readonly engine: Pick<Engine, 'step' | 'trainingState' | 'restore'>;
+  readonly triplets: readonly TokenTriplet[];
+  readonly plan: BatchPlan;
+  readonly objective: Objective;
+  readonly schedule: Schedule;
+  readonly optimizer: Omit<OptimizerSettings, 'learningRate'>;
+  /** Where metrics and checkpoints go; null trains in memory only. */
+  readonly directory: Pick<RunDirectory, 'state' | 'metrics' | 'saveCheckpoint'> | null;
+  /** Optimizer steps between checkpoints; there is always one at the end. */
+  readonly saveSteps: number;
+  /** Stops after the step that is under way, with a checkpoint. */
+  readonly signal?: AbortSignal;
+  /** How messages name a row; default "row N". */
+  readonly describeRow?: (triplet: TokenTriplet) => string;
+}
+
+/**
+ * Trains from the directory's newest checkpoint, or from the engine's present state, to the end of the plan, one
+ * record per optimizer step. Leaving the loop early, an abort and a non-finite loss all end with a checkpoint.
+ *
+ * Throws WhetstoneError `NON_FINITE_LOSS` with the rows of the batch, and `DISK_FULL`.
+ */
+export async function* train(options: TrainOptions): AsyncGenerator<StepRecord, void, undefined> {
+  const { engine, plan, directory } = options;
+  if (directory?.state) engine.restore(directory.state);
+  let done = directory?.state?.step ?? 0;
+  let saved = directory?.state ? done : -1;
+  const save = async (): Promise<void> => {
+    if (directory && saved !== done)
+      await directory.saveCheckpoint(engine.trainingState(), plan.stepsPerEpoch);
+    saved = done;
+  };
+  let failed = false;
+  try {
+    while (done < plan.totalSteps && !options.signal?.aborted) {
+      const record = await takeStep(options, done, save);
+      await directory?.metrics.append(record);
+      done += 1;
+      if (done % options.saveSteps === 0 || done === plan.totalSteps) await save();
+      yield record;
+    }
+  } catch (error) {
+    failed = true;
+    throw error;
+  } finally {
+    if (!failed) await save();
+  }
+}
+
+async function takeStep(options: TrainOptions, done: number, save: () => Promise<void>): Promise<StepRecord> {
+  const { engine, plan, triplets, objective, schedule, optimizer } = options;
+  const batch = plan.batch(done).map((row) => triplets[row]!);
+  const learningRate = learningRateAt(schedule, done);
+  const began = performance.now();
+  let metrics: StepMetrics;
+  try {
+    metrics = await engine.step(batch, objective, { ...optimizer, learningRate });
+  } catch (error) {
+    if (!(error instanceof WhetstoneError) || error.code !== 'NON_FINITE_LOSS') throw error;
+    await save(); // the engine kept the parameters of the last good step
+    throw nonFinite(error, done, batch, options);
+  }
+  const seconds = (performance.now() - began) / 1000;
+  return stepRecord(metrics, { step: done + 1, epoch: plan.epochAfter(done + 1), learningRate, seconds });
+}
+
+function nonFinite(
+  cause: WhetstoneError,
+  done: number,
+  batch: readonly TokenTriplet[],
+  options: TrainOptions,
+): WhetstoneError {
+  const rows = batch.map(options.describeRow ?? ((triplet) => `row ${triplet.index + 1}`));
+  const kept = options.directory
+    ? `The state after step ${done} is saved as a checkpoint.`
+    : `The parameters are those of step ${done}.`;
+  return new WhetstoneError(
+    'NON_FINITE_LOSS',
+    `step ${done + 1}: ${cause.message}\n  The batch was ${rows.join(', ')}.`,
+    {
+      hint: `${kept} Look at these rows, or try a lower learning rate.`,
+      cause,
+    },
+  );
+}
