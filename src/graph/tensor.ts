@@ -22,7 +22,8 @@ export interface ExternalData {
   readonly length: number;
 }
 
-export type AttributeValue = number | bigint | string | readonly bigint[];
+/** ONNX tells integer from float attributes; a plain number is an integer. */
+export type AttributeValue = number | { readonly float: number } | string | readonly number[];
 
 /**
  * Cotangents of a node's inputs from those of its outputs; null stands for zero on both sides.
@@ -38,7 +39,12 @@ export type Node = { readonly id: number; outputs: readonly Tensor[] } & (
   | { readonly kind: 'dims'; readonly dims: Shape }
   | OpNode
   /** Passes its first inputs through as outputs, with a derivative of its own. Emits nothing. */
-  | { readonly kind: 'alias'; readonly inputs: readonly Tensor[]; readonly sources: readonly Tensor[]; readonly vjp: Vjp | null }
+  | {
+      readonly kind: 'alias';
+      readonly inputs: readonly Tensor[];
+      readonly sources: readonly Tensor[];
+      readonly vjp: Vjp | null;
+    }
 );
 
 export interface OpNode {
@@ -72,7 +78,11 @@ export function weight(name: string, dtype: DType, shape: readonly number[], ext
 }
 
 /** A constant from numbers; `shape` defaults to a scalar for one number. Throws on a wrong count. */
-export function constant(values: number | readonly number[], dtype: DType, shape?: readonly number[]): Tensor {
+export function constant(
+  values: number | readonly number[],
+  dtype: DType,
+  shape?: readonly number[],
+): Tensor {
   const list = typeof values === 'number' ? [values] : values;
   const dims = shape ?? (typeof values === 'number' ? [] : [list.length]);
   const count = dims.reduce((a, b) => a * b, 1);
@@ -119,7 +129,11 @@ export function recordOp(
  * Gives a computation a derivative of its own: returns values equal to `outputs`, whose cotangents `vjp`
  * turns into those of `sources`. What lies between is not differentiated.
  */
-export function withGradient(outputs: readonly Tensor[], sources: readonly Tensor[], vjp: Vjp | null): readonly Tensor[] {
+export function withGradient(
+  outputs: readonly Tensor[],
+  sources: readonly Tensor[],
+  vjp: Vjp | null,
+): readonly Tensor[] {
   return record(
     { kind: 'alias', inputs: outputs, sources, vjp },
     outputs.map(({ dtype, shape }) => ({ dtype, shape })),

@@ -1,0 +1,13 @@
+// Traced tensors, their ops, differentiation and ONNX emission.
+export type { Dim, Shape, SymbolicDim } from './dim.ts';
+export { addDims, dim, formatShape, mulDims, sameDim, sameShape } from './dim.ts';
+export type { DType, ExternalData, Tensor, Vjp } from './tensor.ts';
+export { constant, input, recordOp, stopGradient, weight, withGradient } from './tensor.ts';
+export * from './ops/elementwise.ts';
+export * from './ops/reduce.ts';
+export * from './ops/shape.ts';
+export * from './ops/matmul.ts';
+export * from './ops/nn.ts';
+export { grad, reachability, vjp } from './grad.ts';
+export type { EmittedModel } from './emit.ts';
+export { emit } from './emit.ts';

@@ -1,0 +1,75 @@
+// Finds the tensors of a Hugging Face checkpoint, single or sharded, without reading their data.
+import { readFile, realpath, stat } from 'node:fs/promises';
+import { dirname, join, relative, sep } from 'node:path';
+import { WhetstoneError } from '../errors.ts';
+import { readSafetensorsHeader } from './safetensors.ts';
+import type { TensorInfo } from './safetensors.ts';
+
+export interface StoredWeight extends TensorInfo {
+  /** Real path of the file that holds it. */
+  readonly file: string;
+}
+
+export interface Checkpoint {
+  /** Folder that contains every file of the checkpoint, links resolved; ONNX Runtime maps files below it. */
+  readonly root: string;
+  readonly weights: ReadonlyMap<string, StoredWeight>;
+  /** Files in the order they are named by the index. */
+  readonly files: readonly string[];
+}
+
+/**
+ * Opens `model.safetensors` or the shards that `model.safetensors.index.json` names.
+ * Throws `MODEL_WEIGHTS` for missing files or tensors, `SAFETENSORS` for damaged ones.
+ */
+export async function openCheckpoint(modelDir: string): Promise<Checkpoint> {
+  const names = await checkpointFiles(modelDir);
+  const files = await Promise.all(names.map((name) => resolveFile(join(modelDir, name))));
+  const weights = new Map<string, StoredWeight>();
+  for (const file of files) {
+    const { tensors } = await readSafetensorsHeader(file);
+    for (const [name, info] of tensors) weights.set(name, { ...info, file });
+  }
+  return { root: commonFolder(files), weights, files };
+}
+
+async function checkpointFiles(modelDir: string): Promise<string[]> {
+  const index = join(modelDir, 'model.safetensors.index.json');
+  const text = await readFile(index, 'utf8').catch(() => null);
+  if (text === null) return ['model.safetensors'];
+  try {
+    const { weight_map: map } = JSON.parse(text) as { weight_map: Record<string, string> };
+    return [...new Set(Object.values(map))].sort();
+  } catch (cause) {
+    throw new WhetstoneError('MODEL_WEIGHTS', 'is not a safetensors index with a "weight_map"', {
+      file: index,
+      cause,
+    });
+  }
+}
+
+async function resolveFile(file: string): Promise<string> {
+  try {
+    const real = await realpath(file);
+    if ((await stat(real)).isFile()) return real;
+  } catch (cause) {
+    throw new WhetstoneError('MODEL_WEIGHTS', 'is missing', {
+      file,
+      cause,
+      hint: 'Whetstone reads *.safetensors; a download that broke off, or a checkpoint in another format, lacks it.',
+    });
+  }
+  throw new WhetstoneError('MODEL_WEIGHTS', 'is not a file', { file });
+}
+
+function commonFolder(files: readonly string[]): string {
+  const folders = files.map((f) => dirname(f).split(sep));
+  const first = folders[0] ?? [];
+  let depth = first.length;
+  for (const parts of folders) while (first.slice(0, depth).some((p, i) => p !== parts[i])) depth--;
+  return first.slice(0, depth).join(sep) || sep;
+}
+
+/** The weight's file relative to the checkpoint's root, with forward slashes, as ONNX wants it. */
+export const locationOf = (checkpoint: Checkpoint, weight: StoredWeight): string =>
+  relative(checkpoint.root, weight.file).split(sep).join('/');

@@ -1,0 +1,10 @@
+// Decoder families, their checkpoints and adapters as graph functions.
+export * from './config.ts';
+export * from './checkpoint.ts';
+export * from './safetensors.ts';
+export * from './rope.ts';
+export * from './attention.ts';
+export * from './lora.ts';
+export * from './weights.ts';
+export * from './lm-head.ts';
+export * from './decoder.ts';

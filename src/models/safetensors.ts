@@ -1,0 +1,242 @@
+// The safetensors file format: reads headers so that tensors can be used in place, reads and writes small files.
+// Knows bytes and names, nothing of models.
+import type { FileHandle } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
+import { WhetstoneError } from '../errors.ts';
+
+export type StoredDType = 'F32' | 'F16' | 'BF16';
+
+export interface TensorInfo {
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  /** Absolute byte range within the file. */
+  readonly offset: number;
+  readonly length: number;
+}
+
+export interface SafetensorsHeader {
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+const maxHeaderBytes = 100_000_000;
+const bytesPerElement: Readonly<Record<string, number>> = {
+  F64: 8,
+  I64: 8,
+  U64: 8,
+  F32: 4,
+  I32: 4,
+  U32: 4,
+  F16: 2,
+  BF16: 2,
+  I16: 2,
+  U16: 2,
+  I8: 1,
+  U8: 1,
+  BOOL: 1,
+  F8_E4M3: 1,
+  F8_E5M2: 1,
+};
+
+/** Reads and validates the header. Throws `SAFETENSORS` for a file that is missing, truncated or malformed. */
+export async function readSafetensorsHeader(file: string): Promise<SafetensorsHeader> {
+  let handle: FileHandle;
+  try {
+    handle = await open(file, 'r');
+  } catch (cause) {
+    throw new WhetstoneError('SAFETENSORS', 'cannot be opened', {
+      file,
+      cause,
+      hint: 'Download the model again, or name its folder.',
+    });
+  }
+  try {
+    const { size } = await handle.stat();
+    const prefix = Buffer.alloc(8);
+    if (size < 8) throw broken(file, `has ${size} bytes, too few for a header`);
+    await handle.read(prefix, 0, 8, 0);
+    const headerBytes = Number(prefix.readBigUInt64LE());
+    if (headerBytes > maxHeaderBytes || 8 + headerBytes > size) {
+      throw broken(file, `announces a header of ${headerBytes} bytes in a file of ${size}`);
+    }
+    const header = Buffer.alloc(headerBytes);
+    await handle.read(header, 0, headerBytes, 8);
+    return parseHeader(header.toString('utf8'), 8 + headerBytes, size, file);
+  } finally {
+    await handle.close();
+  }
+}
+
+function broken(file: string, what: string): WhetstoneError {
+  return new WhetstoneError('SAFETENSORS', what, {
+    file,
+    hint: 'The file is damaged or incomplete; download or write it again.',
+  });
+}
+
+function parseHeader(text: string, dataStart: number, fileSize: number, file: string): SafetensorsHeader {
+  let json: Record<string, unknown>;
+  try {
+    json = JSON.parse(text) as Record<string, unknown>;
+  } catch {
+    throw broken(file, 'has a header that is not JSON');
+  }
+  const { __metadata__: metadata = {}, ...entries } = json;
+  const tensors = new Map<string, TensorInfo>();
+  for (const [name, entry] of Object.entries(entries)) {
+    const {
+      dtype,
+      shape,
+      data_offsets: range,
+    } = entry as { dtype?: string; shape?: number[]; data_offsets?: [number, number] };
+    if (!dtype || !Array.isArray(shape) || !Array.isArray(range))
+      throw broken(file, `describes tensor "${name}" incompletely`);
+    const length = range[1] - range[0];
+    const width = bytesPerElement[dtype];
+    const expected = width === undefined ? length : shape.reduce((a, b) => a * b, width);
+    if (length !== expected)
+      throw broken(file, `gives tensor "${name}" ${length} bytes where its shape needs ${expected}`);
+    if (dataStart + range[1] > fileSize) {
+      throw broken(
+        file,
+        `ends at byte ${fileSize}, but tensor "${name}" reaches to byte ${dataStart + range[1]}`,
+      );
+    }
+    tensors.set(name, { dtype, shape, offset: dataStart + range[0], length });
+  }
+  return { tensors, metadata: metadata as Record<string, string> };
+}
+
+/** Reads one tensor's bytes. */
+export async function readTensorBytes(file: string, info: TensorInfo): Promise<Uint8Array> {
+  const handle = await open(file, 'r');
+  try {
+    // A fresh, aligned buffer, so that typed arrays can view it.
+    const bytes = new Uint8Array(info.length);
+    for (let done = 0; done < bytes.length;) {
+      const { bytesRead } = await handle.read(
+        bytes,
+        done,
+        Math.min(bytes.length - done, 1 << 30),
+        info.offset + done,
+      );
+      if (bytesRead === 0) throw broken(file, 'ends early');
+      done += bytesRead;
+    }
+    return bytes;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Converts stored float bytes to float32. Throws `SAFETENSORS` for a dtype that is no float. */
+export function toFloat32(
+  bytes: Uint8Array,
+  dtype: string,
+  where: { file: string; field: string },
+): Float32Array {
+  const buffer = bytes.buffer as ArrayBuffer;
+  switch (dtype) {
+    case 'F32':
+      return new Float32Array(buffer, bytes.byteOffset, bytes.byteLength / 4);
+    case 'BF16': {
+      const halves = new Uint16Array(buffer, bytes.byteOffset, bytes.byteLength / 2);
+      const words = new Uint32Array(halves.length);
+      for (let i = 0; i < halves.length; i++) words[i] = halves[i]! << 16;
+      return new Float32Array(words.buffer);
+    }
+    case 'F16':
+      return Float32Array.from(new Uint16Array(buffer, bytes.byteOffset, bytes.byteLength / 2), halfToFloat);
+    default:
+      throw new WhetstoneError('SAFETENSORS', `has dtype ${dtype}; expected F32, F16 or BF16`, where);
+  }
+}
+
+function halfToFloat(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 31) return fraction ? NaN : sign * Infinity;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+/** Converts float32 to stored bytes, rounding to nearest, ties to even. */
+export function fromFloat32(values: Float32Array, dtype: StoredDType): Uint8Array {
+  switch (dtype) {
+    case 'F32':
+      return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    case 'BF16': {
+      const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
+      const halves = new Uint16Array(values.length);
+      for (let i = 0; i < words.length; i++) {
+        const word = words[i]!;
+        const isNaN = (word & 0x7fffffff) > 0x7f800000;
+        halves[i] = isNaN ? (word >>> 16) | 0x40 : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
+      }
+      return new Uint8Array(halves.buffer);
+    }
+    case 'F16':
+      return new Uint8Array(Uint16Array.from(values, floatToHalf).buffer);
+  }
+}
+
+const floatView = new Float32Array(1);
+const wordView = new Uint32Array(floatView.buffer);
+
+function floatToHalf(value: number): number {
+  floatView[0] = value;
+  const word = wordView[0]!;
+  const sign = (word >>> 16) & 0x8000;
+  const magnitude = Math.abs(value);
+  if (Number.isNaN(value)) return sign | 0x7e00;
+  if (magnitude >= 65520) return sign | 0x7c00;
+  // The spacing of half-precision numbers around this magnitude; dividing by it and rounding is exact.
+  const exponent = magnitude < 2 ** -14 ? -14 : Math.floor(Math.log2(magnitude));
+  const exact =
+    magnitude >= 2 ** (exponent + 1)
+      ? exponent + 1
+      : magnitude < 2 ** exponent && exponent > -14
+        ? exponent - 1
+        : exponent;
+  const steps = roundHalfToEven(magnitude / 2 ** (exact - 10));
+  return sign | (steps + ((exact + 14) << 10));
+}
+
+function roundHalfToEven(x: number): number {
+  const floor = Math.floor(x);
+  const rest = x - floor;
+  return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
+}
+
+export interface StoredTensor {
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly bytes: Uint8Array;
+}
+
+/** A complete safetensors file in memory: tensors by name, in the order of their names, data aligned to 8 bytes. */
+export function encodeSafetensors(
+  tensors: ReadonlyMap<string, StoredTensor>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
+  const sorted = [...tensors.entries()].sort(([a], [b]) => (a < b ? -1 : 1));
+  const header: Record<string, unknown> = { __metadata__: metadata };
+  let end = 0;
+  for (const [name, { dtype, shape, bytes }] of sorted) {
+    header[name] = { dtype, shape, data_offsets: [end, end + bytes.length] };
+    end += bytes.length;
+  }
+  let text = JSON.stringify(header);
+  text += ' '.repeat((8 - (Buffer.byteLength(text) % 8)) % 8);
+  const headerBytes = Buffer.from(text, 'utf8');
+  const file = new Uint8Array(8 + headerBytes.length + end);
+  new DataView(file.buffer).setBigUint64(0, BigInt(headerBytes.length), true);
+  file.set(headerBytes, 8);
+  let at = 8 + headerBytes.length;
+  for (const [, { bytes }] of sorted) {
+    file.set(bytes, at);
+    at += bytes.length;
+  }
+  return file;
+}

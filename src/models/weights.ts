@@ -1,0 +1,139 @@
+// Binds a decoder's weights: frozen ones stay in the checkpoint's files, trainable ones are fed as inputs.
+import { WhetstoneError } from '../errors.ts';
+import type { DType, Shape, Tensor } from '../graph/index.ts';
+import { cast, input, linear, weight } from '../graph/index.ts';
+import type { Checkpoint, StoredWeight } from './checkpoint.ts';
+import { locationOf } from './checkpoint.ts';
+import type { LoraConfig } from './lora.ts';
+import { addLora, loraScale } from './lora.ts';
+
+/** A trainable tensor, fed as a graph input of this name. */
+export interface Parameter {
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
+/** What the decoder asks for. All results are float32. */
+export interface Weights {
+  vector(name: string, size: number): Tensor;
+  /** [out, in], or [vocab, hidden] for embeddings. */
+  matrix(name: string, rows: number, columns: number): Tensor;
+  /** x [rows, in] through the named linear layer and its adapter, if it has one: [rows, out]. */
+  project(x: Tensor, name: string, inSize: number, outSize: number, bias: boolean): Tensor;
+}
+
+/** Which tensors are trained. */
+export type Trainable =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'lora'; readonly lora: LoraConfig }
+  /** Every weight of the checkpoint. */
+  | { readonly kind: 'full' };
+
+export interface BoundWeights extends Weights {
+  /** Inputs of the trainable tensors that have been used so far, in the order of their names' first use. */
+  readonly inputs: ReadonlyMap<string, Tensor>;
+  /** Dropout masks asked for so far: uint8 inputs of 0 and 1, by name, shaped like their projection's input. */
+  readonly masks: ReadonlyMap<string, Tensor>;
+}
+
+const storedDTypes: Readonly<Record<string, DType>> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' };
+
+/** Weights for one trace. With `training`, adapters see their input through fresh dropout masks. */
+export function bindWeights(
+  checkpoint: Checkpoint,
+  trainable: Trainable,
+  { training }: { training: boolean },
+): BoundWeights {
+  const bound = new Map<string, Tensor>();
+  const inputs = new Map<string, Tensor>();
+  const masks = new Map<string, Tensor>();
+
+  const parameter = (name: string, shape: readonly number[]): Tensor => {
+    const known = inputs.get(name);
+    if (known) return known;
+    const made = input(name, 'float32', shape);
+    inputs.set(name, made);
+    return made;
+  };
+  const find = (name: string, shape: readonly number[]): Tensor => {
+    if (trainable.kind === 'full') {
+      requireWeight(checkpoint, name, shape);
+      return parameter(name, shape);
+    }
+    let tensor = bound.get(name);
+    if (!tensor) {
+      const stored = requireWeight(checkpoint, name, shape);
+      tensor = cast(
+        weight(name, storedDTypes[stored.dtype]!, shape, {
+          ...stored,
+          location: locationOf(checkpoint, stored),
+        }),
+        'float32',
+      );
+      bound.set(name, tensor);
+    }
+    return tensor;
+  };
+  const mask = (name: string, shape: Shape): Tensor => {
+    const made = input(`${name}.keep`, 'uint8', shape);
+    masks.set(`${name}.keep`, made);
+    return cast(made, 'float32');
+  };
+
+  return {
+    inputs,
+    masks,
+    vector: (name, size) => find(name, [size]),
+    matrix: (name, rows, columns) => find(name, [rows, columns]),
+    project: (x, name, inSize, outSize, bias) => {
+      const base = linear(
+        x,
+        find(`${name}.weight`, [outSize, inSize]),
+        bias ? find(`${name}.bias`, [outSize]) : null,
+      );
+      if (trainable.kind !== 'lora' || !isTarget(trainable.lora, name)) return base;
+      const { rank, dropout } = trainable.lora;
+      const pair = {
+        a: parameter(`${name}.lora_A.weight`, [rank, inSize]),
+        b: parameter(`${name}.lora_B.weight`, [outSize, rank]),
+      };
+      const drops = training && dropout > 0;
+      const scale = loraScale(trainable.lora) / (drops ? 1 - dropout : 1);
+      return addLora(base, x, pair, scale, drops ? mask(name, x.shape) : null);
+    },
+  };
+}
+
+/** Whether `targetModules` names the projection: by its last part, or by its whole path. */
+export const isTarget = ({ targetModules }: LoraConfig, name: string): boolean =>
+  targetModules.some((target) => name === target || name.endsWith(`.${target}`));
+
+function requireWeight(checkpoint: Checkpoint, name: string, shape: readonly number[]): StoredWeight {
+  const stored = checkpoint.weights.get(name);
+  const file = checkpoint.files[0];
+  if (!stored) {
+    throw new WhetstoneError('MODEL_WEIGHTS', `tensor "${name}" is in none of the checkpoint's files`, {
+      file,
+      hint: 'config.json and the weights do not belong together, or a shard is missing.',
+    });
+  }
+  if (stored.shape.join() !== shape.join()) {
+    throw new WhetstoneError(
+      'MODEL_WEIGHTS',
+      `tensor "${name}" is [${stored.shape.join(', ')}]; config.json asks for [${shape.join(', ')}]`,
+      {
+        file: stored.file,
+      },
+    );
+  }
+  if (!(stored.dtype in storedDTypes)) {
+    throw new WhetstoneError(
+      'MODEL_WEIGHTS',
+      `tensor "${name}" has dtype ${stored.dtype}; supported are F32, F16 and BF16`,
+      {
+        file: stored.file,
+      },
+    );
+  }
+  return stored;
+}
