@@ -1,0 +1,57 @@
+// The judged triplet, the one record that every layer below works on, and the rule that labels it.
+// It knows nothing of files, tokens or models.
+
+/** Where a triplet came from. Rows and lines count from 1. */
+export interface TripletSource {
+  readonly file: string;
+  readonly row: number;
+  /** First line of the row, where the format has lines (JSONL and CSV). */
+  readonly line?: number;
+  /** Which triplet of the row, where a row of the source holds several: "completions[2]". */
+  readonly part?: string;
+}
+
+/** An instruction x, a response y and a judgment j of that response. */
+export interface Triplet {
+  readonly instruction: string;
+  /** Further text that the instruction is about. Empty and absent mean the same. */
+  readonly input?: string;
+  /** The response that was judged. */
+  readonly output: string;
+  /** What the judge wrote; null if the response is satisfactory and nothing was written. */
+  readonly judgment: string | null;
+  /** The judge's mark from 1 to 10, where the source has one on that scale. */
+  readonly score?: number;
+  /** An improved response, where the source has one. Training with CUT does not use it. */
+  readonly revision?: string;
+  /** The source's own name for the row. */
+  readonly id?: string | number;
+  readonly source: TripletSource;
+}
+
+/** "align-p": the response is satisfactory. "align-n": the judgment says what is wrong with it. */
+export type Label = 'align-p' | 'align-n';
+
+/** A score from here on makes a row satisfactory, whatever its judgment says (arXiv 2312.14591, released code). */
+export const SATISFACTORY_SCORE = 7;
+
+/** Which clause of the label rule decided. */
+export type LabelReason = 'score' | 'no-judgment' | 'begins-with-perfect' | 'judgment';
+
+// "Perfect" as a whole word: "Perfectly" does not count. \b knows ASCII letters only, hence the lookahead.
+const BEGINS_WITH_PERFECT = /^\s*perfect(?![\p{L}\p{M}\p{N}_])/iu;
+
+/** The clause of the rule that gives a triplet its label; everything but 'judgment' makes it satisfactory. */
+export function labelReason({ judgment, score }: Pick<Triplet, 'judgment' | 'score'>): LabelReason {
+  if (score !== undefined && score >= SATISFACTORY_SCORE) return 'score';
+  if (judgment === null || judgment.trim() === '') return 'no-judgment';
+  return BEGINS_WITH_PERFECT.test(judgment) ? 'begins-with-perfect' : 'judgment';
+}
+
+/**
+ * Satisfactory if the judgment is null, blank or begins with the word "Perfect" in any case, or if the score
+ * is 7 or more; unsatisfactory otherwise.
+ */
+export function labelOf(triplet: Pick<Triplet, 'judgment' | 'score'>): Label {
+  return labelReason(triplet) === 'judgment' ? 'align-n' : 'align-p';
+}
