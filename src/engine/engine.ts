@@ -78,7 +78,11 @@ export interface Engine {
    * Throws WhetstoneError `NON_FINITE_LOSS` and leaves the parameters as they were if the loss or the
    * gradient is not finite.
    */
-  step(batch: readonly TokenTriplet[], objective: Objective, optimizer: OptimizerSettings): Promise<StepMetrics>;
+  step(
+    batch: readonly TokenTriplet[],
+    objective: Objective,
+    optimizer: OptimizerSettings,
+  ): Promise<StepMetrics>;
   /** Continues a batch of prompts; each result depends on its own prompt and seed only. */
   generate(prompts: readonly Int32Array[], sampling: Sampling): Promise<Generation[]>;
   /** The trainable parameters and the optimizer's moments; copies. */

@@ -1,6 +1,6 @@
 // Traced tensors, their ops, differentiation and ONNX emission.
 export type { Dim, Shape, SymbolicDim } from './dim.ts';
-export { addDims, dim, formatShape, mulDims, sameDim, sameShape } from './dim.ts';
+export { addDims, dim, dimKey, formatShape, mulDims, sameDim, sameShape } from './dim.ts';
 export type { DType, ExternalData, Tensor, Vjp } from './tensor.ts';
 export { constant, input, recordOp, stopGradient, weight, withGradient } from './tensor.ts';
 export * from './ops/elementwise.ts';

@@ -8,3 +8,4 @@ export * from './lora.ts';
 export * from './weights.ts';
 export * from './lm-head.ts';
 export * from './decoder.ts';
+export * from './peft.ts';

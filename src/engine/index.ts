@@ -1,0 +1,5 @@
+// The training engine: its interface and the implementation on ONNX Runtime.
+export * from './engine.ts';
+export * from './onnx-engine.ts';
+export type { LongestSequence } from './memory.ts';
+export { estimatePeakMemory } from './memory.ts';

@@ -1,0 +1,507 @@
+// The in-process Engine: traces, compiles and runs everything in ONNX Runtime on this machine.
+import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { WhetstoneError } from '../errors.ts';
+import { dimKey } from '../graph/index.ts';
+import type {
+  Adapter,
+  BoundWeights,
+  Checkpoint,
+  DecoderConfig,
+  LoraConfig,
+  Parameter,
+  Trainable,
+} from '../models/index.ts';
+import {
+  isTarget,
+  openCheckpoint,
+  projectionNames,
+  readAdapter,
+  readDecoderConfig,
+  readTensorBytes,
+  toFloat32,
+  writeAdapter,
+} from '../models/index.ts';
+import type { Objective, TokenWeights } from '../objectives/objective.ts';
+import { compileAdamW, l2Norm } from './adamw.ts';
+import type { Engine, Sequence, StepMetrics, TokenTriplet, TrainingState } from './engine.ts';
+import { openGenerator } from './generate.ts';
+import type { LongestSequence } from './memory.ts';
+import { estimatePeakMemory } from './memory.ts';
+import { feeds, traceScore, traceStep } from './packed.ts';
+import type { ParameterLayout } from './parameters.ts';
+import { initialLora, layOut, views } from './parameters.ts';
+import type { Random } from './random.ts';
+import { fillKeepMask, randomStream } from './random.ts';
+import type { Feed, Session } from './session.ts';
+import { compile } from './session.ts';
+import { requireFiniteWeights } from './weight-check.ts';
+
+export interface EngineOptions {
+  /** Hugging Face model folder. */
+  readonly modelDir: string;
+  /** PEFT adapter to start from; its rank, alpha and projections win over `lora`. */
+  readonly adapterDir?: string;
+  /** The adapter to train; null trains every weight; left out, nothing is trained. */
+  readonly lora?: LoraConfig | null;
+  readonly seed?: number;
+  /** Threads of one graph; default all cores. */
+  readonly threads?: number;
+  /** Recorded in adapters as the base model; default the model folder. */
+  readonly baseModelName?: string;
+}
+
+export interface EngineDescription {
+  readonly modelType: string;
+  readonly parameters: number;
+  readonly trainableParameters: number;
+  readonly vocabSize: number;
+  readonly maxPositions: number;
+  readonly threads: number;
+}
+
+export interface OnnxEngine extends Engine {
+  describe(): EngineDescription;
+  /** Peak bytes of a training run whose longest sequence has this many tokens, `responseTokens` of them answer. */
+  estimateMemory(longest: LongestSequence): number;
+  /** Gradient of the last step before clipping, flat, in the order of `layout`; a copy. */
+  gradient(): Float32Array;
+  readonly layout: ParameterLayout;
+}
+
+export const defaultLora: LoraConfig = {
+  rank: 16,
+  alpha: 16,
+  dropout: 0.05,
+  rankStabilized: false,
+  targetModules: ['gate_proj', 'up_proj', 'down_proj'],
+};
+
+/** Opens a model for scoring, training and generation. Graphs are compiled when first needed. */
+export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
+  const { modelDir, adapterDir, seed = 0, threads = availableParallelism() } = options;
+  const config = await readDecoderConfig(modelDir);
+  const checkpoint = await openCheckpoint(modelDir);
+  const adapter = adapterDir === undefined ? null : await readAdapter(adapterDir);
+  const trainable = chooseTrainable(options, adapter);
+  if (trainable.kind === 'lora') requireKnownTargets(trainable.lora, config);
+  await requireFiniteWeights(checkpoint);
+
+  const layout = layOut(trainableParameters(config, checkpoint, trainable));
+  const state = {
+    parameters: await initialParameters(layout, checkpoint, trainable, adapter, seed),
+    firstMoment: new Float32Array(0),
+    secondMoment: new Float32Array(0),
+  };
+  let step = 0;
+  const parameterFeeds = views(layout, state.parameters);
+  const gradient = lazily(() => new Float32Array(layout.total));
+  const fresh = lazily(() => new Float32Array(layout.total));
+  const settings = { root: checkpoint.root, threads };
+
+  const scoreSession = lazily(() => compile(traceScore(config, checkpoint, trainable).outputs, settings));
+  const generator = lazily(async () =>
+    openGenerator(config, checkpoint, trainable, { threads, endTokens: await readEndTokens(modelDir) }),
+  );
+  const optimizer = lazily(() => compileAdamW(layout, threads));
+  let compiled: { objective: Objective; session: Session; masks: MaskSource } | null = null;
+
+  const stepSession = async (objective: Objective): Promise<{ session: Session; masks: MaskSource }> => {
+    if (compiled?.objective === objective) return compiled;
+    await compiled?.session.release();
+    const traced = traceStep(config, checkpoint, trainable, objective);
+    const session = await compile(traced.outputs, settings);
+    compiled = { objective, session, masks: maskSource(traced.weights, trainable) };
+    return compiled;
+  };
+
+  const score = async (sequence: Sequence): Promise<Float32Array> => {
+    const session = await scoreSession();
+    const outputs = await session.run({ ...parameterFeeds, ...sequenceFeeds(sequence) });
+    return outputs.logprobs!;
+  };
+
+  /** Gradients of one sequence are added to the batch's. */
+  const runSequence = async (
+    objective: Objective,
+    sequence: Sequence,
+    { likelihood, contrast, judged }: { likelihood: number; contrast: number; judged: Float32Array | null },
+    stream: readonly number[],
+  ): Promise<Record<string, Float32Array>> => {
+    const { session, masks } = await stepSession(objective);
+    const tokens = sequence.ids.length - sequence.responseStart;
+    const perToken = (value: number): Feed => ({
+      data: new Float32Array(tokens).fill(value),
+      dims: [tokens],
+    });
+    const outputs = await session.run(
+      {
+        ...parameterFeeds,
+        ...sequenceFeeds(sequence),
+        ...masks(sequence, randomStream(seed, ...stream)),
+        [feeds.likelihoodWeight]: perToken(likelihood),
+        [feeds.contrastWeight]: perToken(contrast),
+        [feeds.judged]: judged ? { data: judged, dims: [tokens] } : perToken(0),
+      },
+      views(layout, fresh(), 'grad.'),
+    );
+    addInto(gradient(), fresh());
+    return outputs;
+  };
+
+  const runTriplet = async (
+    { plain, judged }: TokenTriplet,
+    weights: TokenWeights,
+    objective: Objective,
+    position: number,
+  ): Promise<{ l1: number; l2: number; flagged: number; contrasted: number }> => {
+    const result = { l1: 0, l2: 0, flagged: 0, contrasted: 0 };
+    let judgedLogProbs: Float32Array | null = null;
+    if (judged && weights.judgedLikelihood > 0) {
+      const outputs = await runSequence(
+        objective,
+        judged,
+        { likelihood: weights.judgedLikelihood, contrast: 0, judged: null },
+        [step, position, 1],
+      );
+      judgedLogProbs = outputs.logprobs!;
+      result.l2 += outputs.likelihood_loss![0]!;
+    } else if (judged && weights.contrast > 0) {
+      judgedLogProbs = await score(judged);
+    }
+    if (weights.plainLikelihood > 0 || weights.contrast > 0) {
+      const outputs = await runSequence(
+        objective,
+        plain,
+        { likelihood: weights.plainLikelihood, contrast: weights.contrast, judged: judgedLogProbs },
+        [step, position, 0],
+      );
+      result.l2 += outputs.likelihood_loss![0]!;
+      result.l1 += outputs.contrast_loss![0]!;
+      if (weights.contrast > 0) {
+        result.flagged = outputs.flagged!.reduce((a, b) => a + b, 0);
+        result.contrasted = outputs.flagged!.length;
+      }
+    }
+    return result;
+  };
+
+  return {
+    describe: () => ({
+      modelType: config.modelType,
+      parameters: countParameters(checkpoint),
+      trainableParameters: layout.total,
+      vocabSize: config.vocabSize,
+      maxPositions: config.maxPositions,
+      threads,
+    }),
+    estimateMemory: (longest) => estimatePeakMemory(config, checkpoint, layout.total, longest),
+
+    score: async (sequences) => {
+      const results: Float32Array[] = [];
+      for (const sequence of sequences) {
+        requireUsable(sequence, config);
+        results.push(await score(sequence));
+      }
+      return results;
+    },
+
+    step: async (batch, objective, optimizerSettings): Promise<StepMetrics> => {
+      if (layout.total === 0)
+        throw new WhetstoneError('ENGINE_NOT_TRAINABLE', 'this engine was opened without anything to train');
+      const sizes = batch.map(({ plain, judged }) => ({
+        tokens: plain.ids.length - plain.responseStart,
+        rejected: judged !== null,
+      }));
+      const weights = objective.weigh(sizes);
+      gradient().fill(0);
+      let [l1, l2, flaggedTokens, contrastedTokens] = [0, 0, 0, 0];
+      for (const [i, triplet] of batch.entries()) {
+        requireUsable(triplet.plain, config);
+        if (triplet.judged) requireUsable(triplet.judged, config);
+        const result = await runTriplet(triplet, weights[i]!, objective, i);
+        l1 += result.l1;
+        l2 += result.l2;
+        flaggedTokens += result.flagged;
+        contrastedTokens += result.contrasted;
+      }
+      const gradNorm = l2Norm(gradient());
+      if (!Number.isFinite(l1 + l2) || !Number.isFinite(gradNorm)) {
+        throw new WhetstoneError(
+          'NON_FINITE_LOSS',
+          `the ${Number.isFinite(l1 + l2) ? 'gradient' : 'loss'} is not finite`,
+          {
+            hint: 'A lower learning_rate or a larger lambda usually helps; without detection CUT is known to diverge.',
+          },
+        );
+      }
+      const { maxGradNorm } = optimizerSettings;
+      const scale = maxGradNorm > 0 ? Math.min(1, maxGradNorm / (gradNorm + 1e-6)) : 1;
+      if (state.firstMoment.length === 0) {
+        state.firstMoment = new Float32Array(layout.total);
+        state.secondMoment = new Float32Array(layout.total);
+      }
+      const { update } = await optimizer();
+      await update(state, gradient(), scale, step + 1, optimizerSettings);
+      step++;
+      return {
+        loss: l1 + l2,
+        parts: { l1, l2 },
+        flaggedTokens,
+        contrastedTokens,
+        responseTokens: sizes.reduce((sum, { tokens }) => sum + tokens, 0),
+        gradNorm,
+      };
+    },
+
+    generate: async (prompts, sampling) => {
+      for (const ids of prompts) requireUsable({ ids, responseStart: ids.length }, config);
+      return (await generator()).generate(prompts, sampling, parameterFeeds);
+    },
+
+    gradient: () => gradient().slice(),
+    layout,
+
+    trainingState: () => ({
+      parameters: state.parameters.slice(),
+      firstMoment: momentOf(state.firstMoment, layout),
+      secondMoment: momentOf(state.secondMoment, layout),
+      step,
+    }),
+    restore: (saved: TrainingState) => {
+      if (saved.parameters.length !== layout.total) {
+        throw new WhetstoneError(
+          'ENGINE_STATE',
+          `a state of ${saved.parameters.length} values for a model with ${layout.total} trainable ones`,
+        );
+      }
+      state.parameters.set(saved.parameters);
+      state.firstMoment = saved.firstMoment.slice();
+      state.secondMoment = saved.secondMoment.slice();
+      step = saved.step;
+    },
+
+    saveAdapter: async (dir) => {
+      if (trainable.kind !== 'lora')
+        throw new WhetstoneError('ENGINE_NO_ADAPTER', 'there is no LoRA adapter to save');
+      const tensors = new Map(
+        layout.parameters.map(({ name, shape, offset, size }) => [
+          name,
+          { shape, data: state.parameters.slice(offset, offset + size) },
+        ]),
+      );
+      await writeAdapter(dir, {
+        lora: trainable.lora,
+        tensors,
+        baseModel: options.baseModelName ?? adapter?.baseModel ?? modelDir,
+      });
+    },
+
+    dispose: async () => {
+      await compiled?.session.release();
+      compiled = null;
+      await (await scoreSession.existing)?.release();
+      await (await generator.existing)?.release();
+      await (await optimizer.existing)?.release();
+    },
+  };
+}
+
+/** What `lora` and the adapter say about training. */
+function chooseTrainable({ lora }: EngineOptions, adapter: Adapter | null): Trainable {
+  if (adapter) {
+    if (lora === null) {
+      throw new WhetstoneError(
+        'ENGINE_OPTIONS',
+        'an adapter cannot be continued while every weight is trained',
+        {
+          hint: 'Merge the adapter into the model first.',
+        },
+      );
+    }
+    return { kind: 'lora', lora: { ...adapter.lora, dropout: lora?.dropout ?? adapter.lora.dropout } };
+  }
+  if (lora === undefined) return { kind: 'none' };
+  return lora ? { kind: 'lora', lora } : { kind: 'full' };
+}
+
+function requireKnownTargets(lora: LoraConfig, config: DecoderConfig): void {
+  const names = projectionNames(config);
+  const unknown = lora.targetModules.filter(
+    (target) => !names.some((name) => isTarget({ ...lora, targetModules: [target] }, name)),
+  );
+  if (unknown.length > 0 || lora.targetModules.length === 0) {
+    const known = [...new Set(names.map((name) => name.split('.').at(-1)))];
+    throw new WhetstoneError(
+      'ENGINE_OPTIONS',
+      `the model has no projection ${unknown.map((u) => `"${u}"`).join(', ') || 'to adapt'}`,
+      {
+        field: 'lora_target_modules',
+        hint: `Projections are ${known.join(', ')}.`,
+      },
+    );
+  }
+}
+
+/** Every trainable tensor in the order the decoder asks for it. */
+function trainableParameters(
+  config: DecoderConfig,
+  checkpoint: Checkpoint,
+  trainable: Trainable,
+): Parameter[] {
+  if (trainable.kind === 'none') return [];
+  const { inputs } = traceScore(config, checkpoint, trainable).weights;
+  return [...inputs].map(([name, tensor]) => ({ name, shape: tensor.shape as number[] }));
+}
+
+async function initialParameters(
+  layout: ParameterLayout,
+  checkpoint: Checkpoint,
+  trainable: Trainable,
+  adapter: Adapter | null,
+  seed: number,
+): Promise<Float32Array> {
+  if (trainable.kind === 'lora' && !adapter) return initialLora(layout, randomStream(seed, initStream));
+  const flat = new Float32Array(layout.total);
+  for (const { name, shape, offset } of layout.parameters) {
+    if (adapter) {
+      const tensor = adapter.tensors.get(name);
+      if (tensor?.shape.join() !== shape.join()) {
+        const found = tensor ? `is [${tensor.shape.join(', ')}]` : 'is missing';
+        throw new WhetstoneError(
+          'ADAPTER',
+          `tensor "${name}" ${found}; the model needs [${shape.join(', ')}]`,
+          {
+            hint: 'The adapter was made for another model.',
+          },
+        );
+      }
+      flat.set(tensor.data, offset);
+    } else {
+      const stored = checkpoint.weights.get(name)!;
+      flat.set(
+        toFloat32(await readTensorBytes(stored.file, stored), stored.dtype, {
+          file: stored.file,
+          field: name,
+        }),
+        offset,
+      );
+    }
+  }
+  const unused = adapter
+    ? [...adapter.tensors.keys()].filter((name) => !layout.parameters.some((p) => p.name === name))
+    : [];
+  if (unused.length > 0) {
+    throw new WhetstoneError(
+      'ADAPTER',
+      `tensor "${unused[0]}" and ${unused.length - 1} more belong to no projection of the model`,
+      {
+        hint: 'The adapter was made for another model.',
+      },
+    );
+  }
+  return flat;
+}
+
+/** First key of the stream that initial weights come from; dropout streams begin with the step, which is smaller. */
+const initStream = 0x696e6974;
+
+function sequenceFeeds({ ids, responseStart }: Sequence): Record<string, Feed> {
+  const count = ids.length - responseStart;
+  return {
+    [feeds.ids]: { data: ids, dims: [ids.length] },
+    [feeds.rows]: {
+      data: Int32Array.from({ length: count }, (_, i) => responseStart - 1 + i),
+      dims: [count],
+    },
+    [feeds.targets]: { data: ids.slice(responseStart), dims: [count] },
+  };
+}
+
+/** Dropout masks for one run of a sequence. */
+type MaskSource = (sequence: Sequence, random: Random) => Record<string, Feed>;
+
+/** Masks share one buffer that is filled anew for each run. */
+function maskSource({ masks }: BoundWeights, trainable: Trainable): MaskSource {
+  if (trainable.kind !== 'lora' || masks.size === 0) return () => ({});
+  const { dropout } = trainable.lora;
+  const shapes = [...masks].map(([name, { shape }]) => ({
+    name,
+    onResponse: dimKey(shape[0]!) === 'outputs',
+    width: shape[1] as number,
+  }));
+  let buffer = new Uint8Array(0);
+  return ({ ids, responseStart }, random) => {
+    const rowsOf = (onResponse: boolean): number => (onResponse ? ids.length - responseStart : ids.length);
+    const needed = shapes.reduce((sum, { onResponse, width }) => sum + rowsOf(onResponse) * width, 0);
+    if (buffer.length < needed) buffer = new Uint8Array(needed);
+    fillKeepMask(buffer.subarray(0, needed), dropout, random);
+    let offset = 0;
+    return Object.fromEntries(
+      shapes.map(({ name, onResponse, width }) => {
+        const rows = rowsOf(onResponse);
+        const data = buffer.subarray(offset, offset + rows * width);
+        offset += rows * width;
+        return [name, { data, dims: [rows, width] }];
+      }),
+    );
+  };
+}
+
+function requireUsable({ ids, responseStart }: Sequence, { vocabSize, maxPositions }: DecoderConfig): void {
+  if (responseStart < 1 || responseStart > ids.length) {
+    throw new WhetstoneError(
+      'ENGINE_SEQUENCE',
+      `a response cannot start at token ${responseStart} of ${ids.length}`,
+    );
+  }
+  if (ids.length > maxPositions) {
+    throw new WhetstoneError(
+      'ENGINE_SEQUENCE',
+      `a sequence of ${ids.length} tokens is longer than the model's ${maxPositions} positions`,
+      {
+        hint: 'Lower cutoff_len.',
+      },
+    );
+  }
+  const wrong = ids.find((id) => id < 0 || id >= vocabSize);
+  if (wrong !== undefined) {
+    throw new WhetstoneError(
+      'ENGINE_SEQUENCE',
+      `token ${wrong} is outside the model's vocabulary of ${vocabSize}`,
+      {
+        hint: 'The tokenizer and the weights do not belong together.',
+      },
+    );
+  }
+}
+
+async function readEndTokens(modelDir: string): Promise<ReadonlySet<number>> {
+  const ids: number[] = [];
+  for (const file of ['generation_config.json', 'config.json']) {
+    const text = await readFile(join(modelDir, file), 'utf8').catch(() => '{}');
+    const { eos_token_id: end } = JSON.parse(text) as { eos_token_id?: number | number[] | null };
+    ids.push(...(Array.isArray(end) ? end : typeof end === 'number' ? [end] : []));
+  }
+  return new Set(ids);
+}
+
+const countParameters = ({ weights }: Checkpoint): number =>
+  [...weights.values()].reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+
+const momentOf = (moment: Float32Array, { total }: ParameterLayout): Float32Array =>
+  moment.length === 0 ? new Float32Array(total) : moment.slice();
+
+function addInto(target: Float32Array, addend: Float32Array): void {
+  for (let i = 0; i < target.length; i++) target[i]! += addend[i]!;
+}
+
+type Lazy<T> = (() => T) & { readonly existing: T | undefined };
+
+/** Makes a value when it is first asked for; `existing` looks without making it. */
+function lazily<T>(make: () => T): Lazy<T> {
+  let value: T | undefined;
+  const get = (): T => (value ??= make());
+  return Object.defineProperty(get, 'existing', { get: () => value }) as Lazy<T>;
+}

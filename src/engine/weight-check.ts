@@ -1,0 +1,58 @@
+// Looks for values that are not finite in a checkpoint before anything is trained on it.
+import { open } from 'node:fs/promises';
+import { WhetstoneError } from '../errors.ts';
+import type { Checkpoint, StoredWeight } from '../models/index.ts';
+
+const chunkBytes = 8 << 20;
+
+/** Throws `MODEL_WEIGHTS` naming the first float tensor that holds a NaN or an infinity. Reads every byte once. */
+export async function requireFiniteWeights(checkpoint: Checkpoint): Promise<void> {
+  const words = new Uint32Array(chunkBytes / 4);
+  for (const file of checkpoint.files) {
+    const handle = await open(file, 'r');
+    try {
+      for (const [name, info] of checkpoint.weights) {
+        const test = info.file === file ? tests[info.dtype] : undefined;
+        if (!test) continue;
+        for (let done = 0; done < info.length; done += chunkBytes) {
+          const bytes = Math.min(chunkBytes, info.length - done);
+          words.fill(0, bytes >> 2, (bytes + 3) >> 2);
+          await handle.read(words, 0, bytes, info.offset + done);
+          if (test(words, (bytes + 3) >> 2)) throw notFinite(name, info);
+        }
+      }
+    } finally {
+      await handle.close();
+    }
+  }
+}
+
+/** Whether any float has all exponent bits set; two halves are tested in one word. */
+const tests: Readonly<Record<string, (words: Uint32Array, count: number) => boolean>> = {
+  F32: (words, count) => {
+    for (let i = 0; i < count; i++) if ((words[i]! & 0x7f800000) === 0x7f800000) return true;
+    return false;
+  },
+  BF16: (words, count) => anyHalf(words, count, 0x7f80),
+  F16: (words, count) => anyHalf(words, count, 0x7c00),
+};
+
+function anyHalf(words: Uint32Array, count: number, exponent: number): boolean {
+  const high = exponent << 16;
+  for (let i = 0; i < count; i++) {
+    const word = words[i]!;
+    if ((word & exponent) === exponent || (word & high) === high) return true;
+  }
+  return false;
+}
+
+function notFinite(name: string, { file }: StoredWeight): WhetstoneError {
+  return new WhetstoneError(
+    'MODEL_WEIGHTS',
+    `tensor "${name}" holds a value that is not finite (NaN or infinity)`,
+    {
+      file,
+      hint: 'The checkpoint is damaged, or it comes from a run that diverged.',
+    },
+  );
+}

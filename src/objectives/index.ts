@@ -1,0 +1,4 @@
+// Objectives: what a run optimizes.
+export * from './objective.ts';
+export * from './cut.ts';
+export * from './likelihood.ts';
