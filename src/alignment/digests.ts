@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { WhetstoneError } from '../errors.ts';
 
 /** File name to "sha256:HEX" or, for weights, "safetensors:BYTES:HEX". */
@@ -15,8 +15,6 @@ export async function sha256File(path: string): Promise<string> {
   for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
   return hash.digest('hex');
 }
-
-export const sha256Text = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** Digests of a model or adapter folder's files that decide what a run computes. */
 export async function folderDigests(dir: string): Promise<Digests> {
@@ -63,10 +61,10 @@ async function weightsDigest(path: string): Promise<string> {
   }
 }
 
-/** SHA-256 of a data file, by base name. Throws WhetstoneError `FILE_NOT_FOUND`. */
-export async function dataDigest(path: string): Promise<Digests> {
+/** "sha256:HEX" of a data file. Throws WhetstoneError `FILE_NOT_FOUND`. */
+export async function dataDigest(path: string): Promise<string> {
   try {
-    return { [basename(path)]: `sha256:${await sha256File(path)}` };
+    return `sha256:${await sha256File(path)}`;
   } catch (cause) {
     throw new WhetstoneError('FILE_NOT_FOUND', 'the file cannot be read', { file: path, cause });
   }

@@ -16,7 +16,7 @@ interface LockRecord {
 
 export interface Lock {
   /** Gives the lock up. Safe to call more than once. */
-  release(): Promise<void>;
+  readonly release: () => Promise<void>;
 }
 
 /**

@@ -20,6 +20,13 @@ export async function availableMemory(root = '/'): Promise<AvailableMemory> {
   return groups.reduce((least, group) => (group.bytes < least.bytes ? group : least), machine);
 }
 
+/** Bytes of memory that this process holds and nobody else could use: anonymous pages on Linux, else all of it. */
+export async function ownMemory(root = '/'): Promise<number> {
+  const status = await read(join(root, 'proc/self/status'));
+  const kilobytes = /^RssAnon:\s+(\d+) kB/m.exec(status ?? '')?.[1];
+  return kilobytes === undefined ? process.memoryUsage.rss() : Number(kilobytes) * 1024;
+}
+
 async function machineAvailable(root: string): Promise<AvailableMemory> {
   const text = await read(join(root, 'proc/meminfo'));
   const kilobytes = /^MemAvailable:\s+(\d+) kB/m.exec(text ?? '')?.[1];

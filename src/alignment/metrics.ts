@@ -62,10 +62,10 @@ export function metricsLine(record: StepRecord): string {
 }
 
 export interface MetricsLog {
-  append(record: StepRecord): Promise<void>;
+  readonly append: (record: StepRecord) => Promise<void>;
   /** Waits until everything appended is on disk. */
-  sync(): Promise<void>;
-  close(): Promise<void>;
+  readonly sync: () => Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** Opens the log for the steps after `step`: later lines, and a last line that was cut off, are removed. */

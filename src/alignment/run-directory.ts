@@ -26,9 +26,9 @@ export interface RunClaim {
   /** What run.yaml says of the run to go on with; null for a new run. */
   readonly recorded: RunRecord | null;
   /** Starts a new run (moving an old one aside if the mode is overwrite) or opens the one to go on with. */
-  begin(record: RunRecord, saveTotalLimit: number): Promise<RunDirectory>;
+  readonly begin: (record: RunRecord, saveTotalLimit: number) => Promise<RunDirectory>;
   /** Gives the place back; a folder that this claim made and left empty is removed. */
-  release(): Promise<void>;
+  readonly release: () => Promise<void>;
 }
 
 export interface RunDirectory {
@@ -39,10 +39,10 @@ export interface RunDirectory {
   /** What the user should know: a damaged checkpoint passed over, an old run moved aside. */
   readonly notes: readonly string[];
   /** Makes metrics and `state` durable, then removes checkpoints beyond the limit. */
-  saveCheckpoint(state: TrainingState, stepsPerEpoch: number): Promise<void>;
-  saveAdapter(fill: (dir: string) => Promise<void>): Promise<void>;
+  readonly saveCheckpoint: (state: TrainingState, stepsPerEpoch: number) => Promise<void>;
+  readonly saveAdapter: (fill: (dir: string) => Promise<void>) => Promise<void>;
   /** Whether adapter/ is there, which it is from the end of training on. */
-  finished(): Promise<boolean>;
+  readonly finished: () => Promise<boolean>;
 }
 
 /**

@@ -93,7 +93,7 @@ export const defaultSettings: Readonly<Omit<AlignSettings, 'model' | 'data'>> = 
 /** What a preset puts in place of the defaults: the released code's offline script weighs with alpha alone. */
 const presetSettings: Readonly<Record<AlignSettings['preset'], Partial<AlignSettings>>> = {
   paper: {},
-  'released-code': { lambda: 1.2, alpha: 0.5, gamma: 0, dynamicWeight: false, normalize: 'tokens' },
+  'released-code': { lambda: 1.2, alpha: 0.5, gamma: 0 },
 };
 
 export type GivenSettings = Partial<AlignSettings> & Pick<AlignSettings, 'model' | 'data'>;

@@ -1,0 +1,147 @@
+// What run.yaml says of a run, and every difference between it and what a resumed run would see.
+// Knows which settings and circumstances decide the result; it does not know how they were read.
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { WhetstoneError } from '../errors.ts';
+import type { PromptTemplate } from '../tokens/index.ts';
+import type { Digests } from './digests.ts';
+import { camelCase, mapKeys, snakeCase } from './names.ts';
+import type { RunRecord } from './run-directory.ts';
+import { defaultSettings } from './settings.ts';
+import type { AlignSettings } from './settings.ts';
+
+/** The circumstances of a run, as far as they decide what it computes. */
+export interface Circumstances {
+  readonly data: string;
+  readonly model: Digests;
+  readonly adapter: Digests | null;
+  readonly tokenizer: string;
+  /** The template's two prompts with their placeholders left in. */
+  readonly template: { readonly plain: string; readonly with_judgment: string };
+  readonly objective: string;
+  /** The moment that a chat template may write into its prompts, ISO 8601. */
+  readonly started: string;
+}
+
+export async function makeRecord(settings: AlignSettings, circumstances: Circumstances): Promise<RunRecord> {
+  const paths = {
+    model: resolve(settings.model),
+    data: resolve(settings.data),
+    adapter: settings.adapter === null ? null : resolve(settings.adapter),
+    template: isTemplateFile(settings.template) ? resolve(settings.template) : settings.template,
+  };
+  return {
+    settings: mapKeys({ ...settings, ...paths }, snakeCase),
+    run: { versions: await versions(), ...circumstances },
+  };
+}
+
+/** The settings of a recorded run; what an older version did not record has its default. */
+export function recordedSettings({ settings }: RunRecord): AlignSettings {
+  return { ...defaultSettings, ...(mapKeys(settings, camelCase) as unknown as AlignSettings) };
+}
+
+export const recordedStart = ({ run }: RunRecord): Date => new Date(run['started'] as string);
+
+/** Settings that may change between the sessions of one run: they do not decide what is computed. */
+const free: readonly (keyof AlignSettings)[] = ['threads', 'saveSteps', 'saveTotalLimit'];
+/** Settings that name files; their content is compared instead. */
+const byContent: readonly (keyof AlignSettings)[] = ['model', 'data', 'adapter', 'template'];
+
+/** The settings to go on with: the recorded ones, and of those given the ones that may change. */
+export function settingsToResume(given: Partial<AlignSettings>, recorded: AlignSettings): AlignSettings {
+  const changed = Object.entries(given).filter(([key]) =>
+    [...free, ...byContent].includes(key as keyof AlignSettings),
+  );
+  return { ...recorded, ...Object.fromEntries(changed) };
+}
+
+/** One line for every given setting that differs from the recorded one. */
+export function settingDifferences(given: Partial<AlignSettings>, recorded: AlignSettings): string[] {
+  return Object.entries(given).flatMap(([name, value]) => {
+    const key = name as keyof AlignSettings;
+    if (value === undefined || free.includes(key) || byContent.includes(key)) return [];
+    const before = recorded[key];
+    if (JSON.stringify(before) === JSON.stringify(value)) return [];
+    return [`${snakeCase(key)}: the run has ${show(before)}, now ${show(value)}`];
+  });
+}
+
+/** One line for everything outside the settings that has changed under the run. */
+export function circumstanceDifferences(now: Circumstances, { run }: RunRecord): string[] {
+  const before = run as unknown as Circumstances;
+  const found: string[] = [];
+  if (before.data !== now.data) found.push('data: the file has other content than when the run began');
+  found.push(...digestDifferences('model', before.model, now.model));
+  found.push(...digestDifferences('adapter', before.adapter, now.adapter));
+  if (before.tokenizer !== now.tokenizer && !found.some((line) => line.includes('tokenizer'))) {
+    found.push('tokenizer: another one than when the run began');
+  }
+  if (before.template?.plain !== now.template.plain)
+    found.push('template: the plain prompt reads differently');
+  if (before.template?.with_judgment !== now.template.with_judgment) {
+    found.push('template: the prompt with a judgment reads differently');
+  }
+  if (before.objective !== now.objective)
+    found.push(`objective: the run has ${before.objective}, now ${now.objective}`);
+  return found;
+}
+
+export function refuseDifferences(out: string, differences: readonly string[]): void {
+  if (differences.length === 0) return;
+  const lines = differences.map((line) => `\n    ${line}`).join('');
+  throw new WhetstoneError('RESUME_MISMATCH', `this run cannot go on with what has changed:${lines}`, {
+    file: out,
+    hint: 'Leave these options out or restore the files to go on with the run, or start anew with --overwrite.',
+  });
+}
+
+/** The template's prompts with its placeholders left in, to be read and compared. */
+export function templateText(template: PromptTemplate): Circumstances['template'] {
+  const prompt = { instruction: '{instruction}' };
+  return { plain: template.render(prompt, null), with_judgment: template.render(prompt, '{judgment}') };
+}
+
+export const isTemplateFile = (template: string): boolean => template !== 'alpaca' && template !== 'chat';
+
+export interface Versions {
+  readonly whetstone: string;
+  readonly node: string;
+  readonly 'onnxruntime-node': string;
+}
+
+export async function versions(): Promise<Versions> {
+  const require = createRequire(import.meta.url);
+  const ort = await version(() => dirname(require.resolve('onnxruntime-node')), 'onnxruntime-node');
+  const own = await version(() => dirname(fileURLToPath(import.meta.url)), 'whetstone');
+  return { whetstone: own, node: process.versions.node, 'onnxruntime-node': ort };
+}
+
+/** Version of the package called `name` whose package.json is in or above the folder; "unknown" if there is none. */
+async function version(folder: () => string, name: string): Promise<string> {
+  try {
+    for (let dir = folder(); ; dir = dirname(dir)) {
+      const text = await readFile(join(dir, 'package.json'), 'utf8').catch(() => '{}');
+      const found = JSON.parse(text) as { name?: string; version?: string };
+      if (found.name === name) return found.version ?? 'unknown';
+      if (dir === dirname(dir)) return 'unknown';
+    }
+  } catch {
+    return 'unknown';
+  }
+}
+
+function digestDifferences(what: string, before: Digests | null | undefined, now: Digests | null): string[] {
+  const names = [...new Set([...Object.keys(before ?? {}), ...Object.keys(now ?? {})])].sort();
+  return names.flatMap((name) => {
+    const [old, fresh] = [before?.[name], now?.[name]];
+    if (old === fresh) return [];
+    return [
+      `${what}: ${name} ${old === undefined ? 'is new' : fresh === undefined ? 'is gone' : 'has changed'}`,
+    ];
+  });
+}
+
+const show = (value: unknown): string => (Array.isArray(value) ? value.join(',') : String(value));

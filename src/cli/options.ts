@@ -1,0 +1,435 @@
+// Every option of every verb: its type, range and help. Flags, YAML keys, --help and checks all come from here.
+// Names are the TypeScript ones; flags and YAML spell them in snake case. Defaults live in alignment/settings.ts.
+import type { AlignSettings } from '../alignment/settings.ts';
+import { scheduleNames } from '../alignment/schedule.ts';
+import type { Option, Schema } from './option-kinds.ts';
+
+const files = 'Files';
+const method = 'Method';
+const adapter = 'Adapter';
+const optimization = 'Optimization';
+const data = 'Data';
+const run = 'Run';
+const sampling = 'Sampling';
+
+const modelOption: Option = {
+  kind: 'text',
+  group: files,
+  placeholder: 'DIR',
+  help: 'Hugging Face model folder (config.json, tokenizer.json, *.safetensors)',
+};
+const templateOption: Option = {
+  kind: 'text',
+  group: data,
+  placeholder: 'NAME|FILE',
+  help: 'prompt layout: alpaca, chat (the model\'s own chat template), or a JSON or YAML file with the strings "plain" and "with_judgment"',
+};
+const cutoffOption: Option = {
+  kind: 'number',
+  integer: true,
+  min: 2,
+  group: data,
+  help: 'most tokens of prompt and response; longer prompts lose their beginning, responses are never cut',
+};
+const threadsOption: Option = {
+  kind: 'number',
+  integer: true,
+  min: 1,
+  nullable: true,
+  group: run,
+  help: 'threads to compute with',
+  defaultText: 'all cores',
+};
+const lambdaOption: Option = {
+  kind: 'number',
+  min: 1,
+  group: method,
+  help: 'a token is flagged when the judgment makes it more than this many times as likely; higher flags fewer tokens, more surely',
+};
+const seedOption: Option = {
+  kind: 'number',
+  integer: true,
+  min: 0,
+  max: 2 ** 32 - 1,
+  group: run,
+  help: 'seed of everything random; the same seed gives the same bytes',
+};
+const configOption: Option = {
+  kind: 'text',
+  group: run,
+  placeholder: 'FILE',
+  flagOnly: true,
+  help: 'YAML file with any of these options as keys (a RUN/run.yaml is one); flags win over it',
+};
+const dataOption: Option = {
+  kind: 'text',
+  positional: true,
+  group: files,
+  placeholder: 'DATA',
+  help: 'judged triplets as JSON, JSONL, CSV or Parquet: instruction, input?, output, judgment (null = satisfactory), score?',
+};
+
+/** Options of `align` besides the settings of the run itself. */
+export interface AlignFlags extends AlignSettings {
+  readonly out: string;
+  readonly resume: boolean;
+  readonly overwrite: boolean;
+  readonly config: string;
+}
+
+export const alignOptions: Schema<AlignFlags> = {
+  data: dataOption,
+  model: modelOption,
+  out: {
+    kind: 'text',
+    group: files,
+    placeholder: 'RUN',
+    help: 'run directory: run.yaml, metrics.jsonl, checkpoints/, adapter/',
+  },
+  adapter: {
+    kind: 'text',
+    group: files,
+    nullable: true,
+    placeholder: 'DIR',
+    help: 'start from this PEFT adapter; its rank, alpha and projections hold',
+    defaultText: 'a fresh one',
+  },
+
+  method: {
+    kind: 'choice',
+    choices: ['cut', 'likelihood'],
+    group: method,
+    help: 'cut (Contrastive Unlikelihood Training) or plain likelihood of the satisfactory responses',
+  },
+  preset: {
+    kind: 'choice',
+    choices: ['paper', 'released-code'],
+    group: method,
+    help: "the paper's equations, or the arithmetic of its released code (which sets alpha 0.5, gamma 0)",
+  },
+  lambda: lambdaOption,
+  alpha: { kind: 'number', min: 0, group: method, help: 'weight of unlikelihood on flagged tokens' },
+  gamma: {
+    kind: 'number',
+    min: 0,
+    group: method,
+    help: 'exponent of the dynamic weight p(token | judgment)^gamma; 0 weighs all flagged tokens alike',
+  },
+  l1: {
+    kind: 'boolean',
+    group: method,
+    help: 'ablation: the contrast of judged and plain prompt on unsatisfactory responses (L1)',
+  },
+  alignP: { kind: 'boolean', group: method, help: 'ablation: likelihood of satisfactory responses' },
+  alignN: {
+    kind: 'boolean',
+    group: method,
+    help: 'ablation: likelihood of unsatisfactory responses given their judgment',
+  },
+  detection: {
+    kind: 'boolean',
+    group: method,
+    help: 'ablation: flag only the tokens that the judgment is about, not all',
+  },
+  dynamicWeight: {
+    kind: 'boolean',
+    group: method,
+    help: 'ablation: weigh flagged tokens by their judged probability',
+  },
+  normalize: {
+    kind: 'choice',
+    choices: ['triplets', 'tokens'],
+    group: method,
+    help: 'whether each triplet or each response token of a batch weighs the same',
+  },
+
+  loraR: {
+    kind: 'number',
+    integer: true,
+    min: 1,
+    group: adapter,
+    help: 'rank of the update of each projection',
+  },
+  loraAlpha: {
+    kind: 'number',
+    above: 0,
+    group: adapter,
+    help: 'the update is scaled by lora_alpha / lora_r',
+  },
+  loraDropout: {
+    kind: 'number',
+    min: 0,
+    below: 1,
+    group: adapter,
+    placeholder: 'P',
+    help: "share of the update's inputs dropped while training",
+  },
+  loraTargetModules: {
+    kind: 'list',
+    group: adapter,
+    placeholder: 'NAMES',
+    help: 'projections to adapt, comma-separated: q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj',
+  },
+
+  learningRate: { kind: 'number', min: 0, group: optimization, help: 'peak learning rate of AdamW' },
+  lrSchedulerType: {
+    kind: 'choice',
+    choices: scheduleNames,
+    group: optimization,
+    placeholder: 'NAME',
+    help: `course of the learning rate: ${scheduleNames.join(', ')}`,
+  },
+  warmupSteps: {
+    kind: 'number',
+    min: 0,
+    group: optimization,
+    help: 'optimizer steps over which the learning rate rises from 0; below 1, a share of the run',
+  },
+  batchSize: {
+    kind: 'number',
+    integer: true,
+    min: 1,
+    group: optimization,
+    help: 'triplets of one optimizer step',
+  },
+  epochs: { kind: 'number', above: 0, group: optimization, help: 'passes over the data; may be a fraction' },
+  maxSteps: {
+    kind: 'number',
+    integer: true,
+    min: 1,
+    nullable: true,
+    group: optimization,
+    help: 'optimizer steps, whatever epochs says',
+    defaultText: 'as epochs says',
+  },
+  weightDecay: { kind: 'number', min: 0, group: optimization, help: "AdamW's decoupled weight decay" },
+  maxGradNorm: {
+    kind: 'number',
+    min: 0,
+    group: optimization,
+    help: 'gradients are scaled down to this L2 norm; 0 switches it off',
+  },
+  adamBeta1: { kind: 'number', min: 0, below: 1, group: optimization, help: "decay of AdamW's first moment" },
+  adamBeta2: {
+    kind: 'number',
+    min: 0,
+    below: 1,
+    group: optimization,
+    help: "decay of AdamW's second moment",
+  },
+  adamEpsilon: { kind: 'number', above: 0, group: optimization, help: "AdamW's epsilon" },
+
+  template: templateOption,
+  cutoffLen: cutoffOption,
+  downsample: {
+    kind: 'number',
+    min: 0,
+    nullable: true,
+    group: data,
+    placeholder: 'R',
+    help: 'keep at most R satisfactory rows for each unsatisfactory one',
+    defaultText: 'keep all',
+  },
+  shuffle: { kind: 'boolean', group: data, help: 'a new order of the rows every epoch' },
+
+  seed: seedOption,
+  threads: threadsOption,
+  saveSteps: {
+    kind: 'number',
+    integer: true,
+    min: 1,
+    group: run,
+    help: 'optimizer steps between checkpoints',
+  },
+  saveTotalLimit: { kind: 'number', integer: true, min: 1, group: run, help: 'checkpoints to keep' },
+  resume: {
+    kind: 'boolean',
+    flagOnly: true,
+    group: run,
+    help: 'go on with the run in --out from its last checkpoint; all its settings hold',
+    defaultText: '',
+  },
+  overwrite: {
+    kind: 'boolean',
+    flagOnly: true,
+    group: run,
+    help: 'start anew although --out holds a run, which is moved to RUN.old-N',
+    defaultText: '',
+  },
+  config: configOption,
+};
+
+export interface ScoreFlags {
+  readonly data: string;
+  readonly model: string;
+  readonly adapter: string | null;
+  readonly lambda: number;
+  readonly out: string | null;
+  readonly template: string;
+  readonly cutoffLen: number;
+  readonly threads: number | null;
+  readonly config: string;
+}
+
+export const scoreDefaults: Partial<ScoreFlags> = {
+  adapter: null,
+  lambda: 1.2,
+  out: null,
+  template: 'alpaca',
+  cutoffLen: 2048,
+  threads: null,
+};
+
+export const scoreOptions: Schema<ScoreFlags> = {
+  data: dataOption,
+  model: modelOption,
+  adapter: {
+    kind: 'text',
+    group: files,
+    nullable: true,
+    placeholder: 'DIR',
+    help: 'PEFT adapter to apply',
+    defaultText: 'none',
+  },
+  out: {
+    kind: 'text',
+    group: files,
+    nullable: true,
+    placeholder: 'FILE',
+    help: 'write JSONL, one object a triplet',
+    defaultText: 'print the responses with their flagged tokens marked',
+  },
+  lambda: lambdaOption,
+  template: templateOption,
+  cutoffLen: cutoffOption,
+  threads: threadsOption,
+  config: configOption,
+};
+
+export interface GenerateFlags {
+  readonly model: string;
+  readonly adapter: string | null;
+  readonly instruction: string | null;
+  readonly prompt: string | null;
+  readonly file: string | null;
+  readonly out: string | null;
+  readonly template: string;
+  readonly maxNewTokens: number;
+  readonly temperature: number;
+  readonly topP: number;
+  readonly topK: number;
+  readonly batchSize: number;
+  readonly seed: number;
+  readonly threads: number | null;
+  readonly config: string;
+}
+
+export const generateDefaults: Partial<GenerateFlags> = {
+  adapter: null,
+  instruction: null,
+  prompt: null,
+  file: null,
+  out: null,
+  template: 'alpaca',
+  maxNewTokens: 256,
+  temperature: 0,
+  topP: 1,
+  topK: 0,
+  batchSize: 8,
+  seed: 42,
+  threads: null,
+};
+
+export const generateOptions: Schema<GenerateFlags> = {
+  model: modelOption,
+  adapter: {
+    kind: 'text',
+    group: files,
+    nullable: true,
+    placeholder: 'DIR',
+    help: 'PEFT adapter to apply',
+    defaultText: 'none',
+  },
+  instruction: {
+    kind: 'text',
+    group: files,
+    nullable: true,
+    placeholder: 'TEXT',
+    help: 'an instruction, put into the prompt template',
+    defaultText: '',
+  },
+  prompt: {
+    kind: 'text',
+    group: files,
+    nullable: true,
+    placeholder: 'TEXT',
+    help: 'a text to continue as it stands, without a template',
+    defaultText: '',
+  },
+  file: {
+    kind: 'text',
+    group: files,
+    nullable: true,
+    placeholder: 'FILE',
+    help: 'instructions: a .txt file with one a line, or JSON or JSONL rows with "instruction" and optionally "input"',
+    defaultText: '',
+  },
+  out: {
+    kind: 'text',
+    group: files,
+    nullable: true,
+    placeholder: 'FILE',
+    help: 'write JSONL: index, instruction, output, finished, token_ids',
+    defaultText: 'print the responses',
+  },
+  template: templateOption,
+  maxNewTokens: { kind: 'number', integer: true, min: 1, group: sampling, help: 'most tokens of a response' },
+  temperature: {
+    kind: 'number',
+    min: 0,
+    group: sampling,
+    help: '0 always takes the likeliest token; higher draws more freely',
+  },
+  topP: {
+    kind: 'number',
+    above: 0,
+    max: 1,
+    group: sampling,
+    help: 'draw from the likeliest tokens that together have this probability',
+  },
+  topK: {
+    kind: 'number',
+    integer: true,
+    min: 0,
+    group: sampling,
+    help: 'draw from this many likeliest tokens; 0 from all',
+  },
+  batchSize: { kind: 'number', integer: true, min: 1, group: run, help: 'prompts at once' },
+  seed: seedOption,
+  threads: threadsOption,
+  config: configOption,
+};
+
+export interface MergeFlags {
+  readonly model: string;
+  readonly adapter: string;
+  readonly out: string;
+  readonly threads: number | null;
+}
+
+export const mergeOptions: Schema<MergeFlags> = {
+  model: modelOption,
+  adapter: {
+    kind: 'text',
+    group: files,
+    placeholder: 'DIR',
+    help: 'PEFT adapter to merge, for instance RUN/adapter',
+  },
+  out: {
+    kind: 'text',
+    group: files,
+    placeholder: 'DIR',
+    help: 'folder to write the merged model to; must not exist',
+  },
+  threads: threadsOption,
+};
