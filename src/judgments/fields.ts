@@ -129,8 +129,8 @@ export function describe(value: unknown): string {
   if (typeof value === 'string') {
     return value.length <= 30 ? `the string ${JSON.stringify(value)}` : 'a string';
   }
-  if (typeof value === 'object') return 'an object';
-  return `the ${typeof value} ${String(value as number | boolean)}`;
+  if (typeof value === 'number' || typeof value === 'boolean') return `the ${typeof value} ${value}`;
+  return `an ${typeof value === 'object' ? 'object' : 'unknown value'}`;
 }
 
 /** True if two names differ in case, white space, or one or two letters. */

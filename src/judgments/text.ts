@@ -16,6 +16,11 @@ export function positionAt(text: string, offset: number): { line: number; column
   return { line, column: codePointLength(text.slice(start, offset)) + 1 };
 }
 
+/** UTF-16 offset of the first half of a surrogate pair that stands alone, or -1: such text has no UTF-8 form. */
+export function halfCharacterAt(text: string): number {
+  return text.search(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/);
+}
+
 /** One line of at most `limit` code points, white space collapsed, with "…" where something was left out. */
 export function excerpt(text: string, limit = 80): string {
   // Only the head can show, so only the head is worth collapsing.
@@ -23,9 +28,10 @@ export function excerpt(text: string, limit = 80): string {
     .slice(0, limit * 8)
     .trim()
     .replace(/\s+/gu, ' ');
-  const points = Array.from(flat);
+  // A lone surrogate would spoil the terminal or the report it is printed to.
+  const points = Array.from(flat, (point) => (halfCharacterAt(point) < 0 ? point : '\ufffd'));
   if (points.length > limit) return `${points.slice(0, limit - 1).join('')}…`;
-  return text.length > limit * 8 ? `${flat}…` : flat;
+  return points.join('') + (text.length > limit * 8 ? '…' : '');
 }
 
 /**

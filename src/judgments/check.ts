@@ -1,0 +1,174 @@
+// The analysis behind `whetstone data check`: counts, lengths, truncation and everything suspicious in a file.
+// It knows nothing of the terminal.
+import { codePointLength } from '../tokens/unicode.ts';
+import { FINDING_TITLES, finding, findSuspicious, SEVERITIES } from './findings.ts';
+import type { Finding, FindingCode } from './findings.ts';
+import { fit, spreadOf } from './lengths.ts';
+import type { Spread, TokenLengths } from './lengths.ts';
+import { readTriplets } from './read.ts';
+import type { ReadOptions, TripletFile } from './read.ts';
+import { halfCharacterAt } from './text.ts';
+import { labelOf, labelReason } from './triplet.ts';
+import type { LabelReason, Triplet } from './triplet.ts';
+
+export interface CheckOptions {
+  /** Lengths of a triplet in tokens; without it only characters are counted. May throw for text it cannot take. */
+  readonly tokenLengths?: (triplet: Triplet) => Promise<TokenLengths>;
+  /** Most tokens of a sequence; needs `tokenLengths`. */
+  readonly cutoffLength?: number;
+}
+
+export interface DataReport {
+  readonly file: string;
+  readonly format: string;
+  readonly layout: string;
+  readonly rows: number;
+  readonly triplets: number;
+  readonly satisfactory: number;
+  readonly unsatisfactory: number;
+  /** Triplets by the clause of the label rule that decided. */
+  readonly reasons: Readonly<Record<LabelReason, number>>;
+  /** Parts of rows that the layout left out, by reason. */
+  readonly skipped: Readonly<Record<string, number>>;
+  /** Code points; input counts to the instruction, judgments are those of unsatisfactory rows. */
+  readonly characters: {
+    readonly instruction: Spread | null;
+    readonly response: Spread | null;
+    readonly judgment: Spread | null;
+  };
+  /** Null if no tokenizer was given. */
+  readonly tokens: TokenReport | null;
+  readonly findings: readonly Finding[];
+  /** How often each code was found, in the order of FINDING_TITLES; codes that were not found are absent. */
+  readonly counts: Readonly<Partial<Record<FindingCode, number>>>;
+}
+
+export interface TokenReport {
+  readonly prompt: Spread | null;
+  readonly judgedPrompt: Spread | null;
+  readonly response: Spread | null;
+  /** Responses tokenized apart from their prompt. */
+  readonly retokenized: number;
+  /** Triplets that could not be tokenized; each has a finding. */
+  readonly failed: number;
+  readonly cutoffLength: number | null;
+  readonly truncated: number;
+  readonly unfit: number;
+}
+
+/** Reads a file, leaving out rows with problems, which become findings, and checks what is left. */
+export async function checkFile(
+  path: string,
+  options: CheckOptions & Omit<ReadOptions, 'onProblem'> = {},
+): Promise<DataReport> {
+  return checkTriplets(await readTriplets(path, { ...options, onProblem: 'collect' }), options);
+}
+
+/** Checks triplets that have been read. */
+export async function checkTriplets(data: TripletFile, options: CheckOptions = {}): Promise<DataReport> {
+  const { triplets } = data;
+  const unreadable = data.problems.map((problem): Finding => ({
+    code: 'invalid-row',
+    severity: SEVERITIES['invalid-row'],
+    file: data.file,
+    row: problem.row,
+    ...(problem.line !== undefined && { line: problem.line }),
+    field: problem.field,
+    message: `expected ${problem.expected}, found ${problem.found}`,
+    excerpt: '',
+  }));
+  const { report: tokens, findings: lengthFindings } = await measure(triplets, options);
+  const findings = [...unreadable, ...findSuspicious(triplets), ...lengthFindings];
+  const reasons: Record<LabelReason, number> = {
+    'no-judgment': 0,
+    'begins-with-perfect': 0,
+    score: 0,
+    judgment: 0,
+  };
+  for (const triplet of triplets) reasons[labelReason(triplet)]++;
+  return {
+    file: data.file,
+    format: data.format,
+    layout: data.layout,
+    rows: data.rows,
+    triplets: triplets.length,
+    satisfactory: triplets.length - reasons.judgment,
+    unsatisfactory: reasons.judgment,
+    reasons,
+    skipped: data.skipped,
+    characters: characterLengths(triplets),
+    tokens,
+    findings,
+    counts: countCodes(findings),
+  };
+}
+
+function characterLengths(triplets: readonly Triplet[]): DataReport['characters'] {
+  const negatives = triplets.filter((triplet) => labelOf(triplet) === 'align-n');
+  return {
+    instruction: spreadOf(
+      triplets.map(({ instruction, input }) => codePointLength(instruction) + codePointLength(input ?? '')),
+    ),
+    response: spreadOf(triplets.map(({ output }) => codePointLength(output))),
+    judgment: spreadOf(negatives.map(({ judgment }) => codePointLength(judgment ?? ''))),
+  };
+}
+
+function countCodes(findings: readonly Finding[]): DataReport['counts'] {
+  const counts = new Map<FindingCode, number>();
+  for (const { code } of findings) counts.set(code, (counts.get(code) ?? 0) + 1);
+  const order = Object.keys(FINDING_TITLES) as FindingCode[];
+  return Object.fromEntries(order.flatMap((code) => (counts.has(code) ? [[code, counts.get(code)!]] : [])));
+}
+
+async function measure(
+  triplets: readonly Triplet[],
+  { tokenLengths, cutoffLength }: CheckOptions,
+): Promise<{ report: TokenReport | null; findings: Finding[] }> {
+  if (!tokenLengths) return { report: null, findings: [] };
+  const findings: Finding[] = [];
+  const lengths: TokenLengths[] = [];
+  let truncated = 0;
+  let unfit = 0;
+  let failed = 0;
+  for (const triplet of triplets) {
+    // Half characters cannot be tokenized; findSuspicious has named them.
+    if (hasHalfCharacter(triplet)) {
+      failed++;
+      continue;
+    }
+    const length = await tokenLengths(triplet);
+    lengths.push(length);
+    if (cutoffLength === undefined) continue;
+    const outcome = fit(length, cutoffLength);
+    if (outcome === 'unfit') {
+      unfit++;
+      const message = `${length.response} tokens with its end token; the cut-off is ${cutoffLength}`;
+      findings.push(finding('unfit-row', triplet, 'output', message, triplet.output));
+    } else if (outcome === 'truncated') {
+      truncated++;
+      const longest = Math.max(length.prompt, length.judgedPrompt ?? 0) + length.response;
+      const message = `${longest} tokens; ${longest - cutoffLength} of the prompt's first are dropped`;
+      findings.push(finding('truncated-prompt', triplet, 'instruction', message, triplet.instruction));
+    }
+  }
+  return {
+    findings,
+    report: {
+      prompt: spreadOf(lengths.map(({ prompt }) => prompt)),
+      judgedPrompt: spreadOf(
+        lengths.flatMap(({ judgedPrompt }) => (judgedPrompt === null ? [] : [judgedPrompt])),
+      ),
+      response: spreadOf(lengths.map(({ response }) => response)),
+      retokenized: lengths.filter(({ retokenized }) => retokenized).length,
+      failed,
+      cutoffLength: cutoffLength ?? null,
+      truncated,
+      unfit,
+    },
+  };
+}
+
+function hasHalfCharacter({ instruction, input, output, judgment }: Triplet): boolean {
+  return [instruction, input, output, judgment].some((text) => text != null && halfCharacterAt(text) >= 0);
+}

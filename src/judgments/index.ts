@@ -1,0 +1,25 @@
+// Judged triplets: reading, checking, converting, and turning them into examples.
+export { labelOf, labelReason, SATISFACTORY_SCORE } from './triplet.ts';
+export type { Label, LabelReason, Triplet, TripletSource } from './triplet.ts';
+export { describeProblem, readTriplets } from './read.ts';
+export type { ReadOptions, RowProblem, TripletFile } from './read.ts';
+export { FORMATS } from './input-file.ts';
+export type { Format } from './input-file.ts';
+export { LAYOUTS } from './layouts/index.ts';
+export type { Draft, Layout } from './layouts/index.ts';
+export { buildExamples, encodeLabelled } from './examples.ts';
+export type { Example, Examples, ExampleSettings, ExampleSummary } from './examples.ts';
+export { downsampleSatisfactory, keptAfterDownsampling } from './downsample.ts';
+export { epochOrder } from './order.ts';
+export type { OrderSettings } from './order.ts';
+export { createRandom, randomFromState, shuffle } from './random.ts';
+export type { Random } from './random.ts';
+export { checkFile, checkTriplets } from './check.ts';
+export type { CheckOptions, DataReport, TokenReport } from './check.ts';
+export { FINDING_TITLES } from './findings.ts';
+export type { Finding, FindingCode, Severity } from './findings.ts';
+export type { Spread, TokenLengths } from './lengths.ts';
+export { formatReport, reportToJson } from './report.ts';
+export type { ReportStyle } from './report.ts';
+export { canonicalRow, writeTriplets } from './write.ts';
+export type { WriteOptions } from './write.ts';

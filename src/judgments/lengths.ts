@@ -1,0 +1,47 @@
+// How long rows are, and which of them a cut-off touches. It knows numbers, and tokenizes through a callback.
+
+export interface Spread {
+  readonly count: number;
+  readonly min: number;
+  readonly median: number;
+  /** The smallest length that at least 95% of the rows do not exceed. */
+  readonly p95: number;
+  readonly max: number;
+  readonly total: number;
+}
+
+/** Null for no numbers at all. The median of an even count is the lower of the two in the middle. */
+export function spreadOf(lengths: Iterable<number>): Spread | null {
+  const sorted = Float64Array.from(lengths).sort();
+  const count = sorted.length;
+  if (count === 0) return null;
+  // Nearest rank: always a length that occurs.
+  const rank = (share: number): number => sorted[Math.max(0, Math.ceil(share * count) - 1)]!;
+  return {
+    count,
+    min: sorted[0]!,
+    median: rank(0.5),
+    p95: rank(0.95),
+    max: sorted[count - 1]!,
+    total: sorted.reduce((sum, length) => sum + length, 0),
+  };
+}
+
+/** Lengths of one triplet in tokens. */
+export interface TokenLengths {
+  /** The plain prompt, and the prompt that shows the judgment (null for a satisfactory row). */
+  readonly prompt: number;
+  readonly judgedPrompt: number | null;
+  /** The response with its end token. */
+  readonly response: number;
+  /** True if the response had to be tokenized apart from its prompt. */
+  readonly retokenized: boolean;
+}
+
+/** What a cut-off, in tokens, does to a row: the response is never cut, and one prompt token has to stay. */
+export function fit(lengths: TokenLengths, cutoff: number): 'whole' | 'truncated' | 'unfit' {
+  if (lengths.response + 1 > cutoff) return 'unfit';
+  return Math.max(lengths.prompt, lengths.judgedPrompt ?? 0) + lengths.response > cutoff
+    ? 'truncated'
+    : 'whole';
+}

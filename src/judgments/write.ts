@@ -1,0 +1,133 @@
+// Writes triplets in the canonical form, whole or not at all. It knows no other layout.
+import { link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { WhetstoneError } from '../errors.ts';
+import type { Triplet } from './triplet.ts';
+
+export interface WriteOptions {
+  /** By the extension if left out: .json is an array, .jsonl and .ndjson one object a line. */
+  readonly format?: 'json' | 'jsonl';
+  /** Replace a file that exists; false if left out. */
+  readonly overwrite?: boolean;
+}
+
+/** A triplet as the canonical row: absent fields are left out, `judgment` is always there. */
+export function canonicalRow({ id, instruction, input, output, judgment, score, revision }: Triplet): object {
+  return {
+    ...(id !== undefined && { id }),
+    instruction,
+    ...(input !== undefined && { input }),
+    output,
+    judgment,
+    ...(score !== undefined && { score }),
+    ...(revision !== undefined && { revision }),
+  };
+}
+
+/**
+ * Writes triplets to a new file beside the target, syncs it and moves it into place, so that the target is never
+ * half written, whatever happens.
+ *
+ * Throws WhetstoneError `FILE_EXISTS` (unless told to overwrite), `UNKNOWN_FORMAT` and `WRITE_FAILED` (a full
+ * disk, no permission).
+ */
+export async function writeTriplets(
+  path: string,
+  triplets: Iterable<Triplet>,
+  { format = formatOf(path), overwrite = false }: WriteOptions = {},
+): Promise<void> {
+  if (!overwrite && (await exists(path))) throw fileExists(path);
+  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    const handle = await open(temporary, 'w');
+    try {
+      await writeRows(handle, triplets, format);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    if (overwrite) await rename(temporary, path);
+    else await moveWithoutReplacing(temporary, path);
+    await syncDirectory(dirname(path));
+  } catch (cause) {
+    if (cause instanceof WhetstoneError) throw cause;
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new WhetstoneError('WRITE_FAILED', `the file cannot be written: ${message}`, {
+      file: path,
+      cause,
+      hint: 'Check the free space and the permissions of the folder. Nothing was left behind.',
+    });
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+// Large enough that a call to the system costs little, small enough to stay far below a string's limit.
+const PIECE = 1 << 20;
+
+async function writeRows(
+  handle: FileHandle,
+  triplets: Iterable<Triplet>,
+  format: 'json' | 'jsonl',
+): Promise<void> {
+  let pending = format === 'json' ? '[' : '';
+  let first = true;
+  for (const triplet of triplets) {
+    const row = JSON.stringify(canonicalRow(triplet));
+    pending += format === 'jsonl' ? `${row}\n` : `${first ? '' : ','}\n  ${row}`;
+    first = false;
+    if (pending.length >= PIECE) {
+      await handle.writeFile(pending);
+      pending = '';
+    }
+  }
+  await handle.writeFile(format === 'json' ? `${pending}\n]\n` : pending);
+}
+
+/** link, unlike rename, refuses a target that has appeared in the meantime. */
+async function moveWithoutReplacing(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : '';
+    if (code === 'EEXIST') throw fileExists(to);
+    // File systems without hard links: the check at the start has to do.
+    if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'ENOSYS' && code !== 'EMLINK') throw cause;
+    await rename(from, to);
+  }
+}
+
+/** Makes the new name itself last; not every system lets a folder be synced. */
+async function syncDirectory(path: string): Promise<void> {
+  try {
+    const handle = await open(path, 'r');
+    await handle.sync().finally(() => handle.close());
+  } catch {
+    // The file's content is safe already.
+  }
+}
+
+function formatOf(path: string): 'json' | 'jsonl' {
+  if (/\.(?:jsonl|ndjson)$/i.test(path)) return 'jsonl';
+  if (/\.json$/i.test(path)) return 'json';
+  throw new WhetstoneError('UNKNOWN_FORMAT', 'expected a name that ends in .jsonl or .json', {
+    file: path,
+    hint: 'The canonical form is written as JSONL (one object a line) or JSON (one array).',
+  });
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+function fileExists(file: string): WhetstoneError {
+  return new WhetstoneError('FILE_EXISTS', 'the file exists already', {
+    file,
+    hint: 'Choose another name, or allow it to be replaced with --overwrite.',
+  });
+}
