@@ -52,7 +52,7 @@ export function byteLevel(
   change: (json: TokenizerJson) => void = () => undefined,
   config: object = {},
 ): Record<string, string | object> {
-  const { tokenizerJson, tokenizerConfigJson } = trainTokenizer(CORPUS, { vocabSize: 420 });
+  const { tokenizerJson, tokenizerConfigJson } = trainTokenizer(CORPUS, { vocabSize: 420, minFrequency: 1 });
   const json = JSON.parse(tokenizerJson) as TokenizerJson;
   change(json);
   return {
@@ -86,13 +86,14 @@ export function sentencePiece(prefix: 'legacy' | 'first'): Record<string, string
     tokens.push(`<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`);
   const characters = new Set(['▁', ...WORDS.join('')]);
   const merges: [string, string][] = [['▁', '▁']];
-  for (const word of WORDS.flatMap((text) => [text, `▁${text}`])) {
+  for (const word of WORDS) {
     const [head = '', ...tail] = word;
     let left = head;
     for (const right of tail) {
       merges.push([left, right]);
       left += right;
     }
+    merges.push(['▁', left]);
   }
   const vocab = new Map(
     [...tokens, ...characters, ...merges.map((pair) => pair.join(''))].map((token) => [token, 0]),

@@ -1,0 +1,177 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { WhetstoneError } from '../errors.ts';
+import { formatTime, JUDGED_REQUEST } from './chat-template.ts';
+import { loadTemplate, stringTemplate } from './template.ts';
+import { withFolder } from './test-tokenizers.ts';
+
+const NO_CHAT = { chatTemplate: null, specialTokens: {} };
+const chat = (chatTemplate: string, now?: Date): ReturnType<typeof loadTemplate> =>
+  loadTemplate(
+    'chat',
+    { chatTemplate, specialTokens: { bos_token: '<s>', eos_token: '</s>' } },
+    now ? { now } : {},
+  );
+
+describe('alpaca', () => {
+  test('is the prompt of the released code, to the byte', async () => {
+    const alpaca = await loadTemplate('alpaca', NO_CHAT);
+    expect(alpaca.render({ instruction: 'Sum up.', input: 'It rained.' }, null)).toBe(
+      'Below is an instruction that describes a task. Write a response that appropriately completes the request.' +
+        '\n\n### Instruction:\nSum up.\nIt rained.\n\n### Response:\n',
+    );
+    expect(alpaca.render({ instruction: 'Sum up.', input: '' }, 'Too long.')).toBe(
+      'Below is an instruction that describes a task. Write a response to the instruction and the response should ' +
+        'match the corresponding judgment.\n\n### Instruction:\nSum up.\n\n### Judgment:\nToo long.\n\n### Response:\n',
+    );
+    expect(alpaca.specialTokens).toBe('tokenizer');
+  });
+
+  test('leaves alone whatever instruction and judgment hold', async () => {
+    const alpaca = await loadTemplate('alpaca', NO_CHAT);
+    const tricky = fc.array(
+      fc.constantFrom('{judgment}', '{instruction}', '{input}', '$&', '$1', '$$', '{', ' a'),
+    );
+    fc.assert(
+      fc.property(tricky, tricky, (first, second) => {
+        const [instruction, judgment] = [first.join(''), second.join('')];
+        const text = alpaca.render({ instruction }, judgment);
+        const [head, tail] = alpaca.render({ instruction: '\u0001' }, '\u0002').split('\u0001') as [
+          string,
+          string,
+        ];
+        const [middle, end] = tail.split('\u0002') as [string, string];
+        expect(text).toBe(head + instruction + middle + judgment + end);
+      }),
+    );
+  });
+});
+
+describe('a template file', () => {
+  const fromFile = (name: string, text: string): ReturnType<typeof loadTemplate> =>
+    withFolder({ [name]: text }, (dir) => loadTemplate(`${dir}/${name}`, NO_CHAT));
+  const failure = (name: string, text: string): Promise<WhetstoneError> =>
+    fromFile(name, text).then(
+      () => expect.fail('the template loaded'),
+      (error: unknown) => error as WhetstoneError,
+    );
+
+  test('may be JSON or YAML, and may place the input itself', async () => {
+    const json = await fromFile(
+      't.json',
+      '{\n\t"plain": "Q: {instruction}\\nA:",\n\t"with_judgment": "{judgment}|{instruction}"}',
+    );
+    expect(json.render({ instruction: 'a', input: 'b' }, null)).toBe('Q: a\nb\nA:');
+    const yaml = await fromFile(
+      't.yaml',
+      'plain: |\n  {instruction} <{input}>\nwith_judgment: "{instruction}{input}{judgment}"\n',
+    );
+    expect(yaml.render({ instruction: 'a', input: 'b' }, null)).toBe('a <b>\n');
+    expect(yaml.render({ instruction: 'a' }, null)).toBe('a <>\n');
+    expect(yaml.render({ instruction: 'a', input: 'b' }, 'c')).toBe('abc');
+  });
+
+  test('reports everything that is wrong, with positions', async () => {
+    const error = await failure(
+      't.yaml',
+      'plain: "{instruction} {topic}"\nwith_judgment: "{instructions}"\n',
+    );
+    expect(error.code).toBe('BAD_TEMPLATE');
+    expect(error.location).toMatchObject({ field: 'plain', line: 1, column: 8 });
+    expect(error.message).toContain('{topic}');
+    expect(error.message).toContain('2:16, field "with_judgment": must contain {judgment}');
+    expect(error.message).toContain('must contain {instruction}');
+    expect(error.message).toContain('{instructions}');
+  });
+
+  test.each([
+    ['a missing string', 'plain: "{instruction}"', 'found nothing'],
+    ['another type', 'plain: 3\nwith_judgment: "{instruction}{judgment}"', 'found something else'],
+    ['a list', '- plain', 'expected an object'],
+    ['an empty file', '', 'expected an object'],
+    ['bad syntax', '{"plain": "x"', 'must end with a }'],
+    [
+      'a judgment in the plain prompt',
+      'plain: "{instruction}{judgment}"\nwith_judgment: "{instruction}{judgment}"',
+      '{judgment}',
+    ],
+  ])('refuses %s', async (_, text, message) => {
+    const error = await failure('t.yaml', text);
+    expect(error.code).toBe('BAD_TEMPLATE');
+    expect(error.message).toContain(message);
+    expect(error.location.line).toBeGreaterThan(0);
+  });
+
+  test('that is not there', async () => {
+    await expect(loadTemplate('alpacca', NO_CHAT)).rejects.toMatchObject({ code: 'NO_TEMPLATE' });
+    await withFolder({}, async (dir) => {
+      await expect(loadTemplate(dir, NO_CHAT)).rejects.toMatchObject({ code: 'NO_TEMPLATE' });
+    });
+  });
+});
+
+describe('chat', () => {
+  const TURNS =
+    "{{ bos_token }}{% for message in messages %}{{ '<|' + message['role'] + '|>\\n' + message['content'] }}\n" +
+    "{{ eos_token }}{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>\\n' }}{% endif %}";
+
+  test('puts instruction and judgment into one user message', async () => {
+    const template = await chat(TURNS);
+    expect(template.specialTokens).toBe('template');
+    expect(template.render({ instruction: 'Hi', input: 'there' }, null)).toBe(
+      '<s><|user|>\nHi\nthere\n</s><|assistant|>\n',
+    );
+    expect(template.render({ instruction: 'Hi' }, 'Bad {judgment}.')).toBe(
+      `<s><|user|>\nHi${JUDGED_REQUEST}Bad {judgment}.\n</s><|assistant|>\n`,
+    );
+  });
+
+  test('understands what common templates use', async () => {
+    const template = await chat(
+      '{%- if not date_string is defined %}{%- set date_string = strftime_now("%d %b %Y") %}{%- endif %}' +
+        '{%- set ns = namespace(n=0) %}{%- for i in range(3) %}{%- set ns.n = ns.n + i %}{%- endfor %}' +
+        '{%- if tools is not none %}TOOLS{%- endif %}{{- date_string + " " + ns.n|string + " " }}' +
+        '{%- for m in messages %}{%- if m.role not in ["user"] %}{{ raise_exception("no") }}{%- endif %}' +
+        '{% generation %}{{- m.content | trim }}{% endgeneration %}{%- endfor %}',
+      new Date(2024, 6, 5, 12),
+    );
+    expect(template.render({ instruction: ' Hi ' }, null)).toBe('05 Jul 2024 3 Hi');
+  });
+
+  test('says the same date for as long as it lives', async () => {
+    const template = await chat('{{ strftime_now("%Y-%m-%d %H:%M:%S") }}', new Date(2020, 1, 29, 23, 59, 58));
+    expect(template.render({ instruction: '' }, null)).toBe('2020-02-29 23:59:58');
+  });
+
+  test.each([
+    ['NO_CHAT_TEMPLATE', null, 'no chat template'],
+    ['BAD_CHAT_TEMPLATE', '{% if %}', 'cannot be parsed'],
+    ['BAD_CHAT_TEMPLATE', '{{ raise_exception("System message needed") }}', 'System message needed'],
+    ['BAD_CHAT_TEMPLATE', '{{ messages | no_such_filter }}', 'failed'],
+  ])('%s: %s', async (code, chatTemplate, message) => {
+    const error = (await loadTemplate('chat', { chatTemplate, specialTokens: {} }).catch(
+      (e: unknown) => e,
+    )) as WhetstoneError;
+    expect(error.code).toBe(code);
+    expect(error.message).toContain(message);
+  });
+
+  test('a template that raises for one row does so as an error that names the reason', async () => {
+    const template = await chat(
+      '{% if "x" in messages[0].content %}{{ raise_exception("x is not allowed") }}{% endif %}',
+    );
+    expect(() => template.render({ instruction: 'x' }, null)).toThrow(/x is not allowed/);
+  });
+});
+
+test('formatTime knows names, padding and unpadded numbers', () => {
+  const time = new Date(2024, 11, 1, 0, 5, 9);
+  expect(formatTime(time, '%a %A %b %B %d %-d %e %m %y %j %I %p %H%M%S %% %Q')).toBe(
+    'Sun Sunday Dec December 01 1  1 12 24 336 12 AM 000509 % %Q',
+  );
+});
+
+test('a string template may lack a placeholder without inventing text', () => {
+  const bare = stringTemplate('bare', { plain: 'Go {unknown}', with_judgment: '{judgment}' });
+  expect(bare.render({ instruction: 'x' }, null)).toBe('Go {unknown}');
+});
