@@ -19,16 +19,22 @@ def prompts(row: dict[str, Any], template: dict[str, str]) -> tuple[str, str | N
         return plain, None
     # Split before filling, so that an instruction that contains "{judgment}" is left alone.
     head, tail = template["with_judgment"].split("{judgment}")
-    return plain, head.replace("{instruction}", instruction) + judgment + tail.replace("{instruction}", instruction)
+    return plain, head.replace("{instruction}", instruction) + judgment + tail.replace(
+        "{instruction}", instruction
+    )
 
 
-def tokenise(tokenizer: Tokenizer, prompt: str, response: str, end: int, cutoff: int) -> tuple[list[int], int]:
+def tokenise(
+    tokenizer: Tokenizer, prompt: str, response: str, end: int, cutoff: int
+) -> tuple[list[int], int]:
     """Ids of prompt, response and end token, cut off on the left, and where the response starts.
 
     The response begins at the first token whose characters start at or after the prompt's end.
     """
     encoding = tokenizer.encode(prompt + response)
-    start = next((i for i, (first, _) in enumerate(encoding.offsets) if first >= len(prompt)), len(encoding.ids))
+    start = next(
+        (i for i, (first, _) in enumerate(encoding.offsets) if first >= len(prompt)), len(encoding.ids)
+    )
     ids = [*encoding.ids, end]
     cut = max(0, len(ids) - cutoff)
     return ids[cut:], start - cut
@@ -36,7 +42,9 @@ def tokenise(tokenizer: Tokenizer, prompt: str, response: str, end: int, cutoff:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--data", type=Path, required=True, help="JSON array of {instruction, input, output, judgment}")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="JSON array of {instruction, input, output, judgment}"
+    )
     parser.add_argument("--template", type=Path, required=True, help="JSON with `plain` and `with_judgment`")
     parser.add_argument("--model", type=Path, required=True, help="folder with tokenizer.json")
     parser.add_argument("--cutoff_len", type=int, default=2048)
@@ -53,24 +61,41 @@ def main() -> None:
             continue
         plain, judged = prompts(row, template)
         plain_ids, plain_start = tokenise(tokenizer, plain, row["output"], end, arguments.cutoff_len)
-        judged_ids, judged_start = (None, None) if judged is None else tokenise(
-            tokenizer, judged, row["output"], end, arguments.cutoff_len)
+        judged_ids, judged_start = (
+            (None, None)
+            if judged is None
+            else tokenise(tokenizer, judged, row["output"], end, arguments.cutoff_len)
+        )
         fits = plain_start >= 1 and (judged_ids is None or judged_start >= 1)
         if not fits or (judged_ids is not None and plain_ids[plain_start:] != judged_ids[judged_start:]):
             skipped.append(index)
             continue
-        rows.append({
-            "index": index, "plain_ids": plain_ids, "plain_response_start": plain_start,
-            "judged_ids": judged_ids, "judged_response_start": judged_start,
-        })
+        rows.append(
+            {
+                "index": index,
+                "plain_ids": plain_ids,
+                "plain_response_start": plain_start,
+                "judged_ids": judged_ids,
+                "judged_response_start": judged_start,
+            }
+        )
     arguments.out.write_text(json.dumps(rows) + "\n")
     lengths = sorted(len(row["plain_ids"]) for row in rows)
-    print(json.dumps({
-        "rows": len(rows), "judged": sum(row["judged_ids"] is not None for row in rows), "skipped": skipped,
-        "plain_tokens_median": lengths[len(lengths) // 2], "plain_tokens_max": lengths[-1],
-        "plain_tokens_mean": round(sum(lengths) / len(lengths), 1),
-        "response_tokens_mean": round(sum(len(r["plain_ids"]) - r["plain_response_start"] for r in rows) / len(rows), 1),
-    }))
+    print(
+        json.dumps(
+            {
+                "rows": len(rows),
+                "judged": sum(row["judged_ids"] is not None for row in rows),
+                "skipped": skipped,
+                "plain_tokens_median": lengths[len(lengths) // 2],
+                "plain_tokens_max": lengths[-1],
+                "plain_tokens_mean": round(sum(lengths) / len(lengths), 1),
+                "response_tokens_mean": round(
+                    sum(len(r["plain_ids"]) - r["plain_response_start"] for r in rows) / len(rows), 1
+                ),
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ import transformers
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import Tensor
 
-from families import Family, families, generator, load_model, write_model
+from families import MLP, Family, families, generator, load_model, seed_of, write_model
+from objectives import cases
 from reference import (
     Objective,
     Triplet,
@@ -28,6 +29,7 @@ from reference import (
     random_ids,
 )
 from storage import floats, write_json, write_tensors
+from training import RECIPES, adamw, schedules, train
 
 HERE = Path(__file__).parent
 MODELS = HERE / "models"
@@ -49,8 +51,13 @@ ALL_GRADIENTS_OF = "llama3"
 
 def lora_config(targets: list[str], base: str) -> LoraConfig:
     return LoraConfig(
-        r=RANK, lora_alpha=ALPHA, lora_dropout=0.0, target_modules=targets, bias="none",
-        task_type="CAUSAL_LM", base_model_name_or_path=base,
+        r=RANK,
+        lora_alpha=ALPHA,
+        lora_dropout=0.0,
+        target_modules=targets,
+        bias="none",
+        task_type="CAUSAL_LM",
+        base_model_name_or_path=base,
     )
 
 
@@ -73,7 +80,9 @@ def write_adapter(family: Family, folder: Path) -> None:
     with torch.no_grad():
         for name, parameter in sorted(model.named_parameters()):
             if parameter.requires_grad:
-                parameter.copy_((0.2 if "lora_A" in name else 0.15) * torch.randn(parameter.shape, generator=rng))
+                parameter.copy_(
+                    (0.2 if "lora_A" in name else 0.15) * torch.randn(parameter.shape, generator=rng)
+                )
     save_adapter(model, folder / "adapter", family.name)
 
 
@@ -90,7 +99,9 @@ def lora_gradients(model: PeftModel) -> dict[str, Tensor]:
     }
 
 
-def evaluate(model: Any, triplets: list[Triplet], objective: Objective) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def evaluate(
+    model: Any, triplets: list[Triplet], objective: Objective
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """A batch's loss, and the gradients of whatever in `model` is trainable."""
     model.zero_grad(set_to_none=True)
     batch = batch_loss(objective, [objective.triplet_loss(model, triplet) for triplet in triplets])
@@ -98,9 +109,10 @@ def evaluate(model: Any, triplets: list[Triplet], objective: Objective) -> tuple
     gradients = lora_gradients(model)
     norm = torch.sqrt(sum(gradient.double().square().sum() for gradient in gradients.values())).item()
     described = {
-        "name": objective.name, "kind": objective.kind,
-        "settings": {("lambda" if key == "lam" else key): value for key, value in objective.settings.items()},
-        "normalize": objective.normalize, **batch.as_json(), "grad_norm": norm,
+        "name": objective.name,
+        **objective.described(),
+        **batch.as_json(),
+        "grad_norm": norm,
     }
     return described, gradients
 
@@ -113,7 +125,9 @@ def relative_error(actual: dict[str, Tensor], expected: dict[str, Tensor]) -> fl
     )
 
 
-def make_triplets(model: Any, family: Family, count: int, rng: torch.Generator, sizes: list[tuple[int, int, int]]) -> list[Triplet]:
+def make_triplets(
+    model: Any, family: Family, count: int, rng: torch.Generator, sizes: list[tuple[int, int, int]]
+) -> list[Triplet]:
     """Alternating satisfactory and unsatisfactory triplets; `sizes` are (prompt, judgment, response) lengths."""
     vocab = family.config.vocab_size
     made = []
@@ -133,8 +147,10 @@ def greedy(model: Any, prompt: list[int], new_tokens: int, eos: list[int]) -> di
     Every token is also checked against the argmax of a forward pass without a cache.
     """
     out = model.generate(
-        input_ids=torch.tensor([prompt]), attention_mask=torch.ones(1, len(prompt), dtype=torch.long),
-        do_sample=False, max_new_tokens=new_tokens,
+        input_ids=torch.tensor([prompt]),
+        attention_mask=torch.ones(1, len(prompt), dtype=torch.long),
+        do_sample=False,
+        max_new_tokens=new_tokens,
     )[0].tolist()
     gaps = []
     for end in range(len(prompt), len(out)):
@@ -147,7 +163,9 @@ def greedy(model: Any, prompt: list[int], new_tokens: int, eos: list[int]) -> di
     return {"prompt": prompt, "ids": out[len(prompt) :], "finished": out[-1] in eos}
 
 
-def make_generations(model: Any, family: Family, rng: torch.Generator, count: int = 3) -> list[dict[str, Any]]:
+def make_generations(
+    model: Any, family: Family, rng: torch.Generator, count: int = 3
+) -> list[dict[str, Any]]:
     """Continuations that vary, not the same token again and again; one of them meets the end token if any soon does."""
     eos = model.generation_config.eos_token_id
     eos = eos if isinstance(eos, list) else [eos]
@@ -174,11 +192,18 @@ def write_family(family: Family) -> None:
     rng = generator(family.name, "sequences")
     vocab = family.config.vocab_size
 
-    sequences = [make_sequence(base, vocab, prompt, response, rng) for prompt, response in [(1, 4), (4, 5), (9, 8), (18, 10), (11, 29)]]
+    sequences = [
+        make_sequence(base, vocab, prompt, response, rng)
+        for prompt, response in [(1, 4), (4, 5), (9, 8), (18, 10), (11, 29)]
+    ]
     triplets = make_triplets(adapted, family, 4, rng, [(7, 0, 6), (9, 6, 11), (15, 0, 9), (5, 12, 7)])
     with torch.no_grad():
         rows = [
-            {**sequence.as_json(), "logprobs": floats(logprobs(base, sequence)), "adapter_logprobs": floats(logprobs(adapted, sequence))}
+            {
+                **sequence.as_json(),
+                "logprobs": floats(logprobs(base, sequence)),
+                "adapter_logprobs": floats(logprobs(adapted, sequence)),
+            }
             for sequence in sequences
         ]
     write_json(folder / "sequences.json", rows)
@@ -195,9 +220,16 @@ def write_family(family: Family) -> None:
     with torch.no_grad():
         batch = [
             {
-                "plain": {**triplet.plain.as_json(), "adapter_logprobs": floats(logprobs(adapted, triplet.plain))},
-                "judged": None if triplet.judged is None
-                else {**triplet.judged.as_json(), "adapter_logprobs": floats(logprobs(adapted, triplet.judged))},
+                "plain": {
+                    **triplet.plain.as_json(),
+                    "adapter_logprobs": floats(logprobs(adapted, triplet.plain)),
+                },
+                "judged": None
+                if triplet.judged is None
+                else {
+                    **triplet.judged.as_json(),
+                    "adapter_logprobs": floats(logprobs(adapted, triplet.judged)),
+                },
             }
             for triplet in triplets
         ]
@@ -206,10 +238,13 @@ def write_family(family: Family) -> None:
 
     if family.full_gradients:
         write_full_gradients(family, folder, triplets)
-    write_json(folder / "generations.json", {
-        "base": make_generations(base, family, generator(family.name, "prompts")),
-        "adapter": make_generations(adapted, family, generator(family.name, "adapted prompts")),
-    })
+    write_json(
+        folder / "generations.json",
+        {
+            "base": make_generations(base, family, generator(family.name, "prompts")),
+            "adapter": make_generations(adapted, family, generator(family.name, "adapted prompts")),
+        },
+    )
     print(f"{family.name}: worst gradient difference between float32 and float64 {worst:.1e}")
     assert worst < 2e-5, "a golden too ill-conditioned to check against"
 
@@ -220,13 +255,60 @@ def write_full_gradients(family: Family, folder: Path, triplets: list[Triplet]) 
     objective = OBJECTIVES[0]
     batch = batch_loss(objective, [objective.triplet_loss(model, triplet) for triplet in triplets])
     batch.loss.backward()
-    write_tensors(folder / "full-gradients.safetensors", {name: p.grad for name, p in model.named_parameters()})
+    write_tensors(
+        folder / "full-gradients.safetensors", {name: p.grad for name, p in model.named_parameters()}
+    )
     write_json(folder / "full-loss.json", {"objective": "likelihood", "loss": batch.loss.item()})
+
+
+def write_trajectory(family: Family) -> None:
+    """The first of seeded sets of 16 triplets on which no flag ever hangs on less than 0.002 nats."""
+    folder, recipe = MODELS / family.name, RECIPES[family.name]
+    target = folder / "trajectory"
+    for attempt in range(200):
+        torch.manual_seed(seed_of(family.name, "trajectory", attempt))
+        model = get_peft_model(load_model(folder), lora_config(MLP, family.name))
+        rng = generator(family.name, "trajectory", attempt)
+        triplets = make_triplets(
+            model, family, 16, rng, [(5, 0, 5), (6, 4, 8), (9, 0, 7), (7, 6, 5), (4, 0, 9), (8, 3, 6)]
+        )
+        start = {name: value.clone() for name, value in model.state_dict().items()}
+        steps = train(model, recipe, triplets, needed_margin=2e-3)
+        if steps is None:
+            continue
+        save_adapter(model, target / "final", family.name)
+        exact = model.double()
+        exact.load_state_dict(start)
+        drift = max(
+            abs(one["loss"] - other["loss"]) / abs(one["loss"])
+            for one, other in zip(steps, train(exact, recipe, triplets, needed_margin=0.0))
+        )
+        print(f"{family.name}: trajectory {attempt}, largest relative difference from float64 {drift:.1e}")
+        assert drift < 1e-4, "a trajectory too chaotic to check against"
+        exact.load_state_dict(start)
+        save_adapter(exact.float(), target / "start", family.name)
+        rows = [
+            {"plain": one.plain.as_json(), "judged": None if one.judged is None else one.judged.as_json()}
+            for one in triplets
+        ]
+        write_json(target / "steps.json", {"recipe": recipe.as_json(), "triplets": rows, "steps": steps})
+        return
+    raise RuntimeError(f"{family.name}: no trajectory keeps its flags clear of the threshold")
+
+
+def write_shared() -> None:
+    """What belongs to no model."""
+    write_json(HERE / "schedules.json", schedules())
+    write_json(HERE / "adamw.json", adamw(generator("adamw")))
+    write_json(HERE / "objectives.json", cases())
 
 
 def write_versions() -> None:
     packages = ("torch", "transformers", "peft", "safetensors", "numpy")
-    write_json(HERE / "versions.json", {"python": platform.python_version(), **{name: version(name) for name in packages}})
+    write_json(
+        HERE / "versions.json",
+        {"python": platform.python_version(), **{name: version(name) for name in packages}},
+    )
 
 
 def main(names: list[str]) -> None:
@@ -237,6 +319,9 @@ def main(names: list[str]) -> None:
     chosen = [family for family in families() if not names or family.name in names]
     for family in chosen:
         write_family(family)
+        if family.name in RECIPES:
+            write_trajectory(family)
+    write_shared()
     write_versions()
 
 

@@ -106,6 +106,11 @@ class Objective:
     settings: dict[str, float]
     normalize: str = "triplets"
 
+    def described(self) -> dict[str, Any]:
+        """`lambda` is a word of Python's, hence `lam` in this code."""
+        named = {("lambda" if key == "lam" else key): value for key, value in self.settings.items()}
+        return {"kind": self.kind, "settings": named, "normalize": self.normalize}
+
     def triplet_loss(self, model: Any, triplet: Triplet) -> Loss:
         read = probabilities if self.kind == "released-code" else logprobs
         contrasts = triplet.judged is not None and self.kind != "likelihood"
@@ -170,8 +175,14 @@ def make_sequence(model: Any, vocab: int, prompt: int, response: int, rng: torch
 
 
 def make_unsatisfactory(
-    model: Any, vocab: int, prompt: int, judgment: int, response: int, rng: torch.Generator,
-    lambdas: tuple[float, ...] = (1.1, 1.2), margin: float = 0.05,
+    model: Any,
+    vocab: int,
+    prompt: int,
+    judgment: int,
+    response: int,
+    rng: torch.Generator,
+    lambdas: tuple[float, ...] = (1.1, 1.2),
+    margin: float = 0.05,
 ) -> Triplet:
     """A triplet with flagged and unflagged tokens, none of which rounding could move to the other side.
 
@@ -190,7 +201,9 @@ def make_unsatisfactory(
             flag = ratio > math.log(min(lambdas))
             clear = torch.stack([(ratio - math.log(value)).abs() > margin for value in lambdas]).all(0)
             lowest = torch.where(flag, math.log(0.12), math.log(0.003))
-            weight = torch.where(clear & (lowest < plain) & (plain < math.log(0.93)), plain.exp() + judged.exp(), 0)
+            weight = torch.where(
+                clear & (lowest < plain) & (plain < math.log(0.93)), plain.exp() + judged.exp(), 0
+            )
             if not weight.any():
                 break
             tokens.append(int(torch.multinomial(weight, 1, generator=rng)))

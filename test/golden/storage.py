@@ -20,9 +20,15 @@ def write_json(path: Path, value: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(value, indent=1)
     number_lists = re.compile(r"\[[-+.\deEInfNa,\s]*\]")
-    path.write_text(number_lists.sub(lambda m: re.sub(r"\s+", " ", m[0]).replace("[ ", "[").replace(" ]", "]"), text) + "\n")
+    path.write_text(
+        number_lists.sub(lambda m: re.sub(r"\s+", " ", m[0]).replace("[ ", "[").replace(" ]", "]"), text)
+        + "\n"
+    )
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({name: tensors[name].detach().to(torch.float32).contiguous().clone() for name in sorted(tensors)}, path)
+    save_file(
+        {name: tensors[name].detach().to(torch.float32).contiguous().clone() for name in sorted(tensors)},
+        path,
+    )
