@@ -26,7 +26,10 @@ export interface EncodedTriplet {
   readonly judged: Sequence | null;
   /** The response's tokens, end token included, equal to the tail of both sequences: shape [response tokens]. */
   readonly responseIds: Int32Array;
-  /** For each response token its code points, counted from the response's start; the end token is empty. */
+  /**
+   * For each response token its code points, counted from the response's start. The end token's span is empty,
+   * at the end, unless the response itself spells the token out.
+   */
   readonly offsets: readonly Span[];
   readonly retokenized: Retokenized;
 }
