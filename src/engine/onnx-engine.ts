@@ -98,7 +98,12 @@ export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
   const parameterFeeds = views(layout, state.parameters);
   const gradient = lazily(() => new Float32Array(layout.total));
   const fresh = lazily(() => new Float32Array(layout.total));
-  const settings = { root: checkpoint.root, threads };
+  const settings = {
+    root: checkpoint.root,
+    threads,
+    profile: process.env.PROF,
+    prepack: !!process.env.PREPACK,
+  };
 
   const scoreSession = lazily(() => compile(traceScore(config, checkpoint, trainable).outputs, settings));
   const generator = lazily(async () =>
@@ -477,14 +482,15 @@ function requireUsable({ ids, responseStart }: Sequence, { vocabSize, maxPositio
   }
 }
 
+/** As in transformers, generation_config.json has the word, and config.json only where it is silent. */
 async function readEndTokens(modelDir: string): Promise<ReadonlySet<number>> {
-  const ids: number[] = [];
   for (const file of ['generation_config.json', 'config.json']) {
     const text = await readFile(join(modelDir, file), 'utf8').catch(() => '{}');
     const { eos_token_id: end } = JSON.parse(text) as { eos_token_id?: number | number[] | null };
-    ids.push(...(Array.isArray(end) ? end : typeof end === 'number' ? [end] : []));
+    if (Array.isArray(end)) return new Set(end);
+    if (typeof end === 'number') return new Set([end]);
   }
-  return new Set(ids);
+  return new Set();
 }
 
 const countParameters = ({ weights }: Checkpoint): number =>

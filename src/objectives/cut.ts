@@ -80,12 +80,15 @@ function contrastTokens(
   return { loss: neg(where(flagged, mul(weight, unlikelihood), kept)), flagged };
 }
 
-/** The largest log-prob that is told apart from 0: half a unit in the last place of a float32 just below 1. */
-const largestLogProb = -(2 ** -24);
+/**
+ * Log-probs above this count as this: log(1 - p) stays finite where rounding has made p equal to 1. Computed
+ * log-probs have an absolute error of about 1e-7, so no value that means anything is touched.
+ */
+const largestLogProb = -1e-10;
 
 /**
  * log(1 - e^x) for x <= 0 without cancellation: 1 - e^x = -tanh(x / 2) (1 + e^x). At x = 0, where it would be
- * minus infinity, it is held at log(2^-24) with derivative 0.
+ * minus infinity, it is held at log(1e-10) with derivative 0.
  */
 export function log1mExp(x: Tensor): Tensor {
   const safe = minimum(x, largestLogProb);

@@ -1,6 +1,7 @@
 // Reads the golden values; see README.md beside it.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { readSafetensorsHeader, readTensorBytes, toFloat32 } from '../../src/models/index.ts';
 import type { Sequence, TokenTriplet } from '../../src/engine/index.ts';
 
 export const modelDir = (name: string): string => fileURLToPath(new URL(`models/${name}`, import.meta.url));
@@ -17,9 +18,13 @@ export interface GoldenTriplet {
   readonly judged: GoldenSequence | null;
 }
 
-export const readJson = <T>(model: string, file: string): T => JSON.parse(readFileSync(`${modelDir(model)}/${file}`, 'utf8')) as T;
+export const readJson = <T>(model: string, file: string): T =>
+  JSON.parse(readFileSync(`${modelDir(model)}/${file}`, 'utf8')) as T;
 
-export const toSequence = ({ ids, response_start }: Pick<GoldenSequence, 'ids' | 'response_start'>): Sequence => ({
+export const toSequence = ({
+  ids,
+  response_start,
+}: Pick<GoldenSequence, 'ids' | 'response_start'>): Sequence => ({
   ids: Int32Array.from(ids),
   responseStart: response_start,
 });
@@ -32,7 +37,10 @@ export const toTriplet = ({ plain, judged }: GoldenTriplet, index: number): Toke
 
 /** Largest absolute difference. */
 export const maxDifference = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
-  Array.from(a).reduce((worst, x, i) => Math.max(worst, Math.abs(x - b[i]!)), a.length === b.length ? 0 : Infinity);
+  Array.from(a).reduce(
+    (worst, x, i) => Math.max(worst, Math.abs(x - b[i]!)),
+    a.length === b.length ? 0 : Infinity,
+  );
 
 /** |a - b| / |b| in the L2 norm. */
 export function relativeError(a: ArrayLike<number>, b: ArrayLike<number>): number {
@@ -44,4 +52,14 @@ export function relativeError(a: ArrayLike<number>, b: ArrayLike<number>): numbe
     size += b[i]! ** 2;
   }
   return size === 0 ? Math.sqrt(difference) : Math.sqrt(difference / size);
+}
+
+/** Every tensor of a safetensors file as float32. */
+export async function readFloats(file: string): Promise<Map<string, Float32Array>> {
+  const { tensors } = await readSafetensorsHeader(file);
+  const floats = new Map<string, Float32Array>();
+  for (const [name, info] of tensors) {
+    floats.set(name, toFloat32(await readTensorBytes(file, info), info.dtype, { file, field: name }));
+  }
+  return floats;
 }

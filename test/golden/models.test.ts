@@ -2,14 +2,29 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import type { OnnxEngine, OptimizerSettings } from '../../src/engine/index.ts';
 import { defaultLora, openEngine } from '../../src/engine/index.ts';
-import { readSafetensorsHeader, readTensorBytes, toFloat32 } from '../../src/models/index.ts';
 import type { Objective } from '../../src/objectives/index.ts';
 import { cut, likelihood } from '../../src/objectives/index.ts';
 import type { GoldenSequence, GoldenTriplet } from './golden.ts';
-import { maxDifference, modelDir, readJson, relativeError, toSequence, toTriplet } from './golden.ts';
+import {
+  maxDifference,
+  modelDir,
+  readFloats,
+  readJson,
+  relativeError,
+  toSequence,
+  toTriplet,
+} from './golden.ts';
 
 const families = [
-  'llama2', 'llama3', 'llama-linear', 'mistral', 'qwen2', 'qwen3', 'gemma', 'llama3-bf16-sharded', 'mistral-fp16',
+  'llama2',
+  'llama3',
+  'llama-linear',
+  'mistral',
+  'qwen2',
+  'qwen3',
+  'gemma',
+  'llama3-bf16-sharded',
+  'mistral-fp16',
 ];
 
 interface GoldenLoss {
@@ -24,17 +39,19 @@ interface GoldenLoss {
   readonly grad_norm: number;
 }
 
-const still: OptimizerSettings = { learningRate: 0, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, maxGradNorm: 0 };
+const still: OptimizerSettings = {
+  learningRate: 0,
+  beta1: 0.9,
+  beta2: 0.999,
+  epsilon: 1e-8,
+  weightDecay: 0,
+  maxGradNorm: 0,
+};
 
 const objectiveOf = ({ kind, settings, normalize }: GoldenLoss): Objective =>
-  kind === 'likelihood' ? likelihood({ includeRejected: true, normalize }) : cut({ preset: kind, ...settings, normalize });
-
-async function readAll(file: string): Promise<Map<string, Float32Array>> {
-  const { tensors } = await readSafetensorsHeader(file);
-  const entries = [...tensors].map(async ([name, info]) =>
-    [name, toFloat32(await readTensorBytes(file, info), info.dtype, { file, field: name })] as const);
-  return new Map(await Promise.all(entries));
-}
+  kind === 'likelihood'
+    ? likelihood({ includeRejected: true, normalize })
+    : cut({ preset: kind, ...settings, normalize });
 
 describe.each(families)('%s', (family) => {
   const engines: OnnxEngine[] = [];
@@ -45,17 +62,24 @@ describe.each(families)('%s', (family) => {
   };
   const adapterDir = `${modelDir(family)}/adapter`;
   const sequences = readJson<GoldenSequence[]>(family, 'sequences.json');
-  const { triplets, losses } = readJson<{ triplets: GoldenTriplet[]; losses: GoldenLoss[] }>(family, 'losses.json');
+  const { triplets, losses } = readJson<{ triplets: GoldenTriplet[]; losses: GoldenLoss[] }>(
+    family,
+    'losses.json',
+  );
   afterAll(() => Promise.all(engines.map((e) => e.dispose())));
 
   it('gives the token log-probs of transformers', async () => {
     const scores = await (await open()).score(sequences.map(toSequence));
-    scores.forEach((logProbs, i) => expect(maxDifference(logProbs, sequences[i]!.logprobs)).toBeLessThan(2e-4));
+    scores.forEach((logProbs, i) =>
+      expect(maxDifference(logProbs, sequences[i]!.logprobs)).toBeLessThan(2e-4),
+    );
   });
 
   it('gives the token log-probs of PEFT with an adapter that PEFT wrote', async () => {
     const scores = await (await open({ adapterDir })).score(sequences.map(toSequence));
-    scores.forEach((logProbs, i) => expect(maxDifference(logProbs, sequences[i]!.adapter_logprobs)).toBeLessThan(2e-4));
+    scores.forEach((logProbs, i) =>
+      expect(maxDifference(logProbs, sequences[i]!.adapter_logprobs)).toBeLessThan(2e-4),
+    );
   });
 
   it.each(losses)('gives the loss, flags and gradients of $name', async (golden) => {
@@ -69,7 +93,7 @@ describe.each(families)('%s', (family) => {
     expect(metrics.flaggedTokens).toBe(flags.reduce((a, b) => a + b, 0));
     expect(relative(metrics.gradNorm, golden.grad_norm)).toBeLessThan(1e-4);
 
-    const gradients = await readAll(`${modelDir(family)}/gradients.safetensors`);
+    const gradients = await readFloats(`${modelDir(family)}/gradients.safetensors`);
     const flat = engine.gradient();
     const expected = engine.layout.parameters.map(({ name, offset, size }) => ({
       ours: flat.subarray(offset, offset + size),
@@ -80,10 +104,17 @@ describe.each(families)('%s', (family) => {
   });
 
   it('continues prompts as transformers does, alone and in a batch', async () => {
-    interface Golden { prompt: number[]; ids: number[]; finished: boolean }
+    interface Golden {
+      prompt: number[];
+      ids: number[];
+      finished: boolean;
+    }
     const golden = readJson<{ base: Golden[]; adapter: Golden[] }>(family, 'generations.json');
     const sampling = { maxNewTokens: 12, temperature: 0, topP: 1, topK: 0, seed: 0 };
-    for (const [cases, options] of [[golden.base, {}], [golden.adapter, { adapterDir }]] as const) {
+    for (const [cases, options] of [
+      [golden.base, {}],
+      [golden.adapter, { adapterDir }],
+    ] as const) {
       const engine = await open(options);
       const prompts = cases.map(({ prompt }) => Int32Array.from(prompt));
       const batched = await engine.generate(prompts, sampling);

@@ -1,0 +1,206 @@
+// Training against PyTorch: AdamW, objectives on hand-made log-probs, every weight's gradient, whole trajectories.
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { compileAdamW } from '../../src/engine/adamw.ts';
+import type { OnnxEngine, OptimizerSettings } from '../../src/engine/index.ts';
+import { defaultLora, openEngine } from '../../src/engine/index.ts';
+import { compile } from '../../src/engine/session.ts';
+import { add, cast, dim, grad, input, mul, neg, sum } from '../../src/graph/index.ts';
+import { readAdapter } from '../../src/models/index.ts';
+import { cut, likelihood } from '../../src/objectives/index.ts';
+import type { Objective } from '../../src/objectives/index.ts';
+import type { GoldenTriplet } from './golden.ts';
+import { modelDir, readFloats, readJson, relativeError, toTriplet } from './golden.ts';
+
+const readShared = <T>(file: string): T =>
+  JSON.parse(readFileSync(fileURLToPath(new URL(file, import.meta.url)), 'utf8')) as T;
+
+interface Recipe {
+  readonly kind: 'likelihood' | 'paper' | 'released-code';
+  readonly settings: { lambda?: number; alpha?: number; gamma?: number };
+  readonly normalize: 'triplets' | 'tokens';
+}
+
+const objectiveOf = ({ kind, settings, normalize }: Recipe): Objective =>
+  kind === 'likelihood'
+    ? likelihood({ includeRejected: true, normalize })
+    : cut({ preset: kind, ...settings, normalize });
+
+const still: OptimizerSettings = {
+  learningRate: 0,
+  beta1: 0.9,
+  beta2: 0.999,
+  epsilon: 1e-8,
+  weightDecay: 0,
+  maxGradNorm: 0,
+};
+const engines: OnnxEngine[] = [];
+afterAll(() => Promise.all(engines.map((e) => e.dispose())));
+
+it('updates parameters as torch.optim.AdamW does', async () => {
+  interface Golden {
+    settings: { learning_rate: number; beta1: number; beta2: number; epsilon: number; weight_decay: number };
+    start: number[];
+    gradients: number[][];
+    parameters: number[][];
+  }
+  const { settings, start, gradients, parameters } = readShared<Golden>('adamw.json');
+  const n = start.length;
+  const optimizer = await compileAdamW({ parameters: [], total: n, decayed: n }, 1);
+  const state = {
+    parameters: Float32Array.from(start),
+    firstMoment: new Float32Array(n),
+    secondMoment: new Float32Array(n),
+  };
+  for (const [k, gradient] of gradients.entries()) {
+    await optimizer.update(state, Float32Array.from(gradient), 1, k + 1, {
+      learningRate: settings.learning_rate,
+      beta1: settings.beta1,
+      beta2: settings.beta2,
+      epsilon: settings.epsilon,
+      weightDecay: settings.weight_decay,
+      maxGradNorm: 0,
+    });
+    expect(relativeError(state.parameters, parameters[k]!)).toBeLessThan(1e-6);
+  }
+  await optimizer.release();
+});
+
+interface HandMade extends Recipe {
+  readonly triplets: { plain: number[]; judged: number[] | null }[];
+  readonly l1: number;
+  readonly l2: number;
+  readonly flags: (number[] | null)[];
+  readonly gradients: { plain: number[]; judged: number[] | null }[];
+}
+
+describe.each(
+  readShared<HandMade[]>('objectives.json').map((c, i) => ({
+    ...c,
+    title: `${c.kind} ${JSON.stringify(c.settings)} ${c.normalize} #${i}`,
+  })),
+)('on hand-made log-probs, $title', (golden) => {
+  it('gives the loss, the flags and d loss / d log-prob', async () => {
+    const objective = objectiveOf(golden);
+    const weights = objective.weigh(
+      golden.triplets.map(({ plain, judged }) => ({ tokens: plain.length, rejected: judged !== null })),
+    );
+    const [plain, judged, wContrast, wPlain, wJudged] = ['plain', 'judged', 'wc', 'wp', 'wj'].map((name) =>
+      input(name, 'float32', [dim('n')]),
+    );
+    const { loss, flagged } = objective.contrast(plain!, judged!);
+    const l1 = sum(mul(wContrast!, loss));
+    const l2 = neg(add(sum(mul(wPlain!, plain!)), sum(mul(wJudged!, judged!))));
+    const [dPlain, dJudged] = grad(add(l1, l2), [plain!, judged!]);
+    const session = await compile(
+      { l1, l2, dPlain: dPlain!, dJudged: dJudged!, flagged: cast(flagged, 'float32') },
+      { threads: 1 },
+    );
+    let [l1Sum, l2Sum] = [0, 0];
+    for (const [i, triplet] of golden.triplets.entries()) {
+      const n = triplet.plain.length;
+      const vector = (data: number[] | number): { data: Float32Array; dims: number[] } => ({
+        data: typeof data === 'number' ? new Float32Array(n).fill(data) : Float32Array.from(data),
+        dims: [n],
+      });
+      const { plainLikelihood, judgedLikelihood, contrast } = weights[i]!;
+      const out = await session.run({
+        plain: vector(triplet.plain),
+        judged: vector(triplet.judged ?? -1),
+        wc: vector(contrast),
+        wp: vector(plainLikelihood),
+        wj: vector(judgedLikelihood),
+      });
+      l1Sum += out.l1![0]!;
+      l2Sum += out.l2![0]!;
+      const expected = golden.gradients[i]!;
+      if (contrast > 0) expect([...out.flagged!]).toEqual(golden.flags[i]);
+      expect(relativeError(out.dPlain!, expected.plain)).toBeLessThan(1e-5);
+      if (expected.judged) expect(relativeError(out.dJudged!, expected.judged)).toBeLessThan(1e-5);
+    }
+    expect(Math.abs(l1Sum - golden.l1)).toBeLessThanOrEqual(1e-5 * Math.abs(golden.l1));
+    expect(Math.abs(l2Sum - golden.l2)).toBeLessThanOrEqual(1e-5 * Math.abs(golden.l2));
+    await session.release();
+  });
+});
+
+describe.each(['llama3', 'gemma'])('%s, every weight trained', (family) => {
+  it('gives the gradients of transformers', async () => {
+    const { triplets } = readJson<{ triplets: GoldenTriplet[] }>(family, 'losses.json');
+    const { loss } = readJson<{ loss: number }>(family, 'full-loss.json');
+    const engine = await openEngine({ modelDir: modelDir(family), lora: null, threads: 1 });
+    engines.push(engine);
+    const metrics = await engine.step(triplets.map(toTriplet), likelihood({ includeRejected: true }), still);
+    expect(Math.abs(metrics.loss - loss) / loss).toBeLessThan(1e-5);
+    const gradients = await readFloats(`${modelDir(family)}/full-gradients.safetensors`);
+    const flat = engine.gradient();
+    expect(engine.layout.parameters.length).toBe(gradients.size);
+    for (const { name, offset, size } of engine.layout.parameters) {
+      expect(relativeError(flat.subarray(offset, offset + size), gradients.get(name)!)).toBeLessThan(1e-4);
+    }
+  });
+});
+
+describe.each(['llama3', 'qwen3'])('%s, thirty steps', (family) => {
+  interface Steps {
+    recipe: Recipe & {
+      batch_size: number;
+      beta1: number;
+      beta2: number;
+      epsilon: number;
+      weight_decay: number;
+      max_grad_norm: number;
+    };
+    triplets: GoldenTriplet[];
+    steps: {
+      loss: number;
+      l1: number;
+      l2: number;
+      flagged: number;
+      contrasted: number;
+      grad_norm: number;
+      learning_rate: number;
+    }[];
+  }
+  it('stays with a PyTorch loop', async () => {
+    const { recipe, triplets, steps } = readJson<Steps>(family, 'trajectory/steps.json');
+    const adapterDir = `${modelDir(family)}/trajectory/start`;
+    const engine = await openEngine({
+      modelDir: modelDir(family),
+      adapterDir,
+      lora: { ...defaultLora, dropout: 0 },
+      threads: 1,
+    });
+    engines.push(engine);
+    const objective = objectiveOf(recipe);
+    for (const [k, golden] of steps.entries()) {
+      const batch = Array.from(
+        { length: recipe.batch_size },
+        (_, i) => (k * recipe.batch_size + i) % triplets.length,
+      );
+      const metrics = await engine.step(
+        batch.map((i) => toTriplet(triplets[i]!, i)),
+        objective,
+        {
+          learningRate: golden.learning_rate,
+          beta1: recipe.beta1,
+          beta2: recipe.beta2,
+          epsilon: recipe.epsilon,
+          weightDecay: recipe.weight_decay,
+          maxGradNorm: recipe.max_grad_norm,
+        },
+      );
+      expect(Math.abs(metrics.loss - golden.loss) / Math.abs(golden.loss)).toBeLessThan(1e-3);
+      expect(Math.abs(metrics.gradNorm - golden.grad_norm) / golden.grad_norm).toBeLessThan(1e-3);
+      expect([metrics.flaggedTokens, metrics.contrastedTokens]).toEqual([golden.flagged, golden.contrasted]);
+    }
+    const final = await readAdapter(`${modelDir(family)}/trajectory/final`);
+    const { parameters } = engine.trainingState();
+    for (const { name, offset, size } of engine.layout.parameters) {
+      expect(
+        relativeError(parameters.subarray(offset, offset + size), final.tensors.get(name)!.data),
+      ).toBeLessThan(1e-3);
+    }
+  });
+});
