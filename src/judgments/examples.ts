@@ -9,6 +9,7 @@ import type { PromptTemplate } from '../tokens/prompt.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 import { responseTooLong, truncateTriplet } from '../tokens/truncate.ts';
 import type { Span } from '../tokens/unicode.ts';
+import type { TokenLengths } from './lengths.ts';
 import { labelOf } from './triplet.ts';
 import type { Label, Triplet } from './triplet.ts';
 
@@ -140,6 +141,22 @@ export function encodeLabelled(
     { instruction, input, output, judgment: shown },
     locationOf(triplet),
   );
+}
+
+/** Counts tokens as training would see them, for `checkFile`. */
+export function tokenLengths(
+  tokenizer: Tokenizer,
+  template: PromptTemplate,
+): (triplet: Triplet) => Promise<TokenLengths> {
+  return async (triplet) => {
+    const { plain, judged, responseIds, retokenized } = await encodeLabelled(triplet, tokenizer, template);
+    return {
+      prompt: plain.responseStart,
+      judgedPrompt: judged?.responseStart ?? null,
+      response: responseIds.length,
+      retokenized: retokenized !== null,
+    };
+  };
 }
 
 function locationOf({ source }: Triplet): ErrorLocation {

@@ -7,7 +7,7 @@ export { FORMATS } from './input-file.ts';
 export type { Format } from './input-file.ts';
 export { LAYOUTS } from './layouts/index.ts';
 export type { Draft, Layout } from './layouts/index.ts';
-export { buildExamples, encodeLabelled } from './examples.ts';
+export { buildExamples, encodeLabelled, tokenLengths } from './examples.ts';
 export type { Example, Examples, ExampleSettings, ExampleSummary } from './examples.ts';
 export { downsampleSatisfactory, keptAfterDownsampling } from './downsample.ts';
 export { epochOrder } from './order.ts';

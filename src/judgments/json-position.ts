@@ -150,10 +150,10 @@ function show(text: string, at: number): string {
   if (word === 'NaN' || word === 'Infinity') return `${word}, which JSON does not have (write null)`;
   if (word) return word.length > 30 ? `${word.slice(0, 30)}…` : word;
   const point = text.codePointAt(at)!;
-  const printable = point > 32 && point !== 127 && !(point >= 0x80 && point < 0xa0);
-  return printable
-    ? JSON.stringify(String.fromCodePoint(point))
-    : `the character U+${point.toString(16).toUpperCase().padStart(4, '0')}`;
+  const char = String.fromCodePoint(point);
+  return /[\p{Z}\p{C}]/u.test(char)
+    ? `the character U+${point.toString(16).toUpperCase().padStart(4, '0')}`
+    : JSON.stringify(char);
 }
 
 /** Offset of the last character before `at` that is not white space. */

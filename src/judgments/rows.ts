@@ -51,12 +51,7 @@ async function readJsonRows(input: InputFile): Promise<RowFile> {
   } catch (cause) {
     const fault = findJsonFault(text);
     // Many files named .json hold one object a line, as the datasets library writes them.
-    if (
-      fault?.afterValue &&
-      text[0] === '{' &&
-      !input.formatGiven &&
-      onlySpaceBeforeLineEnd(text, fault.offset)
-    ) {
+    if (fault?.afterValue && !input.formatGiven && isFirstLine(text.slice(0, fault.offset))) {
       return { format: 'jsonl', rows: readJsonLines(input) };
     }
     throw malformedJson(text, fault, input.path, 'file', cause);
@@ -76,8 +71,10 @@ async function readJsonRows(input: InputFile): Promise<RowFile> {
   return { format: 'json', rows: list.map((item, i) => ({ value: item, row: i + 1 })) };
 }
 
-function onlySpaceBeforeLineEnd(text: string, offset: number): boolean {
-  return /[\r\n]/.test(text.slice(text.slice(0, offset).trimEnd().length, offset));
+/** True for one object on one line, followed by its line break. */
+function isFirstLine(text: string): boolean {
+  const value = text.trimEnd();
+  return value.startsWith('{') && !/[\r\n]/.test(value) && /[\r\n]/.test(text);
 }
 
 /** The array itself, or the one under "data". */
@@ -110,8 +107,9 @@ async function* readJsonLines(input: InputFile): AsyncGenerator<Row> {
     line++;
     const text = decodeUtf8(bytes, input.path, line);
     if (text.trim() === '') return null;
+    row++;
     try {
-      return { value: JSON.parse(text) as unknown, row: ++row, line };
+      return { value: JSON.parse(text) as unknown, row, line };
     } catch (cause) {
       throw malformedJson(text, findJsonFault(text, 'line'), input.path, 'line', cause, { line, row });
     }

@@ -46,7 +46,7 @@ export function decodeUtf8(bytes: Uint8Array, file: string, line = 1): string {
   } catch (cause) {
     const at = firstInvalidByte(bytes);
     const utf16 = bytes[0] === 0xff && bytes[1] === 0xfe ? 'little' : bytes[0] === 0xfe ? 'big' : undefined;
-    const hex = (bytes[at] ?? 0).toString(16).padStart(2, '0');
+    const hex = bytes[at]!.toString(16).padStart(2, '0');
     let lines = line;
     for (let i = 0; i < at; i++) if (bytes[i] === 10) lines++;
     throw new WhetstoneError('INVALID_UTF8', `expected UTF-8 text, found the byte 0x${hex}`, {
@@ -60,19 +60,26 @@ export function decodeUtf8(bytes: Uint8Array, file: string, line = 1): string {
   }
 }
 
-/** Offset of the first byte that no valid UTF-8 text has there; the length if all is well. */
+/** Offset of the first byte that begins no character; the length if all is well. */
 function firstInvalidByte(bytes: Uint8Array): number {
   let low = 0;
   let high = bytes.length;
-  // The longest prefix that decodes as the beginning of a stream ends just before the bad byte.
+  // The longest prefix that decodes as the beginning of a stream ends in or before the bad character.
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);
-    try {
-      new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(0, middle), { stream: true });
-      low = middle;
-    } catch {
-      high = middle - 1;
-    }
+    if (decodes(bytes.subarray(0, middle), true)) low = middle;
+    else high = middle - 1;
   }
+  // A character that was begun but not finished is bad from its first byte.
+  while (!decodes(bytes.subarray(0, low), false)) low--;
   return low;
+}
+
+function decodes(bytes: Uint8Array, stream: boolean): boolean {
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream });
+    return true;
+  } catch {
+    return false;
+  }
 }
