@@ -1,22 +1,28 @@
 // One alignment run from files to adapter: reads the data, opens the engine, trains, keeps the run directory.
 // Knows the order of these things; each of them is done elsewhere.
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import type { OptimizerSettings } from '../engine/engine.ts';
 import { WhetstoneError } from '../errors.ts';
-import { downsampleSatisfactory } from '../judgments/downsample.ts';
-import { epochOrder } from '../judgments/order.ts';
-import { readTriplets } from '../judgments/read.ts';
+import { buildExamples, keptAfterDownsampling, labelOf, readTriplets } from '../judgments/index.ts';
+import type { Example, Triplet } from '../judgments/index.ts';
 import type { Objective } from '../objectives/objective.ts';
 import { loadTemplate, loadTokenizer } from '../tokens/index.ts';
-import { planBatches } from './batches.ts';
-import type { BatchPlan } from './batches.ts';
 import { dataDigest, folderDigests } from './digests.ts';
 import { openOnnxEngine } from './engine-seam.ts';
-import type { EngineDescription, OpenEngine, OpenedEngine } from './engine-seam.ts';
-import { describeRow, encodeExamples, summarize } from './examples.ts';
-import type { Example, ExampleSummary } from './examples.ts';
-import { availableMemory, ownMemory } from './memory.ts';
+import type { LoraSettings, OpenEngine, OpenedEngine } from './engine-seam.ts';
 import type { StepRecord } from './metrics.ts';
 import { snakeCase } from './names.ts';
+import {
+  countRows,
+  describeRow,
+  hasWeight,
+  notesOn,
+  planSchedule,
+  planSteps,
+  requireMemory,
+} from './plan.ts';
+import type { AlignmentPlan } from './plan.ts';
 import {
   circumstanceDifferences,
   makeRecord,
@@ -26,12 +32,11 @@ import {
   settingDifferences,
   settingsToResume,
   templateText,
+  versionNotes,
 } from './record.ts';
 import type { Circumstances } from './record.ts';
 import { claimRun } from './run-directory.ts';
 import type { RunClaim, RunDirectory } from './run-directory.ts';
-import { resolveWarmup } from './schedule.ts';
-import type { Schedule } from './schedule.ts';
 import { contradictions, resolveSettings } from './settings.ts';
 import type { AlignSettings } from './settings.ts';
 import { train } from './train.ts';
@@ -50,25 +55,6 @@ export interface AlignOptions extends Partial<AlignSettings> {
   readonly signal?: AbortSignal;
   /** In place of the ONNX engine. */
   readonly openEngine?: OpenEngine;
-}
-
-/** What will happen, known before the first step. */
-export interface AlignmentPlan {
-  readonly settings: AlignSettings;
-  readonly examples: ExampleSummary;
-  /** Satisfactory rows left out by down-sampling, and rows that the objective gives no weight. */
-  readonly downsampled: number;
-  readonly unused: number;
-  readonly totalSteps: number;
-  readonly stepsPerEpoch: number;
-  /** Optimizer steps done in earlier sessions. */
-  readonly doneSteps: number;
-  /** Whether training and the adapter are complete, so that nothing is left to do. */
-  readonly finished: boolean;
-  readonly engine: EngineDescription;
-  /** Bytes: the estimated peak, and what this process may use. */
-  readonly memory: { readonly peak: number; readonly available: number };
-  readonly notes: readonly string[];
 }
 
 export interface AlignmentRun extends AsyncIterable<StepRecord, void, undefined> {
@@ -105,10 +91,9 @@ export function align(options: AlignOptions): AlignmentRun {
     saveAdapter: async (dir) => (await prepared()).engine.saveAdapter(dir),
     dispose: () => (disposed ??= dispose()),
     [Symbol.asyncIterator]: async function* () {
-      const ready = await prepared();
-      const { engine, directory } = ready;
-      if (ready.plan.finished) return;
-      yield* train({ ...ready.training, ...(options.signal && { signal: options.signal }) });
+      const { plan, engine, directory, training } = await prepared();
+      if (plan.finished) return;
+      yield* train({ ...training, ...(options.signal && { signal: options.signal }) });
       if (options.signal?.aborted) return;
       await directory?.saveAdapter((dir) => engine.saveAdapter(dir));
     },
@@ -126,9 +111,9 @@ interface Prepared {
 async function prepare(options: AlignOptions): Promise<Prepared> {
   const { out, resume = false, overwrite = false } = options;
   const given = givenSettings(options);
-  refuseContradictions(given);
-  const mode = overwrite ? 'overwrite' : resume ? 'resume' : 'new';
-  const claim = out === undefined ? null : await claimRun(out, mode);
+  refuseContradictions(given, resume && overwrite);
+  const claim =
+    out === undefined ? null : await claimRun(out, overwrite ? 'overwrite' : resume ? 'resume' : 'new');
   let engine: OpenedEngine | undefined;
   try {
     const recorded = claim?.recorded ?? null;
@@ -136,7 +121,7 @@ async function prepare(options: AlignOptions): Promise<Prepared> {
     const changed = before ? settingDifferences(given, before) : [];
     const settings = before
       ? settingsToResume(given, before)
-      : resolveSettings(requireModelAndData(given, out));
+      : await takeFromAdapter(resolveSettings(requireModelAndData(given, out)), given);
     const started = recorded ? recordedStart(recorded) : new Date();
     const data = await prepareData(settings, started);
     const objective = options.objective ?? (await objectiveOf(settings));
@@ -151,12 +136,12 @@ async function prepare(options: AlignOptions): Promise<Prepared> {
     ]);
 
     const examples = data.examples.filter((example) => hasWeight(objective, example));
-    const batches = planExamples(settings, examples.length, objective);
+    const batches = planSteps(settings, examples.length);
     engine = await (options.openEngine ?? openOnnxEngine)({
       modelDir: settings.model,
       lora: loraOf(settings),
       seed: settings.seed,
-      baseModelName: before?.model ?? settings.model,
+      baseModelName: resolve(before?.model ?? settings.model),
       ...(settings.adapter !== null && { adapterDir: settings.adapter }),
       ...(settings.threads !== null && { threads: settings.threads }),
     });
@@ -164,13 +149,14 @@ async function prepare(options: AlignOptions): Promise<Prepared> {
     const record = await makeRecord(settings, circumstances);
     const directory = claim && (await claim.begin(record, settings.saveTotalLimit));
     const doneSteps = directory?.state?.step ?? 0;
-    const schedule = scheduleOf(settings, batches.totalSteps);
-    const summary = summarize(examples);
-    const plan: AlignmentPlan = {
-      settings,
-      examples: summary,
+    const schedule = planSchedule(settings, batches.totalSteps);
+    const rows = countRows(examples, {
       downsampled: data.downsampled,
       unused: data.examples.length - examples.length,
+    });
+    const plan: AlignmentPlan = {
+      settings,
+      rows,
       totalSteps: batches.totalSteps,
       stepsPerEpoch: batches.stepsPerEpoch,
       doneSteps,
@@ -181,7 +167,8 @@ async function prepare(options: AlignOptions): Promise<Prepared> {
         ...(resume && claim && !recorded
           ? [`There was no run in ${out} to go on with; this starts it.`]
           : []),
-        ...notesOn(settings, schedule, summary, engine.describe()),
+        ...(recorded ? versionNotes(record, recorded) : []),
+        ...notesOn(schedule, rows, engine.describe(), settings.method),
         ...(directory?.notes ?? []),
       ],
     };
@@ -194,7 +181,7 @@ async function prepare(options: AlignOptions): Promise<Prepared> {
       optimizer: optimizerOf(settings),
       directory,
       saveSteps: settings.saveSteps,
-      describeRow: ({ index }: { index: number }) => describeRow(data.examples[index]!.triplet),
+      describeRow: ({ index }: { index: number }) => describeRow(data.triplets[index]!),
     };
     return { plan, engine, claim, directory, training };
   } catch (error) {
@@ -204,29 +191,33 @@ async function prepare(options: AlignOptions): Promise<Prepared> {
   }
 }
 
-async function prepareData(
-  settings: AlignSettings,
-  started: Date,
-): Promise<{
-  examples: Example[];
-  downsampled: number;
-  circumstances: Omit<Circumstances, 'objective' | 'started'>;
-}> {
-  const tokenizer = await loadTokenizer(settings.model);
+interface PreparedData {
+  readonly triplets: readonly Triplet[];
+  readonly examples: readonly Example[];
+  readonly downsampled: number;
+  readonly circumstances: Omit<Circumstances, 'objective' | 'started'>;
+}
+
+async function prepareData(settings: AlignSettings, started: Date): Promise<PreparedData> {
+  const { model, data, adapter, downsample, cutoffLen, seed } = settings;
+  const tokenizer = await loadTokenizer(model);
   const template = await loadTemplate(settings.template, tokenizer, { now: started });
-  const { triplets } = await readTriplets(settings.data);
-  const kept =
-    settings.downsample === null
-      ? triplets
-      : downsampleSatisfactory(triplets, settings.downsample, settings.seed);
-  const examples = await encodeExamples(kept, { tokenizer, template, cutoffLen: settings.cutoffLen });
+  const { triplets } = await readTriplets(data);
+  const kept = downsample === null ? null : keptAfterDownsampling(triplets.map(labelOf), downsample, seed);
+  const { examples } = await buildExamples(triplets, {
+    tokenizer,
+    template,
+    cutoffLength: cutoffLen,
+    ...(kept && { positions: kept }),
+  });
   return {
+    triplets,
     examples,
-    downsampled: triplets.length - kept.length,
+    downsampled: kept ? triplets.length - kept.length : 0,
     circumstances: {
-      data: await dataDigest(settings.data),
-      model: await folderDigests(settings.model),
-      adapter: settings.adapter === null ? null : await folderDigests(settings.adapter),
+      data: await dataDigest(data),
+      model: await folderDigests(model),
+      adapter: adapter === null ? null : await folderDigests(adapter),
       tokenizer: tokenizer.fingerprint,
       template: templateText(template),
     },
@@ -239,11 +230,17 @@ function givenSettings(options: AlignOptions): Partial<AlignSettings> {
   return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
 }
 
-function refuseContradictions(given: Partial<AlignSettings>): void {
-  const found = contradictions(given);
+function refuseContradictions(given: Partial<AlignSettings>, resumeAndOverwrite: boolean): void {
+  const found = contradictions(given).map(
+    ({ keys, message }) => `${keys.map(snakeCase).join(', ')}: ${message}`,
+  );
+  if (resumeAndOverwrite)
+    found.push('resume, overwrite: a run can be gone on with or started anew, not both');
   if (found.length === 0) return;
-  const lines = found.map(({ keys, message }) => `\n    ${keys.map(snakeCase).join(', ')}: ${message}`);
-  throw new WhetstoneError('INVALID_OPTIONS', `these settings contradict each other:${lines.join('')}`);
+  throw new WhetstoneError(
+    'INVALID_OPTIONS',
+    `these settings contradict each other:\n    ${found.join('\n    ')}`,
+  );
 }
 
 function requireModelAndData(
@@ -252,12 +249,52 @@ function requireModelAndData(
 ): Partial<AlignSettings> & Pick<AlignSettings, 'model' | 'data'> {
   const { model, data } = given;
   if (model !== undefined && data !== undefined) return { ...given, model, data };
-  const missing = [data === undefined && 'a data file', model === undefined && 'a model folder']
-    .filter(Boolean)
-    .join(' and ');
-  throw new WhetstoneError('INVALID_OPTIONS', `a new run needs ${missing}`, {
+  const needed = [data === undefined && 'a data file', model === undefined && 'a model folder'].filter(
+    Boolean,
+  );
+  throw new WhetstoneError('INVALID_OPTIONS', `a new run needs ${needed.join(' and ')}`, {
     ...(out !== undefined && { hint: `There is no run in ${out} to take them from.` }),
   });
+}
+
+/** An adapter to start from brings its own rank, alpha and projections; what was given otherwise is refused. */
+async function takeFromAdapter(
+  settings: AlignSettings,
+  given: Partial<AlignSettings>,
+): Promise<AlignSettings> {
+  if (settings.adapter === null) return settings;
+  const file = join(settings.adapter, 'adapter_config.json');
+  const config = await readFile(file, 'utf8')
+    .then((text) => JSON.parse(text) as Record<string, unknown>)
+    .catch((cause: unknown) => {
+      throw new WhetstoneError('ADAPTER', 'cannot be read', {
+        file,
+        cause,
+        hint: 'An adapter is a PEFT folder with adapter_config.json and adapter_model.safetensors.',
+      });
+    });
+  const targets = config['target_modules'];
+  const its: Partial<AlignSettings> = {
+    ...(typeof config['r'] === 'number' && { loraR: config['r'] }),
+    ...(typeof config['lora_alpha'] === 'number' && { loraAlpha: config['lora_alpha'] }),
+    ...(Array.isArray(targets) && { loraTargetModules: targets.map(String).sort() }),
+  };
+  const sorted = (value: unknown): string =>
+    JSON.stringify(Array.isArray(value) ? [...(value as string[])].sort() : value);
+  const clashes = Object.entries(its).filter(([key, value]) => {
+    const asked = given[key as keyof AlignSettings];
+    return asked !== undefined && sorted(asked) !== sorted(value);
+  });
+  if (clashes.length === 0) return { ...settings, ...its };
+  const lines = clashes.map(([key, value]) => `\n    ${snakeCase(key)}: the adapter has ${String(value)}`);
+  throw new WhetstoneError(
+    'INVALID_OPTIONS',
+    `these settings contradict the adapter to start from:${lines.join('')}`,
+    {
+      file,
+      hint: 'Leave them out; the adapter brings its own.',
+    },
+  );
 }
 
 async function objectiveOf(settings: AlignSettings): Promise<Objective> {
@@ -267,96 +304,7 @@ async function objectiveOf(settings: AlignSettings): Promise<Objective> {
   return cut({ preset, lambda, alpha, gamma, l1, alignP, alignN, detection, dynamicWeight, normalize });
 }
 
-/** Whether anything can be learned from the example; a row without weight would only take up room in a batch. */
-function hasWeight(objective: Objective, { plain, label }: Example): boolean {
-  const tokens = plain.ids.length - plain.responseStart;
-  const [weights] = objective.weigh([{ tokens, rejected: label === 'align-n' }]);
-  return weights !== undefined && Object.values(weights).some((weight: number) => weight !== 0);
-}
-
-function planExamples(settings: AlignSettings, rows: number, objective: Objective): BatchPlan {
-  if (rows === 0) {
-    throw new WhetstoneError('NOTHING_TO_LEARN', `no row has anything that "${objective.name}" learns from`, {
-      file: settings.data,
-      hint: 'Run "whetstone data check" on the file to see how its rows are labelled.',
-    });
-  }
-  const { batchSize, epochs, maxSteps, seed, shuffle } = settings;
-  return planBatches({
-    rows,
-    batchSize,
-    epochs,
-    maxSteps,
-    order: (epoch) => epochOrder(rows, { seed, epoch, shuffle }),
-  });
-}
-
-async function requireMemory(
-  engine: OpenedEngine,
-  examples: readonly Example[],
-): Promise<{ peak: number; available: number }> {
-  const sequences = examples.flatMap(({ plain, judged }) => (judged ? [plain, judged] : [plain]));
-  const peak = Math.max(
-    ...longestFew(
-      sequences.map(({ ids, responseStart }) => ({
-        tokens: ids.length,
-        responseTokens: ids.length - responseStart,
-      })),
-    ).map((longest) => engine.estimateMemory(longest)),
-  );
-  const { bytes, limitedBy } = await availableMemory();
-  const available = bytes + (await ownMemory());
-  if (peak > available) {
-    throw new WhetstoneError(
-      'NOT_ENOUGH_MEMORY',
-      `this run needs about ${gigabytes(peak)} at its peak, and ${limitedBy} has ${gigabytes(available)} left`,
-      {
-        hint: 'Lower --cutoff_len or --lora_r, close other programs, or use a smaller model or a larger machine.',
-      },
-    );
-  }
-  return { peak, available };
-}
-
-/** The longest sequence and the one with the longest response: one of them needs the most memory. */
-function longestFew(
-  sizes: readonly { tokens: number; responseTokens: number }[],
-): { tokens: number; responseTokens: number }[] {
-  const most = (of: 'tokens' | 'responseTokens') => sizes.reduce((a, b) => (b[of] > a[of] ? b : a));
-  return [most('tokens'), most('responseTokens')];
-}
-
-function scheduleOf(settings: AlignSettings, totalSteps: number): Schedule {
-  const warmupSteps = resolveWarmup(settings.warmupSteps, totalSteps);
-  return { name: settings.lrSchedulerType, learningRate: settings.learningRate, warmupSteps, totalSteps };
-}
-
-function notesOn(
-  settings: AlignSettings,
-  schedule: Schedule,
-  examples: ExampleSummary,
-  engine: EngineDescription,
-): string[] {
-  const notes: string[] = [];
-  if (schedule.name !== 'constant' && schedule.warmupSteps >= schedule.totalSteps) {
-    const peak = (settings.learningRate * (schedule.totalSteps - 1)) / Math.max(1, schedule.warmupSteps);
-    notes.push(
-      `The warm-up of ${schedule.warmupSteps} steps is as long as the run of ${schedule.totalSteps} or longer: the ` +
-        `learning rate only rises, to ${peak.toPrecision(2)} of ${settings.learningRate}. See --warmup_steps.`,
-    );
-  }
-  if (examples.longest > engine.maxPositions) {
-    notes.push(
-      `The longest sequence has ${examples.longest} tokens, but the model was made for ${engine.maxPositions}. See --cutoff_len.`,
-    );
-  }
-  if (settings.method === 'cut' && examples.alignN === 0) {
-    notes.push('No row has a judgment that criticises its response, so nothing will be flagged.');
-  }
-  return notes;
-}
-
-const loraOf = (settings: AlignSettings) => ({
+const loraOf = (settings: AlignSettings): LoraSettings => ({
   rank: settings.loraR,
   alpha: settings.loraAlpha,
   rankStabilized: false,
@@ -371,5 +319,3 @@ const optimizerOf = (settings: AlignSettings): Omit<OptimizerSettings, 'learning
   weightDecay: settings.weightDecay,
   maxGradNorm: settings.maxGradNorm,
 });
-
-const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(bytes < 1e10 ? 2 : 1)} GB`;

@@ -28,12 +28,20 @@ export async function syncDirectory(dir: string): Promise<void> {
 
 /** Replaces `path` by `bytes` in one step. Throws WhetstoneError `DISK_FULL`; the old file is then untouched. */
 export async function writeFileDurably(path: string, bytes: string | Uint8Array): Promise<void> {
+  await replaceFile(path, (append) => append(bytes));
+}
+
+/** Replaces `path` by all that `fill` appends, in one step; on failure the old file is untouched. */
+export async function replaceFile(
+  path: string,
+  fill: (append: (bytes: string | Uint8Array) => Promise<void>) => Promise<void>,
+): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.tmp-${process.pid}`);
   await explainFullDisk(path, async () => {
     try {
       const file = await open(temporary, 'w');
       try {
-        await writeAll(file, typeof bytes === 'string' ? Buffer.from(bytes) : bytes);
+        await fill((bytes) => writeAll(file, typeof bytes === 'string' ? Buffer.from(bytes) : bytes));
         await file.sync();
       } finally {
         await file.close();
@@ -93,7 +101,7 @@ export async function explainFullDisk<T>(path: string, write: () => Promise<T>):
     throw new WhetstoneError('DISK_FULL', 'the disk is full, so this could not be written', {
       file: path,
       cause,
-      hint: 'What was saved before is untouched. Free some space and go on with --resume.',
+      hint: 'What was saved before is untouched. Free some space and try again; a run goes on with --resume.',
     });
   }
 }

@@ -89,6 +89,16 @@ export function circumstanceDifferences(now: Circumstances, { run }: RunRecord):
   return found;
 }
 
+/** Other versions may round differently, so the promise of the same bytes ends there; worth a word, not a refusal. */
+export function versionNotes(now: RunRecord, recorded: RunRecord): string[] {
+  const [fresh, before] = [now.run['versions'] as Versions, recorded.run['versions'] as Versions | undefined];
+  const changed = Object.entries(fresh).filter(([name, value]) => before?.[name as keyof Versions] !== value);
+  return changed.map(([name, value]) => {
+    const old = before?.[name as keyof Versions] ?? 'unknown';
+    return `The run began with ${name} ${old}, this is ${String(value)}: results may differ in the last digits.`;
+  });
+}
+
 export function refuseDifferences(out: string, differences: readonly string[]): void {
   if (differences.length === 0) return;
   const lines = differences.map((line) => `\n    ${line}`).join('');

@@ -109,40 +109,38 @@ export interface Contradiction {
   readonly message: string;
 }
 
-/** Every contradiction between settings that were given; defaults never contradict. */
-export function contradictions(given: Partial<AlignSettings>): Contradiction[] {
+/** Every contradiction between settings that were given; a default that was spelled out never contradicts. */
+export function contradictions(all: Partial<AlignSettings>): Contradiction[] {
+  const usual: Partial<AlignSettings> = {
+    ...defaultSettings,
+    ...presetSettings[all.preset ?? 'paper'],
+    preset: 'paper',
+  };
+  const given = Object.fromEntries(
+    Object.entries(all).filter(([key, value]) => value !== usual[key as keyof AlignSettings]),
+  ) as Partial<AlignSettings>;
   const found: Contradiction[] = [];
   const add = (holds: boolean, keys: (keyof AlignSettings)[], message: string): void => {
     if (holds) found.push({ keys, message });
   };
-  const released = given.preset === 'released-code';
-  add(
-    released && given.gamma !== undefined && given.gamma !== 0,
-    ['gamma', 'preset'],
-    'the released code has no factor p^gamma, so gamma can only be 0',
-  );
-  add(
-    released && given.dynamicWeight === true,
-    ['dynamicWeight', 'preset'],
-    'the released code has no dynamic weight',
-  );
-  add(
-    released && given.normalize !== undefined,
-    ['normalize', 'preset'],
-    'the released code averages in its own way',
-  );
+  if (given.preset === 'released-code') {
+    const other = 'the released code has no factor p^gamma, so gamma can only be 0';
+    add(all.gamma !== undefined && all.gamma !== 0, ['gamma', 'preset'], other);
+    add(given.normalize !== undefined, ['normalize', 'preset'], 'the released code averages in its own way');
+  }
   if (given.method === 'likelihood') {
-    const objectiveKeys = [
+    const parts = [
       'preset',
       'lambda',
       'alpha',
       'gamma',
       'l1',
+      'alignP',
       'alignN',
       'detection',
       'dynamicWeight',
     ] as const;
-    for (const key of objectiveKeys) {
+    for (const key of parts) {
       add(
         given[key] !== undefined,
         [key, 'method'],
@@ -150,30 +148,18 @@ export function contradictions(given: Partial<AlignSettings>): Contradiction[] {
       );
     }
   }
+  const nothingLeft = all.l1 === false && all.alignP === false && all.alignN === false;
   add(
-    given.l1 === false && given.alignP === false && given.alignN === false,
+    nothingLeft,
     ['l1', 'alignP', 'alignN'],
     'with l1, align_p and align_n all off nothing is left to train on',
   );
-  add(
-    given.l1 === false && given.detection === false,
-    ['detection', 'l1'],
-    'detection is a part of l1, which is off',
-  );
-  add(
-    given.l1 === false && given.dynamicWeight === true,
-    ['dynamicWeight', 'l1'],
-    'the dynamic weight is a part of l1, which is off',
-  );
-  add(
-    given.dynamicWeight === false && given.gamma !== undefined && given.gamma !== 0,
-    ['gamma', 'dynamicWeight'],
-    'gamma is the exponent of the dynamic weight, which is off',
-  );
-  add(
-    given.epochs !== undefined && given.maxSteps != null,
-    ['maxSteps', 'epochs'],
-    'max_steps and epochs both set the length of the run',
-  );
+  if (all.l1 === false) {
+    for (const key of ['alpha', 'gamma', 'detection', 'dynamicWeight'] as const) {
+      add(given[key] !== undefined, [key, 'l1'], 'this is a part of l1, which is off');
+    }
+  }
+  const weighted = all.dynamicWeight === false && given.gamma !== undefined && given.gamma !== 0;
+  add(weighted, ['gamma', 'dynamicWeight'], 'gamma is the exponent of the dynamic weight, which is off');
   return found;
 }

@@ -433,3 +433,76 @@ export const mergeOptions: Schema<MergeFlags> = {
   },
   threads: threadsOption,
 };
+
+export interface CheckFlags {
+  readonly data: string;
+  readonly model: string | null;
+  readonly template: string;
+  readonly cutoffLen: number;
+  readonly format: string | null;
+  readonly layout: string | null;
+  readonly show: number;
+  readonly json: boolean;
+}
+
+const formatOption: Option = {
+  kind: 'choice',
+  choices: ['json', 'jsonl', 'csv', 'tsv', 'parquet'],
+  nullable: true,
+  group: data,
+  help: 'read the file as this format',
+  defaultText: 'by its name and content',
+};
+const layoutOption: Option = {
+  kind: 'text',
+  nullable: true,
+  group: data,
+  placeholder: 'NAME',
+  help: 'read its rows as this layout: canonical, alpaca, shepherd, saunders, ultrafeedback, or a variant of them',
+  defaultText: 'by its columns',
+};
+
+export const checkOptions: Schema<CheckFlags> = {
+  data: dataOption,
+  model: {
+    ...modelOption,
+    nullable: true,
+    help: 'model folder whose tokenizer to count tokens with',
+    defaultText: 'count characters only',
+  },
+  template: templateOption,
+  cutoffLen: cutoffOption,
+  format: formatOption,
+  layout: layoutOption,
+  show: {
+    kind: 'number',
+    integer: true,
+    min: 0,
+    group: run,
+    help: 'findings of each kind to print; 0 for all',
+  },
+  json: { kind: 'boolean', group: run, help: 'print the whole report as JSON', defaultText: '' },
+};
+
+export interface ConvertFlags {
+  readonly data: string;
+  readonly out: string;
+  readonly format: string | null;
+  readonly layout: string | null;
+  readonly skipInvalid: boolean;
+  readonly overwrite: boolean;
+}
+
+export const convertOptions: Schema<ConvertFlags> = {
+  data: { ...dataOption, help: 'file to convert' },
+  out: { kind: 'text', group: files, placeholder: 'FILE', help: 'file to write: .jsonl or .json' },
+  format: formatOption,
+  layout: layoutOption,
+  skipInvalid: {
+    kind: 'boolean',
+    group: data,
+    help: 'leave out rows that cannot be read, and name them',
+    defaultText: '',
+  },
+  overwrite: { kind: 'boolean', group: run, help: 'replace a file that exists', defaultText: '' },
+};

@@ -1,0 +1,156 @@
+// What a run will do, worked out before its first step: which rows, how many steps, whether it fits into memory,
+// and what the user should know. Knows examples and settings; nothing is trained or written here.
+import { WhetstoneError } from '../errors.ts';
+import { epochOrder } from '../judgments/index.ts';
+import type { Example, Triplet } from '../judgments/index.ts';
+import type { Objective } from '../objectives/objective.ts';
+import { planBatches } from './batches.ts';
+import type { BatchPlan } from './batches.ts';
+import type { EngineDescription, OpenedEngine } from './engine-seam.ts';
+import { availableMemory, ownMemory } from './memory.ts';
+import { resolveWarmup } from './schedule.ts';
+import type { Schedule } from './schedule.ts';
+import type { AlignSettings } from './settings.ts';
+
+/** Known before the first step. */
+export interface AlignmentPlan {
+  readonly settings: AlignSettings;
+  readonly rows: RowCounts;
+  readonly totalSteps: number;
+  readonly stepsPerEpoch: number;
+  /** Optimizer steps done in earlier sessions. */
+  readonly doneSteps: number;
+  /** Whether training and the adapter are complete, so that nothing is left to do. */
+  readonly finished: boolean;
+  readonly engine: EngineDescription;
+  /** Bytes: the estimated peak, and what this process may use. */
+  readonly memory: { readonly peak: number; readonly available: number };
+  readonly notes: readonly string[];
+}
+
+/** The rows that are trained on, and those that are not. Lengths in tokens, end tokens included. */
+export interface RowCounts {
+  readonly used: number;
+  readonly alignP: number;
+  readonly alignN: number;
+  /** Satisfactory rows left out by down-sampling. */
+  readonly downsampled: number;
+  /** Rows that the objective gives no weight. */
+  readonly unused: number;
+  /** Rows with a prompt that was cut on the left to fit. */
+  readonly truncated: number;
+  /** Rows whose response had to be tokenized apart from its prompt. */
+  readonly retokenized: number;
+  readonly responseTokens: number;
+  /** The longest sequence that will be run. */
+  readonly longest: number;
+}
+
+export function countRows(
+  used: readonly Example[],
+  left: Pick<RowCounts, 'downsampled' | 'unused'>,
+): RowCounts {
+  const count = (is: (example: Example) => boolean): number => used.filter(is).length;
+  return {
+    used: used.length,
+    alignP: count(({ label }) => label === 'align-p'),
+    alignN: count(({ label }) => label === 'align-n'),
+    ...left,
+    truncated: count(({ dropped }) => dropped > 0),
+    retokenized: count(({ retokenized }) => retokenized !== null),
+    responseTokens: used.reduce((sum, { plain }) => sum + plain.ids.length - plain.responseStart, 0),
+    longest: used.reduce(
+      (most, { plain, judged }) => Math.max(most, plain.ids.length, judged?.ids.length ?? 0),
+      0,
+    ),
+  };
+}
+
+/** "row 12", with the part of the row where a row holds several triplets. Rows count from 1. */
+export function describeRow({ source }: Triplet): string {
+  return `row ${source.row}${source.part === undefined ? '' : ` (${source.part})`}`;
+}
+
+/** Whether anything can be learned from the example; a row without weight would only take up room in a batch. */
+export function hasWeight(objective: Objective, { plain, label }: Example): boolean {
+  const tokens = plain.ids.length - plain.responseStart;
+  const [weights] = objective.weigh([{ tokens, rejected: label === 'align-n' }]);
+  return weights !== undefined && Object.values(weights).some((weight: number) => weight !== 0);
+}
+
+/** Throws WhetstoneError `NOTHING_TO_LEARN` if there are no rows. */
+export function planSteps(settings: AlignSettings, rows: number): BatchPlan {
+  if (rows === 0) {
+    throw new WhetstoneError(
+      'NOTHING_TO_LEARN',
+      `no row has anything that method "${settings.method}" learns from`,
+      {
+        file: settings.data,
+        hint: 'Run "whetstone data check" on the file to see how its rows are labelled.',
+      },
+    );
+  }
+  const { batchSize, epochs, maxSteps, seed, shuffle } = settings;
+  const order = (epoch: number): Uint32Array => epochOrder(rows, { seed, epoch, shuffle });
+  return planBatches({ rows, batchSize, epochs, maxSteps, order });
+}
+
+export function planSchedule(settings: AlignSettings, totalSteps: number): Schedule {
+  const { lrSchedulerType: name, learningRate } = settings;
+  return { name, learningRate, warmupSteps: resolveWarmup(settings.warmupSteps, totalSteps), totalSteps };
+}
+
+/** The estimated peak and what there is, in bytes. Throws WhetstoneError `NOT_ENOUGH_MEMORY` if it cannot fit. */
+export async function requireMemory(
+  engine: Pick<OpenedEngine, 'estimateMemory'>,
+  examples: readonly Example[],
+): Promise<{ peak: number; available: number }> {
+  const sizes = examples
+    .flatMap(({ plain, judged }) => (judged ? [plain, judged] : [plain]))
+    .map(({ ids, responseStart }) => ({ tokens: ids.length, responseTokens: ids.length - responseStart }));
+  // Either the longest sequence or the one with the longest response needs the most.
+  const longest = sizes.reduce((a, b) => (b.tokens > a.tokens ? b : a));
+  const longestResponse = sizes.reduce((a, b) => (b.responseTokens > a.responseTokens ? b : a));
+  const peak = Math.max(engine.estimateMemory(longest), engine.estimateMemory(longestResponse));
+  const { bytes, limitedBy } = await availableMemory();
+  const available = bytes + (await ownMemory());
+  if (peak <= available) return { peak, available };
+  throw new WhetstoneError(
+    'NOT_ENOUGH_MEMORY',
+    `this run needs about ${gigabytes(peak)} at its peak, and ${limitedBy} has ${gigabytes(available)} left`,
+    {
+      hint:
+        `Its longest sequence has ${longest.tokens} tokens: lower --cutoff_len or --lora_r, close other programs, ` +
+        'or use a smaller model or a larger machine.',
+    },
+  );
+}
+
+/** What is allowed but worth a word. */
+export function notesOn(
+  schedule: Schedule,
+  rows: RowCounts,
+  engine: EngineDescription,
+  method: string,
+): string[] {
+  const notes: string[] = [];
+  const { name, warmupSteps, totalSteps, learningRate } = schedule;
+  if (name !== 'constant' && warmupSteps >= totalSteps) {
+    const highest = (learningRate * (totalSteps - 1)) / Math.max(1, warmupSteps);
+    notes.push(
+      `The warm-up of ${warmupSteps} steps does not end within the run of ${totalSteps}: the learning rate only rises, ` +
+        `to ${highest.toPrecision(2)} instead of ${learningRate}. See --warmup_steps.`,
+    );
+  }
+  if (rows.longest > engine.maxPositions) {
+    notes.push(
+      `The longest sequence has ${rows.longest} tokens, but the model was made for ${engine.maxPositions}. See --cutoff_len.`,
+    );
+  }
+  if (method === 'cut' && rows.alignN === 0) {
+    notes.push('No row has a judgment that criticises its response, so no token will be flagged.');
+  }
+  return notes;
+}
+
+export const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(bytes < 1e10 ? 2 : 1)} GB`;

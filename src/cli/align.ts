@@ -1,0 +1,152 @@
+// whetstone align: says what will happen, trains with a progress line, and stops well when told to.
+import type { AlignmentPlan } from '../alignment/plan.ts';
+import { snakeCase } from '../alignment/names.ts';
+import { contradictions, defaultSettings } from '../alignment/settings.ts';
+import type { OpenEngine } from '../alignment/engine-seam.ts';
+import type { Given, Verb } from './flags.ts';
+import { alignOptions } from './options.ts';
+import type { AlignFlags } from './options.ts';
+import { createProgress, formatDuration } from './progress.ts';
+import { interruption } from './signals.ts';
+import type { Output } from './terminal.ts';
+import { colorsFor, plural, thousands } from './terminal.ts';
+
+export const alignVerb: Verb<AlignFlags> = {
+  name: 'align',
+  summary: 'Train a LoRA adapter on judged responses',
+  about: `Contrastive Unlikelihood Training (arXiv 2312.14591): where the written judgment of an
+unsatisfactory response makes a token more likely than the plain prompt does, that token
+is what the judgment is about, and the model is taught away from it. Satisfactory
+responses are learned from as they are.
+
+Writes RUN/adapter in PEFT layout (for transformers, vLLM, llama.cpp's converter),
+RUN/metrics.jsonl with a line per optimizer step, and checkpoints: a run that was
+stopped or killed goes on with --resume and ends with the same bytes.`,
+  examples: [
+    ['align judged.jsonl --model ./model --out ./run', "the paper's settings"],
+    ['align judged.jsonl --model ./model --out ./run --resume', 'go on after a stop'],
+    [
+      'align judged.jsonl --model ./model --out ./run2 --config ./run/run.yaml --lambda 1.1',
+      'another run with one setting changed',
+    ],
+    [
+      'align judged.jsonl --model ./model --out ./try --max_steps 5 --warmup_steps 0',
+      'a first look in a few minutes',
+    ],
+  ],
+  schema: alignOptions,
+  defaults: defaultSettings,
+  required: [],
+  together: (given, where) => [
+    ...contradictions(given).map(({ keys, message }) => ({
+      where: keys.map((key) => (given[key] === undefined ? `--${snakeCase(key)}` : where(key))).join(', '),
+      message,
+    })),
+    ...requirements(given),
+  ],
+};
+
+/** A resumed run takes everything but its place from run.yaml. */
+function requirements(given: Partial<AlignFlags>): { where: string; message: string }[] {
+  const needed = given.resume ? (['out'] as const) : (['data', 'model', 'out'] as const);
+  const found = needed
+    .filter((name) => given[name] === undefined)
+    .map((name) => ({
+      where: name === 'data' ? 'DATA' : `--${name}`,
+      message: `missing: ${alignOptions[name].help}`,
+    }));
+  if (given.resume && given.overwrite) {
+    found.push({
+      where: '--resume, --overwrite',
+      message: 'a run can be gone on with or started anew, not both',
+    });
+  }
+  return found;
+}
+
+export interface AlignContext {
+  readonly stdout: Output;
+  readonly openEngine?: OpenEngine;
+}
+
+/** Returns the process's exit code. */
+export async function runAlign(
+  { given }: Given<AlignFlags>,
+  { stdout, openEngine }: AlignContext,
+): Promise<number> {
+  const { align } = await import('../alignment/align.ts');
+  const { config, ...options } = given;
+  void config;
+  const stop = interruption();
+  const run = align({ ...options, signal: stop.signal, ...(openEngine && { openEngine }) });
+  const colors = colorsFor(stdout);
+  const out = given.out!;
+  try {
+    const plan = await run.prepare();
+    stdout.write(`${describePlan(plan).join('\n')}\n`);
+    for (const note of plan.notes) stdout.write(`${colors.yellow('note')} ${note}\n`);
+    if (plan.finished) {
+      stdout.write(`This run is complete: ${out}/adapter\n`);
+      return 0;
+    }
+    const { totalSteps, doneSteps } = plan;
+    const progress = createProgress({ output: stdout, totalSteps, doneSteps });
+    const began = performance.now();
+    let last = doneSteps;
+    stop.onFirst((name) =>
+      progress.note(`${name}: finishing this step, then writing a checkpoint. Again to stop at once.`),
+    );
+    try {
+      for await (const record of run) {
+        last = record.step;
+        progress.update(record);
+      }
+    } finally {
+      progress.end();
+    }
+    if (last < totalSteps && stop.signal.aborted) {
+      stdout.write(
+        `Stopped after step ${last} of ${totalSteps}, with a checkpoint. Go on with:\n  whetstone align --out ${quote(out)} --resume\n`,
+      );
+      return stop.exitCode();
+    }
+    const took = formatDuration((performance.now() - began) / 1000);
+    stdout.write(
+      `${colors.green('done')} in ${took}: adapter in ${out}/adapter, metrics in ${out}/metrics.jsonl\n`,
+    );
+    return 0;
+  } finally {
+    await run.dispose();
+    stop.dispose();
+  }
+}
+
+/** What will happen, a line each. */
+export function describePlan(plan: AlignmentPlan): string[] {
+  const { settings, rows, engine, memory } = plan;
+  const asides = [
+    rows.downsampled > 0 && `${plural(rows.downsampled, 'satisfactory row')} left out by down-sampling`,
+    rows.unused > 0 && `${plural(rows.unused, 'row')} without weight in this method`,
+    rows.truncated > 0 &&
+      `${plural(rows.truncated, 'prompt')} cut on the left to ${settings.cutoffLen} tokens`,
+    rows.retokenized > 0 && `${plural(rows.retokenized, 'response')} tokenized apart from the prompt`,
+  ].filter((aside) => aside !== false);
+  const cut = settings.method === 'cut';
+  const objective = cut
+    ? `cut, preset ${settings.preset}: lambda ${settings.lambda}, alpha ${settings.alpha}, gamma ${settings.gamma}`
+    : 'likelihood of satisfactory responses';
+  const gb = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`;
+  return [
+    `rows      ${plural(rows.used, 'row')}: ${thousands(rows.alignN)} align-n, ${thousands(rows.alignP)} align-p; ${plural(rows.responseTokens, 'response token')}, longest sequence ${thousands(rows.longest)}`,
+    ...asides.map((aside) => `          ${aside}`),
+    `method    ${objective}`,
+    `steps     ${thousands(plan.totalSteps)} of ${settings.batchSize} rows, ${thousands(plan.stepsPerEpoch)} an epoch; ${settings.lrSchedulerType} to ${settings.learningRate}, ${settings.warmupSteps} of warm-up` +
+      (plan.doneSteps > 0 ? `; going on after step ${plan.doneSteps}` : ''),
+    `model     ${engine.modelType}, ${thousands(engine.parameters)} parameters; training ${thousands(engine.trainableParameters)} (LoRA r ${settings.loraR}: ${settings.loraTargetModules.join(', ')})`,
+    `memory    about ${gb(memory.peak)} at its peak of ${gb(memory.available)}; ${plural(engine.threads, 'thread')}`,
+  ];
+}
+
+/** For a shell; plain where that is safe. */
+const quote = (path: string): string =>
+  /^[\w./~+-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;

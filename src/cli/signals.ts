@@ -1,0 +1,38 @@
+// Ctrl+C and its kin: the first one asks to stop, the second one stops at once. Knows signals and exit codes.
+
+export interface Interruption {
+  readonly signal: AbortSignal;
+  /** Called at the first signal with its name. */
+  onFirst(listener: (name: string) => void): void;
+  /** 128 and the number of the signal that asked to stop, as shells count. */
+  exitCode(): number;
+  dispose(): void;
+}
+
+const numbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+type SignalName = keyof typeof numbers;
+
+export function interruption(): Interruption {
+  const abort = new AbortController();
+  let received: SignalName | null = null;
+  let tell: (name: string) => void = () => {};
+  const handle = (name: SignalName): void => {
+    if (received !== null) process.exit(128 + numbers[name]);
+    received = name;
+    tell(name === 'SIGINT' ? 'Ctrl+C' : name);
+    abort.abort();
+  };
+  const names = Object.keys(numbers) as SignalName[];
+  for (const name of names) process.on(name, handle);
+  return {
+    signal: abort.signal,
+    onFirst: (listener) => {
+      tell = listener;
+      if (received !== null) listener(received);
+    },
+    exitCode: () => 128 + (received === null ? 0 : numbers[received]),
+    dispose: () => {
+      for (const name of names) process.off(name, handle);
+    },
+  };
+}

@@ -1,0 +1,71 @@
+// Builds the command line once per test file and runs it as a child process, as a user would.
+// `fake` puts the stand-in engine behind it; options for it travel in FAKE_ENGINE.
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { mkdtemp, mkdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'tsdown';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+
+export interface Cli {
+  /** Runs to the end. */
+  run(args: readonly string[], options?: RunOptions): Promise<Finished>;
+  /** Starts and leaves it to the test when it ends. */
+  start(args: readonly string[], options?: RunOptions): { child: ChildProcess; finished: Promise<Finished> };
+  remove(): Promise<void>;
+}
+
+export interface RunOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+}
+
+export interface Finished {
+  /** Null if a signal ended it. */
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export async function buildCli(engine: 'real' | 'fake'): Promise<Cli> {
+  // Inside the repository, so that imports of packages resolve.
+  const cache = join(root, 'node_modules', '.cache');
+  await mkdir(cache, { recursive: true });
+  const outDir = await mkdtemp(join(cache, 'whetstone-cli-'));
+  const entry = engine === 'real' ? 'src/cli/main.ts' : 'test/cli/fake-main.ts';
+  await build({
+    cwd: root,
+    config: false,
+    entry: { main: entry },
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    dts: false,
+    fixedExtension: false,
+    outDir,
+    logLevel: 'error',
+  });
+  const start: Cli['start'] = (args, { env = {}, cwd } = {}) => {
+    const child = spawn(process.execPath, [join(outDir, 'main.js'), ...args], {
+      cwd,
+      env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    const finished = new Promise<Finished>((resolve, reject) => {
+      child.on('error', reject);
+      child.on('close', (code) => resolve({ code, stdout, stderr }));
+    });
+    return { child, finished };
+  };
+  return {
+    start,
+    run: (args, options) => start(args, options).finished,
+    remove: () => rm(outDir, { recursive: true, force: true }),
+  };
+}

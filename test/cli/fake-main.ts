@@ -1,0 +1,26 @@
+// The command line with the stand-in engine behind it; FAKE_ENGINE holds its options as JSON.
+import type { OpenEngine } from '../../src/alignment/engine-seam.ts';
+import { main } from '../../src/cli/program.ts';
+import { fakeEngine } from './fake-engine.ts';
+import type { FakeOptions } from './fake-engine.ts';
+
+const openEngine: OpenEngine = ({ seed = 0 }) => {
+  const options = JSON.parse(process.env['FAKE_ENGINE'] ?? '{}') as Partial<FakeOptions> & { peak?: number };
+  return Promise.resolve({
+    ...fakeEngine({ ...options, seed }),
+    describe: () => ({
+      modelType: 'fake',
+      parameters: 1000,
+      trainableParameters: options.parameters ?? 64,
+      maxPositions: 4096,
+      threads: 1,
+    }),
+    estimateMemory: () => options.peak ?? 1e6,
+  });
+};
+
+process.exitCode = await main(process.argv.slice(2), {
+  stdout: process.stdout,
+  stderr: process.stderr,
+  openEngine,
+});
