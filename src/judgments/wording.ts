@@ -46,8 +46,10 @@ export function toneOf(judgment: string): Tone {
   const text = judgment.trim();
   const remainder = text.replace(DENIED_FAULT, ' ');
   if (FULL_PRAISE.test(text)) return TURN.test(remainder) ? 'mixed' : 'praise';
-  if (APPROVAL.test(text) || NOTHING_WRONG.test(text))
-    return FAULT.test(remainder.replace(CREDITED, ' ')) ? 'other' : 'praise';
+  if (APPROVAL.test(text) || NOTHING_WRONG.test(text)) {
+    const doubtful = TURN.test(remainder) || FAULT.test(remainder.replace(CREDITED, ' '));
+    return doubtful ? 'other' : 'praise';
+  }
   return 'other';
 }
 

@@ -52,15 +52,15 @@ export async function writeTriplets(
     else await moveWithoutReplacing(temporary, path);
     await syncDirectory(dirname(path));
   } catch (cause) {
-    if (cause instanceof WhetstoneError) throw cause;
-    const message = cause instanceof Error ? cause.message : String(cause);
-    throw new WhetstoneError('WRITE_FAILED', `the file cannot be written: ${message}`, {
+    // Only what the system reports is the user's to mend.
+    if (!(cause instanceof Error && 'syscall' in cause)) throw cause;
+    throw new WhetstoneError('WRITE_FAILED', `the file cannot be written: ${cause.message}`, {
       file: path,
       cause,
       hint: 'Check the free space and the permissions of the folder. Nothing was left behind.',
     });
   } finally {
-    await rm(temporary, { force: true });
+    await rm(temporary, { force: true }).catch(() => {});
   }
 }
 

@@ -1,0 +1,210 @@
+import { describe, expect, it } from 'vitest';
+import type { PromptTemplate } from '../tokens/prompt.ts';
+import type { Tokenizer } from '../tokens/tokenizer.ts';
+import { checkTriplets } from './check.ts';
+import { buildExamples, tokenLengths } from './examples.ts';
+import type { Triplet } from './triplet.ts';
+
+const BOS = 1;
+const EOS = 2;
+
+/** One token a code point, behind a BOS; only "+!" is one token, so that it can straddle a prompt's end. */
+const tokenizer: Tokenizer = {
+  encode: (text, { addSpecialTokens = true } = {}) => {
+    const pieces = text.match(/\+!|[^]/gu) ?? [];
+    let at = 0;
+    const offsets = pieces.map((piece) => {
+      const start = at;
+      at += Array.from(piece).length;
+      return [start, at] as const;
+    });
+    const ids = pieces.map((piece) => (piece === '+!' ? 3 : 100 + piece.codePointAt(0)!));
+    return Promise.resolve({
+      ids: Int32Array.from(addSpecialTokens ? [BOS, ...ids] : ids),
+      offsets: addSpecialTokens ? [[0, 0] as const, ...offsets] : offsets,
+      leading: addSpecialTokens ? 1 : 0,
+      trailing: 0,
+    });
+  },
+  decode: (ids) =>
+    Promise.resolve(
+      Array.from(ids, (id) => (id === 3 ? '+!' : id > 99 ? String.fromCodePoint(id - 100) : '')).join(''),
+    ),
+  tokenToId: () => null,
+  idToToken: () => null,
+  eosTokenId: EOS,
+  stopTokenIds: [EOS],
+  bosTokenId: BOS,
+  vocabSize: 0x110064,
+  specialTokens: {},
+  chatTemplate: null,
+  fingerprint: '',
+};
+
+const template: PromptTemplate = {
+  name: 'test',
+  specialTokens: 'tokenizer',
+  render: ({ instruction, input }, judgment) =>
+    `${instruction}${input ? `/${input}` : ''}${judgment === null ? '' : `[${judgment}]`}>`,
+};
+
+const triplet = (row: number, rest: Partial<Triplet>): Triplet => ({
+  instruction: 'ask',
+  output: 'say',
+  judgment: null,
+  source: { file: 'rows.json', row },
+  ...rest,
+});
+
+const settings = { tokenizer, template, cutoffLength: 50 };
+const read = async (ids: Int32Array): Promise<string> => tokenizer.decode(ids);
+
+describe('buildExamples', () => {
+  it('makes Align-P of satisfactory rows and Align-N with its Misalign of the others', async () => {
+    const { examples, summary } = await buildExamples(
+      [
+        triplet(1, {}),
+        triplet(2, { judgment: 'no', input: 'now' }),
+        triplet(3, { judgment: 'Perfect.' }),
+        triplet(4, { judgment: 'no', score: 8 }),
+      ],
+      settings,
+    );
+    expect(examples.map(({ label }) => label)).toEqual(['align-p', 'align-n', 'align-p', 'align-p']);
+    expect(examples.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
+    expect(examples.map(({ judged }) => judged === null)).toEqual([true, false, true, true]);
+    const [, negative, perfect] = examples;
+    expect(await read(negative!.plain.ids)).toBe('ask/now>say');
+    expect(await read(negative!.judged!.ids)).toBe('ask/now[no]>say');
+    expect(await read(perfect!.plain.ids)).toBe('ask>say');
+    const tail = (s: { ids: Int32Array; responseStart: number }): number[] =>
+      Array.from(s.ids.subarray(s.responseStart));
+    expect(tail(negative!.plain)).toEqual(tail(negative!.judged!));
+    expect(tail(negative!.plain).at(-1)).toBe(EOS);
+    expect(negative!.offsets).toEqual([
+      [0, 1],
+      [1, 2],
+      [2, 3],
+      [3, 3],
+    ]);
+    expect(summary).toEqual({
+      alignP: 3,
+      alignN: 1,
+      truncated: 0,
+      straddling: 0,
+      contextsDiffer: 0,
+      emptyResponses: 0,
+      tooLong: 0,
+    });
+  });
+
+  it('takes chosen positions in their order and keeps the position as index', async () => {
+    const rows = Array.from({ length: 200 }, (_, i) => triplet(i + 1, { output: `say ${i}` }));
+    const positions = Uint32Array.of(150, 3, 199, 0);
+    const { examples } = await buildExamples(rows, { ...settings, positions });
+    expect(examples.map(({ index }) => index)).toEqual([150, 3, 199, 0]);
+    expect(await read(examples[0]!.plain.ids)).toBe('ask>say 150');
+    const all = await buildExamples(rows, settings);
+    expect(all.examples.map(({ index }) => index)).toEqual(rows.map((_, i) => i));
+  });
+
+  it('shortens prompts from the left and counts them', async () => {
+    const rows = [triplet(1, { judgment: 'a long complaint' }), triplet(2, {})];
+    const { examples, summary } = await buildExamples(rows, { ...settings, cutoffLength: 12 });
+    expect(await read(examples[0]!.judged!.ids)).toBe('plaint]>'.slice(1) + 'say');
+    expect(examples[0]!.judged!.ids).toHaveLength(12);
+    expect(examples[0]!.judged!.ids[0]).toBe(BOS);
+    expect(examples[0]!.dropped).toBeGreaterThan(0);
+    expect(examples[1]!.dropped).toBe(0);
+    expect(summary).toMatchObject({ truncated: 1, alignN: 1, alignP: 1 });
+  });
+
+  it('counts responses tokenized apart from their prompt', async () => {
+    const plus: PromptTemplate = {
+      ...template,
+      render: (text, judgment) => `${template.render(text, judgment)}+`,
+    };
+    const rows = [triplet(1, { output: '!x', judgment: 'no' }), triplet(2, {})];
+    const { examples, summary } = await buildExamples(rows, { ...settings, template: plus });
+    expect(examples.map(({ retokenized }) => retokenized)).toEqual(['straddle', null]);
+    expect(summary).toMatchObject({ straddling: 1, contextsDiffer: 0 });
+  });
+
+  it('refuses one empty or overlong response with its place', async () => {
+    await expect(
+      buildExamples([triplet(1, {}), triplet(2, { output: ' ' })], settings),
+    ).rejects.toMatchObject({
+      code: 'EMPTY_RESPONSE',
+      location: { file: 'rows.json', row: 2, field: 'output' },
+    });
+    const long = triplet(3, { output: 'x'.repeat(49), source: { file: 'rows.jsonl', row: 3, line: 5 } });
+    await expect(buildExamples([long], settings)).rejects.toMatchObject({
+      code: 'RESPONSE_TOO_LONG',
+      location: { file: 'rows.jsonl', row: 3, line: 5, field: 'output' },
+    });
+    expect((await buildExamples([triplet(1, { output: 'x'.repeat(48) })], settings)).summary.truncated).toBe(
+      1,
+    );
+  });
+
+  it('reports all rows that cannot be used at once, or leaves them out and counts them', async () => {
+    const rows = Array.from({ length: 30 }, (_, i) =>
+      triplet(i + 1, { output: i % 3 === 0 ? '' : i % 3 === 1 ? 'x'.repeat(80) : 'fine' }),
+    );
+    const error: unknown = await buildExamples(rows, settings).catch((caught: unknown) => caught);
+    expect(error).toMatchObject({ code: 'UNUSABLE_ROWS' });
+    expect(String(error)).toContain('20 of 30 rows');
+    expect(String(error)).toContain('row 1, field "output": empty');
+    expect(String(error)).toContain('row 2, field "output": longer than the cut-off');
+    expect(String(error)).toContain('and 10 more');
+    const { examples, summary } = await buildExamples(rows, { ...settings, onUnusable: 'skip' });
+    expect(summary).toMatchObject({ emptyResponses: 10, tooLong: 10, alignP: 10 });
+    expect(examples.map(({ index }) => index)).toEqual([2, 5, 8, 11, 14, 17, 20, 23, 26, 29]);
+  });
+
+  it('says so when nothing is left', async () => {
+    const rows = [triplet(1, { output: '' })];
+    await expect(buildExamples(rows, { ...settings, onUnusable: 'skip' })).rejects.toMatchObject({
+      code: 'NO_EXAMPLES',
+    });
+  });
+
+  it('passes on what cannot be encoded, with its place', async () => {
+    await expect(buildExamples([triplet(4, { output: '\ud800' })], settings)).rejects.toMatchObject({
+      code: 'LONE_SURROGATE',
+      location: { file: 'rows.json', row: 4, field: 'output' },
+    });
+  });
+});
+
+it('tokenLengths agrees with what buildExamples makes', async () => {
+  const triplets = [
+    triplet(1, {}),
+    triplet(2, { judgment: 'quite wrong' }),
+    triplet(3, { judgment: 'bad', score: 9 }),
+  ];
+  const { examples } = await buildExamples(triplets, settings);
+  const count = tokenLengths(tokenizer, template);
+  for (const [i, example] of examples.entries()) {
+    const lengths = await count(triplets[i]!);
+    expect(lengths).toEqual({
+      prompt: example.plain.responseStart,
+      judgedPrompt: example.judged?.responseStart ?? null,
+      response: example.plain.ids.length - example.plain.responseStart,
+      retokenized: false,
+    });
+  }
+  const data = {
+    file: 'rows.json',
+    format: 'json',
+    layout: 'canonical',
+    rows: 3,
+    triplets,
+    skipped: {},
+    problems: [],
+  } as const;
+  const report = await checkTriplets(data, { tokenLengths: count, cutoffLength: 12 });
+  expect(report.tokens).toMatchObject({ truncated: 1, unfit: 0 });
+  const built = await buildExamples(triplets, { ...settings, cutoffLength: 12 });
+  expect(built.summary.truncated).toBe(1);
+});
