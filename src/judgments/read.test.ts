@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
+import type { SchemaElement } from 'hyparquet';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
 import { WhetstoneError } from '../errors.ts';
@@ -150,19 +151,76 @@ describe('formats', () => {
     }
   });
 
-  it('reads nested Parquet columns', async () => {
-    const completions = [
-      { response: 'One', critique: 'Too short.', overall_score: 3 },
-      { response: 'Two', critique: 'Good.', overall_score: 8 },
+  it('reads lists of structures in Parquet, as the datasets library writes them', async () => {
+    const text = { type: 'BYTE_ARRAY', converted_type: 'UTF8' } as const;
+    const optional = { repetition_type: 'OPTIONAL' } as const;
+    const schema: SchemaElement[] = [
+      { name: 'root', num_children: 2 },
+      { name: 'instruction', ...optional, ...text },
+      { name: 'completions', ...optional, converted_type: 'LIST', num_children: 1 },
+      { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
+      { name: 'element', ...optional, num_children: 4 },
+      { name: 'response', ...optional, ...text },
+      { name: 'critique', ...optional, ...text },
+      { name: 'overall_score', ...optional, type: 'DOUBLE' },
+      { name: 'annotations', ...optional, num_children: 1 },
+      { name: 'helpfulness', ...optional, num_children: 2 },
+      { name: 'Rating', ...optional, ...text },
+      { name: 'Rationale', ...optional, ...text },
     ];
-    const buffer = parquetWriteBuffer({
-      columnData: [
-        { name: 'instruction', data: ['Count.'], type: 'STRING' },
-        { name: 'completions', data: [completions], type: 'JSON' },
-      ],
+    const completions = [
+      { response: 'One', critique: 'Too short.', overall_score: 3, annotations: null },
+      { response: 'Two', critique: null, annotations: { helpfulness: { Rating: '2', Rationale: 'Terse.' } } },
+    ];
+    const columnData = [
+      { name: 'instruction', data: ['Count.'] },
+      { name: 'completions', data: [completions] },
+    ];
+    const path = write('nested.parquet', new Uint8Array(parquetWriteBuffer({ schema, columnData })));
+    const { layout, triplets } = await readTriplets(path);
+    expect(layout).toBe('ultrafeedback');
+    expect(triplets).toEqual([
+      {
+        instruction: 'Count.',
+        output: 'One',
+        judgment: 'Too short.',
+        score: 3,
+        source: { file: path, row: 1, part: 'completions[0]' },
+      },
+      {
+        instruction: 'Count.',
+        output: 'Two',
+        judgment: 'Terse.',
+        source: { file: path, row: 1, part: 'completions[1]' },
+      },
+    ]);
+  });
+
+  it.each(['GZIP', 'BROTLI'] as const)('reads Parquet compressed with %s', async (codec) => {
+    const pack = codec === 'GZIP' ? gzipSync : brotliCompressSync;
+    const column = (name: string): { name: string; data: string[]; type: 'STRING' } => ({
+      name,
+      data: Array.from({ length: 100 }, () => `${name} ${'again '.repeat(20)}`),
+      type: 'STRING',
     });
-    const data = await readTriplets(write('nested.parquet', new Uint8Array(buffer)));
-    expect(data).toMatchObject({ layout: 'ultrafeedback', triplets: [{ output: 'One' }, { output: 'Two' }] });
+    const buffer = parquetWriteBuffer({
+      columnData: ['instruction', 'output', 'judgment'].map(column),
+      codec,
+      compressors: { [codec]: (bytes: Uint8Array) => pack(bytes) },
+    });
+    const data = await readTriplets(write(`${codec}.parquet`, new Uint8Array(buffer)));
+    expect(data.triplets[99]?.judgment).toBe(`judgment ${'again '.repeat(20)}`);
+  });
+
+  it('names a compression of Parquet that it cannot unpack', async () => {
+    const buffer = parquetWriteBuffer({
+      columnData: [{ name: 'output', data: ['x'.repeat(500)], type: 'STRING' }],
+      codec: 'LZO',
+      compressors: { LZO: (bytes: Uint8Array) => bytes.subarray(1) },
+    });
+    const error = await failure(write('lzo.parquet', new Uint8Array(buffer)));
+    expect(error.code).toBe('MALFORMED_PARQUET');
+    expect(error.message).toContain('compressed with LZO');
   });
 
   it('takes the format that is given over the extension', async () => {

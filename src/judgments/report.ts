@@ -26,7 +26,7 @@ export function formatReport(report: DataReport, style: ReportStyle = {}): strin
   ].join('\n');
 }
 
-/** The report as data, with the longest lists as they are: for `--json`. */
+/** The whole report as indented JSON, every finding included: for `--json`. */
 export function reportToJson(report: DataReport): string {
   return JSON.stringify(report, null, 2);
 }

@@ -73,7 +73,8 @@ const PLACEHOLDER =
 
 /** Whether a judgment is what a program writes where a judgment should be: "$ERROR$", "N/A", "None", "...". */
 export function isPlaceholder(judgment: string): boolean {
-  return PLACEHOLDER.test(judgment);
+  // The longest placeholder is a short message; the limit keeps the pattern from long runs of punctuation.
+  return judgment.length <= 80 && PLACEHOLDER.test(judgment);
 }
 
 /** A piece of a prompt or of a tokenizer that should not be in the text; undefined if there is none. */
