@@ -13,6 +13,8 @@ export interface FakeOptions {
   readonly delay?: number;
   /** Throws NON_FINITE_LOSS at this step, counted from 1. */
   readonly nonFiniteAt?: number;
+  /** Writes the adapter's weights there instead: /dev/full is a full disk. */
+  readonly adapterTo?: string;
 }
 
 const size = (options: FakeOptions): number => options.parameters ?? 64;
@@ -94,7 +96,10 @@ export function fakeEngine(options: FakeOptions): Engine {
     },
     saveAdapter: async (dir) => {
       await writeFile(join(dir, 'adapter_config.json'), '{}\n');
-      await writeFile(join(dir, 'adapter_model.safetensors'), new Uint8Array(parameters.buffer.slice(0)));
+      await writeFile(
+        options.adapterTo ?? join(dir, 'adapter_model.safetensors'),
+        new Uint8Array(parameters.buffer.slice(0)),
+      );
     },
     dispose: () => Promise.resolve(),
   };

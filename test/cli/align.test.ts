@@ -1,0 +1,256 @@
+// whetstone align from outside: what it writes, what it refuses and how it stops. The stand-in engine computes.
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { buildCli } from './command.ts';
+import type { Cli, Finished, RunOptions } from './command.ts';
+import { judgedRows, writeJsonl, writeTinyModel } from './fixtures.ts';
+import { adapterOf, metricsOf } from './run.ts';
+
+let dir: string;
+let cli: Cli;
+let model: string;
+let data: string;
+let out: string;
+let runs = 0;
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'whetstone-align-'));
+  model = join(dir, 'model');
+  data = join(dir, 'data.jsonl');
+  await writeTinyModel(model);
+  await writeJsonl(data, judgedRows(12));
+  cli = await buildCli('fake');
+});
+beforeEach(() => {
+  out = join(dir, `run-${++runs}`);
+});
+afterAll(async () => {
+  await cli.remove();
+  await rm(dir, { recursive: true, force: true });
+});
+
+const fake = (options: object): RunOptions => ({ env: { FAKE_ENGINE: JSON.stringify(options) } });
+const align = (more: string[] = [], options?: RunOptions): Promise<Finished> =>
+  cli.run(['align', data, '--model', model, '--out', out, '--batch_size', '4', ...more], options);
+
+describe('a run', () => {
+  it('says what will happen, shows progress in a pipe and leaves the contract behind', async () => {
+    const { code, stdout, stderr } = await align(['--warmup_steps', '0', '--epochs', '2']);
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(/rows +12 rows: 8 align-n, 4 align-p; \d+ response tokens, longest sequence \d+/);
+    expect(stdout).toMatch(/steps +6 of 4 rows, 3 an epoch; cosine to 0\.0004/);
+    expect(stdout).toMatch(
+      /^step 1\/6 {2}loss [\d.]+ \(l1 [\d.]+, l2 [\d.]+\) {2}flagged [\d.]+% {2}[\d.]+ tok\/s/m,
+    );
+    expect(stdout).toMatch(/^step 6\/6 .* done$/m);
+    for (const control of ['\r', '\u001b']) expect(stdout).not.toContain(control);
+    const metrics = (await readFile(join(out, 'metrics.jsonl'), 'utf8')).trim().split('\n');
+    expect(Object.keys(JSON.parse(metrics[0]!) as object)).toEqual(
+      'step epoch loss loss_l1 loss_l2 flagged_fraction learning_rate grad_norm response_tokens tokens_per_second'.split(
+        ' ',
+      ),
+    );
+    expect((await metricsOf(out)).map(({ step, epoch }) => [step, epoch!.toFixed(2)])).toEqual(
+      [1, 2, 3, 4, 5, 6].map((step) => [step, (step / 3).toFixed(2)]),
+    );
+    expect((await readdir(out)).sort()).toEqual(['adapter', 'checkpoints', 'metrics.jsonl', 'run.yaml']);
+    const record = parse(await readFile(join(out, 'run.yaml'), 'utf8')) as Record<string, unknown>;
+    expect(record).toMatchObject({
+      lambda: 1.2,
+      lora_target_modules: ['gate_proj', 'up_proj', 'down_proj'],
+      run: {
+        data: expect.stringMatching(/^sha256:/) as string,
+        versions: { whetstone: expect.stringMatching(/^\d/) as string },
+      },
+    });
+  });
+
+  it('can be repeated from its run.yaml, with the same bytes', async () => {
+    await align(['--seed', '9', '--preset', 'released-code', '--max_steps', '4']);
+    const copy = `${out}-copy`;
+    expect((await cli.run(['align', '--config', join(out, 'run.yaml'), '--out', copy])).stderr).toBe('');
+    expect(await adapterOf(copy)).toEqual(await adapterOf(out));
+    expect(await metricsOf(copy)).toEqual(await metricsOf(out));
+  });
+
+  it('notes a warm-up longer than itself, and trains only rows that have weight', async () => {
+    const { stdout } = await align(['--method', 'likelihood']);
+    expect(stdout).toMatch(/note The warm-up of 100 steps does not end within the run of 1/);
+    expect(stdout).toMatch(/4 rows: 0 align-n, 4 align-p/);
+    expect(stdout).toMatch(/8 rows without weight in this method/);
+  });
+});
+
+describe('an --out that holds a run', () => {
+  it('is refused, gone on with, or moved aside', async () => {
+    expect((await align(['--max_steps', '2'])).code).toBe(0);
+    const refused = await align();
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toMatch(/already holds a run[^]*--resume[^]*--overwrite/);
+    const complete = await align(['--resume']);
+    expect(complete.code).toBe(0);
+    expect(complete.stdout).toMatch(/This run is complete/);
+    const anew = await align(['--overwrite', '--max_steps', '3']);
+    expect(anew.stdout).toMatch(/The old run is now .*\.old-1/);
+    expect(await metricsOf(out)).toHaveLength(3);
+    expect(await metricsOf(`${out}.old-1`)).toHaveLength(2);
+  });
+
+  it('is gone on with only under the same settings, data and model, every difference named', async () => {
+    const own = join(dir, 'changing.jsonl');
+    await writeJsonl(own, judgedRows(8));
+    const args = (...more: string[]): string[] => ['align', own, '--model', model, '--out', out, ...more];
+    await cli.run(args('--max_steps', '2', '--lambda', '1.5'));
+    await writeJsonl(own, judgedRows(9));
+    const { code, stderr } = await cli.run(
+      args('--resume', '--lambda', '1.6', '--lora_r', '4', '--save_steps', '7'),
+    );
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/lambda: the run has 1\.5, now 1\.6\n/);
+    expect(stderr).toMatch(/lora_r: the run has 16, now 4\n/);
+    expect(stderr).toMatch(/data: the file has other content/);
+    expect(stderr).not.toMatch(/save_steps/);
+    await writeJsonl(own, judgedRows(8));
+    expect((await cli.run(args('--resume'))).code).toBe(0);
+  });
+
+  it('is refused to a second process while the first one works, and free again after it', async () => {
+    const first = cli.start(['align', data, '--model', model, '--out', out], fake({ delay: 60_000 }));
+    while (!(await readdir(out).catch((): string[] => [])).includes('run.yaml')) await sleep(5);
+    const second = await align(['--resume']);
+    expect(second.code).toBe(1);
+    expect(second.stderr).toMatch(new RegExp(`process ${first.child.pid} has been working in this run`));
+    first.child.kill('SIGKILL');
+    await first.finished;
+    expect((await align(['--resume', '--max_steps', '2'])).stderr).toMatch(
+      /max_steps: the run has null, now 2/,
+    );
+  });
+});
+
+describe('stopping', () => {
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)(
+    'at %s finishes the step, writes a checkpoint, says how to go on and exits with %i',
+    async (signal, expected) => {
+      const { child, finished } = cli.start(
+        ['align', data, '--model', model, '--out', out, '--batch_size', '1', '--save_steps', '100'],
+        fake({ delay: 30 }),
+      );
+      while ((await readFile(join(out, 'metrics.jsonl'), 'utf8').catch(() => '')).split('\n').length < 3)
+        await sleep(2);
+      child.kill(signal);
+      const { code, stdout, stderr } = await finished;
+      expect([code, stderr]).toEqual([expected, '']);
+      const steps = (await metricsOf(out)).length;
+      expect(await readdir(join(out, 'checkpoints'))).toEqual([`step-${steps}`]);
+      expect(stdout).toContain(
+        `Stopped after step ${steps} of 12, with a checkpoint. Go on with:\n  whetstone align --out ${out} --resume\n`,
+      );
+      expect(await readdir(out)).not.toContain('run.lock');
+      expect((await cli.run(['align', '--out', out, '--resume'])).code).toBe(0);
+      expect(await metricsOf(out)).toHaveLength(12);
+    },
+  );
+
+  it('at a second Ctrl+C does not wait', async () => {
+    const { child, finished } = cli.start(
+      ['align', data, '--model', model, '--out', out],
+      fake({ delay: 60_000 }),
+    );
+    let text = '';
+    child.stdout!.on('data', (piece: string) => (text += piece));
+    while (!text.includes('memory')) await sleep(5);
+    child.kill('SIGINT');
+    while (!text.includes('finishing this step')) await sleep(5);
+    child.kill('SIGINT');
+    expect((await finished).code).toBe(130);
+  });
+});
+
+describe('failures', () => {
+  it('a loss that is not finite names the rows and keeps the last good state', async () => {
+    const { code, stderr } = await align(['--shuffle', 'false'], fake({ nonFiniteAt: 2 }));
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/step 2: the loss is NaN\n {2}The batch was row 5, row 6, row 7, row 8\./);
+    expect(await readdir(join(out, 'checkpoints'))).toEqual(['step-1']);
+  });
+
+  it('too little memory is refused in words before anything is written', async () => {
+    const { code, stderr } = await align([], fake({ peak: 1e15 }));
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/needs about 1000000\.0 GB at its peak[^]*--cutoff_len/);
+    await expect(readdir(out)).rejects.toThrow(/ENOENT/);
+  });
+
+  it('a full disk keeps the previous checkpoint', async () => {
+    // /dev/full answers every write with "no space left on device".
+    const { code, stderr } = await align(['--save_steps', '1'], fake({ adapterTo: '/dev/full' }));
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/adapter: the disk is full[^]*goes on with --resume/);
+    expect((await readdir(join(out, 'checkpoints'))).sort()).toEqual(['step-2', 'step-3']);
+    const resumed = await align(['--resume']);
+    expect(resumed.code).toBe(0);
+    expect(await readdir(out)).toContain('adapter');
+  });
+
+  it('WHETSTONE_DEBUG=1 shows the stack, otherwise the message alone is shown', async () => {
+    const missing = ['align', join(dir, 'nowhere.json'), '--model', model, '--out', out];
+    expect((await cli.run(missing)).stderr).not.toMatch(/\n\s+at /);
+    expect((await cli.run(missing, { env: { WHETSTONE_DEBUG: '1' } })).stderr).toMatch(/\n\s+at /);
+  });
+});
+
+describe('options', () => {
+  it('are checked all at once, with places in the config file and suggestions', async () => {
+    const config = join(dir, 'bad.yaml');
+    await writeFile(
+      config,
+      'lamda: 1.1\nalpha: lots\nbatch_size: 2.5\n\nmethod: likelihood\ngamma: 2\nresume: true\n',
+    );
+    const { code, stderr } = await align(['--config', config, '--lora_r', 'x', '--warmup-step', '3']);
+    expect(code).toBe(2);
+    expect(stderr).toContain(`${config}:1:1: lamda: no such option (did you mean lambda?)`);
+    expect(stderr).toContain(`${config}:2:1: alpha: expected a number of at least 0, found "lots"`);
+    expect(stderr).toContain(`${config}:3:1: batch_size: expected a whole number of at least 1, found 2.5`);
+    expect(stderr).toMatch(/bad\.yaml:6:1: gamma, .*bad\.yaml:5:1: method: .*means nothing for "likelihood"/);
+    expect(stderr).toContain(`${config}:7:1: resume: this is for the command line only`);
+    expect(stderr).toContain('--lora_r: expected a whole number of at least 1, found "x"');
+    expect(stderr).toContain('--warmup-step: no such option (did you mean --warmup_steps?)');
+    await expect(readdir(out)).rejects.toThrow(/ENOENT/);
+  });
+
+  it('flags win over the config file, which wins over defaults', async () => {
+    const config = join(dir, 'good.yaml');
+    await writeFile(config, `model: ${model}\ndata: ${data}\nlambda: 1.1\nalpha: 0.25\nmax_steps: 2\n`);
+    expect((await cli.run(['align', '--config', config, '--out', out, '--alpha', '0.5'])).code).toBe(0);
+    const record = parse(await readFile(join(out, 'run.yaml'), 'utf8')) as object;
+    expect(record).toMatchObject({ lambda: 1.1, alpha: 0.5, gamma: 1, max_steps: 2 });
+  });
+
+  it('misuse exits with 2, failure with 1, help with 0', async () => {
+    expect((await cli.run(['align'])).code).toBe(2);
+    expect((await cli.run(['algin'])).stderr).toMatch(/no verb "algin" \(did you mean align\?\)/);
+    expect(
+      (await cli.run(['align', data, '--model', model, '--out', out, '--resume', '--overwrite'])).code,
+    ).toBe(2);
+    expect((await cli.run(['align', data, '--model', join(dir, 'none'), '--out', out])).code).toBe(1);
+    for (const verb of [
+      ['align'],
+      ['score'],
+      ['generate'],
+      ['merge'],
+      ['data', 'check'],
+      ['data', 'convert'],
+    ]) {
+      const { code, stdout } = await cli.run([...verb, '--help']);
+      expect(code).toBe(0);
+      expect(stdout).toMatch(new RegExp(`Examples:\\n {2}\\$ whetstone ${verb.join(' ')} `));
+    }
+  });
+});
