@@ -3,3 +3,4 @@ export * from './engine.ts';
 export * from './onnx-engine.ts';
 export type { LongestSequence } from './memory.ts';
 export { estimatePeakMemory } from './memory.ts';
+export * from './verify-merge.ts';

@@ -1,6 +1,6 @@
 // Finds the tensors of a Hugging Face checkpoint, single or sharded, without reading their data.
 import { readFile, realpath, stat } from 'node:fs/promises';
-import { dirname, join, relative, sep } from 'node:path';
+import { basename, dirname, join, relative, sep } from 'node:path';
 import { WhetstoneError } from '../errors.ts';
 import { readSafetensorsHeader } from './safetensors.ts';
 import type { TensorInfo } from './safetensors.ts';
@@ -23,7 +23,7 @@ export interface Checkpoint {
  * Throws `MODEL_WEIGHTS` for missing files or tensors, `SAFETENSORS` for damaged ones.
  */
 export async function openCheckpoint(modelDir: string): Promise<Checkpoint> {
-  const names = await checkpointFiles(modelDir);
+  const names = await checkpointFileNames(modelDir);
   const files = await Promise.all(names.map((name) => resolveFile(join(modelDir, name))));
   const weights = new Map<string, StoredWeight>();
   for (const file of files) {
@@ -33,19 +33,33 @@ export async function openCheckpoint(modelDir: string): Promise<Checkpoint> {
   return { root: commonFolder(files), weights, files };
 }
 
-async function checkpointFiles(modelDir: string): Promise<string[]> {
-  const index = join(modelDir, 'model.safetensors.index.json');
+/** The index of a sharded checkpoint. */
+export const indexName = 'model.safetensors.index.json';
+
+/** Names of a checkpoint's files in its folder, in the order of `Checkpoint.files`. Throws `MODEL_WEIGHTS`. */
+export async function checkpointFileNames(modelDir: string): Promise<string[]> {
+  const index = join(modelDir, indexName);
   const text = await readFile(index, 'utf8').catch(() => null);
   if (text === null) return ['model.safetensors'];
+  let names: string[];
   try {
     const { weight_map: map } = JSON.parse(text) as { weight_map: Record<string, string> };
-    return [...new Set(Object.values(map))].sort();
+    names = [...new Set(Object.values(map))].sort();
   } catch (cause) {
     throw new WhetstoneError('MODEL_WEIGHTS', 'is not a safetensors index with a "weight_map"', {
       file: index,
       cause,
     });
   }
+  const strange = names.find((name) => basename(name) !== name || !name.endsWith('.safetensors'));
+  if (strange !== undefined) {
+    throw new WhetstoneError(
+      'MODEL_WEIGHTS',
+      `names ${JSON.stringify(strange)}, which is no *.safetensors file of the same folder`,
+      { file: index },
+    );
+  }
+  return names;
 }
 
 async function resolveFile(file: string): Promise<string> {

@@ -9,3 +9,5 @@ export * from './weights.ts';
 export * from './lm-head.ts';
 export * from './decoder.ts';
 export * from './peft.ts';
+export type { WriteModelOptions, WrittenModel } from './model-folder.ts';
+export * from './merge.ts';

@@ -6,6 +6,11 @@ import { WhetstoneError } from '../errors.ts';
 
 export type StoredDType = 'F32' | 'F16' | 'BF16';
 
+/** Bytes of one element. */
+export const storedBytes: Readonly<Record<StoredDType, number>> = { F32: 4, F16: 2, BF16: 2 };
+
+export const isStoredDType = (dtype: string): dtype is StoredDType => Object.hasOwn(storedBytes, dtype);
+
 export interface TensorInfo {
   readonly dtype: string;
   readonly shape: readonly number[];
@@ -146,10 +151,20 @@ export function toFloat32(
       return new Float32Array(words.buffer);
     }
     case 'F16':
-      return Float32Array.from(new Uint16Array(buffer, bytes.byteOffset, bytes.byteLength / 2), halfToFloat);
+      return floatsOfHalves(new Uint16Array(buffer, bytes.byteOffset, bytes.byteLength / 2));
     default:
       throw new WhetstoneError('SAFETENSORS', `has dtype ${dtype}; expected F32, F16 or BF16`, where);
   }
+}
+
+let floatOfHalf: Float32Array | undefined;
+
+/** By a table of all half-precision numbers: a checkpoint has more elements than there are such numbers. */
+function floatsOfHalves(halves: Uint16Array): Float32Array {
+  floatOfHalf ??= Float32Array.from({ length: 1 << 16 }, (_, bits) => halfToFloat(bits));
+  const floats = new Float32Array(halves.length);
+  for (let i = 0; i < halves.length; i++) floats[i] = floatOfHalf[halves[i]!]!;
+  return floats;
 }
 
 function halfToFloat(bits: number): number {
@@ -177,36 +192,31 @@ export function fromFloat32(values: Float32Array, dtype: StoredDType): Uint8Arra
       return new Uint8Array(halves.buffer);
     }
     case 'F16':
-      return new Uint8Array(Uint16Array.from(values, floatToHalf).buffer);
+      return new Uint8Array(halvesOfFloats(values).buffer);
   }
 }
 
-const floatView = new Float32Array(1);
-const wordView = new Uint32Array(floatView.buffer);
-
-function floatToHalf(value: number): number {
-  floatView[0] = value;
-  const word = wordView[0]!;
-  const sign = (word >>> 16) & 0x8000;
-  const magnitude = Math.abs(value);
-  if (Number.isNaN(value)) return sign | 0x7e00;
-  if (magnitude >= 65520) return sign | 0x7c00;
-  // The spacing of half-precision numbers around this magnitude; dividing by it and rounding is exact.
-  const exponent = magnitude < 2 ** -14 ? -14 : Math.floor(Math.log2(magnitude));
-  const exact =
-    magnitude >= 2 ** (exponent + 1)
-      ? exponent + 1
-      : magnitude < 2 ** exponent && exponent > -14
-        ? exponent - 1
-        : exponent;
-  const steps = roundHalfToEven(magnitude / 2 ** (exact - 10));
-  return sign | (steps + ((exact + 14) << 10));
-}
-
-function roundHalfToEven(x: number): number {
-  const floor = Math.floor(x);
-  const rest = x - floor;
-  return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
+function halvesOfFloats(values: Float32Array): Uint16Array {
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const sum = new Float32Array(1);
+  const sumWord = new Uint32Array(sum.buffer);
+  const halves = new Uint16Array(words.length);
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i]!;
+    const sign = (word >>> 16) & 0x8000;
+    const magnitude = word & 0x7fffffff;
+    if (magnitude > 0x7f800000) halves[i] = sign | 0x7e00;
+    else if (magnitude >= 0x477ff000) halves[i] = sign | 0x7c00;
+    else if (magnitude >= 0x38800000) {
+      // Exponent rebased from 127 to 15, 13 bits of fraction rounded away, ties to even.
+      halves[i] = sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13);
+    } else {
+      // Below 2^-14 halves lie 2^-24 apart, as floats do between 0.5 and 1: the addition rounds to them.
+      sum[0] = Math.abs(values[i]!) + 0.5;
+      halves[i] = sign | (sumWord[0]! - 0x3f000000);
+    }
+  }
+  return halves;
 }
 
 export interface StoredTensor {

@@ -1,0 +1,109 @@
+// Checks a merged model: it must give the token log-probs of its base with the adapter beside it.
+// Knows engines and token sequences; not how models are merged.
+import { WhetstoneError } from '../errors.ts';
+import type { DecoderConfig, StoredDType } from '../models/index.ts';
+import { isStoredDType, openCheckpoint, projectionNames, readDecoderConfig } from '../models/index.ts';
+import type { Engine, Sequence } from './engine.ts';
+import { openEngine } from './onnx-engine.ts';
+import { randomStream } from './random.ts';
+
+/**
+ * Largest mean difference of token log-probs (nats) between a merged model and the pair it was made from, by the
+ * dtype that the merged weights are stored in. In float32 only the order of additions differs. In the halves every
+ * merged weight is rounded, to 11 bits (float16) or 8 bits (bfloat16), and a model's log-probs feel that.
+ */
+export const mergeTolerance: Readonly<Record<StoredDType, number>> = { F32: 2e-4, F16: 0.0125, BF16: 0.1 };
+
+export interface MergeCheck {
+  /** The coarsest dtype among the merged model's projections. */
+  readonly dtype: StoredDType;
+  /** Log-probs compared. */
+  readonly tokens: number;
+  /** Mean and largest absolute difference of log-probs (nats): merged model, and base with adapter. */
+  readonly meanDifference: number;
+  readonly maxDifference: number;
+  /** `mergeTolerance` of the dtype, which `meanDifference` may not exceed. */
+  readonly tolerance: number;
+  /** Mean absolute difference (nats) of base with adapter, and base alone: what the adapter does at all. */
+  readonly adapterEffect: number;
+}
+
+export interface MergeCheckOptions {
+  readonly threads?: number;
+  /** In place of the ONNX engine. */
+  readonly openEngine?: (options: {
+    modelDir: string;
+    adapterDir?: string;
+    threads?: number;
+  }) => Promise<Pick<Engine, 'score' | 'dispose'>>;
+}
+
+/**
+ * Scores the same few token sequences with the merged model, with base and adapter, and with the base alone, one
+ * model in memory at a time. Throws `MERGE_MISMATCH` where the first two differ by more than the tolerance.
+ */
+export async function verifyMerge(
+  modelDir: string,
+  adapterDir: string,
+  mergedDir: string,
+  { threads, openEngine: open = openEngine }: MergeCheckOptions = {},
+): Promise<MergeCheck> {
+  const config = await readDecoderConfig(modelDir);
+  const sequences = probeSequences(config);
+  const scoreWith = async (model: { modelDir: string; adapterDir?: string }): Promise<number[]> => {
+    const engine = await open({ ...model, ...(threads !== undefined && { threads }) });
+    try {
+      return (await engine.score(sequences)).flatMap((logProbs) => Array.from(logProbs));
+    } finally {
+      await engine.dispose();
+    }
+  };
+  const pair = await scoreWith({ modelDir, adapterDir });
+  const base = await scoreWith({ modelDir });
+  const merged = await scoreWith({ modelDir: mergedDir });
+  const dtype = await coarsestDType(mergedDir, config);
+  const result: MergeCheck = {
+    dtype,
+    tokens: pair.length,
+    meanDifference: mean(differences(merged, pair)),
+    maxDifference: differences(merged, pair).reduce((a, b) => Math.max(a, b), 0),
+    tolerance: mergeTolerance[dtype],
+    adapterEffect: mean(differences(pair, base)),
+  };
+  // Written so that NaN fails too.
+  if (!(result.meanDifference <= result.tolerance)) {
+    throw new WhetstoneError(
+      'MERGE_MISMATCH',
+      `the merged model's log-probs differ from the unmerged pair's by ${result.meanDifference.toPrecision(3)} nats ` +
+        `on average; expected at most ${result.tolerance} in ${dtype}`,
+      {
+        file: mergedDir,
+        hint: 'A model this sensitive to rounding keeps its adapter better unmerged, or merged in float32.',
+      },
+    );
+  }
+  return result;
+}
+
+/** Four sequences of random tokens, the same for every model of this vocabulary. */
+function probeSequences({ vocabSize, maxPositions }: DecoderConfig): Sequence[] {
+  const length = Math.min(48, maxPositions);
+  return [0, 1, 2, 3].map((number) => {
+    const random = randomStream(0x6d65_7267, number);
+    const ids = Int32Array.from({ length }, () => Math.floor(random.uniform() * vocabSize));
+    return { ids, responseStart: 1 };
+  });
+}
+
+async function coarsestDType(modelDir: string, config: DecoderConfig): Promise<StoredDType> {
+  const { weights } = await openCheckpoint(modelDir);
+  const found = projectionNames(config)
+    .map((name) => weights.get(`${name}.weight`)?.dtype ?? '')
+    .filter(isStoredDType);
+  return found.reduce((a, b) => (mergeTolerance[a] >= mergeTolerance[b] ? a : b), 'F32');
+}
+
+const differences = (a: readonly number[], b: readonly number[]): number[] =>
+  a.map((x, i) => Math.abs(x - b[i]!));
+
+const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;

@@ -1,0 +1,233 @@
+// Folds a LoRA adapter into its base model, and saves a model whose weights were trained as a whole.
+// Both write a complete Hugging Face folder; neither runs a model.
+import { join } from 'node:path';
+import { WhetstoneError } from '../errors.ts';
+import { openCheckpoint } from './checkpoint.ts';
+import type { StoredWeight } from './checkpoint.ts';
+import { readDecoderConfig } from './config.ts';
+import { loraScale } from './lora.ts';
+import { readChunks, rewriteModel } from './model-folder.ts';
+import type { Replacement, WriteModelOptions, WrittenModel } from './model-folder.ts';
+import { projectionNames, readAdapter } from './peft.ts';
+import type { Adapter } from './peft.ts';
+import { fromFloat32, isStoredDType, storedBytes, toFloat32 } from './safetensors.ts';
+import type { StoredDType } from './safetensors.ts';
+
+export interface MergedModel extends WrittenModel {
+  /** How many projections the adapter changed. */
+  readonly mergedProjections: number;
+}
+
+/**
+ * Writes `outDir`: the base model with W + scale * B A in place of every adapted W, in the base's own dtypes and
+ * shards. The update is accumulated in float64, added in float32, and rounded once more to the stored dtype.
+ * Memory is bounded by the adapter and a few megabytes, whatever the model's size.
+ *
+ * Throws `OUT_EXISTS`, `DISK_FULL`, `ADAPTER` (also for an adapter of another model), `ADAPTER_UNSUPPORTED`,
+ * `MODEL_*`, `SAFETENSORS`, and `WEIGHT_RANGE` where a sum does not fit into the stored dtype.
+ */
+export async function mergeAdapter(
+  modelDir: string,
+  adapterDir: string,
+  outDir: string,
+  options: WriteModelOptions = {},
+): Promise<MergedModel> {
+  const adapter = await readAdapter(adapterDir);
+  const { weights } = await openCheckpoint(modelDir);
+  const updates = updatesOf(adapter, adapterDir, new Set(projectionNames(await readDecoderConfig(modelDir))));
+  for (const update of updates.values()) requireFit(update, weights.get(update.weight), adapterDir);
+  const written = await rewriteModel(modelDir, outDir, {
+    ...options,
+    replace: (name, stored) => {
+      const update = updates.get(name);
+      return update ? mergedWeight(stored, update) : null;
+    },
+  });
+  return { ...written, mergedProjections: updates.size };
+}
+
+/** One projection's update: scale * B A, A [rank, in], B [out, rank]. */
+interface Update {
+  readonly weight: string;
+  readonly a: AdapterMatrix;
+  readonly b: AdapterMatrix;
+  readonly scale: number;
+}
+
+interface AdapterMatrix {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+/** Updates by the name of the weight that they change. */
+function updatesOf(
+  { lora, tensors }: Adapter,
+  adapterDir: string,
+  projections: ReadonlySet<string>,
+): Map<string, Update> {
+  const updates = new Map<string, Update>();
+  for (const name of tensors.keys()) {
+    const projection = name.replace(/\.lora_[AB]\.weight$/, '');
+    const a = tensors.get(`${projection}.lora_A.weight`);
+    const b = tensors.get(`${projection}.lora_B.weight`);
+    if (!a || !b) throw misfit(adapterDir, `"${projection}" has only one of its two matrices`);
+    if (!projections.has(projection)) throw misfit(adapterDir, `the model has no projection "${projection}"`);
+    const weight = `${projection}.weight`;
+    updates.set(weight, { weight, a, b, scale: loraScale(lora) });
+  }
+  return updates;
+}
+
+function requireFit({ weight, a, b }: Update, stored: StoredWeight | undefined, adapterDir: string): void {
+  if (!stored) throw misfit(adapterDir, `the model has no tensor "${weight}"`);
+  const [rank = 0, columns = 0] = a.shape;
+  const rows = b.shape[0] ?? 0;
+  if (b.shape[1] !== rank || stored.shape.join() !== [rows, columns].join()) {
+    const shapes = [b, a].map(({ shape }) => `[${shape.join(', ')}]`).join(' x ');
+    throw misfit(adapterDir, `${shapes} does not fit "${weight}" of shape [${stored.shape.join(', ')}]`);
+  }
+  requireFloat(weight, stored);
+}
+
+const misfit = (adapterDir: string, message: string): WhetstoneError =>
+  new WhetstoneError('ADAPTER', message, {
+    file: join(adapterDir, 'adapter_model.safetensors'),
+    hint: 'The adapter was made for another model, or its file is incomplete.',
+  });
+
+function requireFloat(name: string, { dtype, file }: StoredWeight): StoredDType {
+  if (isStoredDType(dtype)) return dtype;
+  throw new WhetstoneError(
+    'MODEL_WEIGHTS',
+    `tensor "${name}" has dtype ${dtype}; supported are F32, F16 and BF16`,
+    { file },
+  );
+}
+
+const chunkElements = 2 << 20;
+
+function mergedWeight(stored: StoredWeight, update: Update): Replacement {
+  const dtype = requireFloat(update.weight, stored);
+  const columns = update.a.shape[1]!;
+  const rowsAtOnce = Math.max(1, Math.floor(chunkElements / columns));
+  return {
+    dtype,
+    length: stored.length,
+    chunks: async function* () {
+      let row = 0;
+      for await (const bytes of readChunks(stored, rowsAtOnce * columns * storedBytes[dtype])) {
+        const rows = toFloat32(bytes, dtype, { file: stored.file, field: update.weight });
+        addUpdate(rows, row, update);
+        row += rows.length / columns;
+        yield encode(rows, dtype, update.weight);
+      }
+    },
+  };
+}
+
+/** Adds the update to whole rows of W, the first of which is number `first`. */
+function addUpdate(rows: Float32Array, first: number, { a, b, scale }: Update): void {
+  const [rank, columns] = a.shape as [number, number];
+  const sum = new Float64Array(columns);
+  for (let start = 0, row = first; start < rows.length; start += columns, row++) {
+    sum.fill(0);
+    for (let k = 0; k < rank; k++) {
+      const factor = scale * b.data[row * rank + k]!;
+      const from = k * columns;
+      for (let j = 0; j < columns; j++) sum[j]! += factor * a.data[from + j]!;
+    }
+    for (let j = 0; j < columns; j++) rows[start + j]! += sum[j]!;
+  }
+}
+
+/**
+ * Writes `outDir`: the model in `sourceDir` with the given tensors in place of its own, by their names there.
+ * Every other tensor and file is copied. Without `dtype` each tensor keeps the dtype it has in `sourceDir`; with
+ * it all of them are stored so, and config.json says it. An LM head that is stored although config.json ties it to
+ * the embeddings follows them.
+ *
+ * Throws `OUT_EXISTS`, `DISK_FULL`, `MODEL_*`, `SAFETENSORS`, and `WEIGHT_RANGE` for a value that does not fit
+ * into the dtype it is stored in, NaN and infinities among them.
+ */
+export async function saveModel(
+  sourceDir: string,
+  tensors: ReadonlyMap<string, Float32Array>,
+  outDir: string,
+  dtype?: StoredDType,
+  options: WriteModelOptions = {},
+): Promise<WrittenModel> {
+  const { weights } = await openCheckpoint(sourceDir);
+  const { tiedEmbeddings } = await readDecoderConfig(sourceDir);
+  for (const [name, values] of tensors) {
+    const stored = weights.get(name);
+    const size = stored?.shape.reduce((a, b) => a * b, 1);
+    if (size !== values.length) {
+      const found = stored ? `has ${size} values there` : 'is not there';
+      throw new WhetstoneError(
+        'MODEL_WEIGHTS',
+        `tensor "${name}" of ${values.length} values cannot be saved: it ${found}`,
+        { file: sourceDir },
+      );
+    }
+  }
+  const valuesOf = (name: string): Float32Array | undefined =>
+    tensors.get(tiedEmbeddings && name === 'lm_head.weight' ? 'model.embed_tokens.weight' : name);
+  return rewriteModel(sourceDir, outDir, {
+    ...options,
+    ...(dtype && { dtype }),
+    replace: (name, stored) => {
+      const values = valuesOf(name);
+      if (values) return givenWeight(name, values, dtype ?? requireFloat(name, stored));
+      return dtype && stored.dtype !== dtype && isStoredDType(stored.dtype)
+        ? convertedWeight(name, stored, stored.dtype, dtype)
+        : null;
+    },
+  });
+}
+
+const givenWeight = (name: string, values: Float32Array, dtype: StoredDType): Replacement => ({
+  dtype,
+  length: values.length * storedBytes[dtype],
+  chunks: function* () {
+    for (let start = 0; start < values.length; start += chunkElements)
+      yield encode(values.subarray(start, start + chunkElements), dtype, name);
+  },
+});
+
+const convertedWeight = (
+  name: string,
+  stored: StoredWeight,
+  from: StoredDType,
+  to: StoredDType,
+): Replacement => ({
+  dtype: to,
+  length: (stored.length / storedBytes[from]) * storedBytes[to],
+  chunks: async function* () {
+    for await (const bytes of readChunks(stored, chunkElements * storedBytes[from]))
+      yield encode(toFloat32(bytes, from, { file: stored.file, field: name }), to, name);
+  },
+});
+
+/** From here on a magnitude rounds to infinity. */
+const overflow: Readonly<Record<StoredDType, number>> = {
+  F32: Infinity,
+  F16: 65520,
+  BF16: 2 ** 128 - 2 ** 119,
+};
+
+function encode(values: Float32Array, dtype: StoredDType, name: string): Uint8Array {
+  const limit = overflow[dtype];
+  for (let i = 0; i < values.length; i++) {
+    // Written so that NaN fails too.
+    if (!(Math.abs(values[i]!) < limit)) {
+      throw new WhetstoneError(
+        'WEIGHT_RANGE',
+        `a value of ${values[i]} in "${name}" cannot be stored as ${dtype}`,
+        {
+          hint: 'Training diverged, or the model needs a dtype of greater range (bfloat16 or float32).',
+        },
+      );
+    }
+  }
+  return fromFloat32(values, dtype);
+}

@@ -1,0 +1,267 @@
+// Writes a model folder after the pattern of another one: same files, same shards, some weights replaced.
+// The new folder appears whole or not at all. Knows Hugging Face's file names; not why weights are replaced.
+import { randomBytes } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
+import { lstat, mkdir, open, readFile, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { WhetstoneError } from '../errors.ts';
+import { checkpointFileNames, indexName, openCheckpoint } from './checkpoint.ts';
+import type { StoredWeight } from './checkpoint.ts';
+import { readSafetensorsHeader } from './safetensors.ts';
+import type { StoredDType } from './safetensors.ts';
+import { writeSafetensors } from './safetensors-writer.ts';
+import type { TensorSource } from './safetensors-writer.ts';
+
+/** What is written in place of a stored weight; its shape stays. */
+export type Replacement = Pick<TensorSource, 'dtype' | 'length' | 'chunks'>;
+
+export interface WriteModelOptions {
+  /** Called as bytes of weights are written. */
+  readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
+  /** Looks at the finished folder before it gets its name; if it throws, nothing is left at `outDir`. */
+  readonly check?: (dir: string) => Promise<void>;
+}
+
+export interface ModelRewrite extends WriteModelOptions {
+  /** What takes the place of a weight; null copies its bytes. */
+  readonly replace: (name: string, stored: StoredWeight) => Replacement | null;
+  /** The dtype that config.json shall name; left out, config.json is copied. */
+  readonly dtype?: StoredDType;
+}
+
+export interface WrittenModel {
+  /** Size of all weight files. */
+  readonly weightBytes: number;
+  readonly weightFiles: readonly string[];
+  readonly copiedFiles: readonly string[];
+  /** Files of the source that were not taken over: other formats of the weights, adapters, anything large. */
+  readonly leftOutFiles: readonly string[];
+}
+
+const chunkBytes = 8 << 20;
+/** No tokenizer, template or licence is as large as this; what is, holds weights. */
+const largestCompanion = 64 << 20;
+
+/**
+ * Writes `outDir` like `sourceDir`. It is filled under the name OUT.partial-XXXXXX, synced, checked and renamed.
+ * Throws `OUT_EXISTS`, `DISK_FULL`, and what opening the source throws.
+ */
+export async function rewriteModel(
+  sourceDir: string,
+  outDir: string,
+  rewrite: ModelRewrite,
+): Promise<WrittenModel> {
+  const out = resolve(outDir);
+  await requireAbsent(out);
+  const names = await checkpointFileNames(sourceDir);
+  const shards = await planShards(sourceDir, names, rewrite.replace);
+  const companions = await listCompanions(sourceDir, new Set([...names, indexName]));
+  const totalBytes = shards.reduce((sum, { bytes }) => sum + bytes, 0);
+
+  await mkdir(dirname(out), { recursive: true });
+  await requireSpace(out, totalBytes);
+  const partial = `${out}.partial-${randomBytes(3).toString('hex')}`;
+  try {
+    await mkdir(partial);
+    let done = 0;
+    const count = (bytes: number): void => rewrite.onProgress?.((done += bytes), totalBytes);
+    let weightBytes = 0;
+    for (const { name, tensors, metadata } of shards) {
+      weightBytes += await writeSafetensors(join(partial, name), counted(tensors, count), metadata);
+    }
+    for (const name of companions.copied) {
+      const bytes = await readFile(join(sourceDir, name));
+      const { dtype } = rewrite;
+      const renamed = name === 'config.json' && dtype !== undefined;
+      await writeFileSynced(join(partial, name), renamed ? withDType(bytes, dtype) : bytes);
+    }
+    const index = await readFile(join(sourceDir, indexName)).catch(() => null);
+    if (index) await writeFileSynced(join(partial, indexName), withTotalSize(index, shards));
+    await syncFolder(partial);
+    await rewrite.check?.(partial);
+    await requireAbsent(out);
+    await rename(partial, out);
+    await syncFolder(dirname(out));
+    return {
+      weightBytes,
+      weightFiles: names,
+      copiedFiles: companions.copied,
+      leftOutFiles: companions.leftOut,
+    };
+  } catch (error) {
+    await rm(partial, { recursive: true, force: true });
+    throw isFull(error) ? diskFull(out, error) : error;
+  }
+}
+
+interface Shard {
+  readonly name: string;
+  readonly tensors: ReadonlyMap<string, TensorSource>;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly bytes: number;
+  /** Whether some tensor's size differs from the source's. */
+  readonly resized: boolean;
+}
+
+async function planShards(
+  sourceDir: string,
+  names: readonly string[],
+  replace: ModelRewrite['replace'],
+): Promise<Shard[]> {
+  // Opened as a whole first: it finds missing shards before anything is written.
+  const { files } = await openCheckpoint(sourceDir);
+  const shards: Shard[] = [];
+  for (const [i, name] of names.entries()) {
+    const file = files[i]!;
+    const { tensors: infos, metadata } = await readSafetensorsHeader(file);
+    const tensors = new Map<string, TensorSource>();
+    let resized = false;
+    for (const [tensor, info] of [...infos].sort(([, a], [, b]) => a.offset - b.offset)) {
+      const stored: StoredWeight = { ...info, file };
+      const replacement = replace(tensor, stored);
+      const source = replacement
+        ? { shape: info.shape, ...replacement }
+        : { ...info, chunks: () => readChunks(stored, chunkBytes) };
+      resized ||= source.length !== info.length;
+      tensors.set(tensor, source);
+    }
+    const bytes = [...tensors.values()].reduce((sum, { length }) => sum + length, 0);
+    shards.push({ name, tensors, metadata, bytes, resized });
+  }
+  return shards;
+}
+
+/** A stored tensor's bytes in pieces of `size`, each in the same aligned buffer. */
+export async function* readChunks(
+  { file, offset, length }: StoredWeight,
+  size: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const buffer = new Uint8Array(Math.min(size, length));
+  const handle = await open(file, 'r');
+  try {
+    for (let done = 0; done < length; done += size) {
+      const chunk = buffer.subarray(0, Math.min(size, length - done));
+      await readAll(handle, chunk, offset + done, file);
+      yield chunk;
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readAll(handle: FileHandle, bytes: Uint8Array, position: number, file: string): Promise<void> {
+  for (let at = 0; at < bytes.length;) {
+    const { bytesRead } = await handle.read(bytes, at, bytes.length - at, position + at);
+    if (bytesRead === 0) throw new WhetstoneError('SAFETENSORS', 'ended while it was read', { file });
+    at += bytesRead;
+  }
+}
+
+const counted = (
+  tensors: ReadonlyMap<string, TensorSource>,
+  count: (bytes: number) => void,
+): Map<string, TensorSource> =>
+  new Map(
+    [...tensors].map(([name, source]) => [
+      name,
+      {
+        ...source,
+        chunks: async function* () {
+          for await (const chunk of source.chunks()) {
+            yield chunk;
+            count(chunk.byteLength);
+          }
+        },
+      },
+    ]),
+  );
+
+const otherFormats =
+  /\.(safetensors|bin|pt|pth|ckpt|h5|msgpack|gguf|ggml|onnx|onnx_data|tflite|mlmodel|npz|pkl|ot)(\.index\.json)?$/i;
+
+/** Where transformers keeps a model's chat templates if it has several. */
+const templateFolder = 'additional_chat_templates';
+
+/** Files beside the weights, by their path in the folder. */
+async function listCompanions(
+  sourceDir: string,
+  weights: ReadonlySet<string>,
+): Promise<{ copied: string[]; leftOut: string[] }> {
+  const copied: string[] = [];
+  const leftOut: string[] = [];
+  const inFolder = await readdir(join(sourceDir, templateFolder)).catch(() => []);
+  const names = [...(await readdir(sourceDir)), ...inFolder.map((name) => `${templateFolder}/${name}`)];
+  for (const name of names.sort()) {
+    if (weights.has(name) || name.startsWith('.') || name === templateFolder) continue;
+    const info = await stat(join(sourceDir, name)).catch(() => null);
+    if (info?.isDirectory()) leftOut.push(`${name}/`);
+    if (!info?.isFile()) continue;
+    const isWeights = otherFormats.test(name) || name === 'adapter_config.json';
+    (isWeights || info.size > largestCompanion ? leftOut : copied).push(name);
+  }
+  return { copied, leftOut };
+}
+
+/** config.json with the dtype under the name that it has there: "dtype", or "torch_dtype" before transformers 5. */
+function withDType(config: Uint8Array, dtype: StoredDType): Uint8Array {
+  const json = JSON.parse(Buffer.from(config).toString('utf8')) as Record<string, unknown>;
+  const field = 'dtype' in json ? 'dtype' : 'torch_dtype';
+  return toJson({ ...json, [field]: { F32: 'float32', F16: 'float16', BF16: 'bfloat16' }[dtype] });
+}
+
+function withTotalSize(index: Uint8Array, shards: readonly Shard[]): Uint8Array {
+  if (!shards.some(({ resized }) => resized)) return index;
+  const json = JSON.parse(Buffer.from(index).toString('utf8')) as { metadata?: object };
+  const total = shards.reduce((sum, { bytes }) => sum + bytes, 0);
+  return toJson({ ...json, metadata: { ...json.metadata, total_size: total } });
+}
+
+const toJson = (value: object): Uint8Array => new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`);
+
+async function writeFileSynced(file: string, bytes: Uint8Array): Promise<void> {
+  await mkdir(dirname(file), { recursive: true });
+  const handle = await open(file, 'wx');
+  try {
+    await handle.writeFile(bytes);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function syncFolder(dir: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(dir, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function requireAbsent(out: string): Promise<void> {
+  const there = await lstat(out).catch(() => null);
+  if (!there) return;
+  throw new WhetstoneError('OUT_EXISTS', 'is already there', {
+    file: out,
+    hint: 'Name a folder that does not exist yet; nothing is ever overwritten.',
+  });
+}
+
+async function requireSpace(out: string, needed: number): Promise<void> {
+  const { bavail, bsize } = await statfs(dirname(out));
+  const free = bavail * bsize;
+  if (free < needed) throw diskFull(out, undefined, `${inGB(needed)} are needed and ${inGB(free)} are free`);
+}
+
+const inGB = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`;
+
+const isFull = (error: unknown): boolean =>
+  ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '');
+
+const diskFull = (file: string, cause?: unknown, detail = 'the model could not be written'): WhetstoneError =>
+  new WhetstoneError('DISK_FULL', `the disk is full: ${detail}`, {
+    file,
+    cause,
+    hint: 'Nothing was left behind. Free some space and try again.',
+  });
