@@ -91,7 +91,7 @@ function nonFinite(
     'NON_FINITE_LOSS',
     `step ${done + 1}: ${cause.message}\n  The batch was ${rows.join(', ')}.`,
     {
-      hint: `${kept} Look at these rows, or try a lower learning rate.`,
+      hint: `${kept} Look at these rows.`,
       cause,
     },
   );

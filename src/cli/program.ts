@@ -69,7 +69,12 @@ const usageCodes = new Set(['INVALID_OPTIONS', 'INVALID_OPTION', 'INVALID_CONFIG
 /** The message alone; with WHETSTONE_DEBUG=1 the stack and the causes as well. */
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  if (process.env['WHETSTONE_DEBUG'] !== '1') return error.message;
+  if (process.env['WHETSTONE_DEBUG'] !== '1') {
+    const expected = error instanceof WhetstoneError || 'syscall' in error;
+    return expected
+      ? error.message
+      : `${error.message}\n  This is a fault in Whetstone; WHETSTONE_DEBUG=1 shows where.`;
+  }
   const cause = error.cause === undefined ? '' : `\ncaused by ${messageOf(error.cause)}`;
   return `${error.stack ?? error.message}${cause}`;
 }

@@ -1,0 +1,42 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { readConfigFile } from './config-file.ts';
+
+let file: string;
+beforeEach(async () => {
+  file = join(await mkdtemp(join(tmpdir(), 'whetstone-config-')), 'c.yaml');
+});
+afterEach(() => rm(join(file, '..'), { recursive: true, force: true }));
+
+const read = async (text: string) => {
+  await writeFile(file, text);
+  return readConfigFile(file);
+};
+
+it('gives entries with their places and leaves the record of a run out', async () => {
+  expect(
+    await read(
+      '# mine\nlambda: 1.1\nlearning_rate: 4e-4\n\nlora_target_modules:\n  - q_proj\nadapter: null\nrun:\n  x: 1\n',
+    ),
+  ).toEqual([
+    { key: 'lambda', value: 1.1, place: { file, line: 2, column: 1 } },
+    { key: 'learning_rate', value: 4e-4, place: { file, line: 3, column: 1 } },
+    { key: 'lora_target_modules', value: ['q_proj'], place: { file, line: 5, column: 1 } },
+    { key: 'adapter', value: null, place: { file, line: 7, column: 1 } },
+  ]);
+});
+
+it('takes an empty file as no options', async () => {
+  expect(await read('')).toEqual([]);
+});
+
+it('names the places of syntax errors, a key given twice among them', async () => {
+  await expect(read('lambda: 1\nlambda: 2\n')).rejects.toThrow(/c\.yaml:2:1: not YAML: .*unique/);
+  await expect(read('lambda: [1\nalpha: 2')).rejects.toThrow(/c\.yaml:\d:\d/);
+  await expect(read('- lambda')).rejects.toThrow(/c\.yaml:1:1: expected options/);
+  await expect(readConfigFile(join(file, '..', 'none.yaml'))).rejects.toMatchObject({
+    code: 'FILE_NOT_FOUND',
+  });
+});
