@@ -2,6 +2,7 @@
 export * from './config.ts';
 export * from './checkpoint.ts';
 export * from './safetensors.ts';
+export * from './safetensors-writer.ts';
 export * from './rope.ts';
 export * from './attention.ts';
 export * from './lora.ts';
