@@ -10,5 +10,7 @@ export type { Schedule, ScheduleName } from './alignment/schedule.ts';
 export * from './engine/index.ts';
 export * from './errors.ts';
 export * from './judgments/index.ts';
+export { mergeAdapter, saveModel } from './models/index.ts';
+export type { MergedModel, WriteModelOptions, WrittenModel } from './models/index.ts';
 export * from './objectives/index.ts';
 export * from './tokens/index.ts';

@@ -146,7 +146,7 @@ async function prepare(options: AlignOptions): Promise<Prepared> {
       ...(settings.threads !== null && { threads: settings.threads }),
     });
     const memory = await requireMemory(engine, examples);
-    const record = await makeRecord(settings, circumstances);
+    const record = await makeRecord(settings, circumstances, engine.describe().threads);
     const directory = claim && (await claim.begin(record, settings.saveTotalLimit));
     const doneSteps = directory?.state?.step ?? 0;
     const schedule = planSchedule(settings, batches.totalSteps);

@@ -25,7 +25,11 @@ export interface Circumstances {
   readonly started: string;
 }
 
-export async function makeRecord(settings: AlignSettings, circumstances: Circumstances): Promise<RunRecord> {
+export async function makeRecord(
+  settings: AlignSettings,
+  circumstances: Circumstances,
+  threads: number,
+): Promise<RunRecord> {
   const paths = {
     model: resolve(settings.model),
     data: resolve(settings.data),
@@ -34,7 +38,7 @@ export async function makeRecord(settings: AlignSettings, circumstances: Circums
   };
   return {
     settings: mapKeys({ ...settings, ...paths }, snakeCase),
-    run: { versions: await versions(), ...circumstances },
+    run: { versions: await versions(), threads, ...circumstances },
   };
 }
 
@@ -93,10 +97,16 @@ export function circumstanceDifferences(now: Circumstances, { run }: RunRecord):
 export function versionNotes(now: RunRecord, recorded: RunRecord): string[] {
   const [fresh, before] = [now.run['versions'] as Versions, recorded.run['versions'] as Versions | undefined];
   const changed = Object.entries(fresh).filter(([name, value]) => before?.[name as keyof Versions] !== value);
-  return changed.map(([name, value]) => {
+  const notes = changed.map(([name, value]) => {
     const old = before?.[name as keyof Versions] ?? 'unknown';
     return `The run began with ${name} ${old}, this is ${String(value)}: results may differ in the last digits.`;
   });
+  const [threads, earlier] = [now.run['threads'], recorded.run['threads']];
+  if (threads === earlier) return notes;
+  return [
+    ...notes,
+    `The run began on ${String(earlier)} threads, this is ${String(threads)}: results may differ in the last digits.`,
+  ];
 }
 
 export function refuseDifferences(out: string, differences: readonly string[]): void {

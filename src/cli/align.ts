@@ -143,7 +143,7 @@ export function describePlan(plan: AlignmentPlan): string[] {
     `steps     ${thousands(plan.totalSteps)} of ${settings.batchSize} rows, ${thousands(plan.stepsPerEpoch)} an epoch; ${settings.lrSchedulerType} to ${settings.learningRate}, ${settings.warmupSteps} of warm-up` +
       (plan.doneSteps > 0 ? `; going on after step ${plan.doneSteps}` : ''),
     `model     ${engine.modelType}, ${thousands(engine.parameters)} parameters; training ${thousands(engine.trainableParameters)} (LoRA r ${settings.loraR}: ${settings.loraTargetModules.join(', ')})`,
-    `memory    about ${gb(memory.peak)} at its peak of ${gb(memory.available)}; ${plural(engine.threads, 'thread')}`,
+    `memory    about ${gb(memory.peak)} at its peak, ${gb(memory.available)} available; ${plural(engine.threads, 'thread')}`,
   ];
 }
 

@@ -10,15 +10,22 @@ export interface Interruption {
 }
 
 const numbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+const echoMilliseconds = 300;
 type SignalName = keyof typeof numbers;
 
 export function interruption(): Interruption {
   const abort = new AbortController();
   let received: SignalName | null = null;
+  let receivedAt = 0;
   let tell: (name: string) => void = () => {};
   const handle = (name: SignalName): void => {
-    if (received !== null) process.exit(128 + numbers[name]);
+    if (received !== null) {
+      // Under npm one Ctrl+C arrives twice: from the terminal and passed on by npm.
+      if (performance.now() - receivedAt > echoMilliseconds) process.exit(128 + numbers[name]);
+      return;
+    }
     received = name;
+    receivedAt = performance.now();
     tell(name === 'SIGINT' ? 'Ctrl+C' : name);
     abort.abort();
   };
