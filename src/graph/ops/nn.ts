@@ -3,7 +3,7 @@ import type { Dim } from '../dim.ts';
 import { sameDim } from '../dim.ts';
 import type { Tensor } from '../tensor.ts';
 import { recordOp, withGradient } from '../tensor.ts';
-import { requireDType, requireFloat, requireSameDType, shapeError } from './check.ts';
+import { requireDType, requireFloat, requireSameDType, requireSameShape, shapeError } from './check.ts';
 import { add, mul, neg, sigmoid, sub } from './elementwise.ts';
 import { mean, sum, sumTo } from './reduce.ts';
 
@@ -72,6 +72,8 @@ export function rmsNorm(x: Tensor, weight: Tensor, epsilon: number): Tensor {
  */
 export function rotary(x: Tensor, cos: Tensor, sin: Tensor, start: Tensor, heads: number): Tensor {
   requireDType('rotary', x, 'float32');
+  requireSameDType('rotary', x, cos, sin);
+  requireSameShape('rotary', cos, sin);
   requireDType('rotary', start, 'int64');
   const half = cos.shape.at(-1);
   const fits = x.shape.length === 3 && typeof half === 'number' && x.shape[2] === half * 2 * heads;

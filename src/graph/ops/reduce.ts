@@ -2,7 +2,7 @@
 import type { Dim, Shape } from '../dim.ts';
 import { mulDims, sameDim, sameShape } from '../dim.ts';
 import type { Tensor } from '../tensor.ts';
-import { constant, dimValues, recordOp } from '../tensor.ts';
+import { constant, dimValues, recordOp, stopGradient } from '../tensor.ts';
 import { requireFloat, resolveAxis, shapeError } from './check.ts';
 import { cast, div, mul } from './elementwise.ts';
 import { expandTo, reshape } from './shape.ts';
@@ -13,14 +13,23 @@ interface ReduceOptions {
   readonly keepDims?: boolean;
 }
 
+/** The axes to reduce, in ascending order, counted from the front. */
+function reducedAxes(op: string, x: Tensor, axes: readonly number[] = x.shape.map((_, i) => i)): number[] {
+  requireFloat(op, x);
+  const resolved = axes.map((a) => resolveAxis(op, x, a)).sort((a, b) => a - b);
+  if (new Set(resolved).size < resolved.length) throw shapeError(op, `axes [${axes.join(', ')}] repeat`, x);
+  return resolved;
+}
+
 function reduce(
   op: string,
   x: Tensor,
   { axes, keepDims = false }: ReduceOptions,
   pullBack: (g: Tensor, y: Tensor) => Tensor,
 ): Tensor {
-  requireFloat(op, x);
-  const reduced = (axes ?? x.shape.map((_, i) => i)).map((a) => resolveAxis(op, x, a)).sort((a, b) => a - b);
+  const reduced = reducedAxes(op, x, axes);
+  // ONNX takes an empty list of axes for all of them.
+  if (reduced.length === 0) return x;
   const kept: Shape = x.shape.map((d, i) => (reduced.includes(i) ? 1 : d));
   const shape = keepDims ? kept : x.shape.filter((_, i) => !reduced.includes(i));
   return recordOp(op, [x, constant(reduced, 'int64')], [{ dtype: x.dtype, shape }], {
@@ -36,8 +45,7 @@ export const sum = (x: Tensor, options: ReduceOptions = {}): Tensor =>
   reduce('ReduceSum', x, options, (g) => expandTo(g, x.shape));
 
 export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {
-  const axes = (options.axes ?? x.shape.map((_, i) => i)).map((a) => resolveAxis('ReduceMean', x, a));
-  const count = mulDims(...axes.map((a): Dim => x.shape[a]!));
+  const count = mulDims(...reducedAxes('ReduceMean', x, options.axes).map((a): Dim => x.shape[a]!));
   const scale =
     typeof count === 'number' ? constant(count, x.dtype) : cast(reshape(dimValues([count]), []), x.dtype);
   return reduce('ReduceMean', x, options, (g) => expandTo(div(g, scale), x.shape));
@@ -45,14 +53,15 @@ export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {
 
 /** Maximum, treated as a constant by `grad`: a shift for numerical safety, not a loss. */
 export function maxConstant(x: Tensor, { axes, keepDims = false }: ReduceOptions = {}): Tensor {
-  requireFloat('ReduceMax', x);
-  const reduced = (axes ?? x.shape.map((_, i) => i)).map((a) => resolveAxis('ReduceMax', x, a));
+  const reduced = reducedAxes('ReduceMax', x, axes);
+  if (reduced.length === 0) return stopGradient(x);
   const shape = keepDims
     ? x.shape.map((d, i) => (reduced.includes(i) ? 1 : d))
     : x.shape.filter((_, i) => !reduced.includes(i));
-  return recordOp('ReduceMax', [x, constant(reduced, 'int64')], [{ dtype: x.dtype, shape }], {
+  const most = recordOp('ReduceMax', [x, constant(reduced, 'int64')], [{ dtype: x.dtype, shape }], {
     attributes: { keepdims: keepDims ? 1 : 0 },
   })[0]!;
+  return stopGradient(most);
 }
 
 /** Sums a broadcast value back to the shape it was broadcast from. */
@@ -65,5 +74,5 @@ export function sumTo(x: Tensor, shape: Shape): Tensor {
   return reshape(summed, shape);
 }
 
-/** Mean of x weighted by w: sum(x * w). Weights are constants. */
+/** sum(x * w) over all elements. */
 export const weightedSum = (x: Tensor, w: Tensor): Tensor => sum(mul(x, w));

@@ -1,10 +1,9 @@
 // Ops that move values without changing them: reshape, transpose, slice, concat, gather, expand, scatter.
 import type { Dim, Shape } from '../dim.ts';
-import { addDims, formatShape, mulDims, sameDim, sameShape } from '../dim.ts';
+import { addDims, dimKey, formatShape, mulDims, sameDim, sameShape } from '../dim.ts';
 import type { Tensor } from '../tensor.ts';
-import { constant, dimValues, isFloat, recordOp } from '../tensor.ts';
-import { requireDType, requireSameDType, resolveAxis, shapeError } from './check.ts';
-import { cast } from './elementwise.ts';
+import { constant, dimValues, isFloat, recordOp, withGradient } from '../tensor.ts';
+import { requireDType, requireFloat, requireSameDType, resolveAxis, shapeError } from './check.ts';
 import { sumTo } from './reduce.ts';
 
 /** Same values in row-major order, other dimensions. */
@@ -14,8 +13,10 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
     throw shapeError('reshape', `${formatShape(shape)} has another number of elements`, x);
   }
   const unknown = shape.filter((d) => typeof d !== 'number').length;
+  // One -1 can be left to ONNX, but not beside a literal 0, which would then mean "as in the input".
+  const inferred = unknown === 1 && !shape.includes(0);
   const target =
-    unknown <= 1
+    unknown === 0 || inferred
       ? constant(
           shape.map((d) => (typeof d === 'number' ? d : -1)),
           'int64',
@@ -23,7 +24,7 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
       : dimValues(shape);
   return recordOp('Reshape', [x, target], [{ dtype: x.dtype, shape }], {
     // With -1 in the target ONNX forbids allowzero; otherwise a zero means zero elements.
-    attributes: { allowzero: unknown === 1 ? 0 : 1 },
+    attributes: { allowzero: inferred ? 0 : 1 },
     vjp:
       () =>
       ([g]) => [g ? reshape(g, x.shape) : null, null],
@@ -54,6 +55,11 @@ export function expandTo(x: Tensor, shape: Shape): Tensor {
   if (lead < 0 || x.shape.some((d, i) => d !== 1 && !sameDim(d, shape[i + lead]!))) {
     throw shapeError('expandTo', `cannot stretch to ${formatShape(shape)}`, x);
   }
+  if (shape.includes(0) && shape.every((d) => typeof d === 'number')) {
+    // ONNX Runtime's optimizer drops an Expand from size 1 to a literal 0.
+    const empty = constant([], x.dtype, shape);
+    return withGradient([empty], [x], ([g]) => [g ? sumTo(g, x.shape) : null])[0]!;
+  }
   return recordOp('Expand', [x, dimValues(shape)], [{ dtype: x.dtype, shape }], {
     vjp:
       () =>
@@ -65,6 +71,10 @@ export function expandTo(x: Tensor, shape: Shape): Tensor {
 export function slice(x: Tensor, axis: number, start: Dim, end: Dim): Tensor {
   const at = resolveAxis('slice', x, axis);
   const size = addDims(end, mulDims(-1, start));
+  const rest = addDims(x.shape[at]!, mulDims(-1, end));
+  if ([start, size, rest].some((d) => typeof d === 'number' && d < 0)) {
+    throw shapeError('slice', `${dimKey(start)} to ${dimKey(end)} does not lie within axis ${at}`, x);
+  }
   const shape = x.shape.map((d, i) => (i === at ? size : d));
   const bounds = [start, end].map((d) => (typeof d === 'number' ? constant([d], 'int64') : dimValues([d])));
   return recordOp(
@@ -74,12 +84,7 @@ export function slice(x: Tensor, axis: number, start: Dim, end: Dim): Tensor {
     {
       vjp:
         () =>
-        ([g]) => [
-          g ? padWithZeros(g, at, start, addDims(x.shape[at]!, mulDims(-1, end))) : null,
-          null,
-          null,
-          null,
-        ],
+        ([g]) => [g ? padWithZeros(g, at, start, rest) : null, null, null, null],
     },
   )[0]!;
 }
@@ -95,6 +100,33 @@ function padWithZeros(x: Tensor, axis: number, before: Dim, after: Dim): Tensor 
           ),
         ];
   return concat([...zeros(before), x, ...zeros(after)], axis);
+}
+
+/** Cuts an axis into consecutive pieces of the given sizes, which must add up to it. */
+export function split(x: Tensor, axis: number, sizes: readonly Dim[]): readonly Tensor[] {
+  const at = resolveAxis('split', x, axis);
+  if (sizes.length === 0 || !sameDim(sizes.reduce(addDims), x.shape[at]!)) {
+    throw shapeError('split', `sizes ${formatShape(sizes)} do not add up to axis ${at}`, x);
+  }
+  if (sizes.length === 1) return [x];
+  const pieces = sizes.map((size) => ({
+    dtype: x.dtype,
+    shape: x.shape.map((d, i) => (i === at ? size : d)),
+  }));
+  return recordOp('Split', [x, dimValues(sizes)], pieces, {
+    attributes: { axis: at },
+    vjp: () => (cotangents) => {
+      const zeros = (piece: (typeof pieces)[number]): Tensor =>
+        expandTo(constant(0, piece.dtype), piece.shape);
+      return [
+        concat(
+          cotangents.map((g, i) => g ?? zeros(pieces[i]!)),
+          at,
+        ),
+        null,
+      ];
+    },
+  });
 }
 
 export function concat(parts: readonly Tensor[], axis: number): Tensor {
@@ -147,19 +179,28 @@ export function gatherRows(x: Tensor, indices: Tensor): Tensor {
  * Adds rows of `updates` [...indices, ...] into zeros of [rows, ...]: the derivative of `gatherRows`.
  */
 export function scatterAddRows(updates: Tensor, indices: Tensor, rows: Dim): Tensor {
+  requireFloat('scatterAddRows', updates);
+  requireDType('scatterAddRows', indices, 'int32', 'int64');
   const rank = indices.shape.length;
   if (!sameShape(updates.shape.slice(0, rank), indices.shape)) {
     throw shapeError('scatterAddRows', 'updates must begin with the shape of the indices', updates, indices);
   }
-  const shape = [rows, ...updates.shape.slice(rank)];
-  const zeros = expandTo(constant(0, updates.dtype), shape);
-  const positions = reshape(cast(indices, 'int64'), [...indices.shape, 1]);
-  return recordOp('ScatterND', [zeros, positions, updates], [{ dtype: updates.dtype, shape }], {
-    attributes: { reduction: 'add' },
-    vjp:
-      () =>
-      ([g]) => [null, null, g ? gatherRows(g, indices) : null],
-  })[0]!;
+  const rest = updates.shape.slice(rank);
+  const [count, width] = [mulDims(...indices.shape), mulDims(...rest)];
+  // Not ScatterND, whose kernel adds rows from several threads at once and loses some where an index repeats.
+  const flat = recordOp(
+    'ScatterElements',
+    [
+      expandTo(constant(0, updates.dtype), [rows, width]),
+      expandTo(reshape(indices, [count, 1]), [count, width]),
+      reshape(updates, [count, width]),
+    ],
+    [{ dtype: updates.dtype, shape: [rows, width] }],
+    { attributes: { axis: 0, reduction: 'add' } },
+  )[0]!;
+  return withGradient([reshape(flat, [rows, ...rest])], [updates], ([g]) => [
+    g ? gatherRows(g, indices) : null,
+  ])[0]!;
 }
 
 /** Along the last axis, the one element of each row that `indices` [...] names. x is [..., n]; result [...]. */
