@@ -2,7 +2,12 @@ import { defineConfig } from 'tsdown';
 import type { UserConfig } from 'tsdown';
 
 const config: UserConfig = defineConfig({
-  entry: ['src/index.ts', 'src/graph/index.ts', 'src/cli/main.ts'],
+  // The public API, one entry a layer (package.json's exports), and the command.
+  entry: [
+    'src/index.ts',
+    'src/{graph,models,objectives,engine,tokens,judgments}/index.ts',
+    'src/cli/main.ts',
+  ],
   format: 'esm',
   platform: 'node',
   target: 'node20',
