@@ -29,7 +29,7 @@ import type { Engine, Sequence, StepMetrics, TokenTriplet, TrainingState } from 
 import { openGenerator } from './generate.ts';
 import type { LongestSequence } from './memory.ts';
 import { estimatePeakMemory } from './memory.ts';
-import { feeds, traceScore, traceStep } from './packed.ts';
+import { attentionBlocks, feeds, sequenceFeeds, traceScore, traceStep } from './packed.ts';
 import type { ParameterLayout } from './parameters.ts';
 import { initialLora, layOut, views } from './parameters.ts';
 import type { Random } from './random.ts';
@@ -98,6 +98,7 @@ export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
   const parameterFeeds = views(layout, state.parameters);
   const gradient = lazily(() => new Float32Array(layout.total));
   const fresh = lazily(() => new Float32Array(layout.total));
+  const blocks = attentionBlocks(config);
   const settings = {
     root: checkpoint.root,
     threads,
@@ -105,7 +106,9 @@ export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
     prepack: !!process.env.PREPACK,
   };
 
-  const scoreSession = lazily(() => compile(traceScore(config, checkpoint, trainable).outputs, settings));
+  const scoreSession = lazily(() =>
+    compile(traceScore(config, checkpoint, trainable, blocks).outputs, settings),
+  );
   const generator = lazily(async () =>
     openGenerator(config, checkpoint, trainable, { threads, endTokens: await readEndTokens(modelDir) }),
   );
@@ -115,7 +118,7 @@ export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
   const stepSession = async (objective: Objective): Promise<{ session: Session; masks: MaskSource }> => {
     if (compiled?.objective === objective) return compiled;
     await compiled?.session.release();
-    const traced = traceStep(config, checkpoint, trainable, objective);
+    const traced = traceStep(config, checkpoint, trainable, objective, blocks);
     const session = await compile(traced.outputs, settings);
     compiled = { objective, session, masks: maskSource(traced.weights, trainable) };
     return compiled;
@@ -123,7 +126,7 @@ export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
 
   const score = async (sequence: Sequence): Promise<Float32Array> => {
     const session = await scoreSession();
-    const outputs = await session.run({ ...parameterFeeds, ...sequenceFeeds(sequence) });
+    const outputs = await session.run({ ...parameterFeeds, ...sequenceFeeds(sequence, blocks) });
     return outputs.logprobs!;
   };
 
@@ -143,7 +146,7 @@ export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
     const outputs = await session.run(
       {
         ...parameterFeeds,
-        ...sequenceFeeds(sequence),
+        ...sequenceFeeds(sequence, blocks),
         ...masks(sequence, randomStream(seed, ...stream)),
         [feeds.likelihoodWeight]: perToken(likelihood),
         [feeds.contrastWeight]: perToken(contrast),
@@ -356,7 +359,7 @@ function trainableParameters(
   trainable: Trainable,
 ): Parameter[] {
   if (trainable.kind === 'none') return [];
-  const { inputs } = traceScore(config, checkpoint, trainable).weights;
+  const { inputs } = traceScore(config, checkpoint, trainable, 1).weights;
   return [...inputs].map(([name, tensor]) => ({ name, shape: tensor.shape as number[] }));
 }
 
@@ -411,18 +414,6 @@ async function initialParameters(
 
 /** First key of the stream that initial weights come from; dropout streams begin with the step, which is smaller. */
 const initStream = 0x696e6974;
-
-function sequenceFeeds({ ids, responseStart }: Sequence): Record<string, Feed> {
-  const count = ids.length - responseStart;
-  return {
-    [feeds.ids]: { data: ids, dims: [ids.length] },
-    [feeds.rows]: {
-      data: Int32Array.from({ length: count }, (_, i) => responseStart - 1 + i),
-      dims: [count],
-    },
-    [feeds.targets]: { data: ids.slice(responseStart), dims: [count] },
-  };
-}
 
 /** Dropout masks for one run of a sequence. */
 type MaskSource = (sequence: Sequence, random: Random) => Record<string, Feed>;

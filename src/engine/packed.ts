@@ -1,9 +1,11 @@
 // Traces of the decoder over one sequence at a time, without padding: scoring and the training step.
-import type { Tensor } from '../graph/index.ts';
+import type { Dim, Tensor } from '../graph/index.ts';
 import {
   add,
+  addDims,
   and,
   cast,
+  concat,
   constant,
   dim,
   grad,
@@ -11,14 +13,15 @@ import {
   input,
   mul,
   neg,
-  range,
   reshape,
   sum,
   where,
 } from '../graph/index.ts';
 import type { BoundWeights, Checkpoint, DecoderConfig, Trainable } from '../models/index.ts';
-import { attention, bindWeights, causalBias, decode, headMatrix, tokenLogProbs } from '../models/index.ts';
+import { bindWeights, causalAttention, decode, headMatrix, tokenLogProbs } from '../models/index.ts';
 import type { Objective } from '../objectives/objective.ts';
+import type { Sequence } from './engine.ts';
+import type { Feed } from './session.ts';
 
 /** Names of the step graph's fixed inputs and outputs. */
 export const feeds = {
@@ -31,38 +34,72 @@ export const feeds = {
   contrastWeight: 'contrast_weight',
 } as const;
 
+const positionsFeed = (block: number): string => `positions_${block}`;
+
 export interface TracedStep {
   readonly outputs: Readonly<Record<string, Tensor>>;
   readonly weights: BoundWeights;
 }
 
-/** Response token log-probs [outputs] of a sequence [seq]. */
-function traceLogProbs(config: DecoderConfig, weights: BoundWeights): Tensor {
-  const seq = dim('seq');
+/**
+ * Into how many blocks a sequence's queries are cut: more skip more of the masked scores, at the price of
+ * smaller products. Small models are bound by the cost of a call, not by arithmetic.
+ */
+export const attentionBlocks = ({ hiddenSize }: DecoderConfig): number => (hiddenSize < 256 ? 1 : 4);
+
+/**
+ * Response token log-probs [outputs] of a sequence, whose positions are fed in `blocks` pieces: the blocks that
+ * its queries are cut into.
+ */
+function traceLogProbs(config: DecoderConfig, weights: BoundWeights, blocks: number): Tensor {
+  const sizes = Array.from({ length: blocks }, (_, i) => dim(`block_${i}`));
+  const seq = sizes.reduce<Dim>(addDims, 0);
+  const positions = concat(
+    sizes.map((size, i) => input(positionsFeed(i), 'int32', [size])),
+    0,
+  );
   const ids = input(feeds.ids, 'int32', [seq]);
   const rows = input(feeds.rows, 'int32', [dim('outputs')]);
-  const biases = new Map<number | null, Tensor>();
-  const biasOf = (window: number | null): Tensor => {
-    const known = biases.get(window) ?? causalBias(seq, window);
-    biases.set(window, known);
-    return known;
-  };
-  const hidden = decode(config, weights, { ids, positions: range(seq), outputRows: rows }, (layer, heads) => {
-    const batched = ({ query, key, value }: typeof heads): typeof heads => ({
-      query: reshape(query, [1, ...query.shape]),
-      key: reshape(key, [1, ...key.shape]),
-      value: reshape(value, [1, ...value.shape]),
-    });
-    const mixed = attention(config, batched(heads), biasOf(config.windows[layer]!));
-    return reshape(mixed, heads.query.shape);
+  const hidden = decode(config, weights, { ids, positions, outputRows: rows }, (layer, heads) => {
+    const batched = {
+      query: reshape(heads.query, [1, ...heads.query.shape]),
+      key: reshape(heads.key, [1, ...heads.key.shape]),
+      value: reshape(heads.value, [1, ...heads.value.shape]),
+    };
+    return reshape(causalAttention(config, batched, sizes, config.windows[layer]!), heads.query.shape);
   });
   return tokenLogProbs(hidden, headMatrix(config, weights), input(feeds.targets, 'int32', [dim('outputs')]));
 }
 
+/** The feeds of one sequence. */
+export function sequenceFeeds({ ids, responseStart }: Sequence, blocks: number): Record<string, Feed> {
+  const count = ids.length - responseStart;
+  const bounds = Array.from({ length: blocks + 1 }, (_, i) => Math.round((i * ids.length) / blocks));
+  const positions = Int32Array.from(ids, (_, i) => i);
+  return {
+    [feeds.ids]: { data: ids, dims: [ids.length] },
+    [feeds.rows]: { data: positions.subarray(responseStart - 1, ids.length - 1), dims: [count] },
+    [feeds.targets]: { data: ids.subarray(responseStart), dims: [count] },
+    ...Object.fromEntries(
+      bounds
+        .slice(1)
+        .map((end, i) => [
+          positionsFeed(i),
+          { data: positions.subarray(bounds[i]!, end), dims: [end - bounds[i]!] },
+        ]),
+    ),
+  };
+}
+
 /** Output `logprobs` only. */
-export function traceScore(config: DecoderConfig, checkpoint: Checkpoint, trainable: Trainable): TracedStep {
+export function traceScore(
+  config: DecoderConfig,
+  checkpoint: Checkpoint,
+  trainable: Trainable,
+  blocks: number,
+): TracedStep {
   const weights = bindWeights(checkpoint, trainable, { training: false });
-  return { outputs: { logprobs: traceLogProbs(config, weights) }, weights };
+  return { outputs: { logprobs: traceLogProbs(config, weights, blocks) }, weights };
 }
 
 /**
@@ -76,9 +113,10 @@ export function traceStep(
   checkpoint: Checkpoint,
   trainable: Trainable,
   objective: Objective,
+  blocks: number,
 ): TracedStep {
   const weights = bindWeights(checkpoint, trainable, { training: true });
-  const logprobs = traceLogProbs(config, weights);
+  const logprobs = traceLogProbs(config, weights, blocks);
   const outputs = [dim('outputs')];
   const likelihoodWeight = input(feeds.likelihoodWeight, 'float32', outputs);
   const contrastWeight = input(feeds.contrastWeight, 'float32', outputs);

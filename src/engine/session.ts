@@ -101,12 +101,14 @@ async function load(
     return await InferenceSession.create(bytes, {
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
-      graphOptimizationLevel: 'all',
+      graphOptimizationLevel: (process.env.LVL ?? 'basic') as 'basic',
       // Patterns are kept for every combination of shapes; rows of text have a new one each.
       enableMemPattern: false,
       logSeverityLevel: 3,
       ...(profile ? { enableProfiling: true, profileFilePrefix: profile } : {}),
       extra: {
+        // Equal nodes are merged when a graph is emitted; those that are left are meant to be computed twice.
+        optimization: { disable_specified_optimizers: 'CommonSubexpressionElimination' },
         session: {
           disable_prepacking: prepack ? '0' : '1',
           ...(root ? { model_external_initializers_file_folder_path: root } : {}),

@@ -1,7 +1,7 @@
 // From a trace to an ONNX model: only what the outputs need, each value once.
 import { WhetstoneError } from '../errors.ts';
 import type { Dim, Shape, SymbolicDim } from './dim.ts';
-import { dimKey } from './dim.ts';
+import { dimKey, formatShape } from './dim.ts';
 import type { OnnxInitializer, OnnxNode, OnnxValue } from './onnx.ts';
 import { encodeModel } from './onnx.ts';
 import type { Node, Tensor } from './tensor.ts';
@@ -28,6 +28,7 @@ export function emit(outputs: Readonly<Record<string, Tensor>>): EmittedModel {
   );
   const nodes: OnnxNode[] = [];
   const initializers: OnnxInitializer[] = [];
+  const values: OnnxValue[] = [];
   const names = new Map<Tensor, string>();
   const sizes = sizeEmitter(inputs, nodes, initializers);
   const known = new Map<string, readonly string[]>();
@@ -44,8 +45,8 @@ export function emit(outputs: Readonly<Record<string, Tensor>>): EmittedModel {
         const data = node.kind === 'weight' ? node.external : node.data;
         const key =
           node.kind === 'weight'
-            ? `weight ${node.external.location} ${node.external.offset}`
-            : `constant ${value.dtype} ${value.shape.join()} ${Buffer.from(node.data).toString('base64')}`;
+            ? `weight ${value.dtype} ${formatShape(value.shape)} ${node.external.location} ${node.external.offset}`
+            : `constant ${value.dtype} ${formatShape(value.shape)} ${Buffer.from(node.data).toString('base64')}`;
         let name = known.get(key)?.[0];
         if (name === undefined) {
           name = node.kind === 'weight' ? node.name : `c${count++}`;
@@ -63,7 +64,7 @@ export function emit(outputs: Readonly<Record<string, Tensor>>): EmittedModel {
         break;
       case 'op': {
         const operands = node.inputs.map((t) => (t ? names.get(t)! : ''));
-        const key = `${node.domain}:${node.op}(${operands.join()})${JSON.stringify(node.attributes)}`;
+        const key = `${node.mark} ${node.domain}:${node.op}(${operands.join()})${JSON.stringify(node.attributes)}`;
         let results = known.get(key);
         if (!results) {
           results = node.outputs.map(() => `t${count++}`);
@@ -75,6 +76,7 @@ export function emit(outputs: Readonly<Record<string, Tensor>>): EmittedModel {
             attributes: node.attributes,
           });
           known.set(key, results);
+          node.outputs.forEach(({ dtype, shape }, i) => values.push({ name: results![i]!, dtype, shape }));
         }
         node.outputs.forEach((value, i) => names.set(value, results[i]!));
         break;
@@ -86,11 +88,11 @@ export function emit(outputs: Readonly<Record<string, Tensor>>): EmittedModel {
     nodes.push({ op: 'Identity', domain: '', inputs: [names.get(value)!], outputs: [name], attributes: {} });
     return { name, dtype: value.dtype, shape: value.shape };
   });
-  const bytes = encodeModel({ nodes, initializers, inputs, outputs: results });
+  const bytes = encodeModel({ nodes, initializers, inputs, outputs: results, values });
   return { bytes, inputs, outputs: results, nodeCount: nodes.length };
 }
 
-/** Nodes that the roots depend on, in the order they were traced; inputs that only sizes come from included. */
+/** Nodes that the roots depend on, in the order they were traced. */
 function topologicalOrder(roots: readonly Tensor[]): Node[] {
   const found = new Set<Node>();
   const stack = roots.map((t) => t.node);
@@ -137,7 +139,9 @@ function sizeEmitter(
         const axis = value.shape.findIndex((d) => typeof d !== 'number' && d.key === name);
         if (axis >= 0) return op('Shape', [value.name], output, { start: axis, end: axis + 1 });
       }
-      throw new WhetstoneError('GRAPH_UNBOUND_DIM', `emit: no input of the graph has a dimension "${name}"`);
+      throw new WhetstoneError('GRAPH_UNBOUND_DIM', `emit: no input of the graph has a dimension "${name}"`, {
+        hint: 'Sizes are read from the inputs that some output depends on; add an output that uses one.',
+      });
     });
   const fold = (type: string, parts: readonly string[], key: string): string =>
     parts

@@ -42,6 +42,8 @@ export interface OnnxGraph {
   readonly initializers: readonly OnnxInitializer[];
   readonly inputs: readonly OnnxValue[];
   readonly outputs: readonly OnnxValue[];
+  /** Shapes of values between; ONNX Runtime plans with them which buffers to share. */
+  readonly values: readonly OnnxValue[];
 }
 
 const irVersion = 10;
@@ -65,12 +67,13 @@ export function encodeModel(graph: OnnxGraph): Uint8Array {
   return model.finish();
 }
 
-function writeGraph(w: BinaryWriter, { nodes, initializers, inputs, outputs }: OnnxGraph): void {
+function writeGraph(w: BinaryWriter, { nodes, initializers, inputs, outputs, values }: OnnxGraph): void {
   for (const node of nodes) message(w, 1, (n) => writeNode(n, node));
   text(w, 2, 'whetstone');
   for (const initializer of initializers) message(w, 5, (t) => writeInitializer(t, initializer));
   for (const value of inputs) message(w, 11, (v) => writeValue(v, value));
   for (const value of outputs) message(w, 12, (v) => writeValue(v, value));
+  for (const value of values) message(w, 13, (v) => writeValue(v, value));
 }
 
 function writeNode(w: BinaryWriter, { op, domain, inputs, outputs, attributes }: OnnxNode): void {

@@ -55,6 +55,8 @@ export interface OpNode {
   readonly inputs: readonly (Tensor | null)[];
   readonly attributes: Readonly<Record<string, AttributeValue>>;
   readonly vjp: Vjp | null;
+  /** Nodes with different marks are computed separately, even if they are equal. */
+  readonly mark: number;
 }
 
 type NodeBody<N = Node> = N extends unknown ? Omit<N, 'id' | 'outputs'> : never;
@@ -97,6 +99,23 @@ export function dimValues(dims: Shape): Tensor {
   return record({ kind: 'dims', dims }, [{ dtype: 'int64', shape: [dims.length] }])[0]!;
 }
 
+let marks = 0;
+let mark = 0;
+
+/**
+ * Computes again what a derivative needs, instead of keeping it since the forward pass: ops traced within are
+ * never merged with equal ones traced before, and run when their first user does. Memory for time.
+ */
+export function recompute<T>(trace: () => T): T {
+  const outer = mark;
+  mark = ++marks;
+  try {
+    return trace();
+  } finally {
+    mark = outer;
+  }
+}
+
 /** Records an operator with any number of outputs. */
 export function recordOp(
   op: string,
@@ -117,6 +136,7 @@ export function recordOp(
       domain: options.domain ?? '',
       inputs,
       attributes: options.attributes ?? {},
+      mark,
       vjp: options.vjp ? (cotangents) => vjp!(cotangents) : null,
     },
     outputs,

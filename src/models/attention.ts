@@ -1,8 +1,10 @@
-// Causal grouped-query attention over rows of sequences, with a derivative that reads each score matrix once.
-import type { Dim, Tensor } from '../graph/index.ts';
+// Grouped-query attention, with derivatives that rebuild the attention weights instead of keeping them.
+import type { Dim, Shape, Tensor } from '../graph/index.ts';
 import {
   add,
+  addDims,
   and,
+  concat,
   constant,
   greater,
   matmul,
@@ -10,8 +12,11 @@ import {
   mulDims,
   not,
   range,
+  recompute,
   reshape,
+  slice,
   softmax,
+  split,
   sub,
   sum,
   transpose,
@@ -29,60 +34,140 @@ export interface Heads {
   readonly value: Tensor;
 }
 
+/** Geometry of one call. */
+interface Layout {
+  readonly batch: Dim;
+  readonly kvHeads: number;
+  /** Query heads that share a key head. */
+  readonly groups: number;
+  readonly headDim: number;
+}
+
+const layoutOf = ({ heads, kvHeads, headDim }: DecoderConfig, { query }: Heads): Layout => ({
+  batch: query.shape[0]!,
+  kvHeads,
+  groups: heads / kvHeads,
+  headDim,
+});
+
+/** [batch, seq, kvHeads * headDim] to [batch, kvHeads, seq, headDim], and back. */
+const toHeads = (x: Tensor, { batch, kvHeads, headDim }: Layout): Tensor =>
+  transpose(reshape(x, [batch, x.shape[1]!, kvHeads, headDim]), [0, 2, 1, 3]);
+const fromHeads = (x: Tensor, { batch, kvHeads, headDim }: Layout): Tensor =>
+  reshape(transpose(x, [0, 2, 1, 3]), [batch, x.shape[2]!, kvHeads * headDim]);
+
+/** [batch, seq, heads * headDim] to [batch, kvHeads, groups, seq, headDim], and back. */
+const toGroups = (x: Tensor, { batch, kvHeads, groups, headDim }: Layout): Tensor =>
+  transpose(reshape(x, [batch, x.shape[1]!, kvHeads, groups, headDim]), [0, 2, 3, 1, 4]);
+const fromGroups = (x: Tensor, { batch, kvHeads, groups, headDim }: Layout): Tensor =>
+  reshape(transpose(x, [0, 3, 1, 2, 4]), [batch, x.shape[3]!, kvHeads * groups * headDim]);
+
 /**
- * What a query may not see, as a float bias [querySeq, keySeq] of 0 and -infinity: the future, and with a
- * window whatever lies `window` or more positions back.
+ * softmax(query key^T / sqrt(headDim) + bias) value: [batch, seq, heads * headDim]; no derivative.
+ * `bias` broadcasts to [batch, kvHeads, heads / kvHeads, seq, past + seq].
  */
-export function causalBias(seq: Dim, window: number | null): Tensor {
-  const query = reshape(range(seq), [seq, 1]);
-  const key = reshape(range(seq), [1, seq]);
+export function attention(config: DecoderConfig, heads: Heads, bias: Tensor): Tensor {
+  const layout = layoutOf(config, heads);
+  const query = toGroups(heads.query, layout);
+  const key = toHeads(heads.key, layout);
+  const out = matmul(attentionWeights(query, key, bias, layout), toHeads(heads.value, layout));
+  return fromGroups(reshape(out, query.shape), layout);
+}
+
+/**
+ * Attention weights [batch, kvHeads, groups * seq, keys] of grouped queries. Queries that share a key head are
+ * stacked into one matrix, so that each key head costs one product.
+ */
+function attentionWeights(query: Tensor, key: Tensor, bias: Tensor, layout: Layout): Tensor {
+  const { batch, kvHeads, groups, headDim } = layout;
+  const [seq, keys] = [query.shape[3]!, key.shape[2]!];
+  const scores = matmul(stacked(query, layout), key, { transB: true, alpha: headDim ** -0.5 });
+  const biased = add(reshape(scores, [batch, kvHeads, groups, seq, keys]), bias);
+  return reshape(softmax(biased), [batch, kvHeads, mulDims(groups, seq), keys]);
+}
+
+function stacked(x: Tensor, { batch, kvHeads, groups, headDim }: Layout): Tensor {
+  return reshape(x, [batch, kvHeads, mulDims(groups, x.shape[3]!), headDim]);
+}
+
+/**
+ * What queries `start` ... `start + count - 1` of a sequence may not see of keys 0 ... `start + count - 1`: a
+ * float bias [count, start + count] of 0 and -infinity. A window leaves the `window` newest keys visible.
+ */
+export function causalBias(start: Dim, count: Dim, window: number | null): Tensor {
+  const end = addDims(start, count);
+  const key = reshape(range(end), [1, end]);
+  const query = slice(reshape(range(end), [end, 1]), 0, start, end);
   const visible = not(greater(key, query));
   const near = window === null ? visible : and(visible, greater(key, sub(query, window)));
   return where(near, constant(0, 'float32'), constant(-Infinity, 'float32'));
 }
 
 /**
- * softmax(query key^T / sqrt(headDim) + bias) value: [batch, seq, heads * headDim].
- * `bias` broadcasts to [batch, kvHeads, heads / kvHeads, seq, past + seq].
+ * Causal attention within each sequence, [batch, seq, heads * headDim].
+ *
+ * The queries are cut into `blocks`, sizes that add up to seq; each sees only the keys up to its own end, so
+ * that of the masked half of the scores at most one block a diagonal is computed. The derivative builds each
+ * block's attention weights anew: nothing of size [seq, seq] lives from forward to backward.
  */
-export function attention(config: DecoderConfig, { query, key, value }: Heads, bias: Tensor): Tensor {
-  const { heads, kvHeads, headDim } = config;
-  const [batch, seq] = query.shape as [Dim, Dim];
-  const keySeq = key.shape[1]!;
-  const groups = heads / kvHeads;
-  // Queries that share a key head are stacked into one matrix, so each key head costs one product.
-  const stacked = [batch, kvHeads, mulDims(groups, seq), headDim];
-  const scores = [batch, kvHeads, mulDims(groups, seq), keySeq];
-  const spread = [batch, kvHeads, groups, seq, keySeq];
-  const toHeads = (x: Tensor): Tensor =>
-    transpose(reshape(x, [batch, x.shape[1]!, kvHeads, headDim]), [0, 2, 1, 3]);
-  const toGroups = (x: Tensor): Tensor =>
-    reshape(transpose(reshape(x, [batch, seq, kvHeads, groups, headDim]), [0, 2, 3, 1, 4]), stacked);
-  const fromGroups = (x: Tensor): Tensor =>
-    reshape(transpose(reshape(x, [batch, kvHeads, groups, seq, headDim]), [0, 3, 1, 2, 4]), [
-      batch,
-      seq,
-      heads * headDim,
-    ]);
-  const fromHeads = (x: Tensor): Tensor =>
-    reshape(transpose(x, [0, 2, 1, 3]), [batch, x.shape[2]!, kvHeads * headDim]);
+export function causalAttention(
+  config: DecoderConfig,
+  heads: Heads,
+  blocks: readonly Dim[],
+  window: number | null,
+): Tensor {
+  const layout = layoutOf(config, heads);
+  const key = toHeads(heads.key, layout);
+  const value = toHeads(heads.value, layout);
+  const queries = split(toGroups(heads.query, layout), 3, blocks);
+  const ends = blocks.map((_, i) => blocks.slice(0, i + 1).reduce(addDims));
+  const starts = [0, ...ends.slice(0, -1)];
+  const weightsOf = (i: number): Tensor =>
+    attentionWeights(
+      queries[i]!,
+      slice(key, 2, 0, ends[i]!),
+      causalBias(starts[i]!, blocks[i]!, window),
+      layout,
+    );
+  const outs = blocks.map((_, i) => matmul(weightsOf(i), slice(value, 2, 0, ends[i]!)));
+  const joined = concat(
+    outs.map((out, i) => reshape(out, queries[i]!.shape)),
+    3,
+  );
 
-  const scale = headDim ** -0.5;
-  const q = toGroups(query);
-  const k = toHeads(key);
-  const v = toHeads(value);
-  const raw = matmul(q, k, { transB: true, alpha: scale });
-  const p = reshape(softmax(add(reshape(raw, spread), bias)), scores);
-  const out = matmul(p, v);
-  return withGradient([fromGroups(out)], [query, key, value], ([cotangent]) => {
+  return withGradient([fromGroups(joined, layout)], [heads.query, heads.key, heads.value], ([cotangent]) => {
     if (!cotangent) return [null, null, null];
-    const g = toGroups(cotangent);
-    // sum_j p_ij dp_ij equals the dot product of row i of the output and of its cotangent (arXiv 2205.14135, B.4).
-    const rowDot = sum(mul(g, out), { axes: [-1], keepDims: true });
-    const ds = mul(p, sub(matmul(g, v, { transB: true }), rowDot));
-    const dq = matmul(ds, k, { alpha: scale });
-    const dk = matmul(ds, q, { transA: true, alpha: scale });
-    const dv = matmul(p, g, { transA: true });
-    return [fromGroups(dq), fromHeads(dk), fromHeads(dv)];
+    const cotangents = split(toGroups(cotangent, layout), 3, blocks);
+    const parts = blocks.map((_, i) => {
+      const g = stacked(cotangents[i]!, layout);
+      const [k, v] = [slice(key, 2, 0, ends[i]!), slice(value, 2, 0, ends[i]!)];
+      const p = recompute(() => weightsOf(i));
+      // sum_j p_ij dp_ij is the dot product of row i of the output and of its cotangent (arXiv 2205.14135, B.4).
+      const rowDot = sum(mul(g, outs[i]!), { axes: [-1], keepDims: true });
+      const ds = mul(p, sub(matmul(g, v, { transB: true }), rowDot));
+      const alpha = layout.headDim ** -0.5;
+      return {
+        dq: reshape(matmul(ds, k, { alpha }), queries[i]!.shape),
+        dk: matmul(ds, stacked(queries[i]!, layout), { transA: true, alpha }),
+        dv: matmul(p, g, { transA: true }),
+      };
+    });
+    const dq = concat(
+      parts.map((part) => part.dq),
+      3,
+    );
+    return [
+      fromGroups(dq, layout),
+      fromHeads(sumPrefixes(parts.map((part) => part.dk)), layout),
+      fromHeads(sumPrefixes(parts.map((part) => part.dv)), layout),
+    ];
   })[0]!;
+}
+
+/** Sum of tensors that cover ever longer beginnings of axis 2, of the last one's shape. */
+function sumPrefixes(parts: readonly Tensor[]): Tensor {
+  const length = (x: Tensor): Dim => (x.shape as Shape)[2]!;
+  return parts.reduceRight((total, part) =>
+    concat([add(slice(total, 2, 0, length(part)), part), slice(total, 2, length(part), length(total))], 2),
+  );
 }

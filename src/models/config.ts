@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WhetstoneError } from '../errors.ts';
 
-export type Activation = 'silu' | 'gelu_tanh';
+export type ActivationName = 'silu' | 'gelu_tanh';
 
 export type RopeScaling =
   | { readonly type: 'none' }
@@ -30,7 +30,7 @@ export interface DecoderConfig {
   readonly kvHeads: number;
   readonly headDim: number;
   readonly maxPositions: number;
-  readonly activation: Activation;
+  readonly activation: ActivationName;
   readonly normEpsilon: number;
   /** Norm weights are stored as w and applied as `normOffset + w` (Gemma: 1). */
   readonly normOffset: 0 | 1;
@@ -157,7 +157,7 @@ function unsupported(file: string, field: string, found: string, hint: string): 
   return new WhetstoneError('MODEL_UNSUPPORTED', `${found} is not supported`, { file, field, hint });
 }
 
-function readActivation(json: Json, gemma: boolean, file: string): Activation {
+function readActivation(json: Json, gemma: boolean, file: string): ActivationName {
   const field = gemma && json.hidden_activation ? 'hidden_activation' : 'hidden_act';
   const name = json[field] ?? (gemma ? 'gelu_pytorch_tanh' : 'silu');
   if (name === 'silu' || name === 'swish') return 'silu';

@@ -14,6 +14,8 @@ import {
   constant,
 } from '../graph/index.ts';
 import type { DecoderConfig } from './config.ts';
+import { gatedUnit } from './gated-unit.ts';
+import { kept } from './lora.ts';
 import type { Heads } from './attention.ts';
 import type { Weights } from './weights.ts';
 import { rotaryTables } from './rope.ts';
@@ -61,7 +63,7 @@ export function decode(config: DecoderConfig, weights: Weights, input: DecoderIn
     const at = `model.layers.${layer}`;
     const h = norm(x, `${at}.input_layernorm.weight`);
     const project = (name: string, heads: number): Tensor =>
-      weights.project(h, `${at}.self_attn.${name}`, config.hiddenSize, heads * headDim, config.qkvBias);
+      weights.project(kept(h), `${at}.self_attn.${name}`, config.hiddenSize, heads * headDim, config.qkvBias);
     let mixed = attend(layer, {
       query: rotate(headNorm(project('q_proj', config.heads), `${at}.self_attn.q_norm.weight`)),
       key: rotate(headNorm(project('k_proj', config.kvHeads), `${at}.self_attn.k_norm.weight`)),
@@ -74,7 +76,7 @@ export function decode(config: DecoderConfig, weights: Weights, input: DecoderIn
     x = add(
       x,
       weights.project(
-        mixed,
+        kept(mixed),
         `${at}.self_attn.o_proj`,
         config.heads * headDim,
         config.hiddenSize,
@@ -84,11 +86,17 @@ export function decode(config: DecoderConfig, weights: Weights, input: DecoderIn
 
     const m = norm(x, `${at}.post_attention_layernorm.weight`);
     const { hiddenSize, intermediateSize, mlpBias } = config;
-    const gate = weights.project(m, `${at}.mlp.gate_proj`, hiddenSize, intermediateSize, mlpBias);
-    const up = weights.project(m, `${at}.mlp.up_proj`, hiddenSize, intermediateSize, mlpBias);
+    const gate = weights.project(kept(m), `${at}.mlp.gate_proj`, hiddenSize, intermediateSize, mlpBias);
+    const up = weights.project(kept(m), `${at}.mlp.up_proj`, hiddenSize, intermediateSize, mlpBias);
     x = add(
       x,
-      weights.project(mul(activate(gate), up), `${at}.mlp.down_proj`, intermediateSize, hiddenSize, mlpBias),
+      weights.project(
+        gatedUnit(gate, up, activate),
+        `${at}.mlp.down_proj`,
+        intermediateSize,
+        hiddenSize,
+        mlpBias,
+      ),
     );
   }
   return norm(x, 'model.norm.weight');

@@ -6,6 +6,7 @@ export * from './safetensors-writer.ts';
 export * from './rope.ts';
 export * from './attention.ts';
 export * from './lora.ts';
+export * from './gated-unit.ts';
 export * from './weights.ts';
 export * from './lm-head.ts';
 export * from './decoder.ts';

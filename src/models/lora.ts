@@ -1,6 +1,6 @@
 // Low-rank adapters (LoRA, arXiv 2106.09685) on named projections, in the arithmetic of PEFT.
 import type { Tensor } from '../graph/index.ts';
-import { gemm, mul } from '../graph/index.ts';
+import { cast, gemm, linear, mul, recompute, withGradient } from '../graph/index.ts';
 
 export interface LoraConfig {
   /** Rank r. */
@@ -23,17 +23,44 @@ export interface LoraPair {
   readonly b: Tensor;
 }
 
+/** A value, and how to compute it again from values that are kept anyway. */
+export interface Activation {
+  readonly value: Tensor;
+  /** Called while the derivative is traced, at most once a use. */
+  again(): Tensor;
+}
+
+/** An activation that is simply kept. */
+export const kept = (value: Tensor): Activation => ({ value, again: () => value });
+
+export interface Adapted {
+  /** Frozen [out, in]. */
+  readonly weight: Tensor;
+  /** Frozen [out], if there is one. */
+  readonly bias: Tensor | null;
+  readonly pair: LoraPair;
+  /** With dropout p it holds the factor 1 / (1 - p). */
+  readonly scale: number;
+  /** Dropout: uint8 of 0 and 1, shaped like x; null drops nothing. */
+  readonly keep: Tensor | null;
+}
+
 /**
- * base + scale * (x * keep) A^T B^T. x [rows, in]; base [rows, out]; keep: null, or a mask [rows, in] of 0 and 1
- * as float32. With dropout p the caller's scale holds the factor 1 / (1 - p).
+ * x W^T + bias + scale * (x * keep) A^T B^T: x [rows, in] to [rows, out]. The derivative masks x again rather
+ * than keeping a second copy of it, and sums both paths to x within one product.
  */
-export function addLora(
-  base: Tensor,
-  x: Tensor,
-  { a, b }: LoraPair,
-  scale: number,
-  keep: Tensor | null,
-): Tensor {
-  const low = gemm(keep ? mul(x, keep) : x, a, { transB: true });
-  return gemm(low, b, { transB: true, alpha: scale, c: base });
+export function adaptedLinear(x: Activation, { weight, bias, pair: { a, b }, scale, keep }: Adapted): Tensor {
+  const masked = (value: Tensor): Tensor => (keep ? mul(value, cast(keep, 'float32')) : value);
+  const low = gemm(masked(x.value), a, { transB: true });
+  const y = gemm(low, b, { transB: true, alpha: scale, c: linear(x.value, weight, bias) });
+  return withGradient([y], [x.value, a, b], ([g]) => {
+    if (!g) return [null, null, null];
+    const dLow = gemm(g, b, { alpha: scale });
+    const dMasked = gemm(dLow, a);
+    return recompute(() => [
+      gemm(g, weight, { c: masked(dMasked) }),
+      gemm(dLow, masked(x.again()), { transA: true }),
+      gemm(g, low, { transA: true, alpha: scale }),
+    ]);
+  })[0]!;
 }

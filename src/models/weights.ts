@@ -4,8 +4,8 @@ import type { DType, Shape, Tensor } from '../graph/index.ts';
 import { cast, input, linear, weight } from '../graph/index.ts';
 import type { Checkpoint, StoredWeight } from './checkpoint.ts';
 import { locationOf } from './checkpoint.ts';
-import type { LoraConfig } from './lora.ts';
-import { addLora, loraScale } from './lora.ts';
+import type { Activation, LoraConfig } from './lora.ts';
+import { adaptedLinear, loraScale } from './lora.ts';
 
 /** A trainable tensor, fed as a graph input of this name. */
 export interface Parameter {
@@ -19,7 +19,7 @@ export interface Weights {
   /** [out, in], or [vocab, hidden] for embeddings. */
   matrix(name: string, rows: number, columns: number): Tensor;
   /** x [rows, in] through the named linear layer and its adapter, if it has one: [rows, out]. */
-  project(x: Tensor, name: string, inSize: number, outSize: number, bias: boolean): Tensor;
+  project(x: Activation, name: string, inSize: number, outSize: number, hasBias: boolean): Tensor;
 }
 
 /** Which tensors are trained. */
@@ -77,7 +77,7 @@ export function bindWeights(
   const mask = (name: string, shape: Shape): Tensor => {
     const made = input(`${name}.keep`, 'uint8', shape);
     masks.set(`${name}.keep`, made);
-    return cast(made, 'float32');
+    return made;
   };
 
   return {
@@ -85,21 +85,22 @@ export function bindWeights(
     masks,
     vector: (name, size) => find(name, [size]),
     matrix: (name, rows, columns) => find(name, [rows, columns]),
-    project: (x, name, inSize, outSize, bias) => {
-      const base = linear(
-        x,
-        find(`${name}.weight`, [outSize, inSize]),
-        bias ? find(`${name}.bias`, [outSize]) : null,
-      );
-      if (trainable.kind !== 'lora' || !isTarget(trainable.lora, name)) return base;
+    project: (x, name, inSize, outSize, hasBias) => {
+      const matrix = find(`${name}.weight`, [outSize, inSize]);
+      const bias = hasBias ? find(`${name}.bias`, [outSize]) : null;
+      if (trainable.kind !== 'lora' || !isTarget(trainable.lora, name)) return linear(x.value, matrix, bias);
       const { rank, dropout } = trainable.lora;
-      const pair = {
-        a: parameter(`${name}.lora_A.weight`, [rank, inSize]),
-        b: parameter(`${name}.lora_B.weight`, [outSize, rank]),
-      };
       const drops = training && dropout > 0;
-      const scale = loraScale(trainable.lora) / (drops ? 1 - dropout : 1);
-      return addLora(base, x, pair, scale, drops ? mask(name, x.shape) : null);
+      return adaptedLinear(x, {
+        weight: matrix,
+        bias,
+        pair: {
+          a: parameter(`${name}.lora_A.weight`, [rank, inSize]),
+          b: parameter(`${name}.lora_B.weight`, [outSize, rank]),
+        },
+        scale: loraScale(trainable.lora) / (drops ? 1 - dropout : 1),
+        keep: drops ? mask(name, x.value.shape) : null,
+      });
     },
   };
 }

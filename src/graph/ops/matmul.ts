@@ -1,6 +1,6 @@
 // Matrix products. Transposition and scale are part of the product, so no operand is copied for them.
 import type { Dim, Shape } from '../dim.ts';
-import { sameDim } from '../dim.ts';
+import { sameDim, sameShape } from '../dim.ts';
 import type { Tensor } from '../tensor.ts';
 import { recordOp } from '../tensor.ts';
 import { broadcastShapes, requireFloat, requireRank, requireSameDType, shapeError } from './check.ts';
@@ -93,8 +93,8 @@ export function gemm(a: Tensor, b: Tensor, options: ProductOptions & { readonly 
   const shape = [rows, columns];
   if (c) {
     requireSameDType('gemm', a, c);
-    if (broadcastShapes('gemm', { ...a, shape }, c).length !== 2)
-      throw shapeError('gemm', 'c has too high a rank', a, b, c);
+    const sum = broadcastShapes('gemm', { ...a, shape }, c);
+    if (!sameShape(sum, shape)) throw shapeError('gemm', 'c must not stretch the product', a, b, c);
   }
   return recordOp('Gemm', c ? [a, b, c] : [a, b], [{ dtype: a.dtype, shape }], {
     attributes: {

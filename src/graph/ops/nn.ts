@@ -40,7 +40,7 @@ export function logSoftmax(x: Tensor): Tensor {
  * x is [..., n], weight [n].
  */
 export function rmsNorm(x: Tensor, weight: Tensor, epsilon: number): Tensor {
-  requireFloat('rmsNorm', x);
+  requireDType('rmsNorm', x, 'float32');
   requireSameDType('rmsNorm', x, weight);
   const size = x.shape.at(-1);
   if (size === undefined || weight.shape.length !== 1 || !sameDim(size, weight.shape[0]!)) {
@@ -68,7 +68,7 @@ export function rmsNorm(x: Tensor, weight: Tensor, epsilon: number): Tensor {
 /**
  * Rotary position embedding in the half-split layout (arXiv 2104.09864; the layout of Hugging Face's Llama).
  * x is [batch, seq, heads * headDim]; cos and sin are [seq, headDim / 2], one row a position of the sequence;
- * `start` is int64 [1], the row where the sequence begins.
+ * `start` is int64 [1], the row where the sequence begins. Only x is differentiated.
  */
 export function rotary(x: Tensor, cos: Tensor, sin: Tensor, start: Tensor, heads: number): Tensor {
   requireDType('rotary', x, 'float32');
