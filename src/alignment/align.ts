@@ -21,6 +21,7 @@ import {
   planSchedule,
   planSteps,
   requireMemory,
+  requirePositions,
 } from './plan.ts';
 import type { AlignmentPlan } from './plan.ts';
 import {
@@ -145,15 +146,16 @@ async function prepare(options: AlignOptions): Promise<Prepared> {
       ...(settings.adapter !== null && { adapterDir: settings.adapter }),
       ...(settings.threads !== null && { threads: settings.threads }),
     });
+    const rows = countRows(examples, {
+      downsampled: data.downsampled,
+      unused: data.examples.length - examples.length,
+    });
+    requirePositions(rows, engine.describe(), settings.cutoffLen);
     const memory = await requireMemory(engine, examples);
     const record = await makeRecord(settings, circumstances, engine.describe().threads);
     const directory = claim && (await claim.begin(record, settings.saveTotalLimit));
     const doneSteps = directory?.state?.step ?? 0;
     const schedule = planSchedule(settings, batches.totalSteps);
-    const rows = countRows(examples, {
-      downsampled: data.downsampled,
-      unused: data.examples.length - examples.length,
-    });
     const plan: AlignmentPlan = {
       settings,
       rows,
@@ -168,7 +170,7 @@ async function prepare(options: AlignOptions): Promise<Prepared> {
           ? [`There was no run in ${out} to go on with; this starts it.`]
           : []),
         ...(recorded ? versionNotes(record, recorded) : []),
-        ...notesOn(schedule, rows, engine.describe(), settings.method),
+        ...notesOn(schedule, rows, settings.method),
         ...(directory?.notes ?? []),
       ],
     };

@@ -126,13 +126,21 @@ export async function requireMemory(
   );
 }
 
-/** What is allowed but worth a word. */
-export function notesOn(
-  schedule: Schedule,
+/** Throws WhetstoneError `SEQUENCE_TOO_LONG` for rows that the model has no positions for. */
+export function requirePositions(
   rows: RowCounts,
-  engine: EngineDescription,
-  method: string,
-): string[] {
+  { maxPositions }: EngineDescription,
+  cutoffLen: number,
+): void {
+  if (rows.longest <= maxPositions) return;
+  const message = `the longest sequence has ${rows.longest} tokens, and the model takes at most ${maxPositions}`;
+  throw new WhetstoneError('SEQUENCE_TOO_LONG', message, {
+    hint: `Lower --cutoff_len from ${cutoffLen} to ${maxPositions}: prompts then lose their beginning, responses stay whole.`,
+  });
+}
+
+/** What is allowed but worth a word. */
+export function notesOn(schedule: Schedule, rows: RowCounts, method: string): string[] {
   const notes: string[] = [];
   const { name, warmupSteps, totalSteps, learningRate } = schedule;
   if (name !== 'constant' && warmupSteps >= totalSteps) {
@@ -140,11 +148,6 @@ export function notesOn(
     notes.push(
       `The warm-up of ${warmupSteps} steps does not end within the run of ${totalSteps}: the learning rate only rises, ` +
         `to ${highest.toPrecision(2)} instead of ${learningRate}. See --warmup_steps.`,
-    );
-  }
-  if (rows.longest > engine.maxPositions) {
-    notes.push(
-      `The longest sequence has ${rows.longest} tokens, but the model was made for ${engine.maxPositions}. See --cutoff_len.`,
     );
   }
   if (method === 'cut' && rows.alignN === 0) {

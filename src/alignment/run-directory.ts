@@ -81,7 +81,10 @@ export async function claimRun(out: string, mode: OpenMode): Promise<RunClaim> {
           release = fresh.release;
           notes.push(`The old run is now ${aside}.`);
         }
-        await writeFileDurably(join(path, 'run.yaml'), stringify({ ...record.settings, run: record.run }));
+        await writeFileDurably(
+          join(path, 'run.yaml'),
+          stringify({ ...record.settings, run: record.run }, { lineWidth: 0 }),
+        );
         return openRun(path, saveTotalLimit, notes);
       },
       release: async () => {

@@ -28,7 +28,8 @@ const checkVerb: Verb<CheckFlags> = {
   name: 'check',
   summary: 'Report counts, lengths and everything suspicious in a file of judged triplets',
   about: `Every finding names file, row and field. With --model, lengths in tokens and what the
-cut-off does as well. Exit code 1 if there are rows that cannot be trained on.`,
+cut-off does as well. Exit code 1 if any finding is an error: training on that row is
+impossible or does harm.`,
   examples: [
     ['data check judged.jsonl', 'labels, lengths in characters, findings'],
     ['data check judged.jsonl --model ./model --cutoff_len 2048', 'lengths in tokens and truncation too'],

@@ -1,4 +1,5 @@
 // whetstone align from outside: what it writes, what it refuses and how it stops. The stand-in engine computes.
+import type { ChildProcess } from 'node:child_process';
 import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,6 +36,15 @@ afterAll(async () => {
 const fake = (options: object): RunOptions => ({ env: { FAKE_ENGINE: JSON.stringify(options) } });
 const align = (more: string[] = [], options?: RunOptions): Promise<Finished> =>
   cli.run(['align', data, '--model', model, '--out', out, '--batch_size', '4', ...more], options);
+
+/** Waits for a condition; throws if the process ends before it holds. */
+const until = async (child: ChildProcess, holds: () => boolean | Promise<boolean>): Promise<void> => {
+  while (!(await holds())) {
+    if (child.exitCode !== null)
+      throw new Error(`the process ended with ${child.exitCode} while it was waited for`);
+    await sleep(2);
+  }
+};
 
 describe('a run', () => {
   it('says what will happen, shows progress in a pipe and leaves the contract behind', async () => {
@@ -119,7 +129,7 @@ describe('an --out that holds a run', () => {
 
   it('is refused to a second process while the first one works, and free again after it', async () => {
     const first = cli.start(['align', data, '--model', model, '--out', out], fake({ delay: 60_000 }));
-    while (!(await readdir(out).catch((): string[] => [])).includes('run.yaml')) await sleep(5);
+    await until(first.child, async () => (await readdir(out).catch((): string[] => [])).includes('run.yaml'));
     const second = await align(['--resume']);
     expect(second.code).toBe(1);
     expect(second.stderr).toMatch(new RegExp(`process ${first.child.pid} has been working in this run`));
@@ -142,8 +152,11 @@ describe('stopping', () => {
         ['align', data, '--model', model, '--out', out, '--batch_size', '1', '--save_steps', '100'],
         fake({ delay: 30 }),
       );
-      while ((await readFile(join(out, 'metrics.jsonl'), 'utf8').catch(() => '')).split('\n').length < 3)
-        await sleep(2);
+      await until(
+        child,
+        async () =>
+          (await readFile(join(out, 'metrics.jsonl'), 'utf8').catch(() => '')).split('\n').length >= 3,
+      );
       child.kill(signal);
       const { code, stdout, stderr } = await finished;
       expect([code, stderr]).toEqual([expected, '']);
@@ -165,9 +178,9 @@ describe('stopping', () => {
     );
     let text = '';
     child.stdout!.on('data', (piece: string) => (text += piece));
-    while (!text.includes('memory')) await sleep(5);
+    await until(child, () => text.includes('memory'));
     child.kill('SIGINT');
-    while (!text.includes('finishing this step')) await sleep(5);
+    await until(child, () => text.includes('finishing this step'));
     child.kill('SIGINT'); // npm passes on what the terminal has sent already
     await sleep(500);
     expect(child.exitCode).toBeNull();

@@ -306,6 +306,11 @@ describe('bad input', () => {
     );
   });
 
+  it('a sequence longer than the model has positions is refused before the first step', async () => {
+    const { stderr } = await align('positions.jsonl', row({ output: 'and so on '.repeat(150) }));
+    expect(stderr).toMatch(/the model takes at most 512\n {2}Lower --cutoff_len from 2048 to 512/);
+  });
+
   const broken = async (name: string, damage: (model: string) => Promise<void>): Promise<string> => {
     await writeTinyModel(at(name));
     await damage(at(name));

@@ -1,0 +1,28 @@
+import { expect, it } from 'vitest';
+import { describeCheck } from './merge.ts';
+
+const check = {
+  dtype: 'BF16' as const,
+  tokens: 188,
+  meanDifference: 0.0089,
+  maxDifference: 0.0718,
+  tolerance: 0.1,
+  adapterEffect: 1.83,
+};
+const plain = (text: string): string => text;
+
+it('states difference, allowance and what the adapter does at all', () => {
+  expect(describeCheck(check, plain)).toBe(
+    "checked: log-probs of 188 tokens differ from the unmerged pair's by 0.0089 nats on average " +
+      '(allowed in BF16: 0.1), 0.072 at most; the adapter itself moves them by 1.8\n',
+  );
+});
+
+it('warns where rounding is as large as what the adapter does', () => {
+  expect(describeCheck({ ...check, adapterEffect: 0.01 }, plain)).toContain('\nnote rounding to BF16 blurs');
+});
+
+it('has nothing to warn of where the adapter does nothing', () => {
+  const idle = { ...check, meanDifference: 0, maxDifference: 0, adapterEffect: 0 };
+  expect(describeCheck(idle, plain)).not.toContain('note');
+});
