@@ -12,7 +12,5 @@ export * from './errors.ts';
 export * from './judgments/index.ts';
 export { mergeAdapter, saveModel } from './models/index.ts';
 export type { MergedModel, WriteModelOptions, WrittenModel } from './models/index.ts';
-export { mergeAdapter, saveModel } from './models/index.ts';
-export type { MergedModel, WriteModelOptions, WrittenModel } from './models/index.ts';
 export * from './objectives/index.ts';
 export * from './tokens/index.ts';
