@@ -1,0 +1,29 @@
+// An objective of one's own: node examples/own-objective.mjs DATA MODEL
+// Flagged tokens are made less likely and the rest of an unsatisfactory response is left alone, where CUT keeps it
+// likely. Written over traced tensors, it is differentiated and compiled with the model, as the built-in ones are.
+import { align, log1mExp, tokenShares } from 'whetstone';
+import { add, constant, greater, neg, stopGradient, where } from 'whetstone/graph';
+
+const unlikelihood = (lambda) => ({
+  name: 'unlikelihood of flagged tokens',
+  // How much each triplet's tokens weigh: fine responses by likelihood, the others by the contrast alone.
+  weigh: (batch) =>
+    tokenShares(batch, 'triplets').map((share, i) => ({
+      plainLikelihood: batch[i].rejected ? 0 : share,
+      judgedLikelihood: 0,
+      contrast: batch[i].rejected ? share : 0,
+    })),
+  // Log-probs of the same tokens after the plain prompt and after the one with the judgment, [tokens] each.
+  contrast: (plain, judged) => {
+    const flagged = greater(judged, add(stopGradient(plain), Math.log(lambda)));
+    return { flagged, loss: neg(where(flagged, log1mExp(plain), constant(0, plain.dtype))) };
+  },
+});
+
+const [data, model] = process.argv.slice(2);
+const run = align({ data, model, objective: unlikelihood(1.2), maxSteps: 5, warmupSteps: 0 });
+try {
+  for await (const { step, loss, parts } of run) console.log(step, loss.toFixed(4), parts);
+} finally {
+  await run.dispose();
+}
