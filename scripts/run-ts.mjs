@@ -12,7 +12,11 @@ if (!file) {
 }
 const root = join(fileURLToPath(new URL('..', import.meta.url)));
 const out = join(root, '.bench', `${basename(file, '.ts')}.mjs`);
-const bundle = await rolldown({ input: file, platform: 'node', external: (id) => !id.startsWith('.') && !id.startsWith('/') });
+const bundle = await rolldown({
+  input: file,
+  platform: 'node',
+  external: (id) => !id.startsWith('.') && !id.startsWith('/'),
+});
 await bundle.write({ file: out, format: 'esm', codeSplitting: false });
 await bundle.close();
 process.exit(spawnSync(process.execPath, [out, ...args], { stdio: 'inherit' }).status ?? 1);
