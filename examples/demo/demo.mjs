@@ -70,7 +70,7 @@ async function demo() {
   await whetstone([...score, ...adapter, '--out', after]);
   showLogProbs(await readJsonl(before), await readJsonl(after));
 
-  await whetstone([...score, ...adapter], 15);
+  await whetstone([...score, ...adapter], 13);
   say(
     `Marked ${colour ? 'red' : '[so]'} are flagged tokens: those that the judgment makes more than 1.2 times as likely as the plain`,
     'prompt does. Every training step pushes the tokens flagged at that moment down, after the plain prompt, and',
