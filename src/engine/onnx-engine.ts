@@ -28,7 +28,7 @@ import { compileAdamW, l2Norm } from './adamw.ts';
 import type { Engine, Sequence, StepMetrics, TokenTriplet, TrainingState } from './engine.ts';
 import { openGenerator } from './generate.ts';
 import type { LongestSequence } from './memory.ts';
-import { estimatePeakMemory } from './memory.ts';
+import { estimatePeakMemory, worthPrepacking } from './memory.ts';
 import { attentionBlocks, feeds, sequenceFeeds, traceScore, traceStep } from './packed.ts';
 import type { ParameterLayout } from './parameters.ts';
 import { initialLora, layOut, views } from './parameters.ts';
@@ -48,6 +48,10 @@ export interface EngineOptions {
   readonly seed?: number;
   /** Threads of one graph; default all cores. */
   readonly threads?: number;
+  /** Whether the training step repacks weights; default where the copies are small beside the machine's memory. */
+  readonly prepack?: boolean;
+  /** Prefix of ONNX Runtime's profile of the training step; for benchmarks. */
+  readonly profile?: string;
   /** Recorded in adapters as the base model; default the model folder. */
   readonly baseModelName?: string;
 }
@@ -99,12 +103,8 @@ export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
   const gradient = lazily(() => new Float32Array(layout.total));
   const fresh = lazily(() => new Float32Array(layout.total));
   const blocks = attentionBlocks(config);
-  const settings = {
-    root: checkpoint.root,
-    threads,
-    profile: process.env.PROF,
-    prepack: !!process.env.PREPACK,
-  };
+  const settings = { root: checkpoint.root, threads };
+  const prepack = options.prepack ?? worthPrepacking(checkpoint);
 
   const scoreSession = lazily(() =>
     compile(traceScore(config, checkpoint, trainable, blocks).outputs, settings),
@@ -119,7 +119,7 @@ export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
     if (compiled?.objective === objective) return compiled;
     await compiled?.session.release();
     const traced = traceStep(config, checkpoint, trainable, objective, blocks);
-    const session = await compile(traced.outputs, settings);
+    const session = await compile(traced.outputs, { ...settings, prepack, profile: options.profile });
     compiled = { objective, session, masks: maskSource(traced.weights, trainable) };
     return compiled;
   };
@@ -204,7 +204,11 @@ export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
       maxPositions: config.maxPositions,
       threads,
     }),
-    estimateMemory: (longest) => estimatePeakMemory(config, checkpoint, layout.total, longest),
+    estimateMemory: (longest) =>
+      estimatePeakMemory(
+        { config, checkpoint, trainable, trainableParameters: layout.total, prepack, blocks },
+        longest,
+      ),
 
     score: async (sequences) => {
       const results: Float32Array[] = [];

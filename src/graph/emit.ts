@@ -17,7 +17,8 @@ export interface EmittedModel {
 
 /**
  * Emits the model that computes `outputs` (name to traced tensor).
- * Throws `GRAPH_UNBOUND_DIM` where a symbolic dimension is needed at run time and no input has it.
+ * Throws `GRAPH_UNBOUND_DIM` where a symbolic dimension is needed at run time and no input has it, `GRAPH_NAME`
+ * where two inputs, weights or outputs have one name.
  */
 export function emit(outputs: Readonly<Record<string, Tensor>>): EmittedModel {
   const order = topologicalOrder(Object.values(outputs));
@@ -30,9 +31,14 @@ export function emit(outputs: Readonly<Record<string, Tensor>>): EmittedModel {
   const initializers: OnnxInitializer[] = [];
   const values: OnnxValue[] = [];
   const names = new Map<Tensor, string>();
-  const sizes = sizeEmitter(inputs, nodes, initializers);
+  const given = givenNames(order, Object.keys(outputs));
+  const sizes = sizeEmitter(inputs, nodes, initializers, given);
   const known = new Map<string, readonly string[]>();
   let count = 0;
+  const freshName = (prefix: string): string => {
+    const name = `${prefix}${count++}`;
+    return given.has(name) ? freshName(prefix) : name;
+  };
 
   for (const node of order) {
     switch (node.kind) {
@@ -45,11 +51,11 @@ export function emit(outputs: Readonly<Record<string, Tensor>>): EmittedModel {
         const data = node.kind === 'weight' ? node.external : node.data;
         const key =
           node.kind === 'weight'
-            ? `weight ${value.dtype} ${formatShape(value.shape)} ${node.external.location} ${node.external.offset}`
+            ? placeOf(node)
             : `constant ${value.dtype} ${formatShape(value.shape)} ${Buffer.from(node.data).toString('base64')}`;
         let name = known.get(key)?.[0];
         if (name === undefined) {
-          name = node.kind === 'weight' ? node.name : `c${count++}`;
+          name = node.kind === 'weight' ? node.name : freshName('c');
           initializers.push({ name, dtype: value.dtype, shape: value.shape as number[], data });
           known.set(key, [name]);
         }
@@ -67,7 +73,7 @@ export function emit(outputs: Readonly<Record<string, Tensor>>): EmittedModel {
         const key = `${node.mark} ${node.domain}:${node.op}(${operands.join()})${JSON.stringify(node.attributes)}`;
         let results = known.get(key);
         if (!results) {
-          results = node.outputs.map(() => `t${count++}`);
+          results = node.outputs.map(() => freshName('t'));
           nodes.push({
             op: node.op,
             domain: node.domain,
@@ -84,12 +90,40 @@ export function emit(outputs: Readonly<Record<string, Tensor>>): EmittedModel {
     }
   }
 
-  const results: OnnxValue[] = Object.entries(outputs).map(([name, value]) => {
-    nodes.push({ op: 'Identity', domain: '', inputs: [names.get(value)!], outputs: [name], attributes: {} });
-    return { name, dtype: value.dtype, shape: value.shape };
-  });
-  const bytes = encodeModel({ nodes, initializers, inputs, outputs: results, values });
-  return { bytes, inputs, outputs: results, nodeCount: nodes.length };
+  const results = Object.entries(outputs).map(([name, { dtype, shape }]): OnnxValue => ({
+    name,
+    dtype,
+    shape,
+  }));
+  const leaving = Object.entries(outputs).map(([name, value]) => ({ name, source: names.get(value)! }));
+  const ordered = earlyResultsLast(nodes, leaving);
+  const bytes = encodeModel({ nodes: ordered, initializers, inputs, outputs: results, values });
+  return { bytes, inputs, outputs: results, nodeCount: ordered.length };
+}
+
+/**
+ * Appends the outputs and moves nodes that only outputs use to the end, the first traced last. ONNX Runtime
+ * runs a graph depth-first from its leaves, the last one first, so this order computes each result as soon as
+ * it can be, and lets go of what it needs; in the traced order all gradients of weights would wait for the end
+ * of the backward pass, with every layer's cotangents kept for them.
+ */
+function earlyResultsLast(
+  nodes: readonly OnnxNode[],
+  leaving: readonly { name: string; source: string }[],
+): OnnxNode[] {
+  const consumed = new Set(nodes.flatMap(({ inputs }) => inputs));
+  const isLeaf = (node: OnnxNode): boolean => !node.outputs.some((name) => consumed.has(name));
+  const position = new Map(nodes.flatMap(({ outputs }, i) => outputs.map((name) => [name, i] as const)));
+  const identities = [...leaving]
+    .sort((a, b) => (position.get(b.source) ?? -1) - (position.get(a.source) ?? -1))
+    .map(({ name, source }): OnnxNode => ({
+      op: 'Identity',
+      domain: '',
+      inputs: [source],
+      outputs: [name],
+      attributes: {},
+    }));
+  return [...nodes.filter((n) => !isLeaf(n)), ...nodes.filter(isLeaf).reverse(), ...identities];
 }
 
 /** Nodes that the roots depend on, in the order they were traced. */
@@ -105,17 +139,43 @@ function topologicalOrder(roots: readonly Tensor[]): Node[] {
   return [...found].sort((a, b) => a.id - b.id);
 }
 
+/** What a weight is, its name aside. */
+function placeOf({ external: { location, offset }, outputs: [value] }: Node & { kind: 'weight' }): string {
+  return `weight ${value!.dtype} ${formatShape(value!.shape)} ${location} ${offset}`;
+}
+
+/** The names that the trace's author chose. Weights at one place in one file are one value, whatever their names. */
+function givenNames(order: readonly Node[], outputs: readonly string[]): ReadonlySet<string> {
+  const places = new Map<string, string>();
+  const claim = (name: string, place: string): void => {
+    if ((places.get(name) ?? place) !== place) {
+      throw new WhetstoneError('GRAPH_NAME', `emit: two values are named "${name}"`, {
+        hint: 'Inputs, weights and outputs share one set of names.',
+      });
+    }
+    places.set(name, place);
+  };
+  for (const node of order) {
+    if (node.kind === 'input') claim(node.name, `input ${node.id}`);
+    if (node.kind === 'weight') claim(node.name, placeOf(node));
+  }
+  for (const name of outputs) claim(name, 'output');
+  return new Set(places.keys());
+}
+
 /** Computes symbolic sizes from the shapes of the inputs, each once. */
 function sizeEmitter(
   inputs: readonly OnnxValue[],
   nodes: OnnxNode[],
   initializers: OnnxInitializer[],
+  given: ReadonlySet<string>,
 ): { vector: (dims: Shape) => string } {
   const done = new Map<string, string>();
   const once = (key: string, make: (name: string) => void): string => {
-    const name = `size_${done.size}`;
     const found = done.get(key);
     if (found !== undefined) return found;
+    let name = `size_${done.size}`;
+    while (given.has(name)) name = `_${name}`;
     done.set(key, name);
     make(name);
     return name;

@@ -179,7 +179,7 @@ function readRope(
 ): Pick<DecoderConfig, 'ropeTheta' | 'ropeScaling'> {
   // transformers 5 writes `rope_parameters` with theta inside; 4 wrote `rope_theta` and `rope_scaling`.
   const field = json.rope_parameters ? 'rope_parameters' : 'rope_scaling';
-  const rope = (json[field] ?? {}) as Json;
+  const rope = fieldReader(json, file).object(field);
   const read = fieldReader(rope, file, `${field}.`);
   const ropeTheta = fieldReader({ rope_theta: rope.rope_theta ?? json.rope_theta }, file).number(
     'rope_theta',
@@ -225,17 +225,12 @@ function readWindows(json: Json, modelType: ModelType, layers: number, read: Fie
   const uses =
     modelType === 'mistral' ||
     ((modelType === 'qwen2' || modelType === 'qwen3') && read.flag('use_sliding_window', false));
-  const size = json.sliding_window === undefined && modelType === 'mistral' ? 4096 : json.sliding_window;
-  const window = uses && typeof size === 'number' ? size : null;
-  const types = json.layer_types;
+  const window = !uses || json.sliding_window === null ? null : read.count('sliding_window', 4096);
+  const types = modelType === 'mistral' ? null : read.layerTypes('layer_types', layers);
   const firstWindowed = modelType === 'mistral' ? 0 : read.number('max_window_layers', 28);
-  return Array.from({ length: layers }, (_, layer) => {
-    const slides =
-      Array.isArray(types) && modelType !== 'mistral'
-        ? types[layer] === 'sliding_attention'
-        : layer >= firstWindowed;
-    return slides ? window : null;
-  });
+  return Array.from({ length: layers }, (_, layer) =>
+    (types ? types[layer] === 'sliding_attention' : layer >= firstWindowed) ? window : null,
+  );
 }
 
 interface FieldReader {
@@ -243,7 +238,13 @@ interface FieldReader {
   /** A positive integer. */
   count(field: string, fallback?: number): number;
   flag(field: string, fallback: boolean): boolean;
+  /** Empty where the field is not set. */
+  object(field: string): Json;
+  /** How each layer attends, or null where the field is not set. */
+  layerTypes(field: string, layers: number): readonly string[] | null;
 }
+
+const attentionKinds = ['full_attention', 'sliding_attention'];
 
 function fieldReader(json: Json, file: string, prefix = ''): FieldReader {
   const wrong = (field: string, expected: string, found: unknown): WhetstoneError =>
@@ -267,6 +268,28 @@ function fieldReader(json: Json, file: string, prefix = ''): FieldReader {
       const value = json[field] ?? fallback;
       if (typeof value !== 'boolean') throw wrong(field, 'true or false', value);
       return value;
+    },
+    object: (field) => {
+      const value = json[field] ?? {};
+      if (typeof value !== 'object' || Array.isArray(value)) throw wrong(field, 'an object', value);
+      return value as Json;
+    },
+    layerTypes: (field, layers) => {
+      const value = json[field] ?? null;
+      if (value === null) return null;
+      if (!Array.isArray(value) || value.length !== layers) {
+        throw wrong(field, `a list of ${layers} kinds of attention, one a layer`, value);
+      }
+      const strange = (value as unknown[]).find((kind) => !attentionKinds.includes(kind as string));
+      if (strange !== undefined) {
+        throw unsupported(
+          file,
+          field,
+          JSON.stringify(strange),
+          `Supported are ${attentionKinds.join(', ')}.`,
+        );
+      }
+      return value as string[];
     },
   };
 }

@@ -1,0 +1,66 @@
+// Our side of the training-step benchmark, speaking the protocol of the PyTorch peers (peers/README.md):
+// a request is a JSON list of row numbers, trained on as one optimizer step; an answer holds its seconds.
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import type { TokenTriplet } from '../src/engine/index.ts';
+import { defaultLora, openEngine } from '../src/engine/index.ts';
+import { cut } from '../src/objectives/index.ts';
+
+interface Row {
+  readonly index: number;
+  readonly plain_ids: number[];
+  readonly plain_response_start: number;
+  readonly judged_ids: number[] | null;
+  readonly judged_response_start: number | null;
+}
+
+const [modelDir, rowsFile, threads] = process.argv.slice(2);
+if (!modelDir || !rowsFile) throw new Error('usage: step-worker MODEL_DIR ROWS.json [threads]');
+const rows = JSON.parse(readFileSync(rowsFile, 'utf8')) as Row[];
+
+const toTriplet = ({
+  index,
+  plain_ids,
+  plain_response_start,
+  judged_ids,
+  judged_response_start,
+}: Row): TokenTriplet => ({
+  index,
+  plain: { ids: Int32Array.from(plain_ids), responseStart: plain_response_start },
+  judged: judged_ids && { ids: Int32Array.from(judged_ids), responseStart: judged_response_start! },
+});
+
+const memory = (): Record<string, number> => {
+  const status = readFileSync('/proc/self/status', 'utf8');
+  const bytes = (key: string): number =>
+    Number(new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0) * 1024;
+  return {
+    peak_rss_bytes: bytes('VmHWM'),
+    rss_anon_bytes: bytes('RssAnon'),
+    rss_file_bytes: bytes('RssFile'),
+  };
+};
+const answer = (line: unknown): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
+
+const engine = await openEngine({ modelDir, lora: defaultLora, threads: Number(threads ?? 2) });
+const objective = cut();
+const optimizer = {
+  learningRate: 4e-4,
+  beta1: 0.9,
+  beta2: 0.999,
+  epsilon: 1e-8,
+  weightDecay: 0,
+  maxGradNorm: 1,
+};
+answer({ ready: true, rows: rows.length, ...memory() });
+for await (const line of createInterface({ input: process.stdin })) {
+  const chosen = (JSON.parse(line) as number[]).map((i) => toTriplet(rows[i]!));
+  const began = performance.now();
+  const { loss } = await engine.step(chosen, objective, optimizer);
+  const tokens = chosen.reduce(
+    (sum, { plain, judged }) => sum + plain.ids.length + (judged?.ids.length ?? 0),
+    0,
+  );
+  answer({ seconds: (performance.now() - began) / 1000, tokens, loss, ...memory() });
+}
+await engine.dispose();

@@ -1,0 +1,201 @@
+// Training steps per second against PyTorch, on identical token rows, taking turns batch by batch.
+//   node scripts/run-ts.mjs bench/step.bench.ts --model DIR --rows rows.json --python PYTHON [--batches 6]
+// DIR and rows.json come from bench/peers/make_checkpoint.py and rows.py. Prints a table and one JSON line.
+import type { ChildProcess } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { compile } from '../src/engine/session.ts';
+import { constant, dim, gemm, input } from '../src/graph/index.ts';
+import { readDecoderConfig } from '../src/models/index.ts';
+
+const { values: args } = parseArgs({
+  options: {
+    model: { type: 'string' },
+    rows: { type: 'string' },
+    python: { type: 'string', default: 'python3' },
+    batches: { type: 'string', default: '6' },
+    batch_size: { type: 'string', default: '8' },
+    threads: { type: 'string', default: '2' },
+    only: { type: 'string', default: 'ours,best_torch,released_style' },
+    peak: { type: 'boolean', default: false },
+  },
+});
+if (!args.model || !args.rows) throw new Error('--model and --rows are needed');
+const [model, rowsFile, threads] = [args.model, args.rows, args.threads];
+
+interface Row {
+  readonly plain_ids: number[];
+  readonly plain_response_start: number;
+  readonly judged_ids: number[] | null;
+}
+interface Answer {
+  readonly seconds: number;
+  readonly tokens: number;
+  readonly peak_rss_bytes: number;
+}
+interface Side {
+  readonly name: string;
+  ask(rows: readonly number[]): Promise<Answer>;
+  stop(): void;
+}
+
+const rows = JSON.parse(readFileSync(rowsFile, 'utf8')) as Row[];
+const tokensOf = ({ plain_ids, judged_ids }: Row): number => plain_ids.length + (judged_ids?.length ?? 0);
+
+/** Rows evenly spaced by length, so that a few stand for all; dealt to batches so that each is a mixture. */
+function sampleBatches(batches: number, size: number): number[][] {
+  const byLength = rows.map((_, i) => i).sort((a, b) => tokensOf(rows[a]!) - tokensOf(rows[b]!));
+  const count = batches * size;
+  const sample = Array.from(
+    { length: count },
+    (_, i) => byLength[Math.floor(((i + 0.5) * rows.length) / count)]!,
+  );
+  return Array.from({ length: batches }, (_, b) => sample.filter((_, i) => i % batches === b));
+}
+
+async function start(name: string): Promise<Side> {
+  const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+  const peers = here('../bench/peers/');
+  const child: ChildProcess =
+    name === 'ours'
+      ? spawn(process.execPath, ['scripts/run-ts.mjs', 'bench/step-worker.ts', model, rowsFile, threads], {
+          stdio: ['pipe', 'pipe', 'inherit'],
+        })
+      : spawn(
+          args.python,
+          [`${peers}${name}.py`, '--model', model, '--rows', rowsFile, '--threads', threads, '--serve'],
+          {
+            stdio: ['pipe', 'pipe', 'ignore'],
+          },
+        );
+  const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
+  const next = async (): Promise<unknown> => JSON.parse(((await lines.next()) as { value: string }).value);
+  await next();
+  return {
+    name,
+    ask: async (chosen) => {
+      child.stdin!.write(`${JSON.stringify(chosen)}\n`);
+      return (await next()) as Answer;
+    },
+    stop: () => void child.stdin!.end(),
+  };
+}
+
+const median = (list: readonly number[]): number =>
+  [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)]!;
+
+/** Floating-point operations of a step, products only: every one of them is needed for the exact gradient. */
+async function usefulFlops(row: Row): Promise<number> {
+  const c = await readDecoderConfig(model);
+  const perToken =
+    c.hiddenSize * c.headDim * (2 * c.heads + 2 * c.kvHeads) + 3 * c.hiddenSize * c.intermediateSize;
+  const one = (tokens: number, response: number): number =>
+    // Forward and backward to the inputs: two products a weight. Causal attention: half of seven products.
+    4 * tokens * c.layers * perToken +
+    7 * tokens * tokens * c.heads * c.headDim * c.layers +
+    4 * response * c.hiddenSize * c.vocabSize;
+  const response = row.plain_ids.length - row.plain_response_start;
+  return one(row.plain_ids.length, response) + (row.judged_ids ? one(row.judged_ids.length, response) : 0);
+}
+
+/** The machine's own product speed in FLOP/s: the MLP's shape, prepacked, 1024 rows, best of many. */
+async function gemmSpeed(): Promise<number> {
+  const [m, k, n, layers] = [1024, 576, 1536, 12];
+  let x = input('x', 'float32', [dim('rows'), k]);
+  for (let i = 0; i < layers; i++) {
+    const [a, b] = i % 2 === 0 ? [k, n] : [n, k];
+    x = gemm(
+      x,
+      constant(
+        Array.from({ length: a * b }, (_, j) => ((j * 7919) % 101) / 5000),
+        'float32',
+        [a, b],
+      ),
+    );
+  }
+  const session = await compile({ y: x }, { threads: Number(threads), prepack: true });
+  const feed = { x: { data: new Float32Array(m * k).fill(0.01), dims: [m, k] } };
+  const times: number[] = [];
+  for (let i = 0; i < 12; i++) {
+    const began = performance.now();
+    await session.run(feed);
+    times.push((performance.now() - began) / 1000);
+  }
+  await session.release();
+  return (layers * 2 * m * k * n) / Math.min(...times);
+}
+
+const batches = sampleBatches(Number(args.batches), Number(args.batch_size));
+const names = args.only.split(',');
+console.log(
+  `${cpus()[0]!.model}, ${threads} threads, ${batches.flat().length} of ${rows.length} rows in ${batches.length} batches`,
+);
+const meanTokens = (chosen: readonly number[]): number =>
+  chosen.reduce((s, i) => s + tokensOf(rows[i]!), 0) / chosen.length;
+console.log(
+  `tokens a triplet: ${meanTokens(batches.flat()).toFixed(0)} in the sample, ${meanTokens(rows.map((_, i) => i)).toFixed(0)} in the file`,
+);
+
+if (args.peak) {
+  // Peak memory on the longest row, each side alone in a fresh process.
+  const longest = rows
+    .map((_, i) => i)
+    .sort((a, b) => rows[b]!.plain_ids.length - rows[a]!.plain_ids.length)[0]!;
+  for (const name of names) {
+    const side = await start(name);
+    const { peak_rss_bytes, seconds } = await side.ask([longest]);
+    console.log(
+      `${name}: peak ${(peak_rss_bytes / 2 ** 30).toFixed(2)} GiB on row ${longest} (${tokensOf(rows[longest]!)} tokens), ${seconds.toFixed(1)} s`,
+    );
+    side.stop();
+  }
+} else {
+  const sides = [];
+  for (const name of names) sides.push(await start(name));
+  // A first batch warms every side up and is not counted.
+  for (const side of sides) await side.ask(batches[0]!);
+  const speeds: number[] = [];
+  const times = new Map<string, number[]>(names.map((name) => [name, []]));
+  const peaks = new Map<string, number>();
+  for (const [round, batch] of batches.entries()) {
+    speeds.push(await gemmSpeed());
+    for (const [i] of sides.entries()) {
+      const side = sides[(i + round) % sides.length]!;
+      const { seconds, peak_rss_bytes } = await side.ask(batch);
+      times.get(side.name)!.push(seconds);
+      peaks.set(side.name, peak_rss_bytes);
+    }
+    console.log(
+      `round ${round}: ${names.map((n) => `${n} ${times.get(n)![round]!.toFixed(2)} s`).join(', ')}, GEMM ${(speeds[round]! / 1e9).toFixed(0)} GFLOP/s`,
+    );
+  }
+  const ours = times.get('ours');
+  const flops = await Promise.all(
+    batches.map(async (b) =>
+      (await Promise.all(b.map((i) => usefulFlops(rows[i]!)))).reduce((x, y) => x + y, 0),
+    ),
+  );
+  for (const name of names) {
+    const mine = times.get(name)!;
+    const total = mine.reduce((a, b) => a + b, 0);
+    const share = median(mine.map((s, i) => flops[i]! / s / speeds[i]!));
+    const ratio = ours ? median(mine.map((s, i) => s / ours[i]!)) : NaN;
+    console.log(
+      `${name.padEnd(16)} ${(batches.flat().length / total).toFixed(3)} triplets/s, ${(100 * share).toFixed(0)}% of GEMM speed, ` +
+        `${ratio.toFixed(2)}x our time, peak ${(peaks.get(name)! / 2 ** 30).toFixed(2)} GiB`,
+    );
+  }
+  console.log(
+    JSON.stringify({
+      times: Object.fromEntries(times),
+      speeds,
+      flops,
+      load: spawnSync('uptime').stdout.toString().trim(),
+    }),
+  );
+  for (const side of sides) side.stop();
+}
