@@ -70,11 +70,15 @@ export async function readAdapter(dir: string): Promise<Adapter> {
   }
   const number = (field: string, fallback?: number): number => {
     const value = config[field] ?? fallback;
-    if (typeof value !== 'number')
-      throw new WhetstoneError('ADAPTER', `must be a number; found ${JSON.stringify(value)}`, {
-        file,
-        field,
-      });
+    if (
+      typeof value !== 'number' ||
+      value < 0 ||
+      (field === 'r' && (value === 0 || !Number.isInteger(value)))
+    ) {
+      const expected = field === 'r' ? 'a positive integer' : 'a number of 0 or more';
+      const found = JSON.stringify(value) ?? 'nothing';
+      throw new WhetstoneError('ADAPTER', `must be ${expected}; found ${found}`, { file, field });
+    }
     return value;
   };
   return {
@@ -92,7 +96,10 @@ export async function readAdapter(dir: string): Promise<Adapter> {
 
 async function readJson(file: string): Promise<Record<string, unknown>> {
   try {
-    return JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
+    const json: unknown = JSON.parse(await readFile(file, 'utf8'));
+    if (typeof json !== 'object' || json === null || Array.isArray(json))
+      throw new Error('it is no JSON object');
+    return json as Record<string, unknown>;
   } catch (cause) {
     throw new WhetstoneError('ADAPTER', `cannot be read: ${(cause as Error).message}`, {
       file,
@@ -128,9 +135,19 @@ function requirePlainLora(config: Record<string, unknown>, file: string): void {
     'layer_replication',
     'use_qalora',
     'target_parameters',
+    'alora_invocation_tokens',
+    'arrow_config',
+    'kasa_config',
+    'use_bdlora',
+    'velora_config',
+    'monteclora_config',
   ]) {
     if (!isEmpty(config[field])) refuse(field);
   }
+  // PEFT takes part of the base weights into such adapters and changes the base to match.
+  const initial = config.init_lora_weights;
+  if (typeof initial === 'string' && /^(pissa|olora|corda|loftq|lora_ga)/i.test(initial))
+    refuse('init_lora_weights');
 }
 
 /** Last name parts where every layer has them all, full names otherwise. */

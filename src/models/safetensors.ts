@@ -80,37 +80,42 @@ function broken(file: string, what: string): WhetstoneError {
 }
 
 function parseHeader(text: string, dataStart: number, fileSize: number, file: string): SafetensorsHeader {
-  let json: Record<string, unknown>;
+  let json: unknown;
   try {
-    json = JSON.parse(text) as Record<string, unknown>;
+    json = JSON.parse(text);
   } catch {
     throw broken(file, 'has a header that is not JSON');
   }
+  if (!isRecord(json)) throw broken(file, 'has a header that is no JSON object');
   const { __metadata__: metadata = {}, ...entries } = json;
   const tensors = new Map<string, TensorInfo>();
   for (const [name, entry] of Object.entries(entries)) {
-    const {
-      dtype,
-      shape,
-      data_offsets: range,
-    } = entry as { dtype?: string; shape?: number[]; data_offsets?: [number, number] };
-    if (!dtype || !Array.isArray(shape) || !Array.isArray(range))
+    const { dtype, shape, data_offsets: range } = isRecord(entry) ? entry : {};
+    if (typeof dtype !== 'string' || !isSizes(shape) || !isSizes(range, 2) || range[0]! > range[1]!)
       throw broken(file, `describes tensor "${name}" incompletely`);
-    const length = range[1] - range[0];
+    const length = range[1]! - range[0]!;
     const width = bytesPerElement[dtype];
     const expected = width === undefined ? length : shape.reduce((a, b) => a * b, width);
     if (length !== expected)
       throw broken(file, `gives tensor "${name}" ${length} bytes where its shape needs ${expected}`);
-    if (dataStart + range[1] > fileSize) {
+    if (dataStart + range[1]! > fileSize) {
       throw broken(
         file,
-        `ends at byte ${fileSize}, but tensor "${name}" reaches to byte ${dataStart + range[1]}`,
+        `ends at byte ${fileSize}, but tensor "${name}" reaches to byte ${dataStart + range[1]!}`,
       );
     }
-    tensors.set(name, { dtype, shape, offset: dataStart + range[0], length });
+    tensors.set(name, { dtype, shape, offset: dataStart + range[0]!, length });
   }
   return { tensors, metadata: metadata as Record<string, string> };
 }
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const isSizes = (value: unknown, count?: number): value is number[] =>
+  Array.isArray(value) &&
+  (count === undefined || value.length === count) &&
+  value.every((size) => Number.isSafeInteger(size) && size >= 0);
 
 /** Reads one tensor's bytes. */
 export async function readTensorBytes(file: string, info: TensorInfo): Promise<Uint8Array> {

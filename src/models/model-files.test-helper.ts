@@ -1,0 +1,53 @@
+// Model folders for tests: copies of the golden models to damage, and small safetensors files.
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll } from 'vitest';
+import { modelDir } from '../../test/golden/golden.ts';
+import { WhetstoneError } from '../errors.ts';
+
+/** A new folder for each call, removed when the test file has run. */
+export function temporaryFolders(): () => string {
+  const folders: string[] = [];
+  afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
+  return () => {
+    const folder = mkdtempSync(join(tmpdir(), 'whetstone-models-'));
+    folders.push(folder);
+    return folder;
+  };
+}
+
+/** Copies a golden model into an empty folder. */
+export function copyModel(name: string, folder: string): string {
+  cpSync(modelDir(name), folder, { recursive: true });
+  return folder;
+}
+
+/** Changes a JSON file in place. */
+export function editJson(file: string, change: (json: Record<string, unknown>) => void): void {
+  const json = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
+  change(json);
+  writeFileSync(file, JSON.stringify(json));
+}
+
+/** The WhetstoneError that `action` ends with; any other outcome fails the test. */
+export async function failureOf(action: () => unknown): Promise<WhetstoneError> {
+  try {
+    await action();
+  } catch (error) {
+    if (error instanceof WhetstoneError) return error;
+    throw error;
+  }
+  throw new Error('nothing was thrown');
+}
+
+/** A safetensors file with any header, well-formed or not. */
+export function rawSafetensors(
+  header: string | Uint8Array,
+  data: Uint8Array = new Uint8Array(0),
+): Uint8Array {
+  const text = typeof header === 'string' ? Buffer.from(header) : header;
+  const prefix = Buffer.alloc(8);
+  prefix.writeBigUInt64LE(BigInt(text.length));
+  return Buffer.concat([prefix, text, data]);
+}
