@@ -6,20 +6,24 @@ const check = {
   tokens: 188,
   meanDifference: 0.0089,
   maxDifference: 0.0718,
-  tolerance: 0.1,
+  tolerance: 0.05,
   adapterEffect: 1.83,
+  carriedShare: 0.998,
 };
 const plain = (text: string): string => text;
 
 it('states difference, allowance and what the adapter does at all', () => {
   expect(describeCheck(check, plain)).toBe(
-    "checked: log-probs of 188 tokens differ from the unmerged pair's by 0.0089 nats on average " +
-      '(allowed in BF16: 0.1), 0.072 at most; the adapter itself moves them by 1.8\n',
+    "checked: log-probs of 188 tokens differ from the unmerged pair's by 0.0089 nats on average\n" +
+      '         (at most 0.05 is allowed in BF16), 0.072 at the worst token; the adapter moves them by 1.8\n',
   );
 });
 
 it('warns where rounding is as large as what the adapter does', () => {
-  expect(describeCheck({ ...check, adapterEffect: 0.01 }, plain)).toContain('\nnote rounding to BF16 blurs');
+  const blurred = { ...check, adapterEffect: 0.01, carriedShare: 0.4 };
+  expect(describeCheck(blurred, plain)).toContain(
+    '\nnote rounding to BF16 leaves 40% of what this adapter does',
+  );
 });
 
 it('has nothing to warn of where the adapter does nothing', () => {

@@ -43,12 +43,17 @@ export async function runMerge(
 }
 
 export function describeCheck(check: MergeCheck, warn: (text: string) => string): string {
-  const { dtype, tokens, meanDifference, maxDifference, tolerance, adapterEffect } = check;
+  const { dtype, tokens, meanDifference, maxDifference, tolerance, adapterEffect, carriedShare } = check;
   const show = (nats: number): string => nats.toPrecision(2);
-  const line =
-    `checked: log-probs of ${plural(tokens, 'token')} differ from the unmerged pair's by ${show(meanDifference)} nats ` +
-    `on average (allowed in ${dtype}: ${tolerance}), ${show(maxDifference)} at most; the adapter itself moves them by ` +
-    `${show(adapterEffect)}\n`;
-  if (meanDifference <= adapterEffect / 4) return line;
-  return `${line}${warn('note')} rounding to ${dtype} blurs much of what this adapter does; unmerged it keeps all of it\n`;
+  const percent = (share: number): string => `${(100 * share).toFixed(0)}%`;
+  const lines = [
+    `checked: log-probs of ${plural(tokens, 'token')} differ from the unmerged pair's by ${show(meanDifference)} nats on average`,
+    `         (at most ${tolerance} is allowed in ${dtype}), ${show(maxDifference)} at the worst token; the adapter moves them by ${show(adapterEffect)}`,
+  ];
+  if (meanDifference > adapterEffect / 4) {
+    lines.push(
+      `${warn('note')} rounding to ${dtype} leaves ${percent(carriedShare)} of what this adapter does; unmerged it keeps all of it`,
+    );
+  }
+  return `${lines.join('\n')}\n`;
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { GoldenSequence } from '../../test/golden/golden.ts';
 import { maxDifference, modelDir, readJson, toSequence } from '../../test/golden/golden.ts';
-import { mergeAdapter } from '../models/index.ts';
+import { mergeAdapter, readAdapter, writeAdapter } from '../models/index.ts';
 import { openEngine } from './onnx-engine.ts';
 import { mergeTolerance, verifyMerge } from './verify-merge.ts';
 
@@ -34,6 +34,7 @@ describe.each([
     expect(check).toMatchObject({ dtype, tolerance: mergeTolerance[dtype] });
     expect(check.meanDifference).toBeLessThan(check.tolerance / 5);
     expect(check.adapterEffect).toBeGreaterThan(10 * check.tolerance);
+    expect(check.carriedShare).toBeCloseTo(1, 2);
     expect(check.tokens).toBeGreaterThan(100);
   });
 });
@@ -45,6 +46,23 @@ it.each(['llama3', 'mistral-fp16', 'llama3-bf16-sharded'])(
     await expect(check).rejects.toMatchObject({ code: 'MERGE_MISMATCH' });
   },
 );
+
+it('tells how much of an adapter rounding has undone', async () => {
+  const base = modelDir('llama3-bf16-sharded');
+  const { lora, tensors, baseModel } = await readAdapter(adapterOf('llama3-bf16-sharded'));
+  const shrunk = async (factor: number): Promise<number> => {
+    const small = join(folder, `small-${factor}`);
+    const data = [...tensors].map(([name, tensor]) => {
+      const scaled = name.includes('lora_B') ? tensor.data.map((x) => x * factor) : tensor.data;
+      return [name, { ...tensor, data: scaled }] as const;
+    });
+    await writeAdapter(small, { lora, tensors: new Map(data), baseModel });
+    await mergeAdapter(base, small, join(folder, `merged-${factor}`));
+    return (await verifyMerge(base, small, join(folder, `merged-${factor}`), { threads: 1 })).carriedShare;
+  };
+  expect(await shrunk(0.1)).toBeGreaterThan(0.9);
+  expect(await shrunk(1e-5)).toBeLessThan(0.1);
+});
 
 it('refuses log-probs that are not numbers', async () => {
   const openBroken = () =>

@@ -12,7 +12,7 @@ import { randomStream } from './random.ts';
  * dtype that the merged weights are stored in. In float32 only the order of additions differs. In the halves every
  * merged weight is rounded, to 11 bits (float16) or 8 bits (bfloat16), and a model's log-probs feel that.
  */
-export const mergeTolerance: Readonly<Record<StoredDType, number>> = { F32: 2e-4, F16: 0.0125, BF16: 0.1 };
+export const mergeTolerance: Readonly<Record<StoredDType, number>> = { F32: 2e-4, F16: 0.00625, BF16: 0.05 };
 
 export interface MergeCheck {
   /** The coarsest dtype among the merged model's projections. */
@@ -26,6 +26,11 @@ export interface MergeCheck {
   readonly tolerance: number;
   /** Mean absolute difference (nats) of base with adapter, and base alone: what the adapter does at all. */
   readonly adapterEffect: number;
+  /**
+   * How much of that the merged model does: the least-squares factor between its and the adapter's changes to the
+   * log-probs. 1 is all of it; where updates are smaller than the dtype's steps, rounding undoes them and it falls.
+   */
+  readonly carriedShare: number;
 }
 
 export interface MergeCheckOptions {
@@ -62,13 +67,15 @@ export async function verifyMerge(
   const base = await scoreWith({ modelDir });
   const merged = await scoreWith({ modelDir: mergedDir });
   const dtype = await coarsestDType(mergedDir, config);
+  const off = differences(merged, pair);
   const result: MergeCheck = {
     dtype,
     tokens: pair.length,
-    meanDifference: mean(differences(merged, pair)),
-    maxDifference: differences(merged, pair).reduce((a, b) => Math.max(a, b), 0),
+    meanDifference: mean(off.map(Math.abs)),
+    maxDifference: off.reduce((worst, x) => Math.max(worst, Math.abs(x)), 0),
     tolerance: mergeTolerance[dtype],
-    adapterEffect: mean(differences(pair, base)),
+    adapterEffect: mean(differences(pair, base).map(Math.abs)),
+    carriedShare: shareOf(differences(merged, base), differences(pair, base)),
   };
   // Written so that NaN fails too.
   if (!(result.meanDifference <= result.tolerance)) {
@@ -103,7 +110,14 @@ async function coarsestDType(modelDir: string, config: DecoderConfig): Promise<S
   return found.reduce((a, b) => (mergeTolerance[a] >= mergeTolerance[b] ? a : b), 'F32');
 }
 
-const differences = (a: readonly number[], b: readonly number[]): number[] =>
-  a.map((x, i) => Math.abs(x - b[i]!));
+const differences = (a: readonly number[], b: readonly number[]): number[] => a.map((x, i) => x - b[i]!);
 
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+
+/** The factor f for which f * whole is nearest to `part`; 1 where there is nothing to have a share of. */
+function shareOf(part: readonly number[], whole: readonly number[]): number {
+  const dot = (a: readonly number[], b: readonly number[]): number =>
+    a.reduce((sum, x, i) => sum + x * b[i]!, 0);
+  const size = dot(whole, whole);
+  return size === 0 ? 1 : dot(part, whole) / size;
+}
