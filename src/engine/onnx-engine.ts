@@ -3,39 +3,23 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { WhetstoneError } from '../errors.ts';
-import { dimKey } from '../graph/index.ts';
-import type {
-  Adapter,
-  BoundWeights,
-  Checkpoint,
-  DecoderConfig,
-  LoraConfig,
-  Parameter,
-  Trainable,
-} from '../models/index.ts';
-import {
-  isTarget,
-  openCheckpoint,
-  projectionNames,
-  readAdapter,
-  readDecoderConfig,
-  readTensorBytes,
-  toFloat32,
-  writeAdapter,
-} from '../models/index.ts';
+import type { Checkpoint, DecoderConfig, LoraConfig, StoredDType } from '../models/index.ts';
+import { openCheckpoint, readAdapter, readDecoderConfig, saveModel, writeAdapter } from '../models/index.ts';
 import type { Objective, TokenWeights } from '../objectives/objective.ts';
 import { compileAdamW, l2Norm } from './adamw.ts';
 import type { Engine, Sequence, StepMetrics, TokenTriplet, TrainingState } from './engine.ts';
 import { openGenerator } from './generate.ts';
+import type { MaskSource } from './dropout.ts';
+import { maskSource } from './dropout.ts';
 import type { LongestSequence } from './memory.ts';
 import { estimatePeakMemory, worthPrepacking } from './memory.ts';
 import { attentionBlocks, feeds, sequenceFeeds, traceScore, traceStep } from './packed.ts';
 import type { ParameterLayout } from './parameters.ts';
-import { initialLora, layOut, views } from './parameters.ts';
-import type { Random } from './random.ts';
-import { fillKeepMask, randomStream } from './random.ts';
+import { layOut, views } from './parameters.ts';
+import { randomStream } from './random.ts';
 import type { Feed, Session } from './session.ts';
 import { compile } from './session.ts';
+import { chooseTrainable, initialParameters, requireKnownTargets, trainableParameters } from './trainable.ts';
 import { requireFiniteWeights } from './weight-check.ts';
 
 export interface EngineOptions {
@@ -69,6 +53,8 @@ export interface OnnxEngine extends Engine {
   describe(): EngineDescription;
   /** Peak bytes of a training run whose longest sequence has this many tokens, `responseTokens` of them answer. */
   estimateMemory(longest: LongestSequence): number;
+  /** With every weight trained: writes a complete Hugging Face folder, in `dtype` or that of the checkpoint. */
+  saveModel(dir: string, dtype?: StoredDType): Promise<void>;
   /** Gradient of the last step before clipping, flat, in the order of `layout`; a copy. */
   gradient(): Float32Array;
   readonly layout: ParameterLayout;
@@ -88,7 +74,7 @@ export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
   const config = await readDecoderConfig(modelDir);
   const checkpoint = await openCheckpoint(modelDir);
   const adapter = adapterDir === undefined ? null : await readAdapter(adapterDir);
-  const trainable = chooseTrainable(options, adapter);
+  const trainable = chooseTrainable(options.lora, adapter);
   if (trainable.kind === 'lora') requireKnownTargets(trainable.lora, config);
   await requireFiniteWeights(checkpoint);
 
@@ -100,6 +86,7 @@ export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
   };
   let step = 0;
   const parameterFeeds = views(layout, state.parameters);
+  const parameterOf = (name: string): Float32Array => (parameterFeeds[name]!.data as Float32Array).slice();
   const gradient = lazily(() => new Float32Array(layout.total));
   const fresh = lazily(() => new Float32Array(layout.total));
   const blocks = attentionBlocks(config);
@@ -254,8 +241,7 @@ export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
         state.firstMoment = new Float32Array(layout.total);
         state.secondMoment = new Float32Array(layout.total);
       }
-      const { update } = await optimizer();
-      await update(state, gradient(), scale, step + 1, optimizerSettings);
+      await (await optimizer()).update(state, gradient(), scale, step + 1, optimizerSettings);
       step++;
       return {
         loss: l1 + l2,
@@ -295,19 +281,27 @@ export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
     },
 
     saveAdapter: async (dir) => {
-      if (trainable.kind !== 'lora')
+      if (trainable.kind !== 'lora') {
         throw new WhetstoneError('ENGINE_NO_ADAPTER', 'there is no LoRA adapter to save');
+      }
       const tensors = new Map(
-        layout.parameters.map(({ name, shape, offset, size }) => [
-          name,
-          { shape, data: state.parameters.slice(offset, offset + size) },
-        ]),
+        layout.parameters.map(({ name, shape }) => [name, { shape, data: parameterOf(name) }]),
       );
-      await writeAdapter(dir, {
-        lora: trainable.lora,
-        tensors,
-        baseModel: options.baseModelName ?? adapter?.baseModel ?? modelDir,
-      });
+      const baseModel = options.baseModelName ?? adapter?.baseModel ?? modelDir;
+      await writeAdapter(dir, { lora: trainable.lora, tensors, baseModel });
+    },
+    saveModel: async (dir, dtype) => {
+      if (trainable.kind !== 'full') {
+        throw new WhetstoneError(
+          'ENGINE_NO_MODEL',
+          'only an engine that trains every weight can save a model',
+          {
+            hint: 'Save the adapter, and merge it into its base.',
+          },
+        );
+      }
+      const tensors = new Map(layout.parameters.map(({ name }) => [name, parameterOf(name)]));
+      await saveModel(modelDir, tensors, dir, dtype);
     },
 
     dispose: async () => {
@@ -317,135 +311,6 @@ export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
       await (await generator.existing)?.release();
       await (await optimizer.existing)?.release();
     },
-  };
-}
-
-/** What `lora` and the adapter say about training. */
-function chooseTrainable({ lora }: EngineOptions, adapter: Adapter | null): Trainable {
-  if (adapter) {
-    if (lora === null) {
-      throw new WhetstoneError(
-        'ENGINE_OPTIONS',
-        'an adapter cannot be continued while every weight is trained',
-        {
-          hint: 'Merge the adapter into the model first.',
-        },
-      );
-    }
-    return { kind: 'lora', lora: { ...adapter.lora, dropout: lora?.dropout ?? adapter.lora.dropout } };
-  }
-  if (lora === undefined) return { kind: 'none' };
-  return lora ? { kind: 'lora', lora } : { kind: 'full' };
-}
-
-function requireKnownTargets(lora: LoraConfig, config: DecoderConfig): void {
-  const names = projectionNames(config);
-  const unknown = lora.targetModules.filter(
-    (target) => !names.some((name) => isTarget({ ...lora, targetModules: [target] }, name)),
-  );
-  if (unknown.length > 0 || lora.targetModules.length === 0) {
-    const known = [...new Set(names.map((name) => name.split('.').at(-1)))];
-    throw new WhetstoneError(
-      'ENGINE_OPTIONS',
-      `the model has no projection ${unknown.map((u) => `"${u}"`).join(', ') || 'to adapt'}`,
-      {
-        field: 'lora_target_modules',
-        hint: `Projections are ${known.join(', ')}.`,
-      },
-    );
-  }
-}
-
-/** Every trainable tensor in the order the decoder asks for it. */
-function trainableParameters(
-  config: DecoderConfig,
-  checkpoint: Checkpoint,
-  trainable: Trainable,
-): Parameter[] {
-  if (trainable.kind === 'none') return [];
-  const { inputs } = traceScore(config, checkpoint, trainable, 1).weights;
-  return [...inputs].map(([name, tensor]) => ({ name, shape: tensor.shape as number[] }));
-}
-
-async function initialParameters(
-  layout: ParameterLayout,
-  checkpoint: Checkpoint,
-  trainable: Trainable,
-  adapter: Adapter | null,
-  seed: number,
-): Promise<Float32Array> {
-  if (trainable.kind === 'lora' && !adapter) return initialLora(layout, randomStream(seed, initStream));
-  const flat = new Float32Array(layout.total);
-  for (const { name, shape, offset } of layout.parameters) {
-    if (adapter) {
-      const tensor = adapter.tensors.get(name);
-      if (tensor?.shape.join() !== shape.join()) {
-        const found = tensor ? `is [${tensor.shape.join(', ')}]` : 'is missing';
-        throw new WhetstoneError(
-          'ADAPTER',
-          `tensor "${name}" ${found}; the model needs [${shape.join(', ')}]`,
-          {
-            hint: 'The adapter was made for another model.',
-          },
-        );
-      }
-      flat.set(tensor.data, offset);
-    } else {
-      const stored = checkpoint.weights.get(name)!;
-      flat.set(
-        toFloat32(await readTensorBytes(stored.file, stored), stored.dtype, {
-          file: stored.file,
-          field: name,
-        }),
-        offset,
-      );
-    }
-  }
-  const unused = adapter
-    ? [...adapter.tensors.keys()].filter((name) => !layout.parameters.some((p) => p.name === name))
-    : [];
-  if (unused.length > 0) {
-    throw new WhetstoneError(
-      'ADAPTER',
-      `tensor "${unused[0]}" and ${unused.length - 1} more belong to no projection of the model`,
-      {
-        hint: 'The adapter was made for another model.',
-      },
-    );
-  }
-  return flat;
-}
-
-/** First key of the stream that initial weights come from; dropout streams begin with the step, which is smaller. */
-const initStream = 0x696e6974;
-
-/** Dropout masks for one run of a sequence. */
-type MaskSource = (sequence: Sequence, random: Random) => Record<string, Feed>;
-
-/** Masks share one buffer that is filled anew for each run. */
-function maskSource({ masks }: BoundWeights, trainable: Trainable): MaskSource {
-  if (trainable.kind !== 'lora' || masks.size === 0) return () => ({});
-  const { dropout } = trainable.lora;
-  const shapes = [...masks].map(([name, { shape }]) => ({
-    name,
-    onResponse: dimKey(shape[0]!) === 'outputs',
-    width: shape[1] as number,
-  }));
-  let buffer = new Uint8Array(0);
-  return ({ ids, responseStart }, random) => {
-    const rowsOf = (onResponse: boolean): number => (onResponse ? ids.length - responseStart : ids.length);
-    const needed = shapes.reduce((sum, { onResponse, width }) => sum + rowsOf(onResponse) * width, 0);
-    if (buffer.length < needed) buffer = new Uint8Array(needed);
-    fillKeepMask(buffer.subarray(0, needed), dropout, random);
-    let offset = 0;
-    return Object.fromEntries(
-      shapes.map(({ name, onResponse, width }) => {
-        const rows = rowsOf(onResponse);
-        const data = buffer.subarray(offset, offset + rows * width);
-        offset += rows * width;
-        return [name, { data, dims: [rows, width] }];
-      }),
-    );
   };
 }
 

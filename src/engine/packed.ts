@@ -85,7 +85,7 @@ export function sequenceFeeds({ ids, responseStart }: Sequence, blocks: number):
         .slice(1)
         .map((end, i) => [
           positionsFeed(i),
-          { data: positions.subarray(bounds[i]!, end), dims: [end - bounds[i]!] },
+          { data: positions.subarray(bounds[i], end), dims: [end - bounds[i]!] },
         ]),
     ),
   };

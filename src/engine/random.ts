@@ -1,4 +1,4 @@
-// Seeded random numbers for initial weights and dropout: xoshiro128** (Blackman and Vigna 2018), seeded by
+// Seeded random numbers for initial weights, dropout and sampling: xoshiro128** (Blackman and Vigna 2018), seeded by
 // splitmix32. Every stream is named by integers, so that a resumed run draws what an uninterrupted one drew.
 
 export interface Random {
@@ -35,19 +35,4 @@ export function randomStream(...key: readonly number[]): Random {
       return (result >>> 0) / 0x1_0000_0000;
     },
   };
-}
-
-/**
- * Fills `mask` with 1, and with 0 where an element is dropped with probability `p`: the gaps between dropped
- * elements are geometric, so the cost follows their number.
- */
-export function fillKeepMask(mask: Uint8Array, p: number, random: Random): void {
-  mask.fill(1);
-  const logKeep = Math.log1p(-p);
-  const half = 0.5 / 0x1_0000_0000;
-  for (let i = gap(); i < mask.length; i += 1 + gap()) mask[i] = 0;
-
-  function gap(): number {
-    return Math.floor(Math.log(random.uniform() + half) / logKeep);
-  }
 }

@@ -1,5 +1,5 @@
 // Grouped-query attention, with derivatives that rebuild the attention weights instead of keeping them.
-import type { Dim, Shape, Tensor } from '../graph/index.ts';
+import type { Dim, Tensor } from '../graph/index.ts';
 import {
   add,
   addDims,

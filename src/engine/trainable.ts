@@ -1,0 +1,116 @@
+// Which tensors an engine trains, and what they start from.
+import { WhetstoneError } from '../errors.ts';
+import type {
+  Adapter,
+  Checkpoint,
+  DecoderConfig,
+  LoraConfig,
+  Parameter,
+  Trainable,
+} from '../models/index.ts';
+import { isTarget, projectionNames, readTensorBytes, toFloat32 } from '../models/index.ts';
+import { traceScore } from './packed.ts';
+import type { ParameterLayout } from './parameters.ts';
+import { initialLora } from './parameters.ts';
+import { randomStream } from './random.ts';
+
+/** What `lora` and the adapter say about training. */
+export function chooseTrainable(lora: LoraConfig | null | undefined, adapter: Adapter | null): Trainable {
+  if (adapter) {
+    if (lora === null) {
+      throw new WhetstoneError(
+        'ENGINE_OPTIONS',
+        'an adapter cannot be continued while every weight is trained',
+        {
+          hint: 'Merge the adapter into the model first.',
+        },
+      );
+    }
+    return { kind: 'lora', lora: { ...adapter.lora, dropout: lora?.dropout ?? adapter.lora.dropout } };
+  }
+  if (lora === undefined) return { kind: 'none' };
+  return lora ? { kind: 'lora', lora } : { kind: 'full' };
+}
+
+/** Throws `ENGINE_OPTIONS` for target names that no projection has. */
+export function requireKnownTargets(lora: LoraConfig, config: DecoderConfig): void {
+  const names = projectionNames(config);
+  const unknown = lora.targetModules.filter(
+    (target) => !names.some((name) => isTarget({ ...lora, targetModules: [target] }, name)),
+  );
+  if (unknown.length > 0 || lora.targetModules.length === 0) {
+    const known = [...new Set(names.map((name) => name.split('.').at(-1)))];
+    throw new WhetstoneError(
+      'ENGINE_OPTIONS',
+      `the model has no projection ${unknown.map((u) => `"${u}"`).join(', ') || 'to adapt'}`,
+      {
+        field: 'lora_target_modules',
+        hint: `Projections are ${known.join(', ')}.`,
+      },
+    );
+  }
+}
+
+/** Every trainable tensor in the order the decoder asks for it. */
+export function trainableParameters(
+  config: DecoderConfig,
+  checkpoint: Checkpoint,
+  trainable: Trainable,
+): Parameter[] {
+  if (trainable.kind === 'none') return [];
+  const { inputs } = traceScore(config, checkpoint, trainable, 1).weights;
+  return [...inputs].map(([name, tensor]) => ({ name, shape: tensor.shape as number[] }));
+}
+
+/** Flat initial values: an adapter's, a fresh adapter's, or the checkpoint's. */
+export async function initialParameters(
+  layout: ParameterLayout,
+  checkpoint: Checkpoint,
+  trainable: Trainable,
+  adapter: Adapter | null,
+  seed: number,
+): Promise<Float32Array> {
+  if (trainable.kind === 'lora' && !adapter) return initialLora(layout, randomStream(seed, initStream));
+  const flat = new Float32Array(layout.total);
+  for (const { name, shape, offset } of layout.parameters) {
+    if (adapter) {
+      const tensor = adapter.tensors.get(name);
+      if (tensor?.shape.join() !== shape.join()) {
+        const found = tensor ? `is [${tensor.shape.join(', ')}]` : 'is missing';
+        throw new WhetstoneError(
+          'ADAPTER',
+          `tensor "${name}" ${found}; the model needs [${shape.join(', ')}]`,
+          {
+            hint: 'The adapter was made for another model.',
+          },
+        );
+      }
+      flat.set(tensor.data, offset);
+    } else {
+      const stored = checkpoint.weights.get(name)!;
+      flat.set(
+        toFloat32(await readTensorBytes(stored.file, stored), stored.dtype, {
+          file: stored.file,
+          field: name,
+        }),
+        offset,
+      );
+    }
+  }
+  const unused = adapter
+    ? [...adapter.tensors.keys()].filter((name) => !layout.parameters.some((p) => p.name === name))
+    : [];
+  if (unused.length > 0) {
+    throw new WhetstoneError(
+      'ADAPTER',
+      `tensor "${unused[0]}" and ${unused.length - 1} more belong to no projection of the model`,
+      {
+        hint: 'The adapter was made for another model.',
+      },
+    );
+  }
+  return flat;
+}
+
+/** First key of the stream that initial weights come from; dropout streams begin with the step, which is smaller. */
+const initStream = 0x696e6974;
