@@ -166,7 +166,7 @@ export function causalAttention(
 
 /** Sum of tensors that cover ever longer beginnings of axis 2, of the last one's shape. */
 function sumPrefixes(parts: readonly Tensor[]): Tensor {
-  const length = (x: Tensor): Dim => (x.shape as Shape)[2]!;
+  const length = (x: Tensor): Dim => x.shape[2]!;
   return parts.reduceRight((total, part) =>
     concat([add(slice(total, 2, 0, length(part)), part), slice(total, 2, length(part), length(total))], 2),
   );
