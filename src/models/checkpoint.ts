@@ -51,7 +51,9 @@ export async function checkpointFileNames(modelDir: string): Promise<string[]> {
       cause,
     });
   }
-  const strange = names.find((name) => basename(name) !== name || !name.endsWith('.safetensors'));
+  const strange = names.find(
+    (name: unknown) => typeof name !== 'string' || basename(name) !== name || !name.endsWith('.safetensors'),
+  );
   if (strange !== undefined) {
     throw new WhetstoneError(
       'MODEL_WEIGHTS',

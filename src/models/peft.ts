@@ -87,7 +87,7 @@ export async function readAdapter(dir: string): Promise<Adapter> {
       alpha: number('lora_alpha'),
       dropout: number('lora_dropout', 0),
       rankStabilized: config.use_rslora === true,
-      targetModules: targetsOf([...tensors.keys()]),
+      targetModules: targetsOf([...tensors.keys()], config),
     },
     tensors,
     baseModel: typeof config.base_model_name_or_path === 'string' ? config.base_model_name_or_path : null,
@@ -110,11 +110,6 @@ async function readJson(file: string): Promise<Record<string, unknown>> {
 }
 
 function requirePlainLora(config: Record<string, unknown>, file: string): void {
-  const isEmpty = (value: unknown): boolean =>
-    value === undefined ||
-    value === null ||
-    value === false ||
-    (typeof value === 'object' && Object.keys(value).length === 0);
   const refuse = (field: string): never => {
     throw new WhetstoneError('ADAPTER_UNSUPPORTED', `${JSON.stringify(config[field])} is not supported`, {
       file,
@@ -150,13 +145,21 @@ function requirePlainLora(config: Record<string, unknown>, file: string): void {
     refuse('init_lora_weights');
 }
 
-/** Last name parts where every layer has them all, full names otherwise. */
-function targetsOf(parameters: readonly string[]): string[] {
+/** The configuration's own names where they are last name parts and mean every layer; full names otherwise. */
+function targetsOf(parameters: readonly string[], config: Record<string, unknown>): string[] {
   const modules = [...new Set(parameters.map((p) => p.replace(/\.lora_[AB]\.weight$/, '')))];
-  const last = [...new Set(modules.map((m) => m.split('.').at(-1)!))];
-  const layers = new Set(modules.map((m) => m.split('.').slice(0, -2).join('.')));
-  return modules.length === last.length * layers.size ? last : modules;
+  const { target_modules: named, layers_to_transform: layers, exclude_modules: excluded } = config;
+  const last = new Set(modules.map((m) => m.split('.').at(-1)!));
+  const says = Array.isArray(named) ? (named as unknown[]).filter((t) => typeof t === 'string') : [];
+  const short = says.filter((target) => last.has(target));
+  return isEmpty(layers) && isEmpty(excluded) && short.length === last.size ? short : modules;
 }
+
+const isEmpty = (value: unknown): boolean =>
+  value === undefined ||
+  value === null ||
+  value === false ||
+  (typeof value === 'object' && Object.keys(value).length === 0);
 
 /**
  * Writes an adapter folder that transformers + peft, vLLM and llama.cpp's converter load. Each file is written

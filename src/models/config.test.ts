@@ -1,0 +1,210 @@
+// config.json: transformers' defaults, and refusals that name file and field.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parseDecoderConfig, readDecoderConfig, supportedModelTypes } from './config.ts';
+import { failureOf, temporaryFolders } from './model-files.test-helper.ts';
+
+const newFolder = temporaryFolders();
+const sizes = {
+  vocab_size: 100,
+  hidden_size: 64,
+  intermediate_size: 172,
+  num_hidden_layers: 3,
+  num_attention_heads: 4,
+};
+const parse = (json: Record<string, unknown>): ReturnType<typeof parseDecoderConfig> =>
+  parseDecoderConfig({ model_type: 'llama', ...sizes, ...json });
+
+describe('defaults are those of transformers', () => {
+  it('llama', () => {
+    expect(parse({})).toEqual({
+      modelType: 'llama',
+      vocabSize: 100,
+      hiddenSize: 64,
+      intermediateSize: 172,
+      layers: 3,
+      heads: 4,
+      kvHeads: 4,
+      headDim: 16,
+      maxPositions: 2048,
+      activation: 'silu',
+      normEpsilon: 1e-6,
+      normOffset: 0,
+      embeddingScale: 1,
+      qkvBias: false,
+      outputBias: false,
+      mlpBias: false,
+      qkNorm: false,
+      ropeTheta: 10000,
+      ropeScaling: { type: 'none' },
+      windows: [null, null, null],
+      tiedEmbeddings: false,
+    });
+    expect(parse({ attention_bias: true, mlp_bias: true, sliding_window: 8 })).toMatchObject({
+      qkvBias: true,
+      outputBias: true,
+      mlpBias: true,
+      windows: [null, null, null],
+    });
+  });
+
+  it('mistral slides over 4096 positions unless told otherwise', () => {
+    expect(parse({ model_type: 'mistral' }).windows).toEqual([4096, 4096, 4096]);
+    expect(parse({ model_type: 'mistral', sliding_window: 8 }).windows).toEqual([8, 8, 8]);
+    expect(parse({ model_type: 'mistral', sliding_window: null }).windows).toEqual([null, null, null]);
+  });
+
+  it('qwen2 has biases on queries, keys and values, and slides only if asked to', () => {
+    expect(parse({ model_type: 'qwen2' })).toMatchObject({
+      qkvBias: true,
+      outputBias: false,
+      maxPositions: 32768,
+    });
+    const sliding = { model_type: 'qwen2', use_sliding_window: true, sliding_window: 8 };
+    expect(parse({ ...sliding, use_sliding_window: false }).windows).toEqual([null, null, null]);
+    expect(parse({ ...sliding, max_window_layers: 1 }).windows).toEqual([null, 8, 8]);
+    expect(parse({ ...sliding }).windows).toEqual([null, null, null]);
+    const types = ['sliding_attention', 'full_attention', 'sliding_attention'];
+    expect(parse({ ...sliding, layer_types: types }).windows).toEqual([8, null, 8]);
+    expect(parse({ ...sliding, sliding_window: undefined, layer_types: types }).windows).toEqual([
+      4096,
+      null,
+      4096,
+    ]);
+  });
+
+  it('qwen3 norms queries and keys and has its own head size', () => {
+    expect(parse({ model_type: 'qwen3' })).toMatchObject({ qkNorm: true, headDim: 128, qkvBias: false });
+    expect(parse({ model_type: 'qwen3', head_dim: 32 }).headDim).toBe(32);
+  });
+
+  it('gemma scales embeddings, offsets norms, ties embeddings and gates with GELU', () => {
+    const gemma = { model_type: 'gemma', hidden_activation: null };
+    expect(parse(gemma)).toMatchObject({
+      embeddingScale: 8,
+      normOffset: 1,
+      tiedEmbeddings: true,
+      headDim: 256,
+      maxPositions: 8192,
+      activation: 'gelu_tanh',
+    });
+    expect(parse({ ...gemma, hidden_act: 'gelu' }).activation).toBe('gelu_tanh');
+    expect(parse({ ...gemma, hidden_activation: 'gelu_pytorch_tanh', hidden_act: 'silu' }).activation).toBe(
+      'gelu_tanh',
+    );
+  });
+
+  it('reads rope as transformers 4 and 5 write it', () => {
+    const llama3 = {
+      factor: 8,
+      low_freq_factor: 1,
+      high_freq_factor: 4,
+      original_max_position_embeddings: 64,
+    };
+    const ropeScaling = {
+      type: 'llama3',
+      factor: 8,
+      lowFreqFactor: 1,
+      highFreqFactor: 4,
+      originalMaxPositions: 64,
+    };
+    expect(parse({ rope_theta: 500, rope_scaling: { rope_type: 'llama3', ...llama3 } })).toMatchObject({
+      ropeTheta: 500,
+      ropeScaling,
+    });
+    expect(parse({ rope_parameters: { rope_type: 'llama3', rope_theta: 500, ...llama3 } })).toMatchObject({
+      ropeTheta: 500,
+      ropeScaling,
+    });
+    expect(parse({ rope_scaling: { type: 'linear', factor: 2 } }).ropeScaling).toEqual({
+      type: 'linear',
+      factor: 2,
+    });
+    expect(parse({ rope_scaling: null }).ropeScaling).toEqual({ type: 'none' });
+    expect(parse({ rope_parameters: { rope_type: 'default', rope_theta: 7 } })).toMatchObject({
+      ropeTheta: 7,
+    });
+  });
+
+  it('takes null for a field that is not set', () => {
+    expect(parse({ num_key_value_heads: null, head_dim: null, hidden_act: null })).toMatchObject({
+      kvHeads: 4,
+      headDim: 16,
+      activation: 'silu',
+    });
+  });
+});
+
+describe('what cannot be run is refused by name', () => {
+  it.each(['gpt2', undefined, 'LLAMA', 7])('model_type %j, with the families that can', async (modelType) => {
+    const error = await failureOf(() =>
+      parseDecoderConfig({ ...sizes, model_type: modelType }, 'm/config.json'),
+    );
+    expect(error.code).toBe('MODEL_UNSUPPORTED');
+    expect(error.location).toEqual({ file: 'm/config.json', field: 'model_type' });
+    for (const name of supportedModelTypes) expect(error.hint).toContain(name);
+  });
+
+  it.each([
+    [{ rope_scaling: { rope_type: 'yarn', factor: 4 } }, 'rope_scaling.rope_type', /"yarn" is not supported/],
+    [{ rope_parameters: { type: 'dynamic' } }, 'rope_parameters.rope_type', /"dynamic"/],
+    [{ partial_rotary_factor: 0.5 }, 'partial_rotary_factor', /0\.5/],
+    [{ rope_parameters: { partial_rotary_factor: 0.25 } }, 'partial_rotary_factor', /0\.25/],
+    [{ hidden_act: 'relu' }, 'hidden_act', /"relu" is not supported[^]*silu and gelu_pytorch_tanh/],
+    [{ hidden_act: 'gelu' }, 'hidden_act', /"gelu"/],
+    [{ model_type: 'gemma', hidden_activation: 'gelu' }, 'hidden_activation', /"gelu"/],
+    [{ head_dim: 15 }, 'head_dim', /15 is not supported[^]*even head dimension/],
+    [
+      { model_type: 'qwen3', layer_types: ['full_attention', 'linear_attention', 'full_attention'] },
+      'layer_types',
+      /"linear_attention" is not supported/,
+    ],
+  ])('%j', async (json, field, message) => {
+    const error = await failureOf(() => parse(json));
+    expect([error.code, error.location.field]).toEqual(['MODEL_UNSUPPORTED', field]);
+    expect(error.message).toMatch(message);
+    expect(error.hint).toBeTruthy();
+  });
+
+  it.each([
+    [{ hidden_size: undefined }, 'hidden_size', /must be a number; found nothing/],
+    [{ hidden_size: '64' }, 'hidden_size', /must be a number; found "64"/],
+    [{ vocab_size: 0 }, 'vocab_size', /must be a positive integer; found 0/],
+    [{ num_hidden_layers: 2.5 }, 'num_hidden_layers', /must be a positive integer; found 2\.5/],
+    [{ num_key_value_heads: 3 }, 'num_key_value_heads', /4 attention heads cannot share 3/],
+    [{ rms_norm_eps: 'small' }, 'rms_norm_eps', /must be a number; found "small"/],
+    [{ tie_word_embeddings: 'yes' }, 'tie_word_embeddings', /must be true or false; found "yes"/],
+    [{ attention_bias: 1 }, 'attention_bias', /must be true or false; found 1/],
+    [{ rope_theta: [] }, 'rope_theta', /must be a number/],
+    [{ rope_scaling: 'linear' }, 'rope_scaling', /must be an object; found "linear"/],
+    [{ rope_scaling: { type: 'linear' } }, 'rope_scaling.factor', /must be a number; found nothing/],
+    [{ rope_scaling: { type: 'llama3', factor: 8 } }, 'rope_scaling.low_freq_factor', /must be a number/],
+    [{ model_type: 'mistral', sliding_window: '4096' }, 'sliding_window', /must be a number; found "4096"/],
+    [{ model_type: 'mistral', sliding_window: 0 }, 'sliding_window', /must be a positive integer; found 0/],
+    [
+      { model_type: 'qwen2', layer_types: ['full_attention'] },
+      'layer_types',
+      /must be a list of 3 kinds of attention/,
+    ],
+    [{ model_type: 'qwen2', use_sliding_window: 'no' }, 'use_sliding_window', /must be true or false/],
+  ])('%j', async (json, field, message) => {
+    const error = await failureOf(() => parse(json));
+    expect([error.code, error.location.field]).toEqual(['MODEL_CONFIG', field]);
+    expect(error.message).toMatch(message);
+  });
+
+  it.each([
+    ['no file', null, /cannot be read/],
+    ['broken JSON', '{"model_type": ', /is not valid JSON/],
+    ['a list', '[]', /must hold a JSON object/],
+    ['null', 'null', /must hold a JSON object/],
+  ])('%s', async (_, text, message) => {
+    const dir = newFolder();
+    const file = join(dir, 'config.json');
+    if (text !== null) writeFileSync(file, text);
+    const error = await failureOf(() => readDecoderConfig(dir));
+    expect([error.code, error.location.file]).toEqual(['MODEL_CONFIG', file]);
+    expect(error.message).toMatch(message);
+  });
+});

@@ -1,0 +1,57 @@
+// Rotary frequencies against the formulas, and the tables as the graph computes them.
+import { expect, it } from 'vitest';
+import { expectClose, numbersOf, openSession, toOrt } from '../graph/gradient-check.test-helper.ts';
+import { dim, emit, input } from '../graph/index.ts';
+import type { DecoderConfig, RopeScaling } from './config.ts';
+import { inverseFrequencies, rotaryTables } from './rope.ts';
+
+const config = (headDim: number, ropeScaling: RopeScaling, ropeTheta = 10000): DecoderConfig =>
+  ({ headDim, ropeTheta, ropeScaling }) as DecoderConfig;
+
+it('turns pair i by theta^(-2i/d) radians a position', () => {
+  expectClose(inverseFrequencies(config(8, { type: 'none' })), [1, 0.1, 0.01, 0.001], 1e-12, 'plain');
+  expectClose(inverseFrequencies(config(4, { type: 'linear', factor: 4 })), [0.25, 0.0025], 1e-12, 'linear');
+});
+
+it('keeps, blends or stretches a frequency by its wavelength, as Llama 3.1 does', () => {
+  const scaling = {
+    type: 'llama3',
+    factor: 8,
+    lowFreqFactor: 1,
+    highFreqFactor: 4,
+    originalMaxPositions: 64,
+  } as const;
+  const plain = inverseFrequencies(config(16, { type: 'none' }, 500));
+  const scaled = inverseFrequencies(config(16, scaling, 500));
+  const seen = new Set<string>();
+  scaled.forEach((frequency, i) => {
+    const wavelength = (2 * Math.PI) / plain[i]!;
+    if (wavelength < 64 / 4) {
+      seen.add('kept');
+      expect(frequency).toBe(plain[i]);
+    } else if (wavelength > 64) {
+      seen.add('stretched');
+      expect(frequency).toBeCloseTo(plain[i]! / 8, 15);
+    } else {
+      seen.add('blended');
+      const smooth = (64 / wavelength - 1) / (4 - 1);
+      expect(frequency).toBeCloseTo(((1 - smooth) * plain[i]!) / 8 + smooth * plain[i]!, 15);
+    }
+  });
+  expect(seen).toEqual(new Set(['kept', 'blended', 'stretched']));
+});
+
+it.each(['int32', 'int64'] as const)('tabulates cosines and sines of %s positions', async (dtype) => {
+  const decoder = config(6, { type: 'linear', factor: 2 });
+  const session = await openSession(emit({ ...rotaryTables(decoder, input('p', dtype, [dim('n')])) }).bytes);
+  const positions = [0, 1, 5, 2047];
+  const { cos, sin } = await session.run({
+    p: toOrt(dtype, { shape: [4], data: Float64Array.from(positions) }),
+  });
+  await session.release();
+  const angles = positions.flatMap((p) => inverseFrequencies(decoder).map((f) => p * f));
+  expect(cos!.dims).toEqual([4, 3]);
+  // A float32 angle of 1000 radians is known to 3e-5.
+  expectClose(numbersOf(cos!), angles.map(Math.cos), 1e-4, 'cos');
+  expectClose(numbersOf(sin!), angles.map(Math.sin), 1e-4, 'sin');
+});
