@@ -30,7 +30,6 @@ export function vjp(
 ): Tensor[] {
   const reaches = reachability(params);
   const collected = new Map<Node, (Tensor | null)[]>();
-  const pending = new Set<Node>();
 
   const give = (target: Tensor, cotangent: Tensor): void => {
     if (!sameShape(target.shape, cotangent.shape)) {
@@ -43,29 +42,23 @@ export function vjp(
     const known = slots[target.output];
     slots[target.output] = known ? add(known, cotangent) : cotangent;
     collected.set(target.node, slots);
-    pending.add(target.node);
   };
 
   outputs.forEach((output, i) => {
     if (reaches(output.node)) give(output, cotangents[i]!);
   });
-
-  while (pending.size > 0) {
-    // Nodes are numbered in the order they were traced, so the largest number depends on no other pending one.
-    const node = [...pending].reduce((a, b) => (a.id > b.id ? a : b));
-    pending.delete(node);
+  for (const node of latestFirst(outputs, reaches)) {
     const sources = sourcesOf(node);
-    if (!sources.some((s) => s && reaches(s.node))) continue;
+    const received = collected.get(node);
+    if (!received || !sources.some((s) => s && reaches(s.node))) continue;
     if ((node.kind !== 'op' && node.kind !== 'alias') || !node.vjp) {
-      if (node.kind === 'op') {
-        throw new WhetstoneError(
-          'GRAPH_NO_GRADIENT',
-          `grad: ${node.op} has no derivative; use stopGradient if that is meant`,
-        );
-      }
-      continue;
+      const op = node.kind === 'op' ? node.op : node.kind;
+      throw new WhetstoneError(
+        'GRAPH_NO_GRADIENT',
+        `grad: ${op} has no derivative; use stopGradient if that is meant`,
+      );
     }
-    const pulled = node.vjp(collected.get(node)!);
+    const pulled = node.vjp(received);
     sources.forEach((source, i) => {
       const cotangent = pulled[i];
       if (source && cotangent && isFloat(source.dtype) && reaches(source.node)) give(source, cotangent);
@@ -76,6 +69,19 @@ export function vjp(
     const cotangent = collected.get(p.node)?.[p.output];
     return cotangent ? sumTo(cotangent, p.shape) : expandTo(constant(0, p.dtype), p.shape);
   });
+}
+
+/** Nodes between the parameters and the outputs. A node's number is larger than those of all it depends on. */
+function latestFirst(outputs: readonly Tensor[], reaches: (node: Node) => boolean): Node[] {
+  const found = new Set<Node>();
+  const stack = outputs.map(({ node }) => node);
+  while (stack.length > 0) {
+    const node = stack.pop()!;
+    if (found.has(node) || !reaches(node)) continue;
+    found.add(node);
+    for (const source of sourcesOf(node)) if (source && isFloat(source.dtype)) stack.push(source.node);
+  }
+  return [...found].sort((a, b) => b.id - a.id);
 }
 
 function sourcesOf(node: Node): readonly (Tensor | null)[] {
