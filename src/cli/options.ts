@@ -38,7 +38,7 @@ const threadsOption: Option = {
   nullable: true,
   group: run,
   help: 'threads to compute with',
-  defaultText: 'all cores',
+  defaultText: 'all cores; 1 for narrow models',
 };
 const lambdaOption: Option = {
   kind: 'number',
