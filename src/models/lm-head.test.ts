@@ -63,4 +63,19 @@ describe('tokenLogProbs', () => {
     expect(numbersOf(outputs.result!)).toEqual([0, -1000]);
     expectClose(numbersOf(outputs.gradient!), [0, -2], 1e-6, 'gradient');
   });
+
+  it('keeps the digits of log p where p is near 1 and logits are large, for log(1 - p) needs them', async () => {
+    const [hidden, weight] = [input('hidden', 'float32', [1, 2]), input('weight', 'float32', [2, 2])];
+    const result = tokenLogProbs(hidden, weight, input('targets', 'int32', [1]));
+    const session = await openSession(emit({ result }).bytes);
+    // Logits 1000 and 994: log p = -log(1 + e^-6), smaller than the steps between floats near 1000 are apart.
+    const { result: found } = await session.run({
+      hidden: toOrt('float32', { shape: [1, 2], data: Float64Array.of(1000, -6) }),
+      weight: toOrt('float32', { shape: [2, 2], data: Float64Array.of(1, 0, 1, 1) }),
+      targets: toOrt('int32', { shape: [1], data: Float64Array.of(0) }),
+    });
+    await session.release();
+    const expected = -Math.log1p(Math.exp(-6));
+    expect(Math.abs(numbersOf(found!)[0]! / expected - 1)).toBeLessThan(1e-4);
+  });
 });

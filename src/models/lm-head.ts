@@ -27,10 +27,11 @@ import {
 export function tokenLogProbs(hidden: Tensor, weight: Tensor, targets: Tensor): Tensor {
   const logits = linear(hidden, weight);
   const p = softmax(logits);
-  // The most likely token's probability is at least 1 / vocab, so its logarithm loses nothing; this is the
-  // log-sum-exp of the logits without another pass of exponentials.
-  const logNormalizer = sub(maxConstant(logits, { axes: [-1] }), log(maxConstant(p, { axes: [-1] })));
-  const result = sub(pick(logits, targets), logNormalizer);
+  // The most likely token's probability is at least 1 / vocab, so its logarithm loses nothing, and costs no
+  // other pass of exponentials. The two logits are subtracted first: their difference is exact where p is near 1,
+  // and log p then has the precision that log(1 - p) needs.
+  const behindBest = sub(pick(logits, targets), maxConstant(logits, { axes: [-1] }));
+  const result = add(behindBest, log(maxConstant(p, { axes: [-1] })));
   return withGradient([result], [hidden, weight], ([g]) => {
     if (!g) return [null, null];
     const column = reshape(g, [g.shape[0]!, 1]);
