@@ -3,12 +3,18 @@ import type { Tensor } from '../graph/index.ts';
 import { cast, constant, cos, mul, reshape, sin } from '../graph/index.ts';
 import type { DecoderConfig, RopeScaling } from './config.ts';
 
-/** Radians a position for each pair of a head's dimensions: headDim / 2 values, in double precision. */
+/**
+ * Radians a position for each pair of a head's dimensions: headDim / 2 values. Rounded to single precision where
+ * transformers rounds, because a frequency's last bit moves the angle at position 4000 by 4000 times as much.
+ */
 export function inverseFrequencies({ headDim, ropeTheta, ropeScaling }: DecoderConfig): number[] {
-  return Array.from({ length: headDim / 2 }, (_, i) =>
-    scaleFrequency(ropeTheta ** (-(2 * i) / headDim), ropeScaling),
-  );
+  return Array.from({ length: headDim / 2 }, (_, i) => {
+    const period = fround(ropeTheta ** fround((2 * i) / headDim));
+    return fround(scaleFrequency(fround(1 / period), ropeScaling));
+  });
 }
+
+const { fround } = Math;
 
 function scaleFrequency(frequency: number, scaling: RopeScaling): number {
   switch (scaling.type) {
