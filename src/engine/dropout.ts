@@ -5,8 +5,8 @@ import type { Sequence } from './engine.ts';
 import type { Random } from './random.ts';
 import type { Feed } from './session.ts';
 
-/** Dropout masks for one run of a sequence. */
-export type MaskSource = (sequence: Sequence, random: Random) => Record<string, Feed>;
+/** Dropout masks for one run of a sequence in a graph of `rows` rows. */
+export type MaskSource = (sequence: Sequence, rows: number, random: Random) => Record<string, Feed>;
 
 /** Masks share one buffer that is filled anew for each run. */
 export function maskSource({ masks }: BoundWeights, trainable: Trainable): MaskSource {
@@ -18,18 +18,18 @@ export function maskSource({ masks }: BoundWeights, trainable: Trainable): MaskS
     width: shape[1] as number,
   }));
   let buffer = new Uint8Array(0);
-  return ({ ids, responseStart }, random) => {
-    const rowsOf = (onResponse: boolean): number => (onResponse ? ids.length - responseStart : ids.length);
+  return ({ ids, responseStart }, rows, random) => {
+    const rowsOf = (onResponse: boolean): number => (onResponse ? ids.length - responseStart : rows);
     const needed = shapes.reduce((sum, { onResponse, width }) => sum + rowsOf(onResponse) * width, 0);
     if (buffer.length < needed) buffer = new Uint8Array(needed);
     fillKeepMask(buffer.subarray(0, needed), dropout, random);
     let offset = 0;
     return Object.fromEntries(
       shapes.map(({ name, onResponse, width }) => {
-        const rows = rowsOf(onResponse);
-        const data = buffer.subarray(offset, offset + rows * width);
-        offset += rows * width;
-        return [name, { data, dims: [rows, width] }];
+        const height = rowsOf(onResponse);
+        const data = buffer.subarray(offset, offset + height * width);
+        offset += height * width;
+        return [name, { data, dims: [height, width] }];
       }),
     );
   };

@@ -70,11 +70,13 @@ export interface TrainingState {
   readonly step: number;
 }
 
+/** Calls may overlap: each begins when those before it have ended. After `dispose` they throw `ENGINE_DISPOSED`. */
 export interface Engine {
   /** Token log-probs (nats) of each sequence's response: one array of shape [response tokens] a sequence. */
   score(sequences: readonly Sequence[]): Promise<Float32Array[]>;
   /**
-   * One optimizer step over a whole batch: forward, objective, backward, clipping, AdamW.
+   * One optimizer step over a whole batch: forward, objective, backward, clipping, AdamW. The graph of the last
+   * objective is kept, so pass the same object each time.
    * Throws WhetstoneError `NON_FINITE_LOSS` and leaves the parameters as they were if the loss or the
    * gradient is not finite.
    */
@@ -83,7 +85,7 @@ export interface Engine {
     objective: Objective,
     optimizer: OptimizerSettings,
   ): Promise<StepMetrics>;
-  /** Continues a batch of prompts; each result depends on its own prompt and seed only. */
+  /** Continues a batch of prompts; each result depends on its prompt, its place in the batch and the seed. */
   generate(prompts: readonly Int32Array[], sampling: Sampling): Promise<Generation[]>;
   /** The trainable parameters and the optimizer's moments; copies. */
   trainingState(): TrainingState;

@@ -7,19 +7,29 @@ import type { Checkpoint, DecoderConfig, LoraConfig, StoredDType } from '../mode
 import { openCheckpoint, readAdapter, readDecoderConfig, saveModel, writeAdapter } from '../models/index.ts';
 import type { Objective, TokenWeights } from '../objectives/objective.ts';
 import { compileAdamW, l2Norm } from './adamw.ts';
-import type { Engine, Sequence, StepMetrics, TokenTriplet, TrainingState } from './engine.ts';
+import type {
+  Engine,
+  OptimizerSettings,
+  Sampling,
+  Sequence,
+  StepMetrics,
+  TokenTriplet,
+  TrainingState,
+} from './engine.ts';
 import { openGenerator } from './generate.ts';
 import type { MaskSource } from './dropout.ts';
 import { maskSource } from './dropout.ts';
 import type { LongestSequence } from './memory.ts';
 import { estimatePeakMemory, worthPrepacking } from './memory.ts';
-import { attentionBlocks, feeds, sequenceFeeds, traceScore, traceStep } from './packed.ts';
+import { attentionBlocks, feeds, rowsOf, sequenceFeeds, traceScore, traceStep } from './packed.ts';
 import type { ParameterLayout } from './parameters.ts';
 import { layOut, views } from './parameters.ts';
 import { randomStream } from './random.ts';
 import type { Feed, Session } from './session.ts';
+import { requireTrainable, requireUsable } from './sequence-check.ts';
 import { compile } from './session.ts';
-import { chooseTrainable, initialParameters, requireKnownTargets, trainableParameters } from './trainable.ts';
+import { chooseTrainable, initialParameters, requireUsableLora, trainableParameters } from './trainable.ts';
+import { takeTurns } from './turns.ts';
 import { requireFiniteWeights } from './weight-check.ts';
 
 export interface EngineOptions {
@@ -72,7 +82,8 @@ export const defaultLora: LoraConfig = {
  * In narrow models handing work to other threads costs more than the work; two threads were 2.3 times slower than
  * one at a width of 64 on a busy machine.
  */
-const usefulThreads = ({ hiddenSize }: DecoderConfig): number => (hiddenSize < 256 ? 1 : availableParallelism());
+const usefulThreads = ({ hiddenSize }: DecoderConfig): number =>
+  hiddenSize < 256 ? 1 : availableParallelism();
 
 /** Opens a model for scoring, training and generation. Graphs are compiled when first needed. */
 export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
@@ -82,7 +93,7 @@ export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
   const checkpoint = await openCheckpoint(modelDir);
   const adapter = adapterDir === undefined ? null : await readAdapter(adapterDir);
   const trainable = chooseTrainable(options.lora, adapter);
-  if (trainable.kind === 'lora') requireKnownTargets(trainable.lora, config);
+  if (trainable.kind === 'lora') requireUsableLora(trainable.lora, config);
   await requireFiniteWeights(checkpoint);
 
   const layout = layOut(trainableParameters(config, checkpoint, trainable));
@@ -98,6 +109,8 @@ export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
   const fresh = lazily(() => new Float32Array(layout.total));
   const blocks = attentionBlocks(config);
   const settings = { root: checkpoint.root, threads };
+  const turns = takeTurns();
+  const { inTurn } = turns;
   const prepack = options.prepack ?? worthPrepacking(checkpoint);
 
   const scoreSession = lazily(() =>
@@ -111,7 +124,9 @@ export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
 
   const stepSession = async (objective: Objective): Promise<{ session: Session; masks: MaskSource }> => {
     if (compiled?.objective === objective) return compiled;
-    await compiled?.session.release();
+    const former = compiled;
+    compiled = null;
+    await former?.session.release();
     const traced = traceStep(config, checkpoint, trainable, objective, blocks);
     const session = await compile(traced.outputs, { ...settings, prepack, profile: options.profile });
     compiled = { objective, session, masks: maskSource(traced.weights, trainable) };
@@ -141,7 +156,7 @@ export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
       {
         ...parameterFeeds,
         ...sequenceFeeds(sequence, blocks),
-        ...masks(sequence, randomStream(seed, ...stream)),
+        ...masks(sequence, rowsOf(sequence, blocks), randomStream(seed, ...stream)),
         [feeds.likelihoodWeight]: perToken(likelihood),
         [feeds.contrastWeight]: perToken(contrast),
         [feeds.judged]: judged ? { data: judged, dims: [tokens] } : perToken(0),
@@ -204,66 +219,75 @@ export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
         longest,
       ),
 
-    score: async (sequences) => {
+    score: inTurn(async (sequences: readonly Sequence[]) => {
       const results: Float32Array[] = [];
       for (const sequence of sequences) {
         requireUsable(sequence, config);
         results.push(await score(sequence));
       }
       return results;
-    },
+    }),
 
-    step: async (batch, objective, optimizerSettings): Promise<StepMetrics> => {
-      if (layout.total === 0)
-        throw new WhetstoneError('ENGINE_NOT_TRAINABLE', 'this engine was opened without anything to train');
-      const sizes = batch.map(({ plain, judged }) => ({
-        tokens: plain.ids.length - plain.responseStart,
-        rejected: judged !== null,
-      }));
-      const weights = objective.weigh(sizes);
-      gradient().fill(0);
-      let [l1, l2, flaggedTokens, contrastedTokens] = [0, 0, 0, 0];
-      for (const [i, triplet] of batch.entries()) {
-        requireUsable(triplet.plain, config);
-        if (triplet.judged) requireUsable(triplet.judged, config);
-        const result = await runTriplet(triplet, weights[i]!, objective, i);
-        l1 += result.l1;
-        l2 += result.l2;
-        flaggedTokens += result.flagged;
-        contrastedTokens += result.contrasted;
-      }
-      const gradNorm = l2Norm(gradient());
-      if (!Number.isFinite(l1 + l2) || !Number.isFinite(gradNorm)) {
-        throw new WhetstoneError(
-          'NON_FINITE_LOSS',
-          `the ${Number.isFinite(l1 + l2) ? 'gradient' : 'loss'} is not finite`,
-          {
-            hint: 'A lower learning_rate or a larger lambda usually helps; without detection CUT is known to diverge.',
-          },
-        );
-      }
-      const { maxGradNorm } = optimizerSettings;
-      const scale = maxGradNorm > 0 ? Math.min(1, maxGradNorm / (gradNorm + 1e-6)) : 1;
-      if (state.firstMoment.length === 0) {
-        state.firstMoment = new Float32Array(layout.total);
-        state.secondMoment = new Float32Array(layout.total);
-      }
-      await (await optimizer()).update(state, gradient(), scale, step + 1, optimizerSettings);
-      step++;
-      return {
-        loss: l1 + l2,
-        parts: { l1, l2 },
-        flaggedTokens,
-        contrastedTokens,
-        responseTokens: sizes.reduce((sum, { tokens }) => sum + tokens, 0),
-        gradNorm,
-      };
-    },
+    step: inTurn(
+      async (
+        batch: readonly TokenTriplet[],
+        objective: Objective,
+        optimizerSettings: OptimizerSettings,
+      ): Promise<StepMetrics> => {
+        if (layout.total === 0)
+          throw new WhetstoneError(
+            'ENGINE_NOT_TRAINABLE',
+            'this engine was opened without anything to train',
+          );
+        if (batch.length === 0) throw new WhetstoneError('ENGINE_BATCH', 'a step needs at least one triplet');
+        for (const triplet of batch) requireTrainable(triplet, config);
+        const sizes = batch.map(({ plain, judged }) => ({
+          tokens: plain.ids.length - plain.responseStart,
+          rejected: judged !== null,
+        }));
+        const weights = objective.weigh(sizes);
+        gradient().fill(0);
+        let [l1, l2, flaggedTokens, contrastedTokens] = [0, 0, 0, 0];
+        for (const [i, triplet] of batch.entries()) {
+          const result = await runTriplet(triplet, weights[i]!, objective, i);
+          l1 += result.l1;
+          l2 += result.l2;
+          flaggedTokens += result.flagged;
+          contrastedTokens += result.contrasted;
+        }
+        const gradNorm = l2Norm(gradient());
+        if (!Number.isFinite(l1 + l2) || !Number.isFinite(gradNorm)) {
+          throw new WhetstoneError(
+            'NON_FINITE_LOSS',
+            `the ${Number.isFinite(l1 + l2) ? 'gradient' : 'loss'} is not finite`,
+            {
+              hint: 'A lower learning_rate or a larger lambda usually helps; without detection CUT is known to diverge.',
+            },
+          );
+        }
+        const { maxGradNorm } = optimizerSettings;
+        const scale = maxGradNorm > 0 ? Math.min(1, maxGradNorm / (gradNorm + 1e-6)) : 1;
+        if (state.firstMoment.length === 0) {
+          state.firstMoment = new Float32Array(layout.total);
+          state.secondMoment = new Float32Array(layout.total);
+        }
+        await (await optimizer()).update(state, gradient(), scale, step + 1, optimizerSettings);
+        step++;
+        return {
+          loss: l1 + l2,
+          parts: { l1, l2 },
+          flaggedTokens,
+          contrastedTokens,
+          responseTokens: sizes.reduce((sum, { tokens }) => sum + tokens, 0),
+          gradNorm,
+        };
+      },
+    ),
 
-    generate: async (prompts, sampling) => {
+    generate: inTurn(async (prompts: readonly Int32Array[], sampling: Sampling) => {
       for (const ids of prompts) requireUsable({ ids, responseStart: ids.length }, config);
       return (await generator()).generate(prompts, sampling, parameterFeeds);
-    },
+    }),
 
     gradient: () => gradient().slice(),
     layout,
@@ -275,15 +299,16 @@ export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
       step,
     }),
     restore: (saved: TrainingState) => {
-      if (saved.parameters.length !== layout.total) {
+      const { parameters, firstMoment, secondMoment } = saved;
+      if ([parameters, firstMoment, secondMoment].some(({ length }) => length !== layout.total)) {
         throw new WhetstoneError(
           'ENGINE_STATE',
           `a state of ${saved.parameters.length} values for a model with ${layout.total} trainable ones`,
         );
       }
-      state.parameters.set(saved.parameters);
-      state.firstMoment = saved.firstMoment.slice();
-      state.secondMoment = saved.secondMoment.slice();
+      state.parameters.set(parameters);
+      state.firstMoment = firstMoment.slice();
+      state.secondMoment = secondMoment.slice();
       step = saved.step;
     },
 
@@ -311,49 +336,32 @@ export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
       await saveModel(modelDir, tensors, dir, dtype);
     },
 
-    dispose: async () => {
-      await compiled?.session.release();
-      compiled = null;
-      await (await scoreSession.existing)?.release();
-      await (await generator.existing)?.release();
-      await (await optimizer.existing)?.release();
-    },
+    dispose: () =>
+      turns.end(async () => {
+        await compiled?.session.release();
+        for (const { existing } of [scoreSession, generator, optimizer]) {
+          // A graph that could not be compiled has nothing to release; its error was thrown where it was needed.
+          const held = await existing?.catch(() => null);
+          await held?.release();
+        }
+      }),
   };
-}
-
-function requireUsable({ ids, responseStart }: Sequence, { vocabSize, maxPositions }: DecoderConfig): void {
-  if (responseStart < 1 || responseStart > ids.length) {
-    throw new WhetstoneError(
-      'ENGINE_SEQUENCE',
-      `a response cannot start at token ${responseStart} of ${ids.length}`,
-    );
-  }
-  if (ids.length > maxPositions) {
-    throw new WhetstoneError(
-      'ENGINE_SEQUENCE',
-      `a sequence of ${ids.length} tokens is longer than the model's ${maxPositions} positions`,
-      {
-        hint: 'Lower cutoff_len.',
-      },
-    );
-  }
-  const wrong = ids.find((id) => id < 0 || id >= vocabSize);
-  if (wrong !== undefined) {
-    throw new WhetstoneError(
-      'ENGINE_SEQUENCE',
-      `token ${wrong} is outside the model's vocabulary of ${vocabSize}`,
-      {
-        hint: 'The tokenizer and the weights do not belong together.',
-      },
-    );
-  }
 }
 
 /** As in transformers, generation_config.json has the word, and config.json only where it is silent. */
 async function readEndTokens(modelDir: string): Promise<ReadonlySet<number>> {
   for (const file of ['generation_config.json', 'config.json']) {
-    const text = await readFile(join(modelDir, file), 'utf8').catch(() => '{}');
-    const { eos_token_id: end } = JSON.parse(text) as { eos_token_id?: number | number[] | null };
+    const path = join(modelDir, file);
+    const text = await readFile(path, 'utf8').catch(() => '{}');
+    let end: number | number[] | null | undefined;
+    try {
+      ({ eos_token_id: end } = JSON.parse(text) as { eos_token_id?: typeof end });
+    } catch (cause) {
+      throw new WhetstoneError('MODEL_CONFIG', `is not a JSON object: ${(cause as Error).message}`, {
+        file: path,
+        cause,
+      });
+    }
     if (Array.isArray(end)) return new Set(end);
     if (typeof end === 'number') return new Set([end]);
   }

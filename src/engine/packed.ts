@@ -71,13 +71,22 @@ function traceLogProbs(config: DecoderConfig, weights: BoundWeights, blocks: num
   return tokenLogProbs(hidden, headMatrix(config, weights), input(feeds.targets, 'int32', [dim('outputs')]));
 }
 
+/**
+ * Rows that a sequence is run with: one a token, but one a block at least, because ONNX Runtime leaves products
+ * over an empty axis unwritten. What is added follows the last token, which nothing before it sees.
+ */
+export const rowsOf = ({ ids }: Sequence, blocks: number): number => Math.max(ids.length, blocks);
+
 /** The feeds of one sequence. */
-export function sequenceFeeds({ ids, responseStart }: Sequence, blocks: number): Record<string, Feed> {
+export function sequenceFeeds(sequence: Sequence, blocks: number): Record<string, Feed> {
+  const { ids, responseStart } = sequence;
   const count = ids.length - responseStart;
-  const bounds = Array.from({ length: blocks + 1 }, (_, i) => Math.round((i * ids.length) / blocks));
-  const positions = Int32Array.from(ids, (_, i) => i);
+  const seq = rowsOf(sequence, blocks);
+  const bounds = Array.from({ length: blocks + 1 }, (_, i) => Math.round((i * seq) / blocks));
+  const positions = Int32Array.from({ length: seq }, (_, i) => i);
+  const rows = seq === ids.length ? ids : Int32Array.from(positions, (i) => ids[i] ?? 0);
   return {
-    [feeds.ids]: { data: ids, dims: [ids.length] },
+    [feeds.ids]: { data: rows, dims: [seq] },
     [feeds.rows]: { data: positions.subarray(responseStart - 1, ids.length - 1), dims: [count] },
     [feeds.targets]: { data: ids.subarray(responseStart), dims: [count] },
     ...Object.fromEntries(

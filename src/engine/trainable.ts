@@ -32,8 +32,14 @@ export function chooseTrainable(lora: LoraConfig | null | undefined, adapter: Ad
   return lora ? { kind: 'lora', lora } : { kind: 'full' };
 }
 
-/** Throws `ENGINE_OPTIONS` for target names that no projection has. */
-export function requireKnownTargets(lora: LoraConfig, config: DecoderConfig): void {
+/** Throws `ENGINE_OPTIONS` for a rank, alpha or dropout out of range, and for targets that no projection has. */
+export function requireUsableLora(lora: LoraConfig, config: DecoderConfig): void {
+  const { rank, alpha, dropout } = lora;
+  const wrong = (field: string, expected: string, found: number): WhetstoneError =>
+    new WhetstoneError('ENGINE_OPTIONS', `must be ${expected}; found ${found}`, { field });
+  if (!Number.isInteger(rank) || rank < 1) throw wrong('lora_r', 'a positive integer', rank);
+  if (!Number.isFinite(alpha)) throw wrong('lora_alpha', 'a number', alpha);
+  if (!(dropout >= 0 && dropout < 1)) throw wrong('lora_dropout', 'at least 0 and below 1', dropout);
   const names = projectionNames(config);
   const unknown = lora.targetModules.filter(
     (target) => !names.some((name) => isTarget({ ...lora, targetModules: [target] }, name)),

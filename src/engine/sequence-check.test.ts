@@ -1,0 +1,72 @@
+// Triplets and adapters that cannot be trained are refused in words, before a graph sees them.
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { modelDir } from '../../test/golden/golden.ts';
+import { failureOf } from '../models/model-files.test-helper.ts';
+import { cut } from '../objectives/index.ts';
+import type { Sequence, TokenTriplet } from './engine.ts';
+import type { OnnxEngine } from './onnx-engine.ts';
+import { defaultLora, openEngine } from './onnx-engine.ts';
+
+let engine: OnnxEngine;
+beforeAll(async () => {
+  engine = await openEngine({ modelDir: modelDir('llama3'), lora: defaultLora, threads: 1 });
+});
+afterAll(() => engine.dispose());
+
+const sequence = (ids: number[], responseStart: number): Sequence => ({
+  ids: Int32Array.from(ids),
+  responseStart,
+});
+const triplet = (plain: Sequence, judged: Sequence | null = null): TokenTriplet => ({
+  index: 0,
+  plain,
+  judged,
+});
+const good = triplet(sequence([1, 2, 3], 2));
+const adam = {
+  learningRate: 0.01,
+  beta1: 0.9,
+  beta2: 0.999,
+  epsilon: 1e-8,
+  weightDecay: 0,
+  maxGradNorm: 1,
+};
+
+it.each([
+  ['no triplets', [], /^a step needs at least one triplet/],
+  ['an empty response', [good, triplet(sequence([1, 2], 2))], /^a response has no tokens/],
+  [
+    'judged and plain responses of other lengths',
+    [triplet(sequence([1, 2, 3], 1), sequence([5, 1, 2, 3], 1))],
+    /^the response after the judgment is not/,
+  ],
+  [
+    'judged and plain responses of other tokens',
+    [triplet(sequence([1, 2, 3], 1), sequence([5, 1, 2, 4], 2))],
+    /^the response after the judgment is not/,
+  ],
+])('refuses %s and changes nothing', async (_, batch, message) => {
+  const before = engine.trainingState();
+  const error = await failureOf(() => engine.step(batch, cut(), adam));
+  expect(error.message).toMatch(message);
+  expect(engine.trainingState()).toEqual(before);
+});
+
+it.each([
+  ['lora_r', { rank: 0 }],
+  ['lora_r', { rank: 2.5 }],
+  ['lora_alpha', { alpha: NaN }],
+  ['lora_dropout', { dropout: 1 }],
+  ['lora_dropout', { dropout: -0.1 }],
+])('refuses an adapter by its %s: %o', async (field, change) => {
+  const error = await failureOf(() =>
+    openEngine({ modelDir: modelDir('llama3'), lora: { ...defaultLora, ...change }, threads: 1 }),
+  );
+  expect([error.code, error.location.field]).toEqual(['ENGINE_OPTIONS', field]);
+});
+
+it('refuses a state whose moments belong to another model', async () => {
+  const state = engine.trainingState();
+  const error = await failureOf(() => engine.restore({ ...state, secondMoment: new Float32Array(3) }));
+  expect(error.code).toBe('ENGINE_STATE');
+});
