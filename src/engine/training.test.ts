@@ -155,13 +155,14 @@ describe('dropout', () => {
   it('leaves a fresh adapter, whose B is zero, without effect; its gradient is right on average', async () => {
     // With B = 0 the masks do not reach the loss, and the gradient of B is linear in them.
     const objective = cut();
+    const few = batch.filter(({ judged }) => judged !== null).slice(0, 1);
+    const steps = 200;
     const [plain, dropping] = [await open({ lora: { ...half, dropout: 0 } }), await open({ lora: half })];
-    const { loss } = await plain.step(batch, objective, still);
+    const { loss } = await plain.step(few, objective, still);
     const expected = plain.gradient();
-    const steps = 300;
     const [sum, squares] = [new Float64Array(expected.length), new Float64Array(expected.length)];
     for (let i = 0; i < steps; i++) {
-      expect((await dropping.step(batch, objective, still)).loss).toBeCloseTo(loss, 5);
+      expect((await dropping.step(few, objective, still)).loss).toBeCloseTo(loss, 5);
       dropping.gradient().forEach((g, j) => {
         sum[j]! += g;
         squares[j]! += g * g;
