@@ -144,8 +144,12 @@ describe.each(['llama3', 'mistral', 'qwen3'])('%s, its queries cut into blocks',
     for (const blocks of [2, 4]) {
       for (const [i, found] of (await stepOf(blocks, sequences)).entries()) {
         for (const [name, values] of Object.entries(found)) {
-          const error = relativeError(values, expected[i]![name]!);
-          expect(error, `${name}, ${sequences[i]!.ids.length} tokens in ${blocks} blocks`).toBeLessThan(2e-5);
+          const wanted = expected[i]![name]!;
+          const error = Math.hypot(...values.map((x, k) => x - wanted[k]!));
+          const what = `${name}, ${sequences[i]!.ids.length} tokens in ${blocks} blocks`;
+          expect(values.length, what).toBe(wanted.length);
+          // Some gradients are zero but for rounding: those of a query that sees one key alone.
+          expect(error, what).toBeLessThan(2e-5 * (Math.hypot(...wanted) + 1));
         }
       }
     }
