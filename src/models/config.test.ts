@@ -12,13 +12,14 @@ const sizes = {
   intermediate_size: 172,
   num_hidden_layers: 3,
   num_attention_heads: 4,
+  num_key_value_heads: 4,
 };
 const parse = (json: Record<string, unknown>): ReturnType<typeof parseDecoderConfig> =>
   parseDecoderConfig({ model_type: 'llama', ...sizes, ...json });
 
 describe('defaults are those of transformers', () => {
   it('llama', () => {
-    expect(parse({})).toEqual({
+    expect(parse({ num_key_value_heads: undefined })).toEqual({
       modelType: 'llama',
       vocabSize: 100,
       hiddenSize: 64,
@@ -54,6 +55,29 @@ describe('defaults are those of transformers', () => {
     expect(parse({ model_type: 'mistral', sliding_window: 8 }).windows).toEqual([8, 8, 8]);
     expect(parse({ model_type: 'mistral', sliding_window: null }).windows).toEqual([null, null, null]);
   });
+
+  it('mistral has no biases, whatever its configuration says, and the most positions', () => {
+    expect(parse({ model_type: 'mistral', attention_bias: true })).toMatchObject({
+      qkvBias: false,
+      outputBias: false,
+      maxPositions: 131072,
+    });
+  });
+
+  it.each([
+    ['llama', 32],
+    ['mistral', 8],
+    ['qwen2', 32],
+    ['qwen3', 32],
+    ['gemma', 16],
+  ])(
+    '%s has %i key heads where nothing is said, and as many as query heads for null',
+    (model_type, count) => {
+      const heads = { model_type, num_attention_heads: 32 };
+      expect(parse({ ...heads, num_key_value_heads: undefined }).kvHeads).toBe(count);
+      expect(parse({ ...heads, num_key_value_heads: null }).kvHeads).toBe(32);
+    },
+  );
 
   it('qwen2 has biases on queries, keys and values, and slides only if asked to', () => {
     expect(parse({ model_type: 'qwen2' })).toMatchObject({
@@ -154,6 +178,7 @@ describe('what cannot be run is refused by name', () => {
     [{ hidden_act: 'relu' }, 'hidden_act', /"relu" is not supported[^]*silu and gelu_pytorch_tanh/],
     [{ hidden_act: 'gelu' }, 'hidden_act', /"gelu"/],
     [{ model_type: 'gemma', hidden_activation: 'gelu' }, 'hidden_activation', /"gelu"/],
+    [{ model_type: 'gemma', use_bidirectional_attention: true }, 'use_bidirectional_attention', /causal/],
     [{ head_dim: 15 }, 'head_dim', /15 is not supported[^]*even head dimension/],
     [
       { model_type: 'qwen3', layer_types: ['full_attention', 'linear_attention', 'full_attention'] },

@@ -53,6 +53,17 @@ export interface DecoderConfig {
 export const supportedModelTypes = ['llama', 'mistral', 'qwen2', 'qwen3', 'gemma'] as const;
 type ModelType = (typeof supportedModelTypes)[number];
 
+/** What transformers takes for a field that config.json leaves out; null follows from other fields. */
+const defaults: Readonly<
+  Record<ModelType, { kvHeads: number | null; headDim: number | null; maxPositions: number }>
+> = {
+  llama: { kvHeads: null, headDim: null, maxPositions: 2048 },
+  mistral: { kvHeads: 8, headDim: null, maxPositions: 131072 },
+  qwen2: { kvHeads: 32, headDim: null, maxPositions: 32768 },
+  qwen3: { kvHeads: 32, headDim: 128, maxPositions: 32768 },
+  gemma: { kvHeads: 16, headDim: 256, maxPositions: 8192 },
+};
+
 type Json = Record<string, unknown>;
 
 /**
@@ -101,12 +112,14 @@ export function parseDecoderConfig(json: Json, file = 'config.json'): DecoderCon
   const gemma = modelType === 'gemma';
   const hiddenSize = read.count('hidden_size');
   const heads = read.count('num_attention_heads');
-  const kvHeads = read.count('num_key_value_heads', heads);
-  const layers = read.count('num_hidden_layers');
-  const headDim = read.count(
-    'head_dim',
-    modelType === 'qwen3' ? 128 : gemma ? 256 : Math.floor(hiddenSize / heads),
+  const absent = defaults[modelType];
+  // An explicit null says "as many as query heads".
+  const kvHeads = read.count(
+    'num_key_value_heads',
+    json.num_key_value_heads === null ? heads : (absent.kvHeads ?? heads),
   );
+  const layers = read.count('num_hidden_layers');
+  const headDim = read.count('head_dim', absent.headDim ?? Math.floor(hiddenSize / heads));
   if (heads % kvHeads !== 0) {
     throw new WhetstoneError(
       'MODEL_CONFIG',
@@ -120,11 +133,13 @@ export function parseDecoderConfig(json: Json, file = 'config.json'): DecoderCon
   if (headDim % 2 !== 0) {
     throw unsupported(file, 'head_dim', String(headDim), 'Rotary embeddings need an even head dimension.');
   }
-  const maxPositions = read.count(
-    'max_position_embeddings',
-    gemma ? 8192 : modelType === 'qwen2' || modelType === 'qwen3' ? 32768 : 2048,
-  );
-  const attentionBias = read.flag('attention_bias', false);
+  if (gemma && json.use_bidirectional_attention) {
+    throw unsupported(file, 'use_bidirectional_attention', 'true', 'Only causal attention is.');
+  }
+  const maxPositions = read.count('max_position_embeddings', absent.maxPositions);
+  // Qwen2 has its biases whatever this says, and Mistral has none.
+  const attentionBias =
+    modelType !== 'mistral' && modelType !== 'qwen2' && read.flag('attention_bias', false);
   return {
     modelType,
     vocabSize: read.count('vocab_size'),
@@ -140,7 +155,7 @@ export function parseDecoderConfig(json: Json, file = 'config.json'): DecoderCon
     normOffset: gemma ? 1 : 0,
     embeddingScale: gemma ? Math.sqrt(hiddenSize) : 1,
     qkvBias: modelType === 'qwen2' || attentionBias,
-    outputBias: modelType !== 'qwen2' && attentionBias,
+    outputBias: attentionBias,
     mlpBias: modelType === 'llama' && read.flag('mlp_bias', false),
     qkNorm: modelType === 'qwen3',
     ...readRope(json, maxPositions, file),
