@@ -92,6 +92,12 @@ describe('a complete checkpoint', () => {
     expect(await scoresOf(snapshot, sharded)).toBeLessThan(2e-4);
   });
 
+  it('reads a single file where an index was left beside it, as transformers does', async () => {
+    const dir = copyModel('llama3', newFolder());
+    writeFileSync(join(dir, index), JSON.stringify({ weight_map: { x: 'gone.safetensors' } }));
+    expect(await scoresOf(dir, 'llama3')).toBeLessThan(2e-4);
+  });
+
   it('scores weights that lie at odd offsets', async () => {
     const dir = copyModel('llama3', newFolder());
     const file = join(dir, 'model.safetensors');

@@ -33,14 +33,19 @@ export async function openCheckpoint(modelDir: string): Promise<Checkpoint> {
   return { root: commonFolder(files), weights, files };
 }
 
-/** The index of a sharded checkpoint. */
+/** The file of a checkpoint that is not sharded, and the index of one that is. */
+export const singleName = 'model.safetensors';
 export const indexName = 'model.safetensors.index.json';
 
 /** Names of a checkpoint's files in its folder, in the order of `Checkpoint.files`. Throws `MODEL_WEIGHTS`. */
 export async function checkpointFileNames(modelDir: string): Promise<string[]> {
+  // As in transformers, a single file goes before an index, which may be left over from before it was written.
+  const isThere = await stat(join(modelDir, singleName))
+    .then((info) => info.isFile())
+    .catch(() => false);
   const index = join(modelDir, indexName);
-  const text = await readFile(index, 'utf8').catch(() => null);
-  if (text === null) return ['model.safetensors'];
+  const text = isThere ? null : await readFile(index, 'utf8').catch(() => null);
+  if (text === null) return [singleName];
   let names: string[];
   try {
     const { weight_map: map } = JSON.parse(text) as { weight_map: Record<string, string> };

@@ -191,6 +191,7 @@ describe('the folder that is written', () => {
 
   it('never follows an index out of the model folder', async () => {
     const dir = await makeModel('escape');
+    await rm(join(dir, 'model.safetensors'));
     const index = { weight_map: { 'model.norm.weight': '../escaped.safetensors' } };
     await writeFile(join(dir, 'model.safetensors.index.json'), JSON.stringify(index));
     await expect(mergeAdapter(dir, adapterOf('llama2'), out)).rejects.toMatchObject({

@@ -5,7 +5,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { lstat, mkdir, open, readFile, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { WhetstoneError } from '../errors.ts';
-import { checkpointFileNames, indexName, openCheckpoint } from './checkpoint.ts';
+import { checkpointFileNames, indexName, openCheckpoint, singleName } from './checkpoint.ts';
 import type { StoredWeight } from './checkpoint.ts';
 import { readSafetensorsHeader } from './safetensors.ts';
 import type { StoredDType } from './safetensors.ts';
@@ -75,7 +75,7 @@ export async function rewriteModel(
       const renamed = name === 'config.json' && dtype !== undefined;
       await writeFileSynced(join(partial, name), renamed ? withDType(bytes, dtype) : bytes);
     }
-    const index = await readFile(join(sourceDir, indexName)).catch(() => null);
+    const index = names.includes(singleName) ? null : await readFile(join(sourceDir, indexName));
     if (index) await writeFileSynced(join(partial, indexName), withTotalSize(index, shards));
     await syncFolder(partial);
     await rewrite.check?.(partial);
