@@ -13,6 +13,16 @@ it('turns pair i by theta^(-2i/d) radians a position', () => {
   expectClose(inverseFrequencies(config(4, { type: 'linear', factor: 4 })), [0.25, 0.0025], 1e-8, 'linear');
 });
 
+it('rounds as PyTorch does in single precision', () => {
+  // 1.0 / (500000.0 ** (torch.arange(0, 64, 2).float() / 64)) of torch 2.13, every fifth.
+  const torch = [
+    1.0, 0.12868738174438477, 0.016560440883040428, 0.002131119603291154, 0.00027424818836152554,
+    3.529227615217678e-5, 4.541670477919979e-6,
+  ];
+  const frequencies = inverseFrequencies(config(64, { type: 'none' }, 500000));
+  expect(frequencies.filter((_, i) => i % 5 === 0)).toEqual(torch);
+});
+
 it('keeps, blends or stretches a frequency by its wavelength, as Llama 3.1 does', () => {
   const scaling = {
     type: 'llama3',
