@@ -28,6 +28,18 @@ it('gives entries with their places and leaves the record of a run out', async (
   ]);
 });
 
+it('follows aliases, and says where a key that is no text stands', async () => {
+  expect(await read('alpha: &a 2\ngamma: *a\n? [x]\n: 3\n')).toMatchObject([
+    { key: 'alpha', value: 2 },
+    { key: 'gamma', value: 2 },
+    { place: { line: 3, column: 3 } },
+  ]);
+});
+
+it('says why a file cannot be read', async () => {
+  await expect(readConfigFile(join(file, '..'))).rejects.toThrow(/cannot be read: EISDIR/);
+});
+
 it('takes an empty file as no options', async () => {
   expect(await read('')).toEqual([]);
 });

@@ -1,6 +1,6 @@
 // Reads a YAML config file into entries with their places. Knows YAML, not which options there are.
 import { readFile } from 'node:fs/promises';
-import { LineCounter, isMap, isScalar, parseDocument } from 'yaml';
+import { LineCounter, isMap, isNode, isScalar, parseDocument } from 'yaml';
 import { WhetstoneError } from '../errors.ts';
 import type { ConfigEntry } from './read-options.ts';
 
@@ -10,7 +10,8 @@ import type { ConfigEntry } from './read-options.ts';
  */
 export async function readConfigFile(file: string): Promise<ConfigEntry[]> {
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new WhetstoneError('FILE_NOT_FOUND', 'the config file cannot be read', { file, cause });
+    const why = (cause as Error).message;
+    throw new WhetstoneError('FILE_NOT_FOUND', `the config file cannot be read: ${why}`, { file, cause });
   });
   const counter = new LineCounter();
   const document = parseDocument(text, { lineCounter: counter, prettyErrors: false });
@@ -40,8 +41,8 @@ export async function readConfigFile(file: string): Promise<ConfigEntry[]> {
   }
   return document.contents.items
     .map(({ key, value }): ConfigEntry => {
-      const offset = isScalar(key) ? (key.range?.[0] ?? 0) : 0;
-      const plain = value === null ? null : (value as { toJSON(): unknown }).toJSON();
+      const offset = isNode(key) ? (key.range?.[0] ?? 0) : 0;
+      const plain: unknown = isNode(value) ? value.toJS(document) : value;
       return { key: String(isScalar(key) ? key.value : key), value: plain, place: placeOf(offset) };
     })
     .filter(({ key }) => key !== 'run');

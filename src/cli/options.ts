@@ -35,6 +35,7 @@ const threadsOption: Option = {
   kind: 'number',
   integer: true,
   min: 1,
+  max: 512,
   nullable: true,
   group: run,
   help: 'threads to compute with',

@@ -22,6 +22,25 @@ const flags = (
 const place = { file: 'c.yaml', line: 1, column: 1 };
 
 describe('readOptions', () => {
+  it('knows no option by a name that every object has, and shows numbers that JSON lacks', () => {
+    const config = [
+      { key: 'constructor', value: 1, place },
+      { key: '__proto__', value: 1, place },
+      { key: 'learning_rate', value: Infinity, place },
+    ];
+    expect(readOptions(alignOptions, flags({}), config).problems.map(({ message }) => message)).toEqual([
+      'no such option',
+      'no such option',
+      'expected a number of at least 0, found Infinity',
+    ]);
+  });
+
+  it('refuses more threads than any machine has use for', () => {
+    expect(readOptions(alignOptions, flags({ threads: '100000' }), []).problems).toMatchObject([
+      { where: '--threads', message: expect.stringMatching(/at most 512/) as string },
+    ]);
+  });
+
   it('lets flags win over the file and keeps only what was given', () => {
     const config = [
       { key: 'lambda', value: 1.1, place },

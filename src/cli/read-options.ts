@@ -60,7 +60,7 @@ export function readOptions<T>(
 
   for (const { key, value, place } of config) {
     const name = camelCase(key);
-    const option = snakeCase(name) === key ? options[name] : undefined;
+    const option = snakeCase(name) === key && Object.hasOwn(options, name) ? options[name] : undefined;
     const where = `${describeLocation(place)}: ${key}`;
     if (option === undefined)
       problems.push({ where, message: `no such option${suggestion(key, spellings(options, true))}` });
@@ -150,7 +150,7 @@ function editDistance(a: string, b: string): number {
 }
 
 function show(value: unknown): string {
-  if (value === 'nothing') return 'nothing';
+  if (value === 'nothing' || typeof value === 'number') return String(value);
   const text = JSON.stringify(value) ?? String(value);
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
