@@ -90,7 +90,7 @@ export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
   const { modelDir, adapterDir, seed = 0 } = options;
   const config = await readDecoderConfig(modelDir);
   const threads = options.threads ?? usefulThreads(config);
-  const checkpoint = await openCheckpoint(modelDir);
+  const checkpoint = usedWeights(config, await openCheckpoint(modelDir));
   const adapter = adapterDir === undefined ? null : await readAdapter(adapterDir);
   const trainable = chooseTrainable(options.lora, adapter);
   if (trainable.kind === 'lora') requireUsableLora(trainable.lora, config);
@@ -366,6 +366,12 @@ async function readEndTokens(modelDir: string): Promise<ReadonlySet<number>> {
     if (typeof end === 'number') return new Set([end]);
   }
   return new Set();
+}
+
+/** The checkpoint without what the decoder does not read, such as old rotary buffers or a copy of tied embeddings. */
+function usedWeights(config: DecoderConfig, checkpoint: Checkpoint): Checkpoint {
+  const names = trainableParameters(config, checkpoint, { kind: 'full' }).map(({ name }) => name);
+  return { ...checkpoint, weights: new Map(names.map((name) => [name, checkpoint.weights.get(name)!])) };
 }
 
 const countParameters = ({ weights }: Checkpoint): number =>

@@ -1,6 +1,5 @@
 // The trainable tensors as one flat vector, so that optimizer, clipping and checkpoints see plain arrays.
-import type { LoraConfig, Parameter } from '../models/index.ts';
-import { isTarget } from '../models/index.ts';
+import type { Parameter } from '../models/index.ts';
 import type { Feed } from './session.ts';
 import type { Random } from './random.ts';
 
@@ -49,7 +48,3 @@ export function initialLora(layout: ParameterLayout, random: Random): Float32Arr
   }
   return flat;
 }
-
-/** Names of a configuration's adapted projections among all projections of a model. */
-export const adaptedProjections = (lora: LoraConfig, projections: readonly string[]): string[] =>
-  projections.filter((name) => isTarget(lora, name));
