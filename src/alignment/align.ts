@@ -22,6 +22,7 @@ import {
   planSteps,
   requireMemory,
   requirePositions,
+  requireVocabulary,
 } from './plan.ts';
 import type { AlignmentPlan } from './plan.ts';
 import {
@@ -151,6 +152,7 @@ async function prepare(options: AlignOptions): Promise<Prepared> {
       unused: data.examples.length - examples.length,
     });
     requirePositions(rows, engine.describe(), settings.cutoffLen);
+    requireVocabulary(examples, engine.describe(), settings.model);
     const memory = await requireMemory(engine, examples);
     const record = await makeRecord(settings, circumstances, engine.describe().threads);
     const directory = claim && (await claim.begin(record, settings.saveTotalLimit));

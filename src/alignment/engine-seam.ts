@@ -25,6 +25,7 @@ export interface EngineDescription {
   readonly parameters: number;
   readonly trainableParameters: number;
   readonly maxPositions: number;
+  readonly vocabSize: number;
   readonly threads: number;
 }
 

@@ -139,6 +139,24 @@ export function requirePositions(
   });
 }
 
+/** Throws WhetstoneError `VOCABULARY_MISMATCH` for a token that the model has no embedding for. */
+export function requireVocabulary(
+  examples: readonly Example[],
+  { vocabSize }: EngineDescription,
+  model: string,
+): void {
+  const outside = examples
+    .flatMap(({ plain, judged }) => (judged ? [plain, judged] : [plain]))
+    .map(({ ids }) => ids.find((id) => id >= vocabSize))
+    .find((id) => id !== undefined);
+  if (outside === undefined) return;
+  throw new WhetstoneError(
+    'VOCABULARY_MISMATCH',
+    `the tokenizer gives token ${outside}, and the model has ${vocabSize} tokens, counted from 0`,
+    { file: model, hint: 'The tokenizer and the weights do not belong together: fetch the folder again.' },
+  );
+}
+
 /** What is allowed but worth a word. */
 export function notesOn(schedule: Schedule, rows: RowCounts, method: string): string[] {
   const notes: string[] = [];
@@ -147,7 +165,7 @@ export function notesOn(schedule: Schedule, rows: RowCounts, method: string): st
     const highest = (learningRate * (totalSteps - 1)) / Math.max(1, warmupSteps);
     notes.push(
       `The warm-up of ${warmupSteps} steps does not end within the run of ${totalSteps}: the learning rate only rises, ` +
-        `to ${highest.toPrecision(2)} instead of ${learningRate}. See --warmup_steps.`,
+        `to ${Number(highest.toPrecision(2))} instead of ${learningRate}. See --warmup_steps.`,
     );
   }
   if (method === 'cut' && rows.alignN === 0) {

@@ -65,10 +65,10 @@ instruction, input?, output, judgment (null = satisfactory), score?, revision?, 
 async function runCheck({ values }: Given<CheckFlags>, { stdout }: Context): Promise<number> {
   const { data, model, cutoffLen, json, show } = values;
   const { checkFile, formatReport, reportToJson } = await import('../judgments/index.ts');
-  const tokenLengths = model === null ? undefined : await lengthsIn(model, values.template);
+  const lengths = model === null ? undefined : await lengthsIn(model, values.template);
   const report = await checkFile(data, {
     ...reading(values),
-    ...(tokenLengths && { tokenLengths, cutoffLength: cutoffLen }),
+    ...(lengths && { tokenLengths: lengths, cutoffLength: cutoffLen }),
   });
   if (json) stdout.write(`${reportToJson(report)}\n`);
   else {
@@ -85,19 +85,10 @@ async function runCheck({ values }: Given<CheckFlags>, { stdout }: Context): Pro
 }
 
 async function lengthsIn(model: string, spec: string): Promise<(triplet: Triplet) => Promise<TokenLengths>> {
-  const { encodeLabelled } = await import('../judgments/index.ts');
+  const { tokenLengths } = await import('../judgments/index.ts');
   const { loadTemplate, loadTokenizer } = await import('../tokens/index.ts');
   const tokenizer = await loadTokenizer(model);
-  const template = await loadTemplate(spec, tokenizer);
-  return async (triplet) => {
-    const { plain, judged, responseIds, retokenized } = await encodeLabelled(triplet, tokenizer, template);
-    return {
-      prompt: plain.responseStart,
-      judgedPrompt: judged?.responseStart ?? null,
-      response: responseIds.length,
-      retokenized: retokenized !== null,
-    };
-  };
+  return tokenLengths(tokenizer, await loadTemplate(spec, tokenizer));
 }
 
 async function runConvert({ values }: Given<ConvertFlags>, { stdout }: Context): Promise<number> {

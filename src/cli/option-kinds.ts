@@ -65,7 +65,7 @@ export function checkValue(option: Option, value: unknown): Checked {
     case 'list': {
       const items: unknown[] = typeof value === 'string' ? split(value) : Array.isArray(value) ? value : [];
       return items.length > 0 && items.every((item) => typeof item === 'string' && item !== '')
-        ? good(items)
+        ? good([...new Set(items)])
         : bad;
     }
   }

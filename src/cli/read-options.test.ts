@@ -35,6 +35,11 @@ describe('readOptions', () => {
     ]);
   });
 
+  it('takes a name that is listed twice once', () => {
+    const { values } = readOptions(alignOptions, flags({ lora_target_modules: 'q_proj,v_proj, q_proj' }), []);
+    expect(values.loraTargetModules).toEqual(['q_proj', 'v_proj']);
+  });
+
   it('refuses more threads than any machine has use for', () => {
     expect(readOptions(alignOptions, flags({ threads: '100000' }), []).problems).toMatchObject([
       { where: '--threads', message: expect.stringMatching(/at most 512/) as string },

@@ -186,7 +186,10 @@ function oneError(errors: readonly WhetstoneError[], rows: number): WhetstoneErr
     `${errors.length} of ${rows} rows cannot be trained on${lines.join('')}${rest > 0 ? `\n    and ${rest} more` : ''}`,
     {
       ...(first.location.file !== undefined && { file: first.location.file }),
-      hint: 'Remove these rows, or raise the cut-off if the responses are too long for it.',
+      hint:
+        code === 'EMPTY_RESPONSE'
+          ? 'Remove these rows: without a response there is nothing to learn from.'
+          : 'Remove these rows, or raise --cutoff_len for the responses that are too long for it.',
     },
   );
 }

@@ -204,6 +204,15 @@ describe('failures', () => {
     await expect(readdir(out)).rejects.toThrow(/ENOENT/);
   });
 
+  it('a tokenizer with more tokens than the model is refused before anything is written', async () => {
+    const { code, stderr } = await align([], fake({ vocabSize: 5 }));
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /the tokenizer gives token \d+, and the model has 5 tokens[^]*do not belong together/,
+    );
+    await expect(readdir(out)).rejects.toThrow(/ENOENT/);
+  });
+
   it('a full disk keeps the previous checkpoint', async () => {
     // /dev/full answers every write with "no space left on device".
     const { code, stderr } = await align(['--save_steps', '1'], fake({ adapterTo: '/dev/full' }));

@@ -5,7 +5,10 @@ import { fakeEngine } from './fake-engine.ts';
 import type { FakeOptions } from './fake-engine.ts';
 
 const openEngine: OpenEngine = ({ seed = 0 }) => {
-  const options = JSON.parse(process.env['FAKE_ENGINE'] ?? '{}') as Partial<FakeOptions> & { peak?: number };
+  const options = JSON.parse(process.env['FAKE_ENGINE'] ?? '{}') as Partial<FakeOptions> & {
+    peak?: number;
+    vocabSize?: number;
+  };
   return Promise.resolve({
     ...fakeEngine({ ...options, seed }),
     describe: () => ({
@@ -13,6 +16,7 @@ const openEngine: OpenEngine = ({ seed = 0 }) => {
       parameters: 1000,
       trainableParameters: options.parameters ?? 64,
       maxPositions: 4096,
+      vocabSize: options.vocabSize ?? 100_000,
       threads: 1,
     }),
     estimateMemory: () => options.peak ?? 1e6,
