@@ -45,7 +45,7 @@ export function optionalText(
   return undefined;
 }
 
-/** A string or null; the field has to be there, so that a misspelt name is not taken for praise. */
+/** A string or null (in CSV: empty); the field has to be there, so that a misspelt name is not taken for praise. */
 export function textOrNull(
   fields: Fields,
   name: string,
@@ -53,6 +53,7 @@ export function textOrNull(
   path: string = name,
 ): string | null {
   const value = fields[name];
+  if (reader.textOnly && value === '') return null;
   if (typeof value === 'string' || value === null) return value;
   reader.problem(path, 'a string, or null if the response is satisfactory', describeValue(fields, name));
   return null;

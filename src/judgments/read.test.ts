@@ -106,7 +106,12 @@ describe('formats', () => {
         score: 3.5,
         source: { file: path, row: 1, line: 2 },
       },
-      { instruction: 'Name a colour', output: 'Blue', judgment: '', source: { file: path, row: 2, line: 5 } },
+      {
+        instruction: 'Name a colour',
+        output: 'Blue',
+        judgment: null,
+        source: { file: path, row: 2, line: 5 },
+      },
       {
         instruction: 'Name a fish',
         output: 'Oak',
