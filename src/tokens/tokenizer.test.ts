@@ -200,9 +200,10 @@ describe('a folder that cannot be used', () => {
     expect(ids).toMatchObject({ code: 'TOKENIZER_CONFIG', location: { field: 'eos_token_id' } });
   });
 
-  test('a file instead of a folder is not taken for a missing tokenizer', async () => {
+  test('a file instead of a folder, or no folder, is not taken for a missing tokenizer', async () => {
     await withFolder(byteLevel(), async (dir) => {
-      await expect(loadTokenizer(`${dir}/tokenizer.json`)).rejects.toMatchObject({ code: 'NO_TOKENIZER' });
+      await expect(loadTokenizer(`${dir}/tokenizer.json`)).rejects.toMatchObject({ code: 'NO_MODEL' });
+      await expect(loadTokenizer(`${dir}/none`)).rejects.toThrow(/no such folder/);
     });
   });
 });

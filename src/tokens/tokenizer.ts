@@ -1,6 +1,7 @@
 // A model folder's own tokenizer: text to token ids with character spans, and back.
 // It knows nothing of prompts and responses.
 import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AddedToken, Tokenizer as NativeTokenizer } from 'tokenizers';
 import { WhetstoneError } from '../errors.ts';
@@ -51,7 +52,7 @@ export interface Tokenizer {
 /**
  * Loads the tokenizer of a Hugging Face model folder.
  *
- * Throws `NO_TOKENIZER` (no tokenizer.json), `BAD_TOKENIZER` (it cannot be read), `TOKENIZER_CONFIG` (a file
+ * Throws `NO_MODEL` (no such folder), `NO_TOKENIZER` (no tokenizer.json), `BAD_TOKENIZER` (it cannot be read), `TOKENIZER_CONFIG` (a file
  * beside it is malformed or contradicts it) and `NO_END_TOKEN` (tokenizer_config.json names none, or one that
  * the vocabulary lacks).
  */
@@ -59,6 +60,7 @@ export async function loadTokenizer(dir: string): Promise<Tokenizer> {
   const file = join(dir, 'tokenizer.json');
   const json = await readText(file);
   if (json === null) {
+    await requireFolder(dir);
     throw new WhetstoneError('NO_TOKENIZER', 'the model folder has no tokenizer.json', {
       file,
       hint:
@@ -90,6 +92,15 @@ export async function loadTokenizer(dir: string): Promise<Tokenizer> {
     chatTemplate: config.chatTemplate,
     fingerprint: createHash('sha256').update(json).digest('hex'),
   };
+}
+
+async function requireFolder(dir: string): Promise<void> {
+  const info = await stat(dir).catch(() => null);
+  if (info?.isDirectory()) return;
+  throw new WhetstoneError('NO_MODEL', info ? 'this is no folder' : 'there is no such folder', {
+    file: dir,
+    hint: 'A model is a Hugging Face folder with config.json, tokenizer.json and *.safetensors.',
+  });
 }
 
 function parseTokenizer(json: string, file: string): NativeTokenizer {
