@@ -1,12 +1,12 @@
 // Dropout masks keep the right share, independently, and repeat themselves.
 import { describe, expect, it } from 'vitest';
 import { fillKeepMask } from './dropout.ts';
-import { randomStream } from './random.ts';
+import { createRandom } from '../random.ts';
 
 describe('fillKeepMask', () => {
   const filled = (size: number, p: number, ...key: number[]): Uint8Array => {
     const mask = new Uint8Array(size).fill(7);
-    fillKeepMask(mask, p, randomStream(...key));
+    fillKeepMask(mask, p, createRandom(0, ...key));
     return mask;
   };
 

@@ -2,7 +2,7 @@
 import { dimKey } from '../graph/index.ts';
 import type { BoundWeights, Trainable } from '../models/index.ts';
 import type { Sequence } from './engine.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../random.ts';
 import type { Feed } from './session.ts';
 
 /** Dropout masks for one run of a sequence in a graph of `rows` rows. */
@@ -39,13 +39,12 @@ export function maskSource({ masks }: BoundWeights, trainable: Trainable): MaskS
  * Fills `mask` with 1, and with 0 where an element is dropped with probability `p`: the gaps between dropped
  * elements are geometric, so the cost follows their number.
  */
-export function fillKeepMask(mask: Uint8Array, p: number, random: Random): void {
+export function fillKeepMask(mask: Uint8Array, p: number, random: Pick<Random, 'float'>): void {
   mask.fill(1);
   const logKeep = Math.log1p(-p);
-  const half = 0.5 / 0x1_0000_0000;
   for (let i = gap(); i < mask.length; i += 1 + gap()) mask[i] = 0;
 
   function gap(): number {
-    return Math.floor(Math.log(random.uniform() + half) / logKeep);
+    return Math.floor(Math.log(1 - random.float()) / logKeep);
   }
 }

@@ -5,14 +5,14 @@ import type { Sampling } from './engine.ts';
 import { chooseToken } from './generate.ts';
 import type { OnnxEngine } from './onnx-engine.ts';
 import { openEngine } from './onnx-engine.ts';
-import { randomStream } from './random.ts';
+import { createRandom } from '../random.ts';
 
 const sampling: Sampling = { maxNewTokens: 1, temperature: 1, topK: 0, topP: 1, seed: 0 };
 
 /** Share of each token among many draws. */
 function shares(logits: readonly number[], settings: Partial<Sampling>): number[] {
   const draws = 20_000;
-  const random = randomStream(42);
+  const random = createRandom(42);
   const counts = new Array<number>(logits.length).fill(0);
   const values = Float32Array.from(logits);
   for (let i = 0; i < draws; i++) counts[chooseToken(values, { ...sampling, ...settings }, random)]!++;
@@ -33,7 +33,7 @@ const logitsOf = (weights: readonly number[]): number[] => weights.map(Math.log)
 
 describe('chooseToken', () => {
   it('takes the best token at temperature 0, the first of equal ones', () => {
-    const never = { uniform: (): number => expect.fail('greedy choice draws nothing') };
+    const never = { float: (): number => expect.fail('greedy choice draws nothing') };
     const greedy = { ...sampling, temperature: 0 };
     expect(chooseToken(Float32Array.of(1, 3, 2), greedy, never)).toBe(1);
     expect(chooseToken(Float32Array.of(2, 5, 5, 5), greedy, never)).toBe(1);

@@ -5,8 +5,8 @@ import { concat, dim, input, mulDims, reshape } from '../graph/index.ts';
 import type { Checkpoint, DecoderConfig, Trainable } from '../models/index.ts';
 import { attention, bindWeights, decode, logitsOf } from '../models/index.ts';
 import type { Generation, Sampling } from './engine.ts';
-import type { Random } from './random.ts';
-import { randomStream } from './random.ts';
+import type { Random } from '../random.ts';
+import { createRandom } from '../random.ts';
 import type { Feed, Session } from './session.ts';
 import { compile } from './session.ts';
 
@@ -88,7 +88,7 @@ export async function openGenerator(
       const results = new Array<Generation>(prompts.length);
       for (let start = 0; start < order.length; start += rowsAtOnce) {
         const chosen = order.slice(start, start + rowsAtOnce);
-        const rows = chosen.map((i) => ({ prompt: prompts[i]!, random: randomStream(sampling.seed, i) }));
+        const rows = chosen.map((i) => ({ prompt: prompts[i]!, random: createRandom(sampling.seed, i) }));
         const generations = await generateBatch(session, config, rows, sampling, parameters, endTokens);
         chosen.forEach((i, j) => (results[i] = generations[j]!));
       }
@@ -204,7 +204,7 @@ function biasFeeds(
 export function chooseToken(
   logits: Float32Array,
   { temperature, topK, topP }: Sampling,
-  random: Random,
+  random: Pick<Random, 'float'>,
 ): number {
   if (temperature <= 0) return argmax(logits);
   const order = Array.from(logits.keys()).sort((a, b) => logits[b]! - logits[a]! || a - b);
@@ -216,7 +216,7 @@ export function chooseToken(
   let nucleus = 0;
   let mass = 0;
   while (nucleus < weights.length && (nucleus === 0 || mass < topP * total)) mass += weights[nucleus++]!;
-  let point = random.uniform() * mass;
+  let point = random.float() * mass;
   for (let i = 0; i < nucleus; i++) {
     point -= weights[i]!;
     if (point < 0) return kept[i]!;

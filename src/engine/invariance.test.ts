@@ -18,7 +18,7 @@ import type { OnnxEngine } from './onnx-engine.ts';
 import { defaultLora, openEngine } from './onnx-engine.ts';
 import { feeds, sequenceFeeds, traceStep } from './packed.ts';
 import { initialLora, layOut, views } from './parameters.ts';
-import { randomStream } from './random.ts';
+import { createRandom } from '../random.ts';
 import { compile } from './session.ts';
 
 const engines: OnnxEngine[] = [];
@@ -33,8 +33,8 @@ const open = async (
 };
 
 const randomTokens = (count: number, vocabSize: number, ...key: number[]): Int32Array => {
-  const random = randomStream(...key);
-  return Int32Array.from({ length: count }, () => Math.floor(random.uniform() * vocabSize));
+  const random = createRandom(0, ...key);
+  return Int32Array.from({ length: count }, () => Math.floor(random.float() * vocabSize));
 };
 const whole = (ids: Int32Array): Sequence => ({ ids, responseStart: 1 });
 
@@ -109,8 +109,8 @@ describe.each(['llama3', 'mistral', 'qwen3'])('%s, its queries cut into blocks',
     const layout = layOut(
       [...weights.inputs].map(([name, { shape }]) => ({ name, shape: shape as number[] })),
     );
-    const random = randomStream(8);
-    const parameters = initialLora(layout, random).map((x) => x || random.uniform() - 0.5);
+    const random = createRandom(8);
+    const parameters = initialLora(layout, random).map((x) => x || random.float() - 0.5);
     const session = await compile(outputs, { root: checkpoint.root, threads: 1 });
     const results: Record<string, Float32Array>[] = [];
     for (const sequence of sequences) {

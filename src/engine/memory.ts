@@ -19,7 +19,7 @@ const prepackShare = 1 / 8;
 
 /**
  * Whether the training step repacks weights for its kernels: a copy for the forward and one for the backward
- * products, which makes short rows about a sixth faster.
+ * products, which saves about an eighth of a step's time (dev/LOG.md).
  */
 export function worthPrepacking(checkpoint: Checkpoint): boolean {
   const limit = process.constrainedMemory();

@@ -24,7 +24,7 @@ import { estimatePeakMemory, worthPrepacking } from './memory.ts';
 import { attentionBlocks, feeds, rowsOf, sequenceFeeds, traceScore, traceStep } from './packed.ts';
 import type { ParameterLayout } from './parameters.ts';
 import { layOut, views } from './parameters.ts';
-import { randomStream } from './random.ts';
+import { createRandom } from '../random.ts';
 import type { Feed, Session } from './session.ts';
 import { requireTrainable, requireUsable } from './sequence-check.ts';
 import { compile } from './session.ts';
@@ -156,7 +156,7 @@ export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
       {
         ...parameterFeeds,
         ...sequenceFeeds(sequence, blocks),
-        ...masks(sequence, rowsOf(sequence, blocks), randomStream(seed, ...stream)),
+        ...masks(sequence, rowsOf(sequence, blocks), createRandom(seed, ...stream)),
         [feeds.likelihoodWeight]: perToken(likelihood),
         [feeds.contrastWeight]: perToken(contrast),
         [feeds.judged]: judged ? { data: judged, dims: [tokens] } : perToken(0),

@@ -1,7 +1,7 @@
 // The flat vector of trainable tensors: where each lies, what is decayed, what a fresh adapter starts from.
 import { describe, expect, it } from 'vitest';
 import { initialLora, layOut, views } from './parameters.ts';
-import { randomStream } from './random.ts';
+import { createRandom } from '../random.ts';
 
 const parameters = [
   { name: 'norm.weight', shape: [3] },
@@ -33,13 +33,13 @@ describe('layOut', () => {
   });
 
   it('starts adapters as PEFT does: A uniform within 1/sqrt(in), B zero', () => {
-    const flat = initialLora(layout, randomStream(1));
+    const flat = initialLora(layout, createRandom(1));
     const a = flat.subarray(0, 50);
     expect(a.every((x) => Math.abs(x) <= 0.2)).toBe(true);
     expect(Math.max(...a)).toBeGreaterThan(0.15);
     expect(Math.min(...a)).toBeLessThan(-0.15);
     expect(flat.subarray(50).every((x) => x === 0)).toBe(true);
-    expect(initialLora(layout, randomStream(1))).toEqual(flat);
-    expect(initialLora(layout, randomStream(2))).not.toEqual(flat);
+    expect(initialLora(layout, createRandom(1))).toEqual(flat);
+    expect(initialLora(layout, createRandom(2))).not.toEqual(flat);
   });
 });

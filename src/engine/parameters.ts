@@ -1,7 +1,7 @@
 // The trainable tensors as one flat vector, so that optimizer, clipping and checkpoints see plain arrays.
 import type { Parameter } from '../models/index.ts';
 import type { Feed } from './session.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../random.ts';
 
 export interface ParameterLayout {
   readonly parameters: readonly (Parameter & { readonly offset: number; readonly size: number })[];
@@ -44,7 +44,7 @@ export function initialLora(layout: ParameterLayout, random: Random): Float32Arr
   for (const { name, shape, offset, size } of layout.parameters) {
     if (!name.endsWith('.lora_A.weight')) continue;
     const bound = 1 / Math.sqrt(shape[1]!);
-    for (let i = offset; i < offset + size; i++) flat[i] = (2 * random.uniform() - 1) * bound;
+    for (let i = offset; i < offset + size; i++) flat[i] = (2 * random.float() - 1) * bound;
   }
   return flat;
 }

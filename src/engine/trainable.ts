@@ -12,7 +12,7 @@ import { isTarget, projectionNames, readTensorBytes, toFloat32 } from '../models
 import { traceScore } from './packed.ts';
 import type { ParameterLayout } from './parameters.ts';
 import { initialLora } from './parameters.ts';
-import { randomStream } from './random.ts';
+import { createRandom } from '../random.ts';
 
 /** What `lora` and the adapter say about training. */
 export function chooseTrainable(lora: LoraConfig | null | undefined, adapter: Adapter | null): Trainable {
@@ -76,7 +76,7 @@ export async function initialParameters(
   adapter: Adapter | null,
   seed: number,
 ): Promise<Float32Array> {
-  if (trainable.kind === 'lora' && !adapter) return initialLora(layout, randomStream(seed, initStream));
+  if (trainable.kind === 'lora' && !adapter) return initialLora(layout, createRandom(seed, initStream));
   const flat = new Float32Array(layout.total);
   for (const { name, shape, offset } of layout.parameters) {
     if (adapter) {

@@ -5,7 +5,7 @@ import type { DecoderConfig, StoredDType } from '../models/index.ts';
 import { isStoredDType, openCheckpoint, projectionNames, readDecoderConfig } from '../models/index.ts';
 import type { Engine, Sequence } from './engine.ts';
 import { openEngine } from './onnx-engine.ts';
-import { randomStream } from './random.ts';
+import { createRandom } from '../random.ts';
 
 /**
  * Largest mean difference of token log-probs (nats) between a merged model and the pair it was made from, by the
@@ -96,8 +96,8 @@ export async function verifyMerge(
 function probeSequences({ vocabSize, maxPositions }: DecoderConfig): Sequence[] {
   const length = Math.min(48, maxPositions);
   return [0, 1, 2, 3].map((number) => {
-    const random = randomStream(0x6d65_7267, number);
-    const ids = Int32Array.from({ length }, () => Math.floor(random.uniform() * vocabSize));
+    const random = createRandom(0x6d65_7267, number);
+    const ids = Int32Array.from({ length }, () => Math.floor(random.float() * vocabSize));
     return { ids, responseStart: 1 };
   });
 }

@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { expect } from 'vitest';
-import { randomStream } from '../engine/random.ts';
+import { createRandom } from '../random.ts';
 import type { Nd } from './arrays.test-helper.ts';
 import { build, dot } from './arrays.test-helper.ts';
 import type { Dim, DType, Shape, Tensor } from './index.ts';
@@ -134,7 +134,7 @@ async function checkOnce(
   seed: number,
 ): Promise<void> {
   const float = spec.dtype ?? 'float64';
-  const random = randomStream(seed);
+  const random = createRandom(seed);
   const round = (dtype: DType, x: number): number =>
     dtype === 'float64' ? x : dtype === 'float32' ? Math.fround(x) : Math.trunc(x);
   const arrays = inputs.map(({ axes, dtype = float, values = uniform(-2, 2) }) => {
@@ -142,14 +142,14 @@ async function checkOnce(
     return build(shape, () =>
       round(
         dtype,
-        values(() => random.uniform(), sizes),
+        values(() => random.float(), sizes),
       ),
     );
   });
   const cotangent = build(evaluate(output.shape, sizes), () =>
     round(
       float,
-      uniform(-1, 1)(() => random.uniform()),
+      uniform(-1, 1)(() => random.float()),
     ),
   );
   const feeds: Record<string, OrtTensor> = {};

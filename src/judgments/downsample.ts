@@ -1,6 +1,6 @@
 // Thins out the satisfactory rows when they outnumber the criticised ones. It knows labels, not text.
 import { WhetstoneError } from '../errors.ts';
-import { createRandom, shuffle } from './random.ts';
+import { createRandom, shuffle } from '../random.ts';
 import { labelOf } from './triplet.ts';
 import type { Label, Triplet } from './triplet.ts';
 

@@ -12,8 +12,8 @@ export type { Example, Examples, ExampleSettings, ExampleSummary } from './examp
 export { downsampleSatisfactory, keptAfterDownsampling } from './downsample.ts';
 export { epochOrder } from './order.ts';
 export type { OrderSettings } from './order.ts';
-export { createRandom, randomFromState, shuffle } from './random.ts';
-export type { Random } from './random.ts';
+export { createRandom, randomFromState, shuffle } from '../random.ts';
+export type { Random } from '../random.ts';
 export { checkFile, checkTriplets } from './check.ts';
 export type { CheckOptions, DataReport, TokenReport } from './check.ts';
 export { FINDING_TITLES } from './findings.ts';

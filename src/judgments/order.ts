@@ -1,5 +1,5 @@
 // The order in which an epoch visits its rows. It knows row numbers only.
-import { createRandom, shuffle } from './random.ts';
+import { createRandom, shuffle } from '../random.ts';
 
 export interface OrderSettings {
   readonly seed: number;

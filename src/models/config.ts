@@ -105,7 +105,7 @@ export function parseDecoderConfig(json: Json, file = 'config.json'): DecoderCon
     throw unsupported(
       file,
       'model_type',
-      JSON.stringify(modelType),
+      modelType === undefined ? 'a config without a model type' : JSON.stringify(modelType),
       `Supported are ${supportedModelTypes.join(', ')}.`,
     );
   }

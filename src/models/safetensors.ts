@@ -60,6 +60,12 @@ export async function readSafetensorsHeader(file: string): Promise<SafetensorsHe
     const prefix = Buffer.alloc(8);
     if (size < 8) throw broken(file, `has ${size} bytes, too few for a header`);
     await handle.read(prefix, 0, 8, 0);
+    if (prefix.toString('latin1') === 'version ') {
+      throw new WhetstoneError('SAFETENSORS', 'is a Git LFS pointer, not the weights', {
+        file,
+        hint: 'Run `git lfs pull` in the model folder, or download the file itself.',
+      });
+    }
     const headerBytes = Number(prefix.readBigUInt64LE());
     if (headerBytes > maxHeaderBytes || 8 + headerBytes > size) {
       throw broken(file, `announces a header of ${headerBytes} bytes in a file of ${size}`);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createRandom, randomFromState, shuffle } from './random.ts';
-import { epochOrder } from './order.ts';
+import { epochOrder } from './judgments/order.ts';
 
 const draw = (n: number, random: { uint32(): number }): number[] =>
   Array.from({ length: n }, () => random.uint32());
