@@ -1,5 +1,6 @@
 // From flags and a YAML file to checked values, every problem found at once and with its place.
 // Knows the schema's kinds, not any verb.
+import { editDistance } from '../edit-distance.ts';
 import { WhetstoneError, describeLocation } from '../errors.ts';
 import type { ErrorLocation } from '../errors.ts';
 import { camelCase, snakeCase } from '../alignment/names.ts';
@@ -130,23 +131,6 @@ export function suggestion(found: string, known: readonly string[], prefix = '')
       (name.startsWith(found) || name.endsWith(`_${found}`) || found.endsWith(`_${name}`)),
   );
   return word.length === 1 ? ` (did you mean ${prefix}${word[0]!}?)` : '';
-}
-
-/** Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`. */
-function editDistance(a: string, b: string): number {
-  let beforeLast: number[] = [];
-  let last = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1];
-      row[j] = Math.min(last[j]! + 1, row[j - 1]! + 1, last[j - 1]! + (same ? 0 : 1));
-      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
-      if (swapped) row[j] = Math.min(row[j]!, beforeLast[j - 2]! + 1);
-    }
-    [beforeLast, last] = [last, row];
-  }
-  return last[b.length]!;
 }
 
 function show(value: unknown): string {

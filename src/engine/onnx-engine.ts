@@ -78,10 +78,7 @@ export const defaultLora: LoraConfig = {
   targetModules: ['gate_proj', 'up_proj', 'down_proj'],
 };
 
-/**
- * In narrow models handing work to other threads costs more than the work; two threads were 2.3 times slower than
- * one at a width of 64 on a busy machine.
- */
+/** In narrow models handing work to other threads costs more than the work. */
 const usefulThreads = ({ hiddenSize }: DecoderConfig): number =>
   hiddenSize < 256 ? 1 : availableParallelism();
 

@@ -1,4 +1,5 @@
 // Reads typed fields out of untrusted rows and notes every field that does not fit. It knows no layout.
+import { editDistance } from '../edit-distance.ts';
 
 /** What is wrong with one field of one row. */
 export interface Problem {
@@ -139,17 +140,4 @@ export function isMisspelling(found: string, wanted: string): boolean {
   const a = found.trim().toLowerCase();
   const b = wanted.toLowerCase();
   return a === b || editDistance(a, b) <= (b.length >= 6 ? 2 : 1);
-}
-
-function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      row.push(Math.min(change, previous[j]! + 1, row[j - 1]! + 1));
-    }
-    previous = row;
-  }
-  return previous[b.length]!;
 }
