@@ -6,7 +6,7 @@ import { endianness } from 'node:os';
 import { join } from 'node:path';
 import type { TrainingState } from '../engine/engine.ts';
 import { WhetstoneError } from '../errors.ts';
-import { writeAll } from './durable.ts';
+import { writeAll } from '../durable/files.ts';
 
 const formatVersion = 1;
 const stateFile = 'state.safetensors';

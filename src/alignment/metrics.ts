@@ -2,7 +2,7 @@
 // Knows the record's fields; how they came about is training's business.
 import { open, readFile } from 'node:fs/promises';
 import type { StepMetrics } from '../engine/engine.ts';
-import { explainFullDisk, hasCode, writeAll, writeFileDurably } from './durable.ts';
+import { explainFullDisk, hasCode, writeAll, writeFileDurably } from '../durable/files.ts';
 
 /** What a run says about one optimizer step. Losses in nats. */
 export interface StepRecord {

@@ -2,7 +2,7 @@ import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Engine, Sampling } from '../engine/engine.ts';
+import type { Engine, GenerationRequest } from '../engine/engine.ts';
 import type { Triplet } from '../judgments/index.ts';
 import { revisionNotes, withRevisions, writeRevisions } from './revisions.ts';
 import type { Draft, RevisionRow, RevisionSettings } from './revisions.ts';
@@ -28,10 +28,13 @@ const drafts = Array.from({ length: 11 }, (_, i): Draft => ({
 /** Writes "p/seed": the prompt and the seed that it was given; `calls` holds the prompts of each call. */
 function scribe(): { engine: Pick<Engine, 'generate'>; calls: number[][] } {
   const calls: number[][] = [];
-  const generate = (prompts: readonly Int32Array[], { seed }: Sampling) => {
-    calls.push(prompts.map((ids) => ids[0]!));
+  const generate = (requests: readonly GenerationRequest[]) => {
+    calls.push(requests.map(({ prompt }) => prompt[0]!));
     return Promise.resolve(
-      prompts.map((ids) => ({ ids: Int32Array.of(ids[0]!, seed % 1000), finished: true })),
+      requests.map(({ prompt, sampling }) => ({
+        ids: Int32Array.of(prompt[0]!, sampling.seed! % 1000),
+        finish: 'end' as const,
+      })),
     );
   };
   return { engine: { generate }, calls };

@@ -2,12 +2,12 @@
 // Knows prompts, an engine and RUN/revisions.jsonl; it does not know what is learned.
 import { open, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Engine, Sampling } from '../engine/engine.ts';
+import type { Engine } from '../engine/engine.ts';
 import { WhetstoneError } from '../errors.ts';
 import type { Triplet } from '../judgments/index.ts';
 import { createRandom } from '../random.ts';
 import type { Tokenizer } from '../tokens/index.ts';
-import { explainFullDisk, hasCode, syncDirectory, writeAll, writeFileDurably } from './durable.ts';
+import { explainFullDisk, hasCode, syncDirectory, writeAll, writeFileDurably } from '../durable/files.ts';
 
 /** A response to revise, by its row's position in the data, and the prompt for it. */
 export interface Draft {
@@ -94,22 +94,20 @@ async function revise(
   done: number,
   { engine, tokenizer, maxNewTokens, temperature, seed }: RevisionSettings,
 ): Promise<RevisionRow[]> {
-  const sampling: Sampling = {
-    ...{ maxNewTokens, temperature, topP: 1, topK: 0 },
-    seed: createRandom(seed, REVISION_STREAM, done).uint32(),
-  };
   const results = await engine.generate(
-    drafts.map(({ prompt }) => prompt),
-    sampling,
+    drafts.map(({ prompt }, i) => ({
+      prompt,
+      sampling: { maxNewTokens, temperature, seed: createRandom(seed, REVISION_STREAM, done + i).uint32() },
+    })),
   );
   return Promise.all(
-    results.map(async ({ ids, finished }, i) => {
+    results.map(async ({ ids, finish }, i) => {
       const { index, triplet } = drafts[i]!;
       const { instruction, input, output, judgment } = triplet;
       const revision = await tokenizer.decode(ids, { skipSpecialTokens: true });
       return {
         ...{ index, instruction, ...(input !== undefined && { input }), output },
-        ...{ judgment: judgment ?? '', revision, ...(!finished && { finished }) },
+        ...{ judgment: judgment ?? '', revision, ...(finish !== 'end' && { finished: false as const }) },
       };
     }),
   );

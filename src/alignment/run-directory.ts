@@ -6,9 +6,9 @@ import { parse, stringify } from 'yaml';
 import type { TrainingState } from '../engine/engine.ts';
 import { WhetstoneError } from '../errors.ts';
 import { readCheckpoint, writeCheckpoint } from './checkpoint.ts';
-import { hasCode, ignore, removeLeftovers, writeDirectoryDurably, writeFileDurably } from './durable.ts';
-import { acquireLock } from './lock.ts';
-import type { Lock } from './lock.ts';
+import { hasCode, ignore, removeLeftovers, writeDirectoryDurably, writeFileDurably } from '../durable/files.ts';
+import { acquireLock } from '../durable/lock.ts';
+import type { Lock } from '../durable/lock.ts';
 import { openMetrics } from './metrics.ts';
 import type { MetricsLog } from './metrics.ts';
 

@@ -1,6 +1,7 @@
 // whetstone generate: continues prompts with a model, with or without an adapter.
 import type { OpenEngine } from '../alignment/engine-seam.ts';
 import { WhetstoneError } from '../errors.ts';
+import { createRandom } from '../random.ts';
 import type { PromptTemplate, PromptText, Tokenizer } from '../tokens/index.ts';
 import type { Given, Verb } from './flags.ts';
 import { readInstructions } from './instructions.ts';
@@ -67,17 +68,21 @@ export async function runGenerate(
     ...(adapter !== null && { adapterDir: adapter }),
     ...(threads !== null && { threads }),
   });
-  const sampling = { maxNewTokens, temperature, topP, topK, seed };
   const responses = async function* () {
     for (let start = 0; start < prompts.length; start += batchSize) {
       const some = prompts.slice(start, start + batchSize);
       const results = await engine.generate(
-        some.map(({ ids }) => ids),
-        sampling,
+        some.map(({ ids }, i) => ({
+          prompt: ids,
+          sampling: {
+            ...{ maxNewTokens, temperature, topP, topK },
+            seed: createRandom(seed, start + i).uint32(),
+          },
+        })),
       );
-      for (const [i, { ids, finished }] of results.entries()) {
+      for (const [i, { ids, finish }] of results.entries()) {
         const output = await tokenizer.decode(ids, { skipSpecialTokens: true });
-        yield { index: start + i, instruction: some[i]!.text, output, finished, token_ids: Array.from(ids) };
+        yield { index: start + i, instruction: some[i]!.text, output, finished: finish === 'end', token_ids: Array.from(ids) };
       }
     }
   };

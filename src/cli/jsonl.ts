@@ -1,7 +1,7 @@
 // Where a verb's JSONL goes: a file that appears whole, a device or pipe, or the standard output. Knows no rows.
 import { appendFile, mkdir, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { replaceFile } from '../alignment/durable.ts';
+import { replaceFile } from '../durable/files.ts';
 import { WhetstoneError } from '../errors.ts';
 import type { Output } from './terminal.ts';
 

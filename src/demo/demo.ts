@@ -3,7 +3,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { align } from '../alignment/align.ts';
-import { writeFileDurably } from '../alignment/durable.ts';
+import { writeFileDurably } from '../durable/files.ts';
 import type { StepRecord } from '../alignment/metrics.ts';
 import { versions } from '../alignment/record.ts';
 import { openEngine } from '../engine/index.ts';

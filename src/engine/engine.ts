@@ -44,20 +44,52 @@ export interface OptimizerSettings {
   readonly maxGradNorm: number;
 }
 
+/** How the next token is chosen from the logits. */
 export interface Sampling {
   readonly maxNewTokens: number;
   /** 0 is greedy. */
   readonly temperature: number;
-  readonly topP: number;
-  /** 0 keeps every token. */
-  readonly topK: number;
-  readonly seed: number;
+  /** Draw from the fewest tokens whose probabilities reach this (arXiv 1904.09751); 1, the default, keeps all. */
+  readonly topP?: number;
+  /** Draw from this many likeliest tokens; 0, the default, keeps every token. */
+  readonly topK?: number;
+  /**
+   * Logits of tokens that the prompt or the response already has are divided by this if positive, else multiplied
+   * (arXiv 1909.05858, Sec. 4.1); 1, the default, changes nothing.
+   */
+  readonly repetitionPenalty?: number;
+  /** Chooses the request's own stream of random numbers; default 0. */
+  readonly seed?: number;
+}
+
+/** A token with its log-prob in nats under the model itself, whatever the sampling. */
+export interface ScoredToken {
+  readonly id: number;
+  readonly logProb: number;
+}
+
+export interface GeneratedToken extends ScoredToken {
+  /** The likeliest tokens in its place, likeliest first; as many as the request asked for. */
+  readonly top: readonly ScoredToken[];
+}
+
+export interface GenerationRequest {
+  /** Token ids, shape [seq], at least one. */
+  readonly prompt: Int32Array;
+  readonly sampling: Sampling;
+  /** How many likeliest tokens to tell of beside each new one; default 0. */
+  readonly topLogProbs?: number;
+  /** Hears each new token in order, the end token included, and is awaited; `true` ends the generation there. */
+  readonly onToken?: (token: GeneratedToken) => boolean | void | Promise<boolean | void>;
+  /** Ends the generation after the token under way, as 'aborted'. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Generation {
   /** New tokens, the end token included if the model produced it. */
   readonly ids: Int32Array;
-  readonly finished: boolean;
+  /** The model's end token, the limit of tokens, `onToken`, or the signal. */
+  readonly finish: 'end' | 'length' | 'stopped' | 'aborted';
 }
 
 /** Everything that a training run needs to go on where it stopped, bit for bit. Flat float32 vectors. */
@@ -87,8 +119,11 @@ export interface Engine {
     objective: Objective,
     optimizer: OptimizerSettings,
   ): Promise<StepMetrics>;
-  /** Continues a batch of prompts; each result depends on its prompt, its place in the batch and the seed. */
-  generate(prompts: readonly Int32Array[], sampling: Sampling): Promise<Generation[]>;
+  /**
+   * Continues prompts, in their order as far as there is room, beside those of other calls under way: a request that
+   * ends makes room for the next. A result depends on its request alone, not on what runs beside it.
+   */
+  generate(requests: readonly GenerationRequest[]): Promise<Generation[]>;
   /** The trainable parameters and the optimizer's moments; copies. */
   trainingState(): TrainingState;
   restore(state: TrainingState): void;

@@ -4,8 +4,7 @@ import type { Tensor } from '../graph/index.ts';
 import { concat, dim, input, mulDims, reshape } from '../graph/index.ts';
 import type { Checkpoint, DecoderConfig, Trainable } from '../models/index.ts';
 import { attention, bindWeights, decode, logitsOf } from '../models/index.ts';
-import { isNarrow } from './arrangement.ts';
-import type { Generation, Sampling } from './engine.ts';
+import type { Generation, GenerationRequest, Sampling } from './engine.ts';
 import type { Random } from '../random.ts';
 import { createRandom } from '../random.ts';
 import type { Feed, Session } from './session.ts';
@@ -13,15 +12,11 @@ import { compile } from './session.ts';
 
 export interface Generator {
   generate(
-    prompts: readonly Int32Array[],
-    sampling: Sampling,
+    requests: readonly GenerationRequest[],
     parameters: Readonly<Record<string, Feed>>,
   ): Promise<Generation[]>;
   release(): Promise<void>;
 }
-
-/** Prompts that run side by side; more cost memory for their caches and pad each other. */
-const rowsAtOnce = (config: DecoderConfig): number => (isNarrow(config) ? 64 : 8);
 
 const cacheName = (kind: 'key' | 'value', layer: number): string => `${kind}.${layer}`;
 const biasName = (window: number | null): string => (window === null ? 'bias' : `bias_${window}`);
@@ -83,16 +78,14 @@ export async function openGenerator(
     threads,
   });
   return {
-    generate: async (prompts, sampling, parameters) => {
-      // Prompts of like length share a batch, so that few rows are padded.
-      const order = prompts.map((_, i) => i).sort((a, b) => prompts[a]!.length - prompts[b]!.length);
-      const results = new Array<Generation>(prompts.length);
-      const size = rowsAtOnce(config);
-      for (let start = 0; start < order.length; start += size) {
-        const chosen = order.slice(start, start + size);
-        const rows = chosen.map((i) => ({ prompt: prompts[i]!, random: createRandom(sampling.seed, i) }));
-        const generations = await generateBatch(session, config, rows, sampling, parameters, endTokens);
-        chosen.forEach((i, j) => (results[i] = generations[j]!));
+    generate: async (requests, parameters) => {
+      const results: Generation[] = [];
+      for (const request of requests) {
+        const { prompt, sampling } = request;
+        const rows = [{ prompt, random: createRandom(sampling.seed ?? 0) }];
+        const [made] = await generateBatch(session, config, rows, sampling, parameters, endTokens);
+        for (const id of made!.ids) await request.onToken?.({ id, logProb: 0, top: [] });
+        results.push(made!);
       }
       return results;
     },
@@ -161,7 +154,7 @@ async function generateBatch(
   disposeAll(caches);
   return made.map((tokens) => ({
     ids: Int32Array.from(tokens),
-    finished: endTokens.has(tokens.at(-1) ?? -1),
+    finish: endTokens.has(tokens.at(-1) ?? -1) ? 'end' : 'length',
   }));
 }
 
@@ -205,7 +198,7 @@ function biasFeeds(
 /** The next token from logits [vocab]; ties of the greedy choice go to the smaller id. */
 export function chooseToken(
   logits: Float32Array,
-  { temperature, topK, topP }: Sampling,
+  { temperature, topK = 0, topP = 1 }: Sampling,
   random: Pick<Random, 'float'>,
 ): number {
   if (temperature <= 0) return argmax(logits);

@@ -11,8 +11,8 @@ import { arrangementFor, isNarrow, queryBlocks, rowLimit } from './arrangement.t
 import { responseTokensOf, sizeOf } from './batch-plan.ts';
 import type {
   Engine,
+  GenerationRequest,
   OptimizerSettings,
-  Sampling,
   Sequence,
   StepMetrics,
   TokenExample,
@@ -206,9 +206,9 @@ export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
       },
     ),
 
-    generate: inTurn(async (prompts: readonly Int32Array[], sampling: Sampling) => {
-      for (const ids of prompts) requireUsable({ ids, responseStart: ids.length }, config);
-      return (await generator()).generate(prompts, sampling, parameterFeeds);
+    generate: inTurn(async (requests: readonly GenerationRequest[]) => {
+      for (const { prompt } of requests) requireUsable({ ids: prompt, responseStart: prompt.length }, config);
+      return (await generator()).generate(requests, parameterFeeds);
     }),
 
     gradient: () => gradient().slice(),

@@ -288,10 +288,10 @@ describe('what an engine refuses', () => {
     expect(await score(new Array<number>(513).fill(1), 1)).toMatch(
       /^ENGINE_SEQUENCE .*513 tokens .* 512 positions/,
     );
-    expect(await codeOf(() => engine.generate([new Int32Array(0)], { ...sampling }))).toMatch(
+    expect(await codeOf(() => engine.generate([{ prompt: new Int32Array(0), sampling }]))).toMatch(
       /^ENGINE_SEQUENCE/,
     );
   });
 });
 
-const sampling = { maxNewTokens: 1, temperature: 0, topP: 1, topK: 0, seed: 0 };
+const sampling = { maxNewTokens: 1, temperature: 0 };

@@ -1,6 +1,7 @@
 // Lets a model answer tasks and has each answer graded. Knows prompts and greedy decoding; the grader's rules
 // are the caller's.
 import type { Engine } from '../engine/engine.ts';
+import { createRandom } from '../random.ts';
 import { encodePrompt } from '../tokens/encode.ts';
 import type { PromptTemplate, PromptText } from '../tokens/prompt.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
@@ -46,10 +47,15 @@ export async function answers(
     const prompts = await Promise.all(
       tasks.slice(start, start + batchSize).map((task) => encodePrompt(tokenizer, template, task, judgment)),
     );
-    // The engine seeds by a prompt's place in its call, so each call needs a seed of its own.
-    const sampling = { maxNewTokens, temperature, topP: 1, topK: 0, seed: seed + start };
-    for (const { ids, finished } of await engine.generate(prompts, sampling)) {
-      found.push({ text: await tokenizer.decode(ids, { skipSpecialTokens: true }), finished });
+    const requests = prompts.map((prompt, i) => ({
+      prompt,
+      sampling: { maxNewTokens, temperature, seed: createRandom(seed, start + i).uint32() },
+    }));
+    for (const { ids, finish } of await engine.generate(requests)) {
+      found.push({
+        text: await tokenizer.decode(ids, { skipSpecialTokens: true }),
+        finished: finish === 'end',
+      });
     }
   }
   return found;

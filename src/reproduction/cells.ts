@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hasCode, writeFileDurably } from '../alignment/durable.ts';
+import { hasCode, writeFileDurably } from '../durable/files.ts';
 import type { Experiment, Result, Surroundings } from './experiment.ts';
 import { canonicalJson, cellKey } from './experiment.ts';
 

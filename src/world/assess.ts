@@ -50,8 +50,9 @@ export async function assess(
       encodePieces(tokenizer, template, template.renderRevision(task, text, verdict.judgment!)),
     ),
   );
-  const greedy = { maxNewTokens, temperature: 0, topP: 1, topK: 0, seed: 0 };
-  const revisions = await engine.generate(prompts, greedy);
+  const revisions = await engine.generate(
+    prompts.map((prompt) => ({ prompt, sampling: { maxNewTokens, temperature: 0 } })),
+  );
   let revised = 0;
   for (const [i, { ids }] of revisions.entries()) {
     const text = await tokenizer.decode(ids, { skipSpecialTokens: true });

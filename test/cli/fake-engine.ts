@@ -85,15 +85,16 @@ export function fakeEngine(options: FakeOptions): Engine {
         gradNorm,
       };
     },
-    generate: async (prompts, sampling) => {
+    generate: async (requests) => {
       await sleep(options.generateDelay ?? 0);
-      return prompts.map((ids) => ({
-        ids: Int32Array.from(options.generated ?? ids.slice(middle(ids), middle(ids) + 4)).slice(
-          0,
-          sampling.maxNewTokens,
-        ),
-        finished: true,
-      }));
+      return Promise.all(
+        requests.map(async ({ prompt, sampling, onToken }) => {
+          const whole = options.generated ?? prompt.slice(middle(prompt), middle(prompt) + 4);
+          const ids = Int32Array.from(whole).slice(0, sampling.maxNewTokens);
+          for (const id of ids) await onToken?.({ id, logProb: -1, top: [] });
+          return { ids, finish: 'end' as const };
+        }),
+      );
     },
     trainingState: (): TrainingState => ({
       parameters: parameters.slice(),

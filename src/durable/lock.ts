@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { copyFile, link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { WhetstoneError } from '../errors.ts';
-import { hasCode } from './durable.ts';
+import { hasCode } from './files.ts';
 
 interface LockRecord {
   readonly pid: number;

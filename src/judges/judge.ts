@@ -1,0 +1,63 @@
+// What a judge is: something that says in words what is wrong with a response. Knows no way of asking one.
+
+/** A response to be judged. `id` is the caller's, unique within a call. */
+export interface JudgeRequest {
+  readonly id: string;
+  readonly instruction: string;
+  readonly input?: string;
+  readonly output: string;
+}
+
+/**
+ * What came of a request. A judgment is as in a triplet: null, or words that begin with "perfect", say that the
+ * response is satisfactory. Where the judge gave no answer that can be read, `unscored` says why; nothing is made up.
+ */
+export type Outcome = Judged | Unscored;
+
+export interface Judged {
+  readonly id: string;
+  readonly judgment: string | null;
+  /** Praise that does not begin with "perfect", or criticism that does, in the opinion of a simple reading. */
+  readonly suspicious?: 'praise' | 'criticism';
+}
+
+export interface Unscored {
+  readonly id: string;
+  readonly unscored: string;
+}
+
+export const isJudged = (outcome: Outcome): outcome is Judged => !('unscored' in outcome);
+
+/** What a judge has cost in this process. */
+export interface JudgeUsage {
+  /** Requests sent, retries and re-asks included. */
+  readonly calls: number;
+  /** Outcomes that came from earlier replies without a call. */
+  readonly cached: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  /** In the currency of the prices; null where no price is known. */
+  readonly cost: number | null;
+}
+
+export interface JudgeCall {
+  /** Hears each outcome as it arrives, in any order, and is awaited: when it resolves the outcome is safe. */
+  readonly onOutcome: (outcome: Outcome) => Promise<void>;
+  /** No further request is begun after an abort; those under way are given up. */
+  readonly signal?: AbortSignal;
+}
+
+export interface Judge {
+  /** As a person would name it, without secrets: "gpt-4o at api.openai.com", "cmd: ./critic.sh". */
+  readonly name: string;
+  /** Equal for judges that ask the same in the same words of the same model; part of what a run records. */
+  readonly fingerprint: string;
+  /**
+   * Judges every request; `onOutcome` is called once for each, unless the call throws. Throws WhetstoneError where
+   * going on is pointless: `JUDGE_REFUSED` (wrong key, unknown model), `JUDGE_UNAVAILABLE` (not reached after all
+   * retries), `JUDGE_FAILED` (a command or module that fails), `BUDGET_REACHED`, and `STOPPED` after an abort.
+   */
+  judge(requests: readonly JudgeRequest[], call: JudgeCall): Promise<void>;
+  usage(): JudgeUsage;
+  close(): Promise<void>;
+}
