@@ -1,0 +1,79 @@
+// What can be set about judges. Each kind of judge takes what concerns it. Knows no command line.
+import type { Engine } from '../engine/engine.ts';
+
+export interface JudgeSettings {
+  /** Requests, commands or calls under way at once. */
+  readonly concurrency: number;
+  /** Most requests begun in any minute; null for no limit. */
+  readonly requestsPerMinute: number | null;
+  /** Most tokens, of prompts and replies together, in any minute; null for no limit. */
+  readonly tokensPerMinute: number | null;
+  /** Seconds until a judge begins to answer: a server's headers, a command's or module's answer. At most 300 for servers. */
+  readonly timeout: number;
+  /** Seconds for the rest of a server's answer, once it has begun. */
+  readonly bodyTimeout: number;
+  /** How often a call is repeated that failed in a way that may pass. */
+  readonly retries: number;
+  /** Name of a preset (`promptPresets`), or the path of a file with a prompt. */
+  readonly prompt: string;
+  /** 0 is greedy; null leaves it to the server, for models that refuse it. */
+  readonly temperature: number | null;
+  /** Longest judgment in tokens. */
+  readonly maxTokens: number;
+  /** Further fields of the request's body; null takes a field out. */
+  readonly extraBody: Readonly<Record<string, unknown>>;
+  /** Name of the environment variable that holds the key; null is OPENAI_API_KEY. */
+  readonly apiKeyEnv: string | null;
+  /** Per million tokens; null where not known. */
+  readonly inputPrice: number | null;
+  readonly outputPrice: number | null;
+  /** In which money the prices and the budget are; only for people. */
+  readonly currency: string;
+  /** No call is made that could cost more than what is left of this; null for no limit. */
+  readonly budget: number | null;
+  /** JSONL file of a server's replies, which are not asked for again; null for none. */
+  readonly cache: string | null;
+  /** Where keys come from. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** How a local judge model is opened; null is the ONNX engine. */
+  readonly openEngine: OpenJudgeEngine | null;
+  /** Threads of a local judge model; null leaves it to the engine. */
+  readonly threads: number | null;
+  /** Of everything random: the jitter of waits, a local judge's sampling. */
+  readonly seed: number;
+  /** Hears in a sentence what a person should know: a wait for a limit, a retry, a repaired file. */
+  readonly onNote: (text: string) => void;
+}
+
+/** What a local judge asks of an engine; `openEngine` of src/engine fits. */
+export type OpenJudgeEngine = (options: {
+  readonly modelDir: string;
+  readonly adapterDir?: string;
+  readonly lora: null;
+  readonly threads?: number;
+  readonly seed?: number;
+}) => Promise<Pick<Engine, 'generate' | 'dispose'>>;
+
+export const defaultJudgeSettings: JudgeSettings = {
+  concurrency: 8,
+  requestsPerMinute: null,
+  tokensPerMinute: null,
+  timeout: 120,
+  bodyTimeout: 60,
+  retries: 6,
+  prompt: 'default',
+  temperature: 0,
+  maxTokens: 512,
+  extraBody: {},
+  apiKeyEnv: null,
+  inputPrice: null,
+  outputPrice: null,
+  currency: 'USD',
+  budget: null,
+  cache: null,
+  env: process.env,
+  openEngine: null,
+  threads: null,
+  seed: 0,
+  onNote: () => {},
+};
