@@ -62,7 +62,7 @@ export interface Sampling {
   readonly seed?: number;
 }
 
-/** A token with its log-prob in nats under the model itself, whatever the sampling. */
+/** A token with its log-prob in nats under the model itself, whatever the sampling; NaN where nobody asked for it. */
 export interface ScoredToken {
   readonly id: number;
   readonly logProb: number;
@@ -77,7 +77,7 @@ export interface GenerationRequest {
   /** Token ids, shape [seq], at least one. */
   readonly prompt: Int32Array;
   readonly sampling: Sampling;
-  /** How many likeliest tokens to tell of beside each new one; default 0. */
+  /** Tells log-probs, and of so many of the likeliest tokens beside each new one. Costs time with every token. */
   readonly topLogProbs?: number;
   /** Hears each new token in order, the end token included, and is awaited; `true` ends the generation there. */
   readonly onToken?: (token: GeneratedToken) => boolean | void | Promise<boolean | void>;
@@ -88,7 +88,7 @@ export interface GenerationRequest {
 export interface Generation {
   /** New tokens, the end token included if the model produced it. */
   readonly ids: Int32Array;
-  /** The model's end token, the limit of tokens, `onToken`, or the signal. */
+  /** The model's end token; the limit of tokens or of the model's positions; `onToken`; or the signal. */
   readonly finish: 'end' | 'length' | 'stopped' | 'aborted';
 }
 

@@ -1,137 +1,247 @@
-// How the next token is chosen, and generation's own promises: one prompt, one result, whatever runs beside it.
+// Generation's promises: one request, one result, whatever runs beside it; ends, streams, limits, aborts.
 import { afterAll, describe, expect, it } from 'vitest';
 import { modelDir } from '../../test/golden/golden.ts';
-import type { Sampling } from './engine.ts';
-import { chooseToken } from './generate.ts';
-import type { OnnxEngine } from './onnx-engine.ts';
-import { openEngine } from './onnx-engine.ts';
 import { createRandom } from '../random.ts';
+import type { GeneratedToken, GenerationRequest, Sampling } from './engine.ts';
+import type { EngineOptions, OnnxEngine } from './onnx-engine.ts';
+import { openEngine } from './onnx-engine.ts';
 
-const sampling: Sampling = { maxNewTokens: 1, temperature: 1, topK: 0, topP: 1, seed: 0 };
+const engines: OnnxEngine[] = [];
+afterAll(() => Promise.all(engines.map((engine) => engine.dispose())));
+const open = async (model: string, options: Partial<EngineOptions> = {}): Promise<OnnxEngine> => {
+  const engine = await openEngine({ modelDir: modelDir(model), threads: 1, ...options });
+  engines.push(engine);
+  return engine;
+};
+const prompts = [[1, 5, 9], [1], [1, 7, 3, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39], [1, 44]].map((ids) =>
+  Int32Array.from(ids),
+);
+const sampled: Sampling = { maxNewTokens: 15, temperature: 0.9, topP: 0.95, seed: 5 };
+const greedy: Sampling = { maxNewTokens: 15, temperature: 0 };
+const idsOf = async (
+  engine: OnnxEngine,
+  given: readonly Int32Array[],
+  sampling: Sampling = sampled,
+): Promise<number[][]> =>
+  (await engine.generate(given.map((prompt) => ({ prompt, sampling })))).map(({ ids }) => [...ids]);
 
-/** Share of each token among many draws. */
-function shares(logits: readonly number[], settings: Partial<Sampling>): number[] {
-  const draws = 20_000;
-  const random = createRandom(42);
-  const counts = new Array<number>(logits.length).fill(0);
-  const values = Float32Array.from(logits);
-  for (let i = 0; i < draws; i++) counts[chooseToken(values, { ...sampling, ...settings }, random)]!++;
-  return counts.map((count) => count / draws);
+/** Prompts of many lengths, some longer than a slot's first room. */
+function manyPrompts(count: number, vocabulary: number): Int32Array[] {
+  const random = createRandom(8);
+  return Array.from({ length: count }, () =>
+    Int32Array.from({ length: 1 + random.below(random.below(4) === 0 ? 150 : 20) }, () =>
+      random.below(vocabulary),
+    ),
+  );
 }
-
-function expectShares(found: readonly number[], weights: readonly number[]): void {
-  const total = weights.reduce((a, b) => a + b, 0);
-  found.forEach((share, i) => {
-    const p = weights[i]! / total;
-    // Five standard deviations; tokens that are cut off must never come.
-    if (p === 0 || p === 1) expect(share).toBe(p);
-    else expect(Math.abs(share - p)).toBeLessThan(5 * Math.sqrt((p * (1 - p)) / 20_000));
-  });
-}
-
-const logitsOf = (weights: readonly number[]): number[] => weights.map(Math.log);
-
-describe('chooseToken', () => {
-  it('takes the best token at temperature 0, the first of equal ones', () => {
-    const never = { float: (): number => expect.fail('greedy choice draws nothing') };
-    const greedy = { ...sampling, temperature: 0 };
-    expect(chooseToken(Float32Array.of(1, 3, 2), greedy, never)).toBe(1);
-    expect(chooseToken(Float32Array.of(2, 5, 5, 5), greedy, never)).toBe(1);
-    expect(chooseToken(Float32Array.of(-Infinity, -7), greedy, never)).toBe(1);
-  });
-
-  it('draws by probability', () => {
-    expectShares(shares(logitsOf([5, 1, 3, 1]), {}), [5, 1, 3, 1]);
-    expectShares(shares([1000, 1001, -Infinity], {}), [1, Math.E, 0]);
-  });
-
-  it('sharpens and flattens with the temperature', () => {
-    expectShares(shares(logitsOf([4, 1, 2]), { temperature: 0.5 }), [16, 1, 4]);
-    expectShares(shares(logitsOf([4, 1, 2]), { temperature: 2 }), [2, 1, Math.SQRT2]);
-    expectShares(shares(logitsOf([4, 1, 2]), { temperature: 1e-4 }), [1, 0, 0]);
-  });
-
-  it('keeps the k best, the first of equal ones', () => {
-    expectShares(shares(logitsOf([1, 4, 2, 3]), { topK: 2 }), [0, 4, 0, 3]);
-    expectShares(shares(logitsOf([2, 2, 2]), { topK: 2 }), [2, 2, 0]);
-    expectShares(shares(logitsOf([1, 4, 2]), { topK: 1 }), [0, 1, 0]);
-    expectShares(shares(logitsOf([1, 4, 2]), { topK: 99 }), [1, 4, 2]);
-  });
-
-  it('keeps the fewest tokens whose probabilities reach top-p, at least one', () => {
-    expectShares(shares(logitsOf([5, 3, 1, 1]), { topP: 0.79 }), [5, 3, 0, 0]);
-    expectShares(shares(logitsOf([5, 3, 1, 1]), { topP: 0.81 }), [5, 3, 1, 0]);
-    expectShares(shares(logitsOf([5, 3, 1, 1]), { topP: 0.3 }), [1, 0, 0, 0]);
-    expectShares(shares(logitsOf([1, 2]), { topP: 0 }), [0, 1]);
-    expectShares(shares(logitsOf([5, 3, 1, 1]), { topP: 1 }), [5, 3, 1, 1]);
-  });
-
-  it('cuts by top-k first, then by the share of what is left', () => {
-    expectShares(shares(logitsOf([4, 3, 2, 1]), { topK: 2, topP: 0.5 }), [1, 0, 0, 0]);
-    expectShares(shares(logitsOf([4, 3, 2, 1]), { topK: 3, topP: 0.75 }), [4, 3, 0, 0]);
-  });
-});
 
 describe.each(['mistral', 'gemma'])('generation with %s', (model) => {
-  const engines: OnnxEngine[] = [];
-  afterAll(() => Promise.all(engines.map((engine) => engine.dispose())));
-  const open = async (): Promise<OnnxEngine> => {
-    const engine = await openEngine({ modelDir: modelDir(model), threads: 1 });
-    engines.push(engine);
-    return engine;
-  };
-  const prompts = [[1, 5, 9], [1], [1, 7, 3, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39], [1, 44]].map((ids) =>
-    Int32Array.from(ids),
-  );
-  const settings: Sampling = { maxNewTokens: 15, temperature: 0.9, topK: 0, topP: 0.95, seed: 5 };
-  const idsOf = async (engine: OnnxEngine, given: readonly Int32Array[], s = settings): Promise<number[][]> =>
-    (await engine.generate(given, s)).map(({ ids }) => [...ids]);
-
   it('repeats itself with a seed and differs with another', async () => {
-    const engine = await open();
+    const engine = await open(model);
     const first = await idsOf(engine, prompts);
     expect(await idsOf(engine, prompts)).toEqual(first);
-    expect(await idsOf(await open(), prompts)).toEqual(first);
-    expect(await idsOf(engine, prompts, { ...settings, seed: 6 })).not.toEqual(first);
-  });
-
-  it('gives a prompt what it would get beside shorter, longer or more prompts', async () => {
-    const engine = await open();
-    const greedy = { ...settings, temperature: 0 };
-    const together = await idsOf(engine, [...prompts, ...prompts, ...prompts], greedy);
-    for (const [i, prompt] of prompts.entries()) {
-      const [alone] = await idsOf(engine, [prompt], greedy);
-      for (const at of [i, i + 4, i + 8]) expect(together[at]).toEqual(alone);
-    }
+    expect(await idsOf(await open(model), prompts)).toEqual(first);
+    expect(await idsOf(engine, prompts, { ...sampled, seed: 6 })).not.toEqual(first);
   });
 
   it('stops at the end token and at the limit', async () => {
-    const engine = await open();
-    for (const { ids, finished } of await engine.generate(prompts, settings)) {
+    const engine = await open(model);
+    const requests = prompts.map((prompt) => ({ prompt, sampling: sampled }));
+    for (const { ids, finish } of await engine.generate(requests)) {
       const end = ids.indexOf(2);
-      expect(finished).toBe(end >= 0);
+      expect(finish).toBe(end >= 0 ? 'end' : 'length');
       expect(ids.length).toBe(end >= 0 ? end + 1 : 15);
     }
-    const none = await engine.generate(prompts, { ...settings, maxNewTokens: 0 });
-    expect(none.map(({ ids, finished }) => [ids.length, finished])).toEqual(prompts.map(() => [0, false]));
-    expect(await engine.generate([], settings)).toEqual([]);
+    const nothing = requests.map((request) => ({ ...request, sampling: { ...sampled, maxNewTokens: 0 } }));
+    const none = await engine.generate(nothing);
+    expect(none.map(({ ids, finish }) => [ids.length, finish])).toEqual(prompts.map(() => [0, 'length']));
+    expect(await engine.generate([])).toEqual([]);
   });
 
-  it('chooses what scoring finds most likely', async () => {
-    const engine = await open();
+  it('chooses what scoring finds most likely, and tells its log-prob', async () => {
+    const engine = await open(model);
     const prompt = prompts[2]!;
-    const [made] = await idsOf(engine, [prompt], { ...settings, temperature: 0, maxNewTokens: 6 });
+    const heard: GeneratedToken[] = [];
+    const [made] = await engine.generate([
+      {
+        prompt,
+        sampling: { maxNewTokens: 6, temperature: 0 },
+        topLogProbs: 4,
+        onToken: (token) => void heard.push(token),
+      },
+    ]);
+    expect(heard.map(({ id }) => id)).toEqual([...made!.ids]);
     const base = [...prompt];
-    for (const token of made!) {
+    for (const { id, logProb, top } of heard) {
       const rivals = Array.from({ length: engine.describe().vocabSize }, (_, rival) => ({
         ids: Int32Array.from([...base, rival]),
         responseStart: base.length,
       }));
-      const scores = (await engine.score(rivals)).map(([logProb]) => logProb!);
-      expect(scores[token]).toBeGreaterThan(Math.max(...scores) - 1e-4);
-      // The probabilities of all next tokens add up to 1.
-      expect(scores.reduce((total, s) => total + Math.exp(s), 0)).toBeCloseTo(1, 4);
-      base.push(token);
+      const scores = (await engine.score(rivals)).map(([score]) => score!);
+      expect(scores[id]).toBeGreaterThan(Math.max(...scores) - 1e-4);
+      expect(logProb).toBeCloseTo(scores[id]!, 4);
+      expect(top[0]).toEqual({ id, logProb });
+      const best = [...scores].sort((a, b) => b - a).slice(0, 4);
+      top.forEach((token, i) => expect(token.logProb).toBeCloseTo(best[i]!, 4));
+      base.push(id);
     }
+  });
+});
+
+// The narrow arrangement reads prompts side by side; `slots` smaller than the batch makes rows wait and be replaced.
+describe.each([
+  ['mistral', 3],
+  ['mistral', 64],
+  ['gemma', 5],
+  ['qwen3', 4],
+  ['llama3', 2],
+] as const)('continuous batching with %s in %i slots', (model, slots) => {
+  it.each([
+    ['greedy', { maxNewTokens: 40, temperature: 0 }],
+    ['sampled', { maxNewTokens: 40, temperature: 1, topK: 20 }],
+    ['penalized', { maxNewTokens: 40, temperature: 0, repetitionPenalty: 1.3 }],
+  ] as [string, Sampling][])(
+    '%s: a request alone gets bit for bit what it gets beside others',
+    async (_, base) => {
+      const engine = await open(model, { slots });
+      const log: Map<number, number[]>[] = [new Map(), new Map()];
+      const requests = (run: number): GenerationRequest[] =>
+        manyPrompts(12, engine.describe().vocabSize).map((prompt, i) => ({
+          prompt,
+          sampling: { ...base, seed: i, maxNewTokens: 3 + ((i * 7) % 37) },
+          topLogProbs: 0,
+          onToken: ({ logProb }) => {
+            log[run]!.set(i, [...(log[run]!.get(i) ?? []), logProb]);
+          },
+        }));
+      const together = await engine.generate(requests(0));
+      const alone = [];
+      for (const request of requests(1)) alone.push(...(await engine.generate([request])));
+      expect(alone).toEqual(together);
+      expect(log[1]).toEqual(log[0]);
+    },
+  );
+});
+
+describe('requests', () => {
+  const ended = { maxNewTokens: 30, temperature: 0 };
+
+  it('joins overlapping calls in one batch, in any order', async () => {
+    const engine = await open('mistral', { slots: 4 });
+    const apart = await idsOf(engine, prompts, greedy);
+    const calls = prompts.map((prompt) => engine.generate([{ prompt, sampling: greedy }]));
+    expect((await Promise.all(calls)).map(([made]) => [...made!.ids])).toEqual(apart);
+    // A call made from within another one's callback joins it.
+    let inner: Promise<number[][]> | undefined;
+    await engine.generate([
+      {
+        prompt: prompts[0]!,
+        sampling: greedy,
+        onToken: () => void (inner ??= idsOf(engine, [prompts[2]!], greedy)),
+      },
+    ]);
+    expect(await inner).toEqual([apart[2]]);
+  });
+
+  it('hears each token in order and ends where it is told to', async () => {
+    const engine = await open('mistral');
+    const heard: number[] = [];
+    const [whole] = await idsOf(engine, [prompts[0]!], ended);
+    const [made] = await engine.generate([
+      {
+        prompt: prompts[0]!,
+        sampling: ended,
+        onToken: async ({ id }) => {
+          await new Promise((resolve) => setTimeout(resolve, 1));
+          heard.push(id);
+          return heard.length === 5;
+        },
+      },
+    ]);
+    expect(made).toEqual({ ids: Int32Array.from(whole!.slice(0, 5)), finish: 'stopped' });
+    expect(heard).toEqual(whole!.slice(0, 5));
+  });
+
+  it('gives up one request that is aborted or whose listener fails, and no other', async () => {
+    const engine = await open('mistral', { slots: 2 });
+    const [, , expected] = await idsOf(engine, prompts, ended);
+    const abort = new AbortController();
+    const before = new AbortController();
+    before.abort();
+    let heard = 0;
+    const [aborted, never, failed, fine] = await Promise.allSettled([
+      engine.generate([
+        {
+          prompt: prompts[0]!,
+          sampling: ended,
+          signal: abort.signal,
+          onToken: () => void (++heard === 3 && abort.abort()),
+        },
+      ]),
+      engine.generate([{ prompt: prompts[0]!, sampling: ended, signal: before.signal }]),
+      engine.generate([
+        {
+          prompt: prompts[1]!,
+          sampling: ended,
+          onToken: () => Promise.reject(new Error('the listener fails')),
+        },
+      ]),
+      engine.generate([{ prompt: prompts[2]!, sampling: ended }]),
+    ]);
+    expect(aborted).toMatchObject({ value: [{ finish: 'aborted' }] });
+    expect(heard).toBe(3);
+    expect(never).toMatchObject({ value: [{ finish: 'aborted', ids: new Int32Array(0) }] });
+    expect(failed).toMatchObject({ reason: { message: 'the listener fails' } });
+    expect(fine).toMatchObject({ value: [{ ids: Int32Array.from(expected!) }] });
+  });
+
+  it('ends at the last of the positions that the model has', async () => {
+    const engine = await open('mistral');
+    const { maxPositions } = engine.describe();
+    const long = new Int32Array(maxPositions - 3).fill(5);
+    const [made, full] = await engine.generate([
+      { prompt: long, sampling: { ...ended, topK: 1, temperature: 1 } },
+      { prompt: new Int32Array(maxPositions).fill(5), sampling: ended },
+    ]);
+    expect(made!.ids.length).toBeLessThanOrEqual(3);
+    expect(full).toEqual({ ids: new Int32Array(0), finish: 'length' });
+  });
+
+  it('does not let a joining call overtake a step', async () => {
+    const engine = await open('mistral', {
+      lora: { rank: 2, alpha: 2, dropout: 0, rankStabilized: false, targetModules: ['down_proj'] },
+    });
+    const state = engine.trainingState();
+    const first = engine.generate([{ prompt: prompts[0]!, sampling: greedy }]);
+    const failing = engine.step(
+      [],
+      { name: 'none', weigh: () => [] },
+      {
+        learningRate: 1,
+        beta1: 0.9,
+        beta2: 0.9,
+        epsilon: 1e-8,
+        weightDecay: 0,
+        maxGradNorm: 1,
+      },
+    );
+    const order: string[] = [];
+    const second = engine.generate([
+      { prompt: prompts[0]!, sampling: greedy, onToken: () => void order.push('second') },
+    ]);
+    void failing.catch(() => order.push('step'));
+    await Promise.allSettled([first, failing, second]);
+    expect(order[0]).toBe('step');
+    expect(engine.trainingState()).toEqual(state);
+  });
+
+  it('refuses what comes after the engine is gone', async () => {
+    const engine = await openEngine({ modelDir: modelDir('mistral'), threads: 1 });
+    const last = engine.generate([{ prompt: prompts[0]!, sampling: greedy }]);
+    await engine.dispose();
+    expect(await last).toHaveLength(1);
+    await expect(engine.generate([{ prompt: prompts[0]!, sampling: greedy }])).rejects.toMatchObject({
+      code: 'ENGINE_DISPOSED',
+    });
   });
 });

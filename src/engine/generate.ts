@@ -1,226 +1,346 @@
-// Greedy and sampled continuation of prompts with a key/value cache, a batch at a time.
+// Continuous batching: prompts are read into free slots, all slots grow by a token a run, and a sequence that ends
+// makes room for the next at once. Knows token ids; stop strings and text are the caller's.
+//
+// What a request gets does not depend on what runs beside it: every run has the shape that the model and the
+// request's own length give it, slots without a sequence included, so that each row meets the same kernels.
 import type { Tensor as OrtTensor } from 'onnxruntime-node';
-import type { Tensor } from '../graph/index.ts';
-import { concat, dim, input, mulDims, reshape } from '../graph/index.ts';
+import { WhetstoneError } from '../errors.ts';
 import type { Checkpoint, DecoderConfig, Trainable } from '../models/index.ts';
-import { attention, bindWeights, decode, logitsOf } from '../models/index.ts';
-import type { Generation, GenerationRequest, Sampling } from './engine.ts';
 import type { Random } from '../random.ts';
 import { createRandom } from '../random.ts';
+import { isNarrow } from './arrangement.ts';
+import { chooseToken, penalizeRepetition, withLogProbs } from './choose-token.ts';
+import { biasName, traceDecoding } from './decoding-graph.ts';
+import type { GeneratedToken, Generation, GenerationRequest } from './engine.ts';
+import { createCache } from './key-value-cache.ts';
+import type { Fresh, KeyValueCache } from './key-value-cache.ts';
 import type { Feed, Session } from './session.ts';
 import { compile } from './session.ts';
 
+/** A request and who waits for it. */
+export interface Waiting {
+  readonly request: GenerationRequest;
+  readonly resolve: (generation: Generation) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 export interface Generator {
-  generate(
-    requests: readonly GenerationRequest[],
-    parameters: Readonly<Record<string, Feed>>,
-  ): Promise<Generation[]>;
+  /**
+   * Works until `queue` is empty and every request in it has been answered. Requests may be added to its end
+   * meanwhile. Rejects with what went wrong in a run; the requests have then been rejected too.
+   */
+  work(queue: Waiting[], parameters: Readonly<Record<string, Feed>>): Promise<void>;
   release(): Promise<void>;
 }
 
-const cacheName = (kind: 'key' | 'value', layer: number): string => `${kind}.${layer}`;
-const biasName = (window: number | null): string => (window === null ? 'bias' : `bias_${window}`);
-
-/** Outputs: `logits` [batch, vocab] of each row's last token, and the grown caches [batch, past + new, width]. */
-function traceDecode(
-  config: DecoderConfig,
-  checkpoint: Checkpoint,
-  trainable: Trainable,
-): Record<string, Tensor> {
-  const weights = bindWeights(checkpoint, trainable, { training: false });
-  const [batch, fresh, past] = [dim('batch'), dim('fresh'), dim('past')];
-  const rows = mulDims(batch, fresh);
-  const width = config.kvHeads * config.headDim;
-  const ids = reshape(input('ids', 'int32', [batch, fresh]), [rows]);
-  const positions = reshape(input('positions', 'int32', [batch, fresh]), [rows]);
-  const lastRows = input('last_rows', 'int32', [batch]);
-  const caches: Record<string, Tensor> = {};
-  const biases = new Map<number | null, Tensor>();
-  const total = input(cacheName('key', 0), 'float32', [batch, past, width]);
-
-  const grow = (kind: 'key' | 'value', layer: number, value: Tensor): Tensor => {
-    const name = cacheName(kind, layer);
-    const before = name === cacheName('key', 0) ? total : input(name, 'float32', [batch, past, width]);
-    const grown = concat([before, reshape(value, [batch, fresh, width])], 1);
-    caches[`grown.${name}`] = grown;
-    return grown;
-  };
-  const biasOf = (window: number | null, keys: Tensor): Tensor => {
-    const known =
-      biases.get(window) ?? input(biasName(window), 'float32', [batch, 1, 1, fresh, keys.shape[1]!]);
-    biases.set(window, known);
-    return known;
-  };
-  const hidden = decode(
-    config,
-    weights,
-    { ids, positions, outputRows: lastRows },
-    (layer, { query, key, value }) => {
-      const grown = {
-        query: reshape(query, [batch, fresh, config.heads * config.headDim]),
-        key: grow('key', layer, key),
-        value: grow('value', layer, value),
-      };
-      return reshape(attention(config, grown, biasOf(config.windows[layer]!, grown.key)), query.shape);
-    },
-  );
-  return { logits: logitsOf(config, weights, hidden), ...caches };
+export interface GeneratorSettings {
+  readonly threads: number;
+  readonly prepack: boolean;
+  readonly endTokens: ReadonlySet<number>;
+  /** Sequences that run side by side. */
+  readonly slots: number;
 }
+
+/** Sequences side by side where nobody asks for another number; each costs memory for its cache. */
+export const usualSlots = (config: DecoderConfig): number => (isNarrow(config) ? 64 : 8);
+
+/** Prompts of narrow models are read so many at a time, padded to a multiple of so many tokens. */
+const narrowPrompts = { rows: 16, tokens: 16 } as const;
+/** Longest piece of a prompt that one run reads. */
+const pieceLength = 512;
+/** Slots grow by so many tokens; a multiple of what the softmax kernel takes at a time. */
+const roomStep = 64;
 
 export async function openGenerator(
   config: DecoderConfig,
   checkpoint: Checkpoint,
   trainable: Trainable,
-  { threads, endTokens }: { threads: number; endTokens: ReadonlySet<number> },
+  { threads, prepack, endTokens, slots }: GeneratorSettings,
 ): Promise<Generator> {
-  const session = await compile(traceDecode(config, checkpoint, trainable), {
-    root: checkpoint.root,
-    threads,
-  });
+  const settings = { root: checkpoint.root, threads, prepack };
+  const session = await compile(traceDecoding(config, checkpoint, trainable), settings);
   return {
-    generate: async (requests, parameters) => {
-      const results: Generation[] = [];
-      for (const request of requests) {
-        const { prompt, sampling } = request;
-        const rows = [{ prompt, random: createRandom(sampling.seed ?? 0) }];
-        const [made] = await generateBatch(session, config, rows, sampling, parameters, endTokens);
-        for (const id of made!.ids) await request.onToken?.({ id, logProb: 0, top: [] });
-        results.push(made!);
+    work: async (queue, parameters) => {
+      const batch = createBatch(config, session, parameters, endTokens, slots);
+      try {
+        while (queue.length > 0 || batch.active() > 0) {
+          while (queue.length > 0 && batch.active() < slots) await batch.admit(queue);
+          await batch.step();
+        }
+      } catch (error) {
+        batch.fail(error);
+        for (const { reject } of queue.splice(0)) reject(error);
+        throw error;
       }
-      return results;
     },
     release: () => session.release(),
   };
 }
 
-interface Row {
-  readonly prompt: Int32Array;
+/** A sequence in its slot. */
+interface Running {
+  readonly waiting: Waiting;
+  readonly slot: number;
   readonly random: Random;
+  readonly made: number[];
+  /** Tokens that a penalty for repetition falls on; null without one. */
+  readonly seen: Set<number> | null;
+  /** Tokens in the cache. */
+  cached: number;
+  readonly limit: number;
 }
 
-/** Rows are padded on the left, so that the newest token of each lies in the same column. */
-async function generateBatch(
-  session: Session,
+interface Batch {
+  active(): number;
+  /** Reads the prompts of the first requests of the queue that one run can take into free slots. */
+  admit(queue: Waiting[]): Promise<void>;
+  /** One more token for every sequence. */
+  step(): Promise<void>;
+  /** Rejects every request that is running. */
+  fail(error: unknown): void;
+}
+
+function createBatch(
   config: DecoderConfig,
-  rows: readonly Row[],
-  sampling: Sampling,
+  session: Session,
   parameters: Readonly<Record<string, Feed>>,
   endTokens: ReadonlySet<number>,
-): Promise<Generation[]> {
-  const longest = Math.max(...rows.map(({ prompt }) => prompt.length));
-  const padding = rows.map(({ prompt }) => longest - prompt.length);
-  const made = rows.map((): number[] => []);
-  const finished = rows.map(() => sampling.maxNewTokens <= 0);
-  const width = config.kvHeads * config.headDim;
-  const empty: Feed = { data: new Float32Array(0), dims: [rows.length, 0, width] };
-  const cacheNames = Array.from({ length: config.layers }, (_, l) => [
-    cacheName('key', l),
-    cacheName('value', l),
-  ]).flat();
-  let caches: Record<string, Feed | OrtTensor> = Object.fromEntries(cacheNames.map((name) => [name, empty]));
-  let past = 0;
-  let ids = Int32Array.from(
-    rows.flatMap(({ prompt }, i) => [...new Array<number>(padding[i]!).fill(0), ...prompt]),
-  );
+  slots: number,
+): Batch {
+  const running = new Array<Running | null>(slots).fill(null);
+  const cache = createCache(config, slots, roomStep);
+  const narrow = isNarrow(config);
+  // The beginning of a prompt has nothing cached before it: the graph reads this instead of the slots.
+  const blank = createCache(config, narrow ? narrowPrompts.rows : 1, 1);
+  const present = (): Running[] => running.filter((each) => each !== null);
 
-  while (!finished.every(Boolean)) {
-    const fresh = ids.length / rows.length;
-    const outputs = await session.runKeeping({
-      ...parameters,
-      ...caches,
-      ...biasFeeds(config, padding, past, fresh),
-      ids: { data: ids, dims: [rows.length, fresh] },
-      positions: { data: positionsOf(padding, past, fresh), dims: [rows.length, fresh] },
-      last_rows: { data: Int32Array.from(rows, (_, i) => (i + 1) * fresh - 1), dims: [rows.length] },
+  /** Where a prompt of narrow models is padded to, and with which others it is read. */
+  const paddedLength = ({ length }: Int32Array): number =>
+    narrow && length <= pieceLength ? roundUp(length, narrowPrompts.tokens) : length;
+
+  const begin = (waiting: Waiting, slot: number): Running => {
+    const { prompt, sampling } = waiting.request;
+    const sequence: Running = {
+      ...{ waiting, slot, made: [], cached: 0 },
+      random: createRandom(sampling.seed ?? 0),
+      seen: (sampling.repetitionPenalty ?? 1) === 1 ? null : new Set(prompt),
+      limit: Math.min(sampling.maxNewTokens, config.maxPositions - prompt.length),
+    };
+    running[slot] = sequence;
+    return sequence;
+  };
+
+  const end = ({ waiting, slot, made }: Running, finish: Generation['finish']): void => {
+    running[slot] = null;
+    waiting.resolve({ ids: Int32Array.from(made), finish });
+  };
+
+  const makeRoom = (needed: number): void => {
+    const most = Math.max(needed, ...present().map(({ cached }) => cached + 1));
+    const wanted = roundUp(most, roomStep);
+    // A cache that is far too long makes every step slower; one that is a little too long saves moving it.
+    if (wanted > cache.room) cache.resize(roundUp(Math.ceil(1.25 * wanted), roomStep));
+    else if (2 * wanted < cache.room) cache.resize(wanted);
+  };
+
+  /** Runs the graph and gives its outputs to `use`; they are gone afterwards. */
+  const run = async (
+    feeds: Readonly<Record<string, Feed>>,
+    use: (fresh: Fresh, logits: Float32Array) => Promise<void>,
+  ): Promise<void> => {
+    const outputs: Record<string, OrtTensor> = await session.runKeeping({ ...parameters, ...feeds });
+    try {
+      await use((name) => outputs[name]!.data as Float32Array, outputs.logits!.data as Float32Array);
+    } finally {
+      for (const output of Object.values(outputs)) output.dispose();
+    }
+  };
+
+  const rowOf = (logits: Float32Array, row: number): Float32Array =>
+    logits.subarray(row * config.vocabSize, (row + 1) * config.vocabSize);
+
+  /** Chooses the next token, tells of it, and ends the sequence where it ends. */
+  const advance = async (sequence: Running, logits: Float32Array): Promise<void> => {
+    const { request } = sequence.waiting;
+    try {
+      if (request.signal?.aborted) return end(sequence, 'aborted');
+      const token = nextToken(sequence, logits);
+      sequence.made.push(token.id);
+      sequence.seen?.add(token.id);
+      const stopped = (await request.onToken?.(token)) === true;
+      if (endTokens.has(token.id)) end(sequence, 'end');
+      else if (stopped) end(sequence, 'stopped');
+      else if (sequence.made.length >= sequence.limit) end(sequence, 'length');
+      else if (request.signal?.aborted) end(sequence, 'aborted');
+    } catch (error) {
+      running[sequence.slot] = null;
+      cache.clear(sequence.slot); // what is not finite would reach whoever comes next, even unseen
+      sequence.waiting.reject(error);
+    }
+  };
+
+  /** Reads a prompt piece by piece into its slot. */
+  const readAlone = async (sequence: Running): Promise<void> => {
+    const { prompt, signal } = sequence.waiting.request;
+    makeRoom(prompt.length + 1);
+    while (sequence.cached < prompt.length) {
+      if (signal?.aborted) return end(sequence, 'aborted');
+      const piece = prompt.subarray(sequence.cached, sequence.cached + pieceLength);
+      const at = sequence.cached;
+      const [before, slot] = at === 0 ? [blank, 0] : [cache, sequence.slot];
+      const feeds = runFeeds(config, before.room, [{ ids: piece, cached: at }], piece.length);
+      await run({ ...feeds, ...before.feeds(slot) }, async (outputs, logits) => {
+        const { length } = piece;
+        cache.write(sequence.slot, at, { outputs, row: 0, fresh: length, count: length });
+        sequence.cached += piece.length;
+        if (sequence.cached === prompt.length) await advance(sequence, logits);
+      });
+    }
+  };
+
+  /** Reads short prompts of one padded length side by side. */
+  const readTogether = async (sequences: readonly Running[]): Promise<void> => {
+    const fresh = paddedLength(sequences[0]!.waiting.request.prompt);
+    makeRoom(fresh + 1);
+    const rows = Array.from({ length: narrowPrompts.rows }, (_, i) => ({
+      ids: sequences[i]?.waiting.request.prompt ?? new Int32Array(1),
+      cached: 0,
+    }));
+    const feeds = { ...runFeeds(config, blank.room, rows, fresh), ...blank.feeds() };
+    await run(feeds, async (outputs, logits) => {
+      for (const [row, sequence] of sequences.entries()) {
+        const count = sequence.waiting.request.prompt.length;
+        cache.write(sequence.slot, 0, { outputs, row, fresh, count });
+        sequence.cached = count;
+      }
+      await Promise.all(sequences.map((sequence, row) => advance(sequence, rowOf(logits, row))));
     });
-    disposeAll(caches);
-    caches = Object.fromEntries(cacheNames.map((name) => [name, outputs[`grown.${name}`]!]));
-    const logits = outputs.logits!.data as Float32Array;
-    const next = rows.map(({ random }, i) => {
-      if (finished[i]) return 0;
-      const token = chooseToken(
-        logits.subarray(i * config.vocabSize, (i + 1) * config.vocabSize),
-        sampling,
-        random,
-      );
-      made[i]!.push(token);
-      finished[i] = endTokens.has(token) || made[i]!.length >= sampling.maxNewTokens;
-      return token;
+  };
+
+  return {
+    active: () => present().length,
+
+    admit: async (queue) => {
+      const free = running.flatMap((each, slot) => (each === null ? [slot] : []));
+      const first = queue.shift()!;
+      const length = paddedLength(first.request.prompt);
+      const together = [first];
+      if (narrow && length <= pieceLength) {
+        const most = Math.min(free.length, narrowPrompts.rows);
+        for (let i = 0; i < queue.length && together.length < most;) {
+          if (paddedLength(queue[i]!.request.prompt) === length) together.push(...queue.splice(i, 1));
+          else i++;
+        }
+      }
+      const sequences = together
+        .map((waiting, i) => begin(waiting, free[i]!))
+        .filter((sequence) => {
+          if (sequence.waiting.request.signal?.aborted) end(sequence, 'aborted');
+          else if (sequence.limit <= 0) end(sequence, 'length');
+          else return true;
+          return false;
+        });
+      if (sequences.length === 0) return;
+      if (narrow && length <= pieceLength) await readTogether(sequences);
+      else await readAlone(sequences[0]!);
+    },
+
+    step: async () => {
+      for (const sequence of present()) {
+        if (sequence.waiting.request.signal?.aborted) end(sequence, 'aborted');
+      }
+      const sequences = present();
+      if (sequences.length === 0) return;
+      makeRoom(0);
+      const rows = running.map((sequence) => ({
+        ids: Int32Array.of(sequence?.made.at(-1) ?? 0),
+        cached: sequence?.cached ?? 0,
+      }));
+      const feeds = { ...runFeeds(config, cache.room, rows, 1), ...cache.feeds() };
+      await run(feeds, async (outputs, logits) => {
+        for (const sequence of sequences) {
+          cache.write(sequence.slot, sequence.cached, { outputs, row: sequence.slot, fresh: 1, count: 1 });
+          sequence.cached++;
+        }
+        await Promise.all(sequences.map((sequence) => advance(sequence, rowOf(logits, sequence.slot))));
+      });
+    },
+
+    fail: (error) => {
+      for (const { slot, waiting } of present()) {
+        running[slot] = null;
+        waiting.reject(error);
+      }
+    },
+  };
+}
+
+const roundUp = (n: number, step: number): number => Math.ceil(n / step) * step;
+
+function nextToken({ waiting, random, seen }: Running, logits: Float32Array): GeneratedToken {
+  const { sampling, topLogProbs } = waiting.request;
+  const own = topLogProbs !== undefined && seen ? logits.slice() : logits;
+  if (seen) penalizeRepetition(logits, seen, sampling.repetitionPenalty!);
+  const id = chooseToken(logits, sampling, random);
+  if (!Number.isFinite(logits[id])) {
+    throw new WhetstoneError('NON_FINITE_LOGITS', 'the model gives no token a finite logit', {
+      hint: 'Its weights or its adapter may be damaged.',
     });
-    outputs.logits!.dispose();
-    past += fresh;
-    ids = Int32Array.from(next);
   }
-  disposeAll(caches);
-  return made.map((tokens) => ({
-    ids: Int32Array.from(tokens),
-    finish: endTokens.has(tokens.at(-1) ?? -1) ? 'end' : 'length',
-  }));
+  return topLogProbs === undefined ? { id, logProb: NaN, top: [] } : withLogProbs(own, id, topLogProbs);
 }
 
-function disposeAll(caches: Record<string, Feed | OrtTensor>): void {
-  for (const cache of Object.values(caches)) if ('dispose' in cache) cache.dispose();
+/** The tokens that a run reads of one sequence: `ids`, behind `cached` others. */
+interface RunRow {
+  readonly ids: Int32Array;
+  readonly cached: number;
 }
 
-function positionsOf(padding: readonly number[], past: number, fresh: number): Int32Array {
-  return Int32Array.from(
-    padding.flatMap((pad) => Array.from({ length: fresh }, (_, i) => Math.max(0, past + i - pad))),
-  );
-}
-
-/**
- * One bias a kind of layer. A query sees itself and what lies before it, within the window, padding excepted;
- * padding sees itself alone, so that its softmax has something to normalize.
- */
-function biasFeeds(
+/** All inputs but the cache. Rows with fewer than `fresh` tokens are padded on the right, where nobody looks. */
+function runFeeds(
   config: DecoderConfig,
-  padding: readonly number[],
-  past: number,
+  room: number,
+  rows: readonly RunRow[],
   fresh: number,
 ): Record<string, Feed> {
-  const total = past + fresh;
+  const ids = new Int32Array(rows.length * fresh);
+  const positions = new Int32Array(rows.length * fresh);
+  const last = new Int32Array(rows.length);
+  for (const [row, { ids: own, cached }] of rows.entries()) {
+    ids.set(own, row * fresh);
+    for (let i = 0; i < fresh; i++) {
+      positions[row * fresh + i] = Math.min(cached + i, config.maxPositions - 1);
+    }
+    last[row] = row * fresh + own.length - 1;
+  }
+  return {
+    ids: { data: ids, dims: [rows.length, fresh] },
+    positions: { data: positions, dims: [rows.length, fresh] },
+    last_rows: { data: last, dims: [rows.length] },
+    ...biases(config, room, rows, fresh),
+  };
+}
+
+/** A token sees itself and what lies before it in its sequence, within the window. */
+function biases(
+  config: DecoderConfig,
+  room: number,
+  rows: readonly RunRow[],
+  fresh: number,
+): Record<string, Feed> {
+  const total = room + fresh;
   return Object.fromEntries(
     [...new Set(config.windows)].map((window) => {
-      const data = new Float32Array(padding.length * fresh * total).fill(-Infinity);
-      padding.forEach((pad, row) => {
+      const data = new Float32Array(rows.length * fresh * total).fill(-Infinity);
+      for (const [row, { cached }] of rows.entries()) {
         for (let i = 0; i < fresh; i++) {
-          const at = past + i;
           const start = (row * fresh + i) * total;
-          const from = Math.max(pad, window === null ? 0 : at - window + 1);
-          data.fill(0, start + Math.min(from, at), start + at + 1);
+          const oldest = window === null ? 0 : Math.max(0, cached + i - window + 1);
+          data.fill(0, start + Math.min(oldest, cached), start + cached);
+          data.fill(0, start + room + Math.max(0, oldest - cached), start + room + i + 1);
         }
-      });
-      return [biasName(window), { data, dims: [padding.length, 1, 1, fresh, total] }];
+      }
+      return [biasName(window), { data, dims: [rows.length, 1, 1, fresh, total] }];
     }),
   );
-}
-
-/** The next token from logits [vocab]; ties of the greedy choice go to the smaller id. */
-export function chooseToken(
-  logits: Float32Array,
-  { temperature, topK = 0, topP = 1 }: Sampling,
-  random: Pick<Random, 'float'>,
-): number {
-  if (temperature <= 0) return argmax(logits);
-  const order = Array.from(logits.keys()).sort((a, b) => logits[b]! - logits[a]! || a - b);
-  const kept = topK > 0 ? order.slice(0, topK) : order;
-  const top = logits[kept[0]!]!;
-  const weights = kept.map((id) => Math.exp((logits[id]! - top) / temperature));
-  const total = weights.reduce((a, b) => a + b, 0);
-  // The nucleus: the fewest tokens whose probabilities reach top-p, at least one (arXiv 1904.09751).
-  let nucleus = 0;
-  let mass = 0;
-  while (nucleus < weights.length && (nucleus === 0 || mass < topP * total)) mass += weights[nucleus++]!;
-  let point = random.float() * mass;
-  for (let i = 0; i < nucleus; i++) {
-    point -= weights[i]!;
-    if (point < 0) return kept[i]!;
-  }
-  return kept[nucleus - 1]!;
-}
-
-function argmax(values: Float32Array): number {
-  let best = 0;
-  for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i;
-  return best;
 }

@@ -11,14 +11,14 @@ import { arrangementFor, isNarrow, queryBlocks, rowLimit } from './arrangement.t
 import { responseTokensOf, sizeOf } from './batch-plan.ts';
 import type {
   Engine,
-  GenerationRequest,
   OptimizerSettings,
   Sequence,
   StepMetrics,
   TokenExample,
   TrainingState,
 } from './engine.ts';
-import { openGenerator } from './generate.ts';
+import { openGenerator, usualSlots } from './generate.ts';
+import { generationQueue } from './generation-queue.ts';
 import { lazily } from './lazily.ts';
 import type { LongestSequence } from './memory.ts';
 import { estimatePeakMemory, worthPrepacking } from './memory.ts';
@@ -43,8 +43,10 @@ export interface EngineOptions {
   readonly seed?: number;
   /** Threads of one graph; default all cores, or one for a narrow model. */
   readonly threads?: number;
-  /** Whether the training step repacks weights; default where the copies are small beside the machine's memory. */
+  /** Whether training and generation repack weights; default where the copies are small beside the machine's memory. */
   readonly prepack?: boolean;
+  /** Sequences that are generated side by side; default 8, or 64 for a narrow model. */
+  readonly slots?: number;
   /** Whether one run takes a whole batch or a sequence at a time; default for narrow models, for tests to choose. */
   readonly wholeBatches?: boolean;
   /** Prefix of ONNX Runtime's profile of the training step; for benchmarks. */
@@ -127,11 +129,15 @@ export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
     }),
   );
   const generator = lazily(async () =>
-    openGenerator(config, checkpoint, trainable, { threads, endTokens: await readEndTokens(modelDir) }),
+    openGenerator(config, checkpoint, trainable, {
+      ...{ threads, prepack, slots: options.slots ?? usualSlots(config) },
+      endTokens: await readEndTokens(modelDir),
+    }),
   );
   const optimizer = lazily(() => compileAdamW(layout, threads));
   const turns = takeTurns();
   const { inTurn } = turns;
+  const generate = generationQueue(turns, async (queue) => (await generator()).work(queue, parameterFeeds));
 
   return {
     describe: () => ({
@@ -206,10 +212,10 @@ export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
       },
     ),
 
-    generate: inTurn(async (requests: readonly GenerationRequest[]) => {
+    generate: async (requests) => {
       for (const { prompt } of requests) requireUsable({ ids: prompt, responseStart: prompt.length }, config);
-      return (await generator()).generate(requests, parameterFeeds);
-    }),
+      return generate(requests);
+    },
 
     gradient: () => gradient().slice(),
     layout,
