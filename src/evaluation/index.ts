@@ -4,5 +4,5 @@ export type { BootstrapSettings, Estimate, Outcomes } from './bootstrap.ts';
 export { detect, detectionFigures, figuresOf, flaggedTokens } from './detection.ts';
 export type { DetectionCounts, DetectionFigures, ScoredResponse } from './detection.ts';
 export { mean, quantile, standardDeviation } from './spread.ts';
-export { answers, successRate } from './success-rate.ts';
-export type { Answer, AnswerSettings, GradedAnswer, Speaker, SuccessRate } from './success-rate.ts';
+export { successRate } from './success-rate.ts';
+export type { GradedAnswer, SuccessRate } from './success-rate.ts';

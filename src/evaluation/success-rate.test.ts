@@ -1,17 +1,17 @@
-// Asking and grading with a stand-in engine: order, batches, seeds, the judgment in the prompt.
+// Grading with a stand-in engine: each response by its own task, the settings passed on.
 import { expect, it } from 'vitest';
 import type { Sampling } from '../engine/engine.ts';
+import type { Speaker } from '../generation/speaker.ts';
 import { stringTemplate } from '../tokens/template.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
-import { answers, successRate } from './success-rate.ts';
-import type { Speaker } from './success-rate.ts';
+import { successRate } from './success-rate.ts';
 
 const codes = (text: string): Int32Array => Int32Array.from(text, (c) => c.codePointAt(0)!);
 const text = (ids: Iterable<number>): string => String.fromCodePoint(...ids);
 
 /** Answers with the last word of the prompt; 0 ends it. */
-function echo(): { speaker: Speaker; calls: { prompts: string[]; sampling: Sampling }[] } {
-  const calls: { prompts: string[]; sampling: Sampling }[] = [];
+function echo(): { speaker: Speaker; calls: { prompt: string; sampling: Sampling }[] } {
+  const calls: { prompt: string; sampling: Sampling }[] = [];
   const tokenizer = {
     encode: (value: string) =>
       Promise.resolve({
@@ -22,6 +22,7 @@ function echo(): { speaker: Speaker; calls: { prompts: string[]; sampling: Sampl
       }),
     decode: (ids: Iterable<number>) => Promise.resolve(text([...ids].filter((id) => id !== 0))),
     eosTokenId: 0,
+    stopTokenIds: [0],
     bosTokenId: null,
   } as unknown as Tokenizer;
   const template = stringTemplate('test', {
@@ -34,33 +35,19 @@ function echo(): { speaker: Speaker; calls: { prompts: string[]; sampling: Sampl
       tokenizer,
       template,
       engine: {
-        generate: (prompts, sampling) => {
-          calls.push({ prompts: prompts.map(text), sampling });
-          return Promise.resolve(
-            prompts.map((ids) => {
-              const word = text(ids).split(' ').at(-1)!;
-              return { ids: codes(`${word}\0`), finished: word !== 'long' };
+        generate: async (requests) =>
+          Promise.all(
+            requests.map(async ({ prompt, sampling, onToken }) => {
+              calls.push({ prompt: text(prompt), sampling });
+              const ids = codes(`${text(prompt).split(' ').at(-1)!}\0`);
+              for (const id of ids) await onToken?.({ id, logProb: -1, top: [] });
+              return { ids, finish: 'end' as const };
             }),
-          );
-        },
+          ),
       },
     },
   };
 }
-
-it('answers in order, a batch at a time, each batch with a seed of its own', async () => {
-  const { speaker, calls } = echo();
-  const tasks = ['say a', 'say b', 'say long'].map((instruction) => ({ instruction }));
-  const found = await answers(speaker, tasks, { batchSize: 2, seed: 10, temperature: 1, maxNewTokens: 5 });
-  expect(found).toEqual([
-    { text: 'a', finished: true },
-    { text: 'b', finished: true },
-    { text: 'long', finished: false },
-  ]);
-  expect(calls.map(({ prompts }) => prompts.length)).toEqual([2, 1]);
-  expect(calls.map(({ sampling }) => sampling.seed)).toEqual([10, 12]);
-  expect(calls[0]!.sampling).toMatchObject({ temperature: 1, maxNewTokens: 5, topK: 0, topP: 1 });
-});
 
 it('grades each answer with its own task, greedily unless told', async () => {
   const { speaker, calls } = echo();
@@ -81,14 +68,8 @@ it('grades each answer with its own task, greedily unless told', async () => {
     { satisfactory: false, wanted: 'c' },
     { satisfactory: true, wanted: 'd' },
   ]);
-  expect(calls[0]!.prompts[0]).toBe('[Perfect.] say a');
+  expect(calls[0]!.prompt).toBe('[Perfect.] say a');
   expect(calls[0]!.sampling.temperature).toBe(0);
-});
-
-it('stops between two calls', async () => {
-  const { speaker } = echo();
-  const stopped = AbortSignal.abort();
-  await expect(answers(speaker, [{ instruction: 'say a' }], { signal: stopped })).rejects.toThrow(/abort/i);
 });
 
 it('has no rate to speak of without tasks', async () => {

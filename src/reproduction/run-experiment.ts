@@ -3,8 +3,10 @@
 import { join } from 'node:path';
 import { WhetstoneError } from '../errors.ts';
 import type { OpenedEngine } from '../alignment/engine-seam.ts';
-import type { AnswerSettings, ScoredResponse } from '../evaluation/index.ts';
-import { answers, detect, successRate } from '../evaluation/index.ts';
+import type { ScoredResponse } from '../evaluation/index.ts';
+import { detect, successRate } from '../evaluation/index.ts';
+import { respond } from '../generation/index.ts';
+import type { ResponseSettings } from '../generation/index.ts';
 import { createRandom } from '../random.ts';
 import type { Random } from '../random.ts';
 import { loadTemplate } from '../tokens/template.ts';
@@ -87,10 +89,9 @@ async function judgedAnswers(
 ): Promise<JudgedAnswer[][]> {
   const found: JudgedAnswer[][] = tasks.map(() => []);
   for (let k = 0; k < responses; k++) {
-    // Sampling seeds lie far apart, because each call of the engine counts up from its own.
-    const sampling: AnswerSettings =
+    const sampling: ResponseSettings =
       k === 0 ? {} : { temperature: 1, seed: createRandom(seed, streams.sampling, k).uint32() };
-    const texts = await answers(speaker, tasks, { maxNewTokens, ...sampling, ...stopping(bench) });
+    const texts = await respond(speaker, tasks, { maxNewTokens, ...sampling, ...stopping(bench) });
     for (const [i, { text }] of texts.entries()) {
       if (found[i]!.some(({ output }) => output === text)) continue;
       const verdict = bench.world.judge(tasks[i]!, text, createRandom(seed, streams.judge, i, k));

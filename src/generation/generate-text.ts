@@ -1,0 +1,60 @@
+// Text from a prompt's tokens: streamed, ended by stop strings. Knows no prompt templates.
+import type { GeneratedToken, Sampling } from '../engine/engine.ts';
+import type { Speaker } from './speaker.ts';
+import { openTextStream } from './text-stream.ts';
+import type { TextPiece } from './text-stream.ts';
+
+export interface TextRequest {
+  /** Token ids, shape [seq], at least one. */
+  readonly prompt: Int32Array;
+  readonly sampling: Sampling;
+  /** Texts that end the response; none of them becomes part of it. */
+  readonly stop?: readonly string[];
+  /** How many likeliest tokens to tell of beside each new one; default 0. */
+  readonly topLogProbs?: number;
+  /** Hears the text as it grows, and is awaited; the pieces joined are the whole text. */
+  onText?(this: void, piece: TextPiece): void | Promise<void>;
+  readonly signal?: AbortSignal;
+}
+
+export interface TextGeneration {
+  /** Without special tokens; ends before the stop string. */
+  readonly text: string;
+  /** Every new token, those of the end and of the stop string included; they are `ids` with their log-probs. */
+  readonly tokens: readonly GeneratedToken[];
+  readonly ids: Int32Array;
+  /** The model's end token, the limit of tokens, a stop string, or the signal. */
+  readonly finish: 'end' | 'length' | 'stop' | 'aborted';
+}
+
+/** Continues a prompt as text. Throws RangeError for an empty stop string, and what the engine and `onText` throw. */
+export async function generateText(
+  { engine, tokenizer }: Pick<Speaker, 'engine' | 'tokenizer'>,
+  { prompt, sampling, stop = [], topLogProbs, onText, signal }: TextRequest,
+): Promise<TextGeneration> {
+  const stream = openTextStream(tokenizer, stop);
+  const endTokens = new Set(tokenizer.stopTokenIds);
+  const tokens: GeneratedToken[] = [];
+  let text = '';
+  const tell = async (piece: TextPiece | null): Promise<void> => {
+    if (piece === null) return;
+    text += piece.text;
+    await onText?.(piece);
+  };
+  const [generation] = await engine.generate([
+    {
+      prompt,
+      sampling,
+      ...(topLogProbs !== undefined && { topLogProbs }),
+      ...(signal && { signal }),
+      onToken: async (token) => {
+        tokens.push(token);
+        if (!endTokens.has(token.id)) await tell(await stream.push(token));
+        return stream.stop !== null;
+      },
+    },
+  ]);
+  await tell(await stream.end());
+  const { ids, finish } = generation!;
+  return { text, tokens, ids, finish: stream.stop !== null || finish === 'stopped' ? 'stop' : finish };
+}

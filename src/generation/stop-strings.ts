@@ -1,0 +1,59 @@
+// Finds stop strings in text that comes in pieces, however it is cut. Knows nothing of tokens.
+
+export interface StopSearch {
+  /** Text that is safe to show: what may begin a stop string is held back until more is known. */
+  push(text: string): string;
+  /** What is still held back. */
+  end(): string;
+  /** The stop string that was found; nothing is given out after it. */
+  readonly found: string | null;
+}
+
+/**
+ * Searches for the stop string that is complete first (of those complete at once the longest) and ends the text
+ * before it. Throws RangeError for an empty stop string, which every text would begin with.
+ */
+export function searchStops(stops: readonly string[]): StopSearch {
+  if (stops.some((stop) => stop === '' || /\p{Surrogate}/u.test(stop)))
+    throw new RangeError('a stop string cannot be empty, nor hold half of a surrogate pair');
+  let held = '';
+  let found: string | null = null;
+
+  return {
+    get found() {
+      return found;
+    },
+    push: (text) => {
+      if (found !== null) return '';
+      held += text;
+      const [first] = stops
+        .map((stop) => ({ stop, at: held.indexOf(stop) }))
+        .filter(({ at }) => at >= 0)
+        .sort((a, b) => a.at + a.stop.length - (b.at + b.stop.length) || a.at - b.at);
+      if (first) found = first.stop;
+      const safe = first?.at ?? held.length - longestBeginning(held, stops);
+      const shown = held.slice(0, safe);
+      held = first ? '' : held.slice(safe);
+      return shown;
+    },
+    end: () => {
+      const rest = held;
+      held = '';
+      return rest;
+    },
+  };
+}
+
+/** Length of the longest end of `text` that one of the stops begins with. */
+function longestBeginning(text: string, stops: readonly string[]): number {
+  let longest = 0;
+  for (const stop of stops) {
+    for (let length = Math.min(stop.length - 1, text.length); length > longest; length--) {
+      if (text.endsWith(stop.slice(0, length))) {
+        longest = length;
+        break;
+      }
+    }
+  }
+  return longest;
+}

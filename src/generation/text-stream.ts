@@ -1,0 +1,73 @@
+// Generated tokens to pieces of text with the tokens they are made of, up to a stop string. Knows no engine.
+import type { GeneratedToken } from '../engine/engine.ts';
+import type { Tokenizer } from '../tokens/tokenizer.ts';
+import { createDecoder } from './decoder.ts';
+import { searchStops } from './stop-strings.ts';
+
+/** Text that follows the pieces before it, and the tokens whose text ends in it (those without text included). */
+export interface TextPiece {
+  readonly text: string;
+  readonly tokens: readonly GeneratedToken[];
+}
+
+export interface TextStream {
+  /** What this token adds that can be shown already; null if nothing does. */
+  push(token: GeneratedToken): Promise<TextPiece | null>;
+  /** The rest of the text, after the last token. */
+  end(): Promise<TextPiece | null>;
+  /** The stop string that ended the text, which is not part of it; tokens pushed after it are ignored. */
+  readonly stop: string | null;
+}
+
+/**
+ * A stream of text; the pieces, joined, do not depend on how tokens cut the text, and no piece ends within a code
+ * point. Tokens that lie wholly behind the beginning of a stop string are in no piece. Throws what
+ * `searchStops` throws.
+ */
+export function openTextStream(
+  tokenizer: Pick<Tokenizer, 'decode'>,
+  stops: readonly string[] = [],
+): TextStream {
+  const decoder = createDecoder(tokenizer);
+  const search = searchStops(stops);
+  // Tokens not given out yet, with the part of the whole text that they were decoded to, together with others if need be.
+  const waiting: { token: GeneratedToken; start: number; end: number }[] = [];
+  let undecoded: GeneratedToken[] = [];
+  let decodedLength = 0;
+  let shownLength = 0;
+
+  const decoded = (text: string): void => {
+    const [start, end] = [decodedLength, decodedLength + text.length];
+    waiting.push(...undecoded.map((token) => ({ token, start, end })));
+    undecoded = [];
+    decodedLength = end;
+  };
+  const pieceOf = (text: string, last: boolean): TextPiece | null => {
+    shownLength += text.length;
+    // In the last piece the token that a stop string begins in still has a part.
+    const within = waiting.findIndex(({ start, end }) => end > shownLength && !(last && start < shownLength));
+    const tokens = waiting.splice(0, within < 0 ? waiting.length : within).map(({ token }) => token);
+    return text === '' && tokens.length === 0 ? null : { text, tokens };
+  };
+
+  return {
+    get stop() {
+      return search.found;
+    },
+    push: async (token) => {
+      if (search.found !== null) return null;
+      undecoded.push(token);
+      const text = await decoder.push(token.id);
+      if (text === '') return null;
+      decoded(text);
+      return pieceOf(search.push(text), search.found !== null);
+    },
+    end: async () => {
+      if (search.found !== null) return null;
+      const text = await decoder.end();
+      decoded(text);
+      const shown = search.push(text);
+      return pieceOf(search.found === null ? shown + search.end() : shown, true);
+    },
+  };
+}
