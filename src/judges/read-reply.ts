@@ -1,0 +1,122 @@
+// From what a judge wrote to a judgment, or to the reason why it is none. Knows no servers and makes nothing up.
+import { isPraise } from '../judgments/triplet.ts';
+import { bareText, isPlaceholder, repetition } from '../judgments/wording.ts';
+import type { Judged } from './judge.ts';
+import type { ChatMessage, RowTexts } from './prompt.ts';
+import { suspicionOf } from './suspicion.ts';
+
+/** Raised whenever the same reply may be read otherwise than before. */
+export const parserVersion = 1;
+
+export interface Reply {
+  readonly text: string;
+  /** Why the model stopped, as servers say it: "stop", "length", "content_filter"; null where none was told. */
+  readonly finish: string | null;
+  /** The model's own notice that it will not answer. */
+  readonly refusal?: string;
+}
+
+export type Reading = Pick<Judged, 'suspicious'> &
+  ({ readonly judgment: string | null } | { readonly unreadable: string });
+
+/**
+ * Reads a reply: thoughts, code fences, quotes and a label such as "Judgment:" are taken away; a reply cut at the
+ * limit of tokens keeps its whole sentences. Unreadable are empty replies, refusals, placeholders, and those that
+ * repeat the prompt or the response.
+ */
+export function readReply(reply: Reply, row: RowTexts, messages: readonly ChatMessage[]): Reading {
+  if (reply.refusal) return { unreadable: `the judge refuses: ${excerpt(reply.refusal)}` };
+  if (reply.finish === 'content_filter')
+    return { unreadable: "the server's content filter stopped the reply" };
+  const cut = reply.finish === 'length';
+  const spoken = withoutThoughts(reply.text);
+  if (spoken === null) return { unreadable: 'the reply ended before its thoughts did' };
+  const bare = unwrap(spoken);
+  const object = jsonObject(bare);
+  if (object) {
+    return object['judgment'] === null
+      ? { judgment: null }
+      : { unreadable: `the reply is JSON without a judgment: ${excerpt(bare)}` };
+  }
+  const judgment = cut ? wholeSentences(bare) : bare;
+  if (judgment === '')
+    return { unreadable: cut ? 'the reply was cut before its first sentence ended' : 'the reply is empty' };
+  if (isPlaceholder(judgment)) return { unreadable: `the reply is a placeholder: ${excerpt(judgment)}` };
+  if (REFUSAL.test(judgment)) return { unreadable: `the judge refuses: ${excerpt(judgment)}` };
+  if (repeats(judgment, row, messages))
+    return { unreadable: `the reply repeats the prompt: ${excerpt(judgment)}` };
+  const suspicious = suspicionOf(judgment);
+  return { judgment, ...(suspicious && { suspicious }) };
+}
+
+/** Models that think aloud do so between tags, before they answer; null where the thoughts have no end. */
+function withoutThoughts(text: string): string | null {
+  const end = /^[^]*<\/think(?:ing)?>/i.exec(text);
+  if (end) return text.slice(end[0].length).trim();
+  return /^\s*<think(?:ing)?>/i.test(text) ? null : text.trim();
+}
+
+const LABEL =
+  /^(?:#{1,6}\s*)?(?:[*_]{1,2})?(?:(?:my|your|the|final)\s+)?(?:judg(?:e)?ment|critique|criticism|feedback|verdict|evaluation|assessment)(?:[*_]{1,2})?\s*(?::(?:[*_]{1,2})?|\n)\s*/i;
+const QUOTES = ['""', "''", '“”', '‘’', '«»', '``', '„“'] as const;
+
+/** Layer by layer, until nothing is left to take away. */
+function unwrap(text: string): string {
+  let rest = text.trim();
+  for (;;) {
+    const before = rest;
+    rest = rest.replace(/^(`{3,}|~{3,})[\w-]*\n([^]*?)\n?\1$/, '$2').trim();
+    rest = rest.replace(LABEL, '').trim();
+    rest = fromJson(rest) ?? rest;
+    rest = withoutPair(rest, '**', '**');
+    for (const [open, close] of QUOTES.map((pair) => [pair.slice(0, 1), pair.slice(1)] as const)) {
+      rest = withoutPair(rest, open, close);
+    }
+    if (rest === before) return rest;
+  }
+}
+
+/** Only a pair around the whole: `"a" is wrong, "b" is right` has two. */
+function withoutPair(text: string, open: string, close: string): string {
+  if (text.length < open.length + close.length || !text.startsWith(open) || !text.endsWith(close))
+    return text;
+  const inside = text.slice(open.length, -close.length);
+  return inside.includes(open) || inside.includes(close) ? text : inside.trim();
+}
+
+/** Some judges answer { "judgment": "..." } whatever they were asked for. */
+function fromJson(text: string): string | null {
+  const { judgment, judgement, critique, feedback } = jsonObject(text) ?? {};
+  const found = judgment ?? judgement ?? critique ?? feedback;
+  return typeof found === 'string' ? found.trim() : null;
+}
+
+function jsonObject(text: string): Readonly<Record<string, unknown>> | null {
+  if (!text.startsWith('{') || !text.endsWith('}')) return null;
+  try {
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch {
+    return null;
+  }
+}
+
+const wholeSentences = (text: string): string =>
+  /^[^]*[.!?。！？](?=["'”’)\]]*\s|$)["'”’)\]]*/u.exec(text)?.[0].trim() ?? '';
+
+const REFUSAL =
+  /^(?:i['’]?m sorry|i am sorry|sorry|i apologi[sz]e|unfortunately)?[,.;:]?\s*(?:but )?(?:i (?:can(?:not|['’]t)|am (?:not able|unable)|['’]m (?:not able|unable)|won['’]t|will not)|as an ai)\b[^.]{0,80}\b(?:assist|help|judge|evaluate|rate|provide|comply|answer|respond|continue|fulfil+|critique|comment)\b/i;
+
+/** Whether a reply is the row's or the prompt's own text rather than words about it. */
+function repeats(judgment: string, row: RowTexts, messages: readonly ChatMessage[]): boolean {
+  const bare = bareText(judgment);
+  if (bare !== '' && !isPraise(judgment)) {
+    if ([row.output, row.instruction, row.input ?? ''].some((text) => bareText(text) === bare)) return true;
+  }
+  const prompt = messages.map(({ content }) => content).join('\n');
+  return judgment.trim() === prompt.trim() || repetition(judgment, prompt, 0.9) > 0;
+}
+
+export const excerpt = (text: string, length = 80): string => {
+  const line = text.replace(/\s+/g, ' ').trim();
+  return JSON.stringify(line.length > length ? `${line.slice(0, length)}…` : line);
+};
