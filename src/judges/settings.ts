@@ -49,7 +49,6 @@ export interface JudgeSettings {
 export type OpenJudgeEngine = (options: {
   readonly modelDir: string;
   readonly adapterDir?: string;
-  readonly lora: null;
   readonly threads?: number;
   readonly seed?: number;
 }) => Promise<Pick<Engine, 'generate' | 'dispose'>>;

@@ -1,0 +1,220 @@
+// A command as a judge: rows as JSON lines to its standard input, judgments as JSON lines from its standard output,
+// in any order. Knows this protocol and how commands fail; not what the command does.
+import { resolve } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { WhetstoneError } from '../errors.ts';
+import { usageOf } from './answers.ts';
+import { commandFingerprint } from './command-digest.ts';
+import { expectAnswers } from './command-answers.ts';
+import type { ExpectedAnswers } from './command-answers.ts';
+import type { Judge, JudgeCall, JudgeRequest } from './judge.ts';
+import { readLines } from './lines.ts';
+import { startGroup } from './process-group.ts';
+import type { Ending, ProcessGroup } from './process-group.ts';
+import type { JudgeSettings } from './settings.ts';
+
+export interface CommandSettings extends Pick<JudgeSettings, 'timeout' | 'onNote'> {
+  /** Where the command runs; default the present folder. */
+  readonly cwd?: string;
+  /** Hears the command's standard error; by default it is passed on to this process's own. */
+  readonly onStderr?: (piece: Buffer) => void;
+}
+
+const longestLine = 64 << 20;
+/** Seconds that a command has to end by itself after its last answer. */
+const timeToEnd = 3;
+/** Milliseconds for what is still in the pipe of the standard error. */
+const timeToFlush = 500;
+
+/**
+ * Opens a command, which is started once for each call of `judge`. It reads `{ id, instruction, input?, output }`, a
+ * JSON object a line, and writes `{ id, judgment }` for each: null, or words that begin with "perfect", where the
+ * response is satisfactory. Each answer is handed on as it arrives. `timeout` is in seconds without an answer.
+ *
+ * Rows without an answer are unscored if the command ends with exit code 0; otherwise `judge` throws `JUDGE_FAILED`
+ * with the code and the last lines of the standard error. Lines that are no answer are counted and noted.
+ */
+export async function openCommandJudge(command: string, settings: CommandSettings): Promise<Judge> {
+  const cwd = resolve(settings.cwd ?? '.');
+  const fingerprint = await commandFingerprint(command, cwd);
+  const running = new Set<ProcessGroup>();
+  let sent = 0;
+  return {
+    name: `cmd: ${command}`,
+    fingerprint,
+    judge: async (requests, call) => {
+      if (call.signal?.aborted) throw stopped();
+      if (requests.length === 0) return;
+      const group = startGroup(command, cwd);
+      running.add(group);
+      try {
+        await converse(command, group, requests, call, { ...settings, onSent: () => sent++ });
+      } finally {
+        await group.end();
+        running.delete(group);
+      }
+    },
+    usage: () => usageOf(sent),
+    close: async () => {
+      await Promise.all([...running].map((group) => group.end()));
+    },
+  };
+}
+
+async function converse(
+  command: string,
+  group: ProcessGroup,
+  requests: readonly JudgeRequest[],
+  { onOutcome, signal }: JudgeCall,
+  settings: CommandSettings & { readonly onSent: () => void },
+): Promise<void> {
+  const answers = expectAnswers(requests.map(({ id }) => id));
+  const stderr = keepTail(group, settings.onStderr ?? ((piece) => process.stderr.write(piece)));
+  const patience = startPatience(settings.timeout);
+  const abort = once(signal);
+  const failed = (message: string, hint: string): WhetstoneError => {
+    const lines = [message, ...answers.oddities(), ...stderr.describe()];
+    return new WhetstoneError('JUDGE_FAILED', `${command}: ${lines.join('\n    ')}`, { hint });
+  };
+
+  void send(group, requests, settings.onSent);
+  let allAnswered = (): void => {};
+  const answered = new Promise<void>((done) => (allAnswered = done));
+  const heard = hear(group, answers, async (outcomes) => {
+    patience.pause();
+    await Promise.all(outcomes.map((outcome) => onOutcome(outcome)));
+    patience.go();
+    if (answers.open.size === 0) allAnswered();
+  });
+  // The command was not asked to end when all is answered; what it still writes is of no interest.
+  const wait = <T>(...events: Promise<T>[]): Promise<T | 'silent' | 'aborted'> =>
+    Promise.race([...events, patience.lost, abort.happened]);
+  try {
+    const spoken = await wait(Promise.race([heard, answered]));
+    const ending = typeof spoken === 'string' ? spoken : await wait(ended(group, answers.open.size === 0));
+    if (ending === 'aborted') throw stopped();
+    if (ending === 'silent') {
+      const message = `no answer for ${settings.timeout} seconds, ${answers.open.size} of ${requests.length} rows are open`;
+      throw failed(message, 'If it needs longer, raise the timeout. The answers that came before are kept.');
+    }
+    await Promise.race([group.closed, sleep(timeToFlush, undefined, { ref: false })]);
+    const bad = ending !== null && ending.code !== 0 ? describeEnding(ending) : null;
+    if (answers.open.size > 0 && bad !== null) {
+      const hint =
+        ending?.code === 127
+          ? 'The shell did not find the program: check its path.'
+          : 'Mend the command and go on; the answers that came before are kept.';
+      throw failed(`${bad}, ${answers.open.size} of ${requests.length} rows are open`, hint);
+    }
+    const notes = [
+      ...answers.oddities(),
+      bad ?? (ending === null ? 'did not end after its last answer' : ''),
+    ];
+    const told = notes.filter((note) => note !== '').join('; ');
+    if (told !== '') settings.onNote(`${command}: ${told}`);
+    for (const id of answers.open) {
+      await onOutcome({ id, unscored: ['the command gave no answer', ...answers.oddities()].join('; ') });
+    }
+  } finally {
+    patience.pause();
+    abort.end();
+    heard.catch(() => {});
+  }
+}
+
+/** Writes the rows as fast as the command takes them. One that closes its input early may still answer well. */
+async function send(
+  { child }: ProcessGroup,
+  requests: readonly JudgeRequest[],
+  onSent: () => void,
+): Promise<void> {
+  const lines = function* (): Generator<string> {
+    for (const { id, instruction, input, output } of requests) {
+      onSent();
+      yield `${JSON.stringify({ id, instruction, ...(input !== undefined && { input }), output })}\n`;
+    }
+  };
+  await pipeline(Readable.from(lines()), child.stdin).catch(() => undefined);
+}
+
+/** Reads to the end of the output. While `onAnswers` is at work the command has to wait. */
+async function hear(
+  { child }: ProcessGroup,
+  answers: ExpectedAnswers,
+  onAnswers: (outcomes: ReturnType<ExpectedAnswers['take']>) => Promise<void>,
+): Promise<void> {
+  const lines = readLines(longestLine);
+  for await (const piece of child.stdout) {
+    const outcomes = lines.push(piece as Buffer).flatMap((line) => answers.take(line));
+    if (outcomes.length > 0) await onAnswers(outcomes);
+  }
+  const last = lines.end().flatMap((line) => answers.take(line));
+  if (last.length > 0) await onAnswers(last);
+}
+
+/** How the shell ended; null if it does not although there is nothing left to do. */
+function ended({ ended }: ProcessGroup, done: boolean): Promise<Ending | null> {
+  return done ? Promise.race([ended, sleep(timeToEnd * 1000, null, { ref: false })]) : ended;
+}
+
+const describeEnding = ({ code, signal }: Ending): string =>
+  code === null ? `ended by ${signal ?? 'a signal'}` : `exit code ${code}`;
+
+const stopped = (): WhetstoneError =>
+  new WhetstoneError('STOPPED', 'stopped while a command was judging; its answers so far are kept');
+
+const keptBytes = 8 << 10;
+const shownLines = 10;
+
+/** Passes the standard error on and remembers its end. */
+function keepTail(
+  { child }: ProcessGroup,
+  pass: (piece: Buffer) => void,
+): { readonly describe: () => string[] } {
+  let tail = Buffer.alloc(0);
+  child.stderr.on('data', (piece: Buffer) => {
+    pass(piece);
+    tail = Buffer.concat([tail, piece]).subarray(-keptBytes);
+  });
+  child.stderr.on('error', () => {});
+  return {
+    describe: () => {
+      const lines = tail.toString('utf8').trimEnd().split(/\r?\n/).slice(-shownLines);
+      return lines.join('') === ''
+        ? []
+        : ['its last words on standard error:', ...lines.map((line) => `  ${line}`)];
+    },
+  };
+}
+
+interface Patience {
+  /** Resolves when nothing was heard for too long. */
+  readonly lost: Promise<'silent'>;
+  pause(): void;
+  /** Starts counting anew. */
+  go(): void;
+}
+
+function startPatience(seconds: number): Patience {
+  let lose = (): void => {};
+  const lost = new Promise<'silent'>((resolve) => (lose = () => resolve('silent')));
+  let timer: NodeJS.Timeout | undefined;
+  const pause = (): void => clearTimeout(timer);
+  const go = (): void => {
+    pause();
+    // Longer waits than a timer can count are no limit.
+    if (seconds * 1000 < 2 ** 31) timer = setTimeout(lose, seconds * 1000);
+  };
+  go();
+  return { lost, pause, go };
+}
+
+function once(signal: AbortSignal | undefined): { happened: Promise<'aborted'>; end: () => void } {
+  let tell = (): void => {};
+  const happened = new Promise<'aborted'>((resolve) => (tell = () => resolve('aborted')));
+  signal?.addEventListener('abort', tell);
+  if (signal?.aborted) tell();
+  return { happened, end: () => signal?.removeEventListener('abort', tell) };
+}
