@@ -13,6 +13,7 @@ export { learningRateAt, scheduleNames } from './alignment/schedule.ts';
 export type { Schedule, ScheduleName } from './alignment/schedule.ts';
 export * from './engine/index.ts';
 export * from './errors.ts';
+export * from './generation/index.ts';
 export * from './judgments/index.ts';
 export { mergeAdapter, saveModel } from './models/index.ts';
 export type { MergedModel, WriteModelOptions, WrittenModel } from './models/index.ts';

@@ -1,11 +1,14 @@
 // whetstone generate: continues prompts with a model, with or without an adapter.
 import type { OpenEngine } from '../alignment/engine-seam.ts';
 import { WhetstoneError } from '../errors.ts';
+import type { TextGeneration, TextPiece } from '../generation/index.ts';
 import { createRandom } from '../random.ts';
 import type { PromptTemplate, PromptText, Tokenizer } from '../tokens/index.ts';
+import { escapeHelp, readEscapes } from './escapes.ts';
 import type { Given, Verb } from './flags.ts';
 import { readInstructions } from './instructions.ts';
 import { writeJsonl } from './jsonl.ts';
+import type { OptionProblem } from './read-options.ts';
 import { generateDefaults, generateOptions } from './options.ts';
 import type { GenerateFlags } from './options.ts';
 import type { Output } from './terminal.ts';
@@ -15,8 +18,9 @@ export const generateVerb: Verb<GenerateFlags> = {
   name: 'generate',
   summary: 'Let a model respond to instructions',
   about: `Give one of --instruction (put into the prompt template), --prompt (continued as it
-stands) or --file. Each response depends on its own prompt and the seed only, not on the
-others beside it. Temperature 0, the default, always takes the likeliest token.`,
+stands) or --file. A single response is printed as it grows. Each depends on its own prompt
+and the seed only, not on the others beside it. Temperature 0, the default, always takes the
+likeliest token.`,
   examples: [
     ['generate --model ./model --adapter ./run/adapter --instruction "Name three rivers."', 'one response'],
     ['generate --model ./model --file instructions.txt --out responses.jsonl', 'many, as data'],
@@ -28,24 +32,33 @@ others beside it. Temperature 0, the default, always takes the likeliest token.`
       'generate --model ./model --prompt "Once upon a time" --temperature 0.8 --top_p 0.95',
       'a sampled continuation',
     ],
+    [
+      String.raw`generate --model ./model --prompt "1, 2, 3" --stop '\n,\u002c 5'`,
+      'up to the end of the line, or to ", 5"',
+    ],
   ],
   schema: generateOptions,
   defaults: generateDefaults,
   required: ['model'],
-  together: (given) => {
-    const sources = (['instruction', 'prompt', 'file'] as const).filter((name) => given[name] != null);
-    if (sources.length === 1) {
-      const clash = given.judgment != null && given.prompt != null;
-      const message = 'a prompt is continued as it stands; a judgment needs an instruction';
-      return clash ? [{ where: '--judgment, --prompt', message }] : [];
-    }
-    const where =
-      sources.length === 0
-        ? '--instruction, --prompt, --file'
-        : sources.map((name) => `--${name}`).join(', ');
-    return [{ where, message: 'expected exactly one of --instruction, --prompt and --file' }];
-  },
+  together: (given, where) => [...sourceProblems(given), ...stopProblems(given, where('stop'))],
 };
+
+function sourceProblems(given: Partial<GenerateFlags>): OptionProblem[] {
+  const sources = (['instruction', 'prompt', 'file'] as const).filter((name) => given[name] != null);
+  if (sources.length === 1) {
+    const clash = given.judgment != null && given.prompt != null;
+    const message = 'a prompt is continued as it stands; a judgment needs an instruction';
+    return clash ? [{ where: '--judgment, --prompt', message }] : [];
+  }
+  const where =
+    sources.length === 0 ? '--instruction, --prompt, --file' : sources.map((name) => `--${name}`).join(', ');
+  return [{ where, message: 'expected exactly one of --instruction, --prompt and --file' }];
+}
+
+const stopProblems = ({ stop }: Partial<GenerateFlags>, where: string): OptionProblem[] =>
+  (stop ?? [])
+    .filter((text) => readEscapes(text) === null)
+    .map((text) => ({ where, message: `no text in ${JSON.stringify(text)}: ${escapeHelp}` }));
 
 interface Prompt {
   readonly text: string;
@@ -56,52 +69,61 @@ export async function runGenerate(
   { values }: Given<GenerateFlags>,
   context: { stdout: Output; openEngine?: OpenEngine },
 ): Promise<number> {
-  const { model, adapter, out, file, threads, maxNewTokens, temperature, topP, topK, batchSize, seed } =
-    values;
+  const { model, adapter, out, file, threads } = values;
+  const { stdout } = context;
   const { loadTemplate, loadTokenizer } = await import('../tokens/index.ts');
   const { openOnnxEngine } = await import('../alignment/engine-seam.ts');
+  const { generateText } = await import('../generation/index.ts');
   const tokenizer = await loadTokenizer(model);
   const template = await loadTemplate(values.template, tokenizer);
   const prompts = await encodePrompts(values, tokenizer, template);
+  const stop = (values.stop ?? []).map((text) => readEscapes(text)!);
+  const { maxNewTokens, temperature, topP, topK, repetitionPenalty } = values;
   const engine = await (context.openEngine ?? openOnnxEngine)({
     modelDir: model,
     ...(adapter !== null && { adapterDir: adapter }),
     ...(threads !== null && { threads }),
   });
-  const responses = async function* () {
-    for (let start = 0; start < prompts.length; start += batchSize) {
-      const some = prompts.slice(start, start + batchSize);
-      const results = await engine.generate(
-        some.map(({ ids }, i) => ({
-          prompt: ids,
-          sampling: {
-            ...{ maxNewTokens, temperature, topP, topK },
-            seed: createRandom(seed, start + i).uint32(),
-          },
-        })),
-      );
-      for (const [i, { ids, finish }] of results.entries()) {
-        const output = await tokenizer.decode(ids, { skipSpecialTokens: true });
-        yield { index: start + i, instruction: some[i]!.text, output, finished: finish === 'end', token_ids: Array.from(ids) };
-      }
-    }
+  const generate = (index: number, onText?: (piece: TextPiece) => void): Promise<TextGeneration> => {
+    const seed = createRandom(values.seed, index).uint32();
+    return generateText(
+      { engine, tokenizer },
+      {
+        prompt: prompts[index]!.ids,
+        sampling: { maxNewTokens, temperature, topP, topK, repetitionPenalty, seed },
+        ...{ stop, ...(onText && { onText }) },
+      },
+    );
   };
+  const safe = stdout.isTTY ? printable : (text: string) => text;
+  const { bold, dim } = colorsFor(stdout);
+  const cutOff = ({ finish }: TextGeneration): string =>
+    finish === 'length' ? dim(' … (stopped at --max_new_tokens)') : '';
   try {
-    if (out !== null) {
-      await writeJsonl(out, file, context.stdout, async (append) => {
-        for await (const response of responses()) await append(response);
-      });
-      if (out !== '-') context.stdout.write(`${plural(prompts.length, 'response')} written to ${out}\n`);
+    if (out === null && prompts.length === 1) {
+      const whole = await generate(0, ({ text }) => void stdout.write(safe(text)));
+      stdout.write(`${cutOff(whole)}\n`);
       return 0;
     }
-    const colors = colorsFor(context.stdout);
-    const safe = context.stdout.isTTY ? printable : (text: string) => text;
-    for await (const { index, instruction, output, finished } of responses()) {
-      if (prompts.length > 1)
-        context.stdout.write(`${colors.bold(`#${index}`)} ${colors.dim(safe(instruction))}\n`);
-      const rest = finished ? '' : colors.dim(' … (stopped at --max_new_tokens)');
-      context.stdout.write(`${safe(output)}${rest}\n${prompts.length > 1 ? '\n' : ''}`);
+    const underWay = prompts.map((_, index) => generate(index));
+    // Each is waited for in its turn; until then its failure is not unheard of.
+    for (const each of underWay) each.catch(() => undefined);
+    if (out === null) {
+      for (const [index, each] of underWay.entries()) {
+        const found = await each;
+        stdout.write(`${bold(`#${index}`)} ${dim(safe(prompts[index]!.text))}\n`);
+        stdout.write(`${safe(found.text)}${cutOff(found)}\n\n`);
+      }
+      return 0;
     }
+    await writeJsonl(out, file, stdout, async (append) => {
+      for (const [index, each] of underWay.entries()) {
+        const { text: output, finish, ids } = await each;
+        const instruction = prompts[index]!.text;
+        await append({ index, instruction, output, finished: finish !== 'length', token_ids: [...ids] });
+      }
+    });
+    if (out !== '-') stdout.write(`${plural(prompts.length, 'response')} written to ${out}\n`);
     return 0;
   } finally {
     await engine.dispose();

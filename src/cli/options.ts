@@ -3,6 +3,7 @@
 import { methodLines, methodNames, methodsWith } from '../alignment/methods.ts';
 import type { AlignSettings } from '../alignment/settings.ts';
 import { scheduleNames } from '../alignment/schedule.ts';
+import { escapeHelp } from './escapes.ts';
 import type { Option, Schema } from './option-kinds.ts';
 
 const files = 'Files';
@@ -414,7 +415,8 @@ export interface GenerateFlags {
   readonly temperature: number;
   readonly topP: number;
   readonly topK: number;
-  readonly batchSize: number;
+  readonly repetitionPenalty: number;
+  readonly stop: readonly string[] | null;
   readonly seed: number;
   readonly threads: number | null;
   readonly config: string;
@@ -432,7 +434,8 @@ export const generateDefaults: Partial<GenerateFlags> = {
   temperature: 0,
   topP: 1,
   topK: 0,
-  batchSize: 8,
+  repetitionPenalty: 1,
+  stop: null,
   seed: 42,
   threads: null,
 };
@@ -509,7 +512,20 @@ export const generateOptions: Schema<GenerateFlags> = {
     group: sampling,
     help: 'draw from this many likeliest tokens; 0 from all',
   },
-  batchSize: { kind: 'number', integer: true, min: 1, group: run, help: 'prompts at once' },
+  repetitionPenalty: {
+    kind: 'number',
+    above: 0,
+    group: sampling,
+    help: 'above 1, tokens that are there already become less likely; 1 changes nothing',
+  },
+  stop: {
+    kind: 'list',
+    nullable: true,
+    group: sampling,
+    placeholder: 'TEXTS',
+    help: `end a response before any of these; ${escapeHelp}`,
+    defaultText: 'none',
+  },
   seed: seedOption,
   threads: threadsOption,
   config: configOption,

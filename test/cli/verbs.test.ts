@@ -222,7 +222,7 @@ describe('generate', () => {
   });
 
   it('asks for a response that deserves a judgment', async () => {
-    const common = ['generate', '--model', at('model'), '--max_new_tokens', '5', '--temperature', '1'];
+    const common = ['generate', '--model', at('model'), '--max_new_tokens', '40', '--temperature', '1'];
     const ask = async (...more: string[]): Promise<string> =>
       (await run(...common, '--instruction', rows[0]!.instruction, ...more)).stdout;
     const praised = await ask('--judgment', 'Perfect.');
@@ -236,6 +236,20 @@ describe('generate', () => {
     const clash = await run(...common, '--prompt', 'a', '--judgment', 'b');
     expect(clash.code).toBe(2);
     expect(clash.stderr).toMatch(/--judgment, --prompt: a prompt is continued as it stands/);
+  });
+
+  it('ends before a stop string, and refuses one that cannot be read', async () => {
+    const common = ['generate', '--model', at('model'), '--max_new_tokens', '40', '--temperature', '1'];
+    const ask = (...more: string[]): Promise<Finished> => run(...common, '--prompt', 'The fig', ...more);
+    const whole = (await ask()).stdout;
+    const stop = /(?<=^[^]{3,})[a-z]{2}/.exec(whole)?.[0];
+    const cut = await ask('--stop', `never this,${stop!}`);
+    expect([cut.code, cut.stderr]).toEqual([0, '']);
+    expect(cut.stdout).toBe(`${whole.slice(0, whole.indexOf(stop!))}\n`);
+    expect(cut.stdout.length).toBeLessThan(whole.length - 5);
+    const bad = await ask('--stop', String.raw`\q`);
+    expect(bad.code).toBe(2);
+    expect(bad.stderr).toMatch(/--stop: no text in "\\\\q"/);
   });
 
   it('wants exactly one source of prompts', async () => {
