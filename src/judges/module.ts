@@ -1,0 +1,177 @@
+// A function of a module of the user's as a judge. Knows how functions fail; not what this one does.
+import { WhetstoneError } from '../errors.ts';
+import { describe, isFields } from '../judgments/fields.ts';
+import { outcomeOf, usageOf } from './answers.ts';
+import { fileDigest } from './command-digest.ts';
+import type { Judge, JudgeCall, JudgeRequest, Outcome } from './judge.ts';
+import { loadModule } from './load-module.ts';
+import { abortOf, workThrough } from './pool.ts';
+import type { JudgeSettings } from './settings.ts';
+
+export type ModuleSettings = Pick<JudgeSettings, 'concurrency' | 'timeout'>;
+
+/** What a module exports as default or as `judge`. Null, or words that begin with "perfect": satisfactory. */
+export type JudgeFunction = (
+  request: JudgeRequest,
+  context: { readonly signal?: AbortSignal },
+) => string | null | Promise<string | null>;
+
+/** What a module exports as `judgeAll`: judgments in the order of the requests, or `{ id, judgment }` in any. */
+export type JudgeAllFunction = (
+  requests: readonly JudgeRequest[],
+  context: { readonly signal?: AbortSignal },
+) => readonly Answer[] | Promise<readonly Answer[]>;
+
+type Answer = string | null | { readonly id: string; readonly judgment: string | null };
+
+/** A module that fails on more than half of its first rows is broken, and the rows are not to blame. */
+const trialRows = 20;
+
+/**
+ * Opens a .js, .mjs, .ts or .mts file that exports a function as default or as `judge` (a row at a time, `concurrency`
+ * calls at once), or one as `judgeAll` (all rows of a call). A row whose call throws, answers with anything but words
+ * or null, or takes longer than `timeout` seconds is unscored and says why.
+ *
+ * Throws WhetstoneError `FILE_NOT_FOUND`, and `JUDGE_FAILED` for a module that does not load or exports no function;
+ * judging throws `JUDGE_FAILED` where most of the first 20 rows fail or `judgeAll` does.
+ */
+export async function openModuleJudge(path: string, settings: ModuleSettings): Promise<Judge> {
+  const exported = functionOf(await loadModule(path), path);
+  const digest = await fileDigest(path);
+  const trial = startTrial(path);
+  let calls = 0;
+  const judge = async (requests: readonly JudgeRequest[], call: JudgeCall): Promise<void> => {
+    const context = { ...(call.signal && { signal: call.signal }) };
+    if ('all' in exported) {
+      if (requests.length === 0) return;
+      calls++;
+      for (const outcome of await judgeAll(exported.all, requests, { path, context, ...settings }))
+        await call.onOutcome(outcome);
+      return;
+    }
+    const hand = async (outcomes: readonly Outcome[]): Promise<void> => {
+      await Promise.all(outcomes.map((outcome) => call.onOutcome(outcome)));
+    };
+    const held: Outcome[] = [];
+    const judgeOne = async (request: JudgeRequest): Promise<void> => {
+      calls++;
+      let outcome: Outcome;
+      let failure: string | null = null;
+      try {
+        const copy = requestOf(request);
+        outcome = outcomeOf(
+          request.id,
+          await inTime(async () => exported.one(copy, context), settings.timeout),
+        );
+      } catch (error) {
+        failure = error instanceof Error ? error.message : String(error);
+        outcome = { id: request.id, unscored: `the module failed: ${failure}` };
+      }
+      trial.see(failure, request.id);
+      if (trial.running && failure !== null) held.push(outcome);
+      else await hand([...(trial.running ? [] : held.splice(0)), outcome]);
+    };
+    await workThrough(requests, settings.concurrency, judgeOne, call.signal);
+    await hand(held.splice(0));
+  };
+  return {
+    name: path,
+    fingerprint: `module:${digest ?? ''}`,
+    judge,
+    usage: () => usageOf(calls),
+    close: () => Promise.resolve(),
+  };
+}
+
+type Exported = { readonly one: JudgeFunction } | { readonly all: JudgeAllFunction };
+
+function functionOf(module: Readonly<Record<string, unknown>>, file: string): Exported {
+  if (typeof module['judgeAll'] === 'function') return { all: module['judgeAll'] as JudgeAllFunction };
+  for (const name of ['default', 'judge'])
+    if (typeof module[name] === 'function') return { one: module[name] as JudgeFunction };
+  const found = Object.entries(module).map(([name, value]) => `${name} (${typeof value})`);
+  throw new WhetstoneError(
+    'JUDGE_FAILED',
+    `expected a function as default export, or named "judge" or "judgeAll"; found ${found.join(', ') || 'no exports'}`,
+    {
+      file,
+      hint: 'For instance: export default ({ instruction, output }) => output === "" ? "It is empty." : null;',
+    },
+  );
+}
+
+/** The fields of the contract alone, in an object of its own. */
+const requestOf = ({ id, instruction, input, output }: JudgeRequest): JudgeRequest => ({
+  ...{ id, instruction, ...(input !== undefined && { input }), output },
+});
+
+async function judgeAll(
+  all: JudgeAllFunction,
+  requests: readonly JudgeRequest[],
+  { path, context, timeout }: ModuleSettings & { path: string; context: { readonly signal?: AbortSignal } },
+): Promise<Outcome[]> {
+  const failed = (why: string, cause?: unknown): WhetstoneError =>
+    new WhetstoneError('JUDGE_FAILED', `judgeAll of ${requests.length} rows: ${why}`, { file: path, cause });
+  const { aborted, forget } = abortOf(context.signal);
+  const answers: unknown = await Promise.race([
+    inTime(async () => all(requests.map(requestOf), context), timeout),
+    aborted,
+  ])
+    .catch((cause: unknown) => {
+      if (cause instanceof WhetstoneError) throw cause;
+      throw failed(cause instanceof Error ? cause.message : String(cause), cause);
+    })
+    .finally(forget);
+  if (!Array.isArray(answers)) throw failed(`expected an array of judgments, found ${describe(answers)}`);
+  const list = answers as readonly unknown[];
+  if (list.length > 0 && list.every(isFields)) {
+    const byId = new Map(list.map((answer) => [String(answer['id']), answer['judgment']]));
+    return requests.map(({ id }) =>
+      byId.has(id) ? outcomeOf(id, byId.get(id)) : { id, unscored: 'judgeAll gave no answer' },
+    );
+  }
+  if (list.length !== requests.length) throw failed(`expected as many judgments, found ${list.length}`);
+  return requests.map(({ id }, i) => outcomeOf(id, list[i]));
+}
+
+/** Rejects after that many seconds; what is under way is left alone. */
+async function inTime<T>(work: () => Promise<T>, seconds: number): Promise<T> {
+  if (seconds * 1000 >= 2 ** 31) return work();
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${seconds} seconds`)), seconds * 1000);
+  });
+  try {
+    return await Promise.race([work(), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+interface Trial {
+  /** Whether it is still open if the module is to be trusted. */
+  readonly running: boolean;
+  /** Throws WhetstoneError `JUDGE_FAILED` once too many of the first rows have failed. */
+  see(failure: string | null, id: string): void;
+}
+
+function startTrial(file: string): Trial {
+  let seen = 0;
+  const failures: string[] = [];
+  return {
+    get running() {
+      return seen < trialRows;
+    },
+    see: (failure, id) => {
+      seen++;
+      if (seen > trialRows) return;
+      if (failure !== null) failures.push(`row ${id}: ${failure}`);
+      if (failures.length <= trialRows / 2) return;
+      throw new WhetstoneError(
+        'JUDGE_FAILED',
+        `${failures.length} of the first ${seen} rows failed; the first one, ${failures[0]}`,
+        { file, hint: 'Mend the module and go on; these rows were not counted as unscored.' },
+      );
+    },
+  };
+}
