@@ -1,5 +1,5 @@
 // Text from a prompt's tokens: streamed, ended by stop strings. Knows no prompt templates.
-import type { GeneratedToken, Sampling } from '../engine/engine.ts';
+import type { GeneratedToken, Generation, Sampling } from '../engine/engine.ts';
 import type { Speaker } from './speaker.ts';
 import { openTextStream } from './text-stream.ts';
 import type { TextPiece } from './text-stream.ts';
@@ -10,7 +10,7 @@ export interface TextRequest {
   readonly sampling: Sampling;
   /** Texts that end the response; none of them becomes part of it. */
   readonly stop?: readonly string[];
-  /** How many likeliest tokens to tell of beside each new one; default 0. */
+  /** How many likeliest tokens to tell of beside each new one, 0 for its own log-prob only; default: no log-probs. */
   readonly topLogProbs?: number;
   /** Hears the text as it grows, and is awaited; the pieces joined are the whole text. */
   onText?(this: void, piece: TextPiece): void | Promise<void>;
@@ -20,7 +20,7 @@ export interface TextRequest {
 export interface TextGeneration {
   /** Without special tokens; ends before the stop string. */
   readonly text: string;
-  /** Every new token, those of the end and of the stop string included; they are `ids` with their log-probs. */
+  /** Every new token, those of the end and of the stop string included; they are `ids`, with the log-probs asked for. */
   readonly tokens: readonly GeneratedToken[];
   readonly ids: Int32Array;
   /** The model's end token, the limit of tokens, a stop string, or the signal. */
@@ -41,6 +41,11 @@ export async function generateText(
     text += piece.text;
     await onText?.(piece);
   };
+  const read = async (token: GeneratedToken): Promise<void> => {
+    if (!endTokens.has(token.id)) await tell(await stream.push(token));
+  };
+  // The engine waits for each token to be read, so nothing is read on the way unless somebody wants to know.
+  const reading = onText !== undefined || stop.length > 0;
   const [generation] = await engine.generate([
     {
       prompt,
@@ -49,12 +54,25 @@ export async function generateText(
       ...(signal && { signal }),
       onToken: async (token) => {
         tokens.push(token);
-        if (!endTokens.has(token.id)) await tell(await stream.push(token));
+        if (reading) await read(token);
         return stream.stop !== null;
       },
     },
   ]);
-  await tell(await stream.end());
   const { ids, finish } = generation!;
-  return { text, tokens, ids, finish: stream.stop !== null || finish === 'stopped' ? 'stop' : finish };
+  if (!reading) {
+    const whole = await tokenizer.decode(
+      ids.filter((id) => !endTokens.has(id)),
+      { skipSpecialTokens: true },
+    );
+    // Only broken characters could make the stream's text another than this.
+    if (!whole.includes('\u{fffd}'))
+      return { text: whole, tokens, ids, finish: finishOf(finish, stream.stop) };
+    for (const token of tokens) await read(token);
+  }
+  await tell(await stream.end());
+  return { text, tokens, ids, finish: finishOf(finish, stream.stop) };
 }
+
+const finishOf = (finish: Generation['finish'], stop: string | null): TextGeneration['finish'] =>
+  stop !== null || finish === 'stopped' ? 'stop' : finish;
