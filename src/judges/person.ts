@@ -1,0 +1,141 @@
+// A person as a judge: rows are put into a file to be filled in, and read back from it. Knows what a filled-in
+// judgment means, and that nothing of it may be lost.
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { hasCode, replaceFile, writeFileDurably } from '../durable/files.ts';
+import { WhetstoneError } from '../errors.ts';
+import { isPlaceholder } from '../judgments/wording.ts';
+import { usageOf } from './answers.ts';
+import type { Judge, JudgeRequest, Outcome } from './judge.ts';
+import { addRows, personFormat, readFilled } from './person-file.ts';
+import type { FilledRow } from './person-file.ts';
+import { judgedAs } from './suspicion.ts';
+
+const INSTRUCTIONS = `Write into "judgment" of each row, in plain words, what is wrong with the response ("output") to the
+instruction. Where nothing is wrong write "perfect" (or "ok"); where you cannot say write "skip".
+An empty judgment has not been made yet. Leave "id" as it is; everything else may be moved about.`;
+
+/**
+ * Opens a file, CSV or JSONL by its name, in which a person judges. `judge` adds the rows that are not in it yet, and
+ * hands on the judgments once all rows that were asked for have one; until then it throws `JUDGE_WAITING`, which says
+ * what to do. What the person wrote is never changed. A judgment may be revised until all are there.
+ *
+ * Throws WhetstoneError `UNKNOWN_FORMAT` for other names; judging throws `INVALID_ROWS`, `MALFORMED_JSON` and
+ * `MALFORMED_CSV` for files that cannot be read, `DISK_FULL` and `FILE_NOT_WRITABLE`.
+ */
+export function openPersonJudge(file: string, settings: object = {}): Promise<Judge> {
+  void settings;
+  personFormat(file);
+  return Promise.resolve({
+    name: `a person, in ${file}`,
+    fingerprint: `person:${resolve(file)}`,
+    judge: async (requests, { onOutcome, signal }) => {
+      if (signal?.aborted) throw new WhetstoneError('STOPPED', 'stopped before the file was read');
+      if (requests.length === 0) return;
+      const answers = readAnswers(readFilled((await bytesOf(file)) ?? Buffer.alloc(0), file), file);
+      const open = requests.filter((request) => !answers.judged.has(keyOf(request)));
+      if (open.length === 0) {
+        for (const request of requests)
+          await onOutcome(outcomeOf(request.id, answers.judged.get(keyOf(request))!));
+        return;
+      }
+      const fresh = open.filter((request) => !answers.present.has(keyOf(request)));
+      if (fresh.length > 0) await addToFile(file, fresh);
+      throw waiting(file, { open: open.length, all: requests.length, added: fresh.length }, answers.unclear);
+    },
+    usage: () => usageOf(0),
+    close: () => Promise.resolve(),
+  });
+}
+
+/**
+ * The row's name in the file: the caller's id with a digest of the texts, so that neither an id that is used again for
+ * another response nor a text that a spreadsheet program respelled is mistaken.
+ */
+function keyOf({ id, instruction, input, output }: JudgeRequest): string {
+  const digest = createHash('sha256').update(JSON.stringify([instruction, input ?? '', output]));
+  return `${id.trim()}#${digest.digest('hex').slice(0, 8)}`;
+}
+
+interface Answers {
+  readonly present: ReadonlySet<string>;
+  readonly judged: ReadonlyMap<string, string>;
+  /** Filled in with what is no judgment, in words. */
+  readonly unclear: readonly string[];
+}
+
+function readAnswers(rows: readonly FilledRow[], file: string): Answers {
+  const judged = new Map<string, string>();
+  const unclear: string[] = [];
+  for (const { id, judgment, line } of rows) {
+    const words = judgment.replaceAll('\r\n', '\n').trim();
+    if (words === '') continue;
+    if (isPlaceholder(words)) {
+      unclear.push(`line ${line} has ${JSON.stringify(words)}, which is no judgment`);
+      continue;
+    }
+    const before = judged.get(id);
+    if (before !== undefined && before !== words) {
+      throw new WhetstoneError('INVALID_ROWS', `the row ${id} stands there twice, with different judgments`, {
+        ...{ file, line, field: 'judgment' },
+        hint: 'Remove one of the two rows.',
+      });
+    }
+    judged.set(id, words);
+  }
+  return { present: new Set(rows.map(({ id }) => id)), judged, unclear };
+}
+
+function outcomeOf(id: string, words: string): Outcome {
+  if (/^(?:ok|okay)[.!]?$/i.test(words)) return judgedAs(id, null);
+  if (/^skip[.!]?$/i.test(words)) return { id, unscored: 'the person skipped it' };
+  return judgedAs(id, words);
+}
+
+async function addToFile(file: string, rows: readonly JudgeRequest[]): Promise<void> {
+  const open = rows.map((request) => {
+    const { instruction, input, output } = request;
+    return { id: keyOf(request), instruction, ...(input !== undefined && { input }), output };
+  });
+  try {
+    await mkdir(dirname(resolve(file)), { recursive: true });
+    const readme = `${file}.README.txt`;
+    if (!(await stat(readme).catch(() => null))) await writeFileDurably(readme, `${INSTRUCTIONS}\n`);
+    // Read again just before, in case the person has saved the file meanwhile.
+    await replaceFile(resolve(file), async (append) => append(addRows(await bytesOf(file), open, file)));
+  } catch (cause) {
+    if (!(cause instanceof Error && 'syscall' in cause)) throw cause;
+    throw new WhetstoneError('FILE_NOT_WRITABLE', `rows cannot be added: ${cause.message}`, {
+      ...{ file, cause },
+      hint: 'Close the file in other programs and check the permissions of its folder; it was not changed.',
+    });
+  }
+}
+
+async function bytesOf(file: string): Promise<Buffer | null> {
+  return readFile(file).catch((cause: unknown) => {
+    if (hasCode(cause, 'ENOENT')) return null;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new WhetstoneError('FILE_NOT_READABLE', `the file cannot be read: ${why}`, { file, cause });
+  });
+}
+
+const shownUnclear = 5;
+
+function waiting(
+  file: string,
+  { open, all, added }: { open: number; all: number; added: number },
+  unclear: readonly string[],
+): WhetstoneError {
+  const more = unclear.length - shownUnclear;
+  const lines = [
+    `${open} of ${all} rows wait for a person's judgment${added > 0 ? `; ${added} of them were added just now` : ''}`,
+    ...unclear.slice(0, shownUnclear),
+    ...(more > 0 ? [`and ${more} more`] : []),
+  ];
+  return new WhetstoneError('JUDGE_WAITING', lines.join('\n    '), {
+    file,
+    hint: `${INSTRUCTIONS.replaceAll('\n', '\n  ')}\n  Save the file and run the same command again.`,
+  });
+}
