@@ -1,0 +1,24 @@
+// Our side of the generation benchmark: a request is {"prompts": [[ids]...], "limits": [tokens...]}, answered
+// greedily side by side; the answer holds its seconds and the new ids.
+import { createInterface } from 'node:readline';
+import { openEngine } from '../src/engine/index.ts';
+import { peakMemory } from './peak-memory.ts';
+
+const [modelDir, threads = '2', slots = '8'] = process.argv.slice(2);
+if (!modelDir) throw new Error('usage: generate-worker MODEL_DIR [threads] [slots]');
+const engine = await openEngine({ modelDir, threads: Number(threads), slots: Number(slots) });
+const answer = (line: unknown): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
+answer({ ready: true });
+for await (const line of createInterface({ input: process.stdin })) {
+  const { prompts, limits } = JSON.parse(line) as { prompts: number[][]; limits: number[] };
+  const began = performance.now();
+  const made = await engine.generate(
+    prompts.map((ids, i) => ({
+      prompt: Int32Array.from(ids),
+      sampling: { maxNewTokens: limits[i]!, temperature: 0 },
+    })),
+  );
+  const seconds = (performance.now() - began) / 1000;
+  answer({ seconds, ids: made.map(({ ids }) => [...ids]), peak_rss_bytes: peakMemory() });
+}
+await engine.dispose();
