@@ -29,15 +29,21 @@ const revisionRequest = (prompt: PromptText, output: string, judgment: string): 
   `fault with. Write nothing else.\n\nInstruction: ${instructionWithInput(prompt)}\n\nResponse: ${output}\n\n` +
   `Judgment: ${judgment}`;
 
+/** One turn of a conversation. Which roles and orders there may be is the template's choice. */
+export interface ChatMessage {
+  readonly role: string;
+  readonly content: string;
+}
+
 /**
- * The chat template of a tokenizer; `now` is what its `strftime_now` tells. The rendered text holds every
- * special token itself. Throws `NO_CHAT_TEMPLATE`, or `BAD_CHAT_TEMPLATE` where the template cannot be parsed
- * or raises; a first rendering is tried at once.
+ * Renders a conversation by a tokenizer's chat template, up to where the assistant's next turn begins; `now` is what
+ * its `strftime_now` tells. The text holds every special token itself. Throws `NO_CHAT_TEMPLATE`, or
+ * `BAD_CHAT_TEMPLATE` where the template cannot be parsed; the function, where the template raises.
  */
-export function chatTemplate(
+export function conversationTemplate(
   tokenizer: Pick<Tokenizer, 'chatTemplate' | 'specialTokens'>,
   now: Date,
-): PromptTemplate {
+): (messages: readonly ChatMessage[]) => string {
   const source = tokenizer.chatTemplate;
   if (source === null) {
     throw new WhetstoneError('NO_CHAT_TEMPLATE', 'the model has no chat template', {
@@ -47,18 +53,33 @@ export function chatTemplate(
   const program = attempt('cannot be parsed', () =>
     parse(tokenize(source, { lstrip_blocks: true, trim_blocks: true })),
   );
-  const renderMessage = (content: string): string =>
+  return (messages) =>
     attempt('failed', () => {
       const scope = new Environment();
       for (const [name, value] of Object.entries({ ...globals(now), ...tokenizer.specialTokens })) {
         scope.set(name, value);
       }
-      scope.set('messages', [{ role: 'user', content }]);
+      scope.set(
+        'messages',
+        messages.map(({ role, content }) => ({ role, content })),
+      );
       scope.set('add_generation_prompt', true);
       scope.set('tools', null);
       scope.set('documents', null);
       return String(new Interpreter(scope).run(program).value);
     });
+}
+
+/**
+ * The chat template of a tokenizer as a prompt template: the instruction is the only message. Throws what
+ * `conversationTemplate` throws; a first rendering is tried at once.
+ */
+export function chatTemplate(
+  tokenizer: Pick<Tokenizer, 'chatTemplate' | 'specialTokens'>,
+  now: Date,
+): PromptTemplate {
+  const render = conversationTemplate(tokenizer, now);
+  const renderMessage = (content: string): string => render([{ role: 'user', content }]);
   renderMessage('Hello');
   return {
     name: 'chat',
