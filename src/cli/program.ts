@@ -9,6 +9,7 @@ import { dataCommand } from './data.ts';
 import { demoVerb, runDemo } from './demo.ts';
 import { verbCommand } from './flags.ts';
 import { generateVerb, runGenerate } from './generate.ts';
+import { judgeVerb, runJudge } from './judge.ts';
 import { suggestion } from './read-options.ts';
 import { mergeVerb, runMerge } from './merge.ts';
 import { reproduceVerb, runReproduce, workerCommand, workerVerbName } from './reproduce.ts';
@@ -42,6 +43,7 @@ export async function main(argv: readonly string[], context: Context = defaultCo
     .addCommand(verbCommand(scoreVerb, (given) => report(runScore(given, context))))
     .addCommand(verbCommand(generateVerb, (given) => report(runGenerate(given, context))))
     .addCommand(verbCommand(mergeVerb, (given) => report(runMerge(given, context))))
+    .addCommand(verbCommand(judgeVerb, (given) => report(runJudge(given, context))))
     .addCommand(dataCommand(context, report))
     .addCommand(verbCommand(demoVerb, (given) => report(runDemo(given, context))))
     .addCommand(worldCommand(context, report))

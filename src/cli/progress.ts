@@ -3,7 +3,7 @@
 import type { StepRecord } from '../alignment/metrics.ts';
 import type { Output } from './terminal.ts';
 
-interface LineSettings {
+export interface LineSettings {
   readonly output: Output;
   /** Milliseconds; a monotonic clock. */
   readonly now?: () => number;
@@ -17,7 +17,7 @@ export interface ProgressSettings extends LineSettings {
   readonly doneSteps: number;
 }
 
-interface Line {
+export interface Line {
   /** Shows these parts, the most important first; `last` are shown whatever the interval. */
   show(parts: readonly string[], last: boolean): void;
   /** Prints a line of its own above the progress line. */
@@ -30,7 +30,7 @@ export interface Progress extends Omit<Line, 'show'> {
   update(record: StepRecord): void;
 }
 
-function createLine({ output, now = () => performance.now(), interval = 5000 }: LineSettings): Line {
+export function createLine({ output, now = () => performance.now(), interval = 5000 }: LineSettings): Line {
   let printed = -Infinity;
   let open: string | null = null;
   return {
@@ -54,7 +54,7 @@ function createLine({ output, now = () => performance.now(), interval = 5000 }: 
 }
 
 /** Seconds left. The first of the things counted, which loads and compiles, counts only while there is no other. */
-function createClock(done: number, now: () => number): (at: number, total: number) => number {
+export function createClock(done: number, now: () => number): (at: number, total: number) => number {
   const began = now();
   let first: { at: number; time: number } | undefined;
   return (at, total) => {

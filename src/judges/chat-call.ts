@@ -33,7 +33,9 @@ export async function callChat(
   signal: AbortSignal,
 ): Promise<Attempt<ChatReply>> {
   const timer = createTimer(signal);
-  const hidden = (text: string): string => (server.key ? text.replaceAll(server.key, '[key]') : text);
+  // A short "key" such as "none" is no secret, and may be a word of the judgment.
+  const secret = server.key !== null && server.key.length >= 8 ? server.key : null;
+  const hidden = (text: string): string => (secret === null ? text : text.replaceAll(secret, '[key]'));
   let begun = false;
   try {
     timer.start(server.timeout);

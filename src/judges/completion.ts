@@ -51,7 +51,7 @@ export interface ServerError {
 
 /** A server's words in an error's body, whatever its shape; control characters taken out. Null where there are none. */
 export function readServerError(body: string): ServerError | null {
-  let value: unknown = null;
+  let value: unknown;
   try {
     value = JSON.parse(body);
   } catch {

@@ -1,0 +1,314 @@
+// whetstone judge: responses in, judged triplets out, whoever judges.
+import { WhetstoneError } from '../errors.ts';
+import { formatMoney } from '../judges/cost.ts';
+import type { JudgingEstimate } from '../judges/estimate.ts';
+import type { Judge, Judged, JudgeUsage, Outcome } from '../judges/judge.ts';
+import type { JudgeRow } from '../judges/judge-rows.ts';
+import type { Judging } from '../judges/judging.ts';
+import type { JudgeSettings } from '../judges/settings.ts';
+import { FORMATS } from '../judgments/input-file.ts';
+import type { Format } from '../judgments/input-file.ts';
+import { labelOf } from '../judgments/triplet.ts';
+import type { Given, Verb } from './flags.ts';
+import { judgeDefaults, judgeOptions, judgeSettingsOf } from './judge-options.ts';
+import type { JudgeFlags } from './judge-options.ts';
+import type { Schema } from './option-kinds.ts';
+import { createClock, createLine, formatDuration } from './progress.ts';
+import { stoppable } from './signals.ts';
+import type { Output } from './terminal.ts';
+import { colorsFor, plural, printable, thousands } from './terminal.ts';
+
+interface VerbFlags extends JudgeFlags {
+  readonly data: string;
+  readonly out: string;
+  readonly format: string | null;
+  readonly config: string | null;
+  readonly overwrite: boolean;
+  readonly dryRun: boolean;
+  readonly threads: number | null;
+  readonly seed: number;
+}
+
+const schema: Schema<VerbFlags> = {
+  data: {
+    kind: 'text',
+    group: 'Files',
+    positional: true,
+    placeholder: 'FILE',
+    help: 'rows of instruction, input?, output: JSON, JSONL, CSV, TSV or Parquet',
+  },
+  out: { kind: 'text', group: 'Files', placeholder: 'FILE', help: 'judged triplets, .jsonl or .json' },
+  format: {
+    kind: 'choice',
+    choices: FORMATS,
+    nullable: true,
+    group: 'Files',
+    help: 'format of FILE',
+    defaultText: 'by its name',
+  },
+  config: {
+    kind: 'text',
+    group: 'Files',
+    placeholder: 'FILE',
+    nullable: true,
+    flagOnly: true,
+    help: 'YAML file with any of these options; flags win',
+  },
+  overwrite: {
+    kind: 'boolean',
+    group: 'Files',
+    help: 'replace what is at --out, and judgments of other rows or another judge',
+    defaultText: '',
+  },
+  dryRun: {
+    kind: 'boolean',
+    group: 'Cost',
+    help: 'say what judging would cost, and ask nobody',
+    defaultText: '',
+    flagOnly: true,
+  },
+  ...judgeOptions,
+  threads: {
+    kind: 'number',
+    integer: true,
+    min: 1,
+    max: 512,
+    nullable: true,
+    group: 'Judge',
+    help: 'threads of a local judge',
+    defaultText: 'one per core',
+  },
+  seed: {
+    kind: 'number',
+    integer: true,
+    min: 0,
+    max: 2 ** 32 - 1,
+    group: 'Judge',
+    help: 'seed of everything random',
+  },
+};
+
+export const judgeVerb: Verb<VerbFlags> = {
+  name: 'judge',
+  summary: 'Have responses judged: by a chat server, a program, a module, a local model or a person',
+  about: `Writes canonical triplets in the order of FILE. Every judgment is on disk as soon as it arrives:
+after a kill, a stop or a full disk the same command goes on and asks for nothing twice. Rows
+whose judge gave no readable answer are left out of --out and listed in OUT.unscored.jsonl; the
+exit code is then 1, and the same command asks for them again. Keys come from the environment
+only.`,
+  examples: [
+    ['judge responses.jsonl --judge openai:gpt-4o --out judged.jsonl', 'with the key in OPENAI_API_KEY'],
+    [
+      'judge responses.jsonl --judge openai:gpt-4o --out judged.jsonl --input_price 2.5 --output_price 10 --dry_run',
+      'calls, tokens and money before anything is sent',
+    ],
+    ['judge responses.csv --judge http://127.0.0.1:8080/v1#qwen3 --out judged.jsonl', 'a server of your own'],
+    [
+      'judge programs.jsonl --judge "cmd:./critic.sh" --out judged.jsonl',
+      'a program that reads and writes JSONL',
+    ],
+  ],
+  schema,
+  defaults: {
+    ...judgeDefaults,
+    format: null,
+    config: null,
+    overwrite: false,
+    dryRun: false,
+    threads: null,
+    seed: 0,
+  },
+  required: ['data', 'out', 'judge'],
+  together: ({ data, out }) =>
+    data !== undefined && data === out ? [{ where: '--out', message: 'this would replace the input' }] : [],
+};
+
+interface Context {
+  readonly stdout: Output;
+  readonly openEngine?: JudgeSettings['openEngine'];
+}
+
+export async function runJudge({ values, given }: Given<VerbFlags>, context: Context): Promise<number> {
+  const { stdout } = context;
+  const { data, out, judge: spec } = values;
+  if (!/\.jsonl?$/i.test(out)) {
+    throw new WhetstoneError('INVALID_OPTIONS', '--out: expected a name that ends in .jsonl or .json', {
+      file: out,
+    });
+  }
+  const { readJudgeRows } = await import('../judges/judge-rows.ts');
+  const { rows, judgedBefore } = await readJudgeRows(data, (values.format as Format | null) ?? undefined);
+  const line = createLine({ output: stdout });
+  const settings: JudgeSettings = {
+    ...judgeSettingsOf(values),
+    // Replies are worth more than the parser of the day: kept beside the judgments unless told otherwise.
+    cache: 'judgeCache' in given ? values.judgeCache : `${out}.replies.jsonl`,
+    threads: values.threads,
+    seed: values.seed,
+    openEngine: context.openEngine ?? null,
+    onNote: (text) => line.note(printable(text)),
+  };
+  if (values.dryRun) return dryRun(spec, settings, rows, stdout);
+  if (judgedBefore > 0) {
+    stdout.write(`${plural(judgedBefore, 'row')} with a judgment or score of old: they are judged anew\n`);
+  }
+  const { openJudge } = await import('../judges/open-judge.ts');
+  const { openJudging, judgingFiles } = await import('../judges/judging.ts');
+  const judge = await openJudge(spec, settings);
+  try {
+    const judging = await openJudging(out, rows, judge, values.overwrite);
+    try {
+      const files = judgingFiles(out);
+      let unscored = 0;
+      const code = await stoppable(
+        async (signal) => {
+          await judgePending(judge, judging, {
+            rows: rows.length,
+            currency: settings.currency,
+            signal,
+            line,
+            stdout,
+          });
+          const result = await judging.finish();
+          unscored = result.unscored.length;
+          stdout.write(`${summary(result, judge.usage(), settings.currency, stdout).join('\n')}\n${out}\n`);
+          if (unscored > 0) {
+            stdout.write(
+              `${files.unscored} has the unscored rows and why; the same command asks for them again\n`,
+            );
+          }
+        },
+        (name) =>
+          line.note(`${name}: stopping. ${files.journal} keeps what was judged; the same command goes on.`),
+      );
+      return code === 0 && unscored > 0 ? 1 : code;
+    } finally {
+      line.end();
+      await judging.close();
+    }
+  } finally {
+    await judge.close();
+  }
+}
+
+interface Surroundings {
+  readonly rows: number;
+  readonly currency: string;
+  readonly signal: AbortSignal;
+  readonly line: ReturnType<typeof createLine>;
+  readonly stdout: Output;
+}
+
+async function judgePending(
+  judge: Judge,
+  judging: Judging,
+  { rows, currency, signal, line, stdout }: Surroundings,
+): Promise<void> {
+  const { judged, pending, repaired } = judging;
+  if (repaired) stdout.write('A last line that a kill had cut off was removed from the journal\n');
+  const before = judged.size;
+  stdout.write(
+    `${judge.name}: ${plural(pending.length, 'row')} to judge${before > 0 ? `, ${thousands(before)} judged before` : ''}\n`,
+  );
+  const now = (): number => performance.now();
+  const began = now();
+  const secondsLeft = createClock(0, now);
+  let done = 0;
+  let unscored = 0;
+  await judge.judge(pending, {
+    signal,
+    onOutcome: async (outcome: Outcome) => {
+      await judging.record(outcome);
+      done++;
+      if ('unscored' in outcome) unscored++;
+      const { cost } = judge.usage();
+      const perMinute = done / ((now() - began) / 60_000);
+      const last = done === pending.length;
+      line.show(
+        [
+          `judged ${thousands(before + done)}/${thousands(rows)}`,
+          last ? 'done' : `${formatDuration(secondsLeft(done, pending.length))} left`,
+          `${perMinute.toFixed(perMinute < 10 ? 1 : 0)} a minute`,
+          ...(cost === null ? [] : [formatMoney(cost, currency)]),
+          ...(unscored > 0 ? [`${unscored} unscored`] : []),
+        ],
+        last,
+      );
+    },
+  });
+  line.end();
+}
+
+const shownSuspicious = 5;
+
+function summary(
+  { judged, unscored }: Awaited<ReturnType<Judging['finish']>>,
+  usage: JudgeUsage,
+  currency: string,
+  stdout: Output,
+): string[] {
+  const { bold, yellow } = colorsFor(stdout);
+  const good = judged.filter(({ judgment }) => labelOf({ judgment }) === 'align-p').length;
+  const suspicious = judged.filter((outcome) => outcome.suspicious !== undefined);
+  const tokens = usage.inputTokens + usage.outputTokens;
+  return [
+    bold(
+      `${thousands(good)} satisfactory, ${thousands(judged.length - good)} unsatisfactory, ${thousands(unscored.length)} unscored, ${thousands(suspicious.length)} suspicious`,
+    ),
+    ...suspicious.slice(0, shownSuspicious).map((outcome) => `  ${yellow(showSuspicious(outcome))}`),
+    ...(suspicious.length > shownSuspicious ? [`  and ${suspicious.length - shownSuspicious} more`] : []),
+    ...unscored
+      .slice(0, shownSuspicious)
+      .map(({ id, unscored }) => `  row ${printable(id)} unscored: ${printable(unscored)}`),
+    [
+      plural(usage.calls, 'call'),
+      `${thousands(usage.cached)} cached`,
+      ...(tokens > 0 ? [`${thousands(usage.inputTokens)} + ${thousands(usage.outputTokens)} tokens`] : []),
+      ...(usage.cost === null ? [] : [formatMoney(usage.cost, currency)]),
+    ].join(', '),
+  ];
+}
+
+function showSuspicious({ id, judgment, suspicious }: Judged): string {
+  const what =
+    suspicious === 'praise'
+      ? 'praise that does not begin with "perfect"'
+      : 'criticism that begins with "perfect"';
+  const words = printable((judgment ?? '').replace(/\s+/g, ' '));
+  return `row ${printable(id)}, ${what}: ${words.length > 100 ? `${words.slice(0, 100)}…` : words}`;
+}
+
+async function dryRun(
+  spec: string,
+  settings: JudgeSettings,
+  rows: readonly JudgeRow[],
+  stdout: Output,
+): Promise<number> {
+  const { estimateJudging } = await import('../judges/estimate.ts');
+  const requests = rows.map(({ request }) => request);
+  const estimate = await estimateJudging(spec, settings, requests);
+  stdout.write(
+    estimate
+      ? `${describeEstimate(estimate, rows.length, settings).join('\n')}\n`
+      : `${plural(rows.length, 'row')}; this judge counts no tokens and asks for no money\n`,
+  );
+  return 0;
+}
+
+function describeEstimate(
+  { calls, cached, about, most, cost }: JudgingEstimate,
+  rows: number,
+  { currency, budget }: JudgeSettings,
+): string[] {
+  const over = cost !== null && budget !== null && cost.about > budget;
+  return [
+    `${plural(rows, 'row')}, ${thousands(cached)} of them cached; nothing was sent`,
+    `calls          ${thousands(calls.about)}, at most ${thousands(calls.most)} if every reply has to be asked for again`,
+    `input tokens   about ${thousands(about.input)}, at most ${thousands(most.input)}`,
+    `output tokens  about ${thousands(about.output)}, at most ${thousands(most.output)}`,
+    cost
+      ? `cost           about ${formatMoney(cost.about, currency)}, at most ${formatMoney(cost.most, currency)}`
+      : 'cost           not known without --input_price and --output_price',
+    ...(over ? [`the budget of ${formatMoney(budget, currency)} will not do for all rows`] : []),
+  ];
+}

@@ -1,0 +1,76 @@
+// What judging would cost, before anything is sent. Knows prompts and prices; asks no server.
+import { readFile } from 'node:fs/promises';
+import { chatRequests } from './chat-request.ts';
+import { costOf, promptTokens } from './cost.ts';
+import type { TokenCounts } from './cost.ts';
+import type { JudgeRequest } from './judge.ts';
+import { pricesOf } from './openai.ts';
+import { loadPrompt } from './prompt.ts';
+import { replyKey } from './replies.ts';
+import type { JudgeSettings } from './settings.ts';
+import { parseJudgeSpec } from './spec.ts';
+
+export interface JudgingEstimate {
+  /** Calls if every reply can be read, and if every row has to be asked twice. */
+  readonly calls: { readonly about: number; readonly most: number };
+  /** Rows whose reply is in the cache already. */
+  readonly cached: number;
+  /** Tokens; the most are those of long replies to rows that are all asked twice. */
+  readonly about: TokenCounts;
+  readonly most: TokenCounts;
+  /** In the currency of the prices; null where a price is not known. */
+  readonly cost: { readonly about: number; readonly most: number } | null;
+}
+
+/** What a judgment of a few mistakes takes. */
+const usualJudgmentTokens = 80;
+
+/** Null for judges that neither count tokens nor ask for money. Throws as opening the judge does, but for its key. */
+export async function estimateJudging(
+  spec: string,
+  settings: JudgeSettings,
+  rows: readonly JudgeRequest[],
+): Promise<JudgingEstimate | null> {
+  const wanted = parseJudgeSpec(spec);
+  if (wanted.kind !== 'chat') return null;
+  const requests = chatRequests(wanted, settings);
+  const prompt = await loadPrompt(settings.prompt);
+  const kept = await keptKeys(settings.cache);
+  const output = requests.mostOutput ?? settings.maxTokens;
+  const about = { input: 0, output: 0 };
+  const most = { input: 0, output: 0 };
+  const asked = new Set<string>();
+  let calls = 0;
+  let cached = 0;
+  for (const row of rows) {
+    const messages = prompt.messages(row);
+    const key = replyKey(requests.endpoint, requests.body(messages));
+    if (kept.has(key) || (settings.cache !== null && asked.has(key))) {
+      cached++;
+      continue;
+    }
+    asked.add(key);
+    calls++;
+    const texts = messages.map(({ content }) => content);
+    const again = prompt.reminded(row).map(({ content }) => content);
+    about.input += promptTokens(texts, 'about');
+    about.output += Math.min(usualJudgmentTokens, output);
+    most.input += promptTokens(texts, 'most') + promptTokens(again, 'most');
+    most.output += 2 * output;
+  }
+  const prices = pricesOf(settings);
+  return {
+    calls: { about: calls, most: 2 * calls },
+    cached,
+    about,
+    most,
+    cost: prices && { about: costOf(about, prices), most: costOf(most, prices) },
+  };
+}
+
+/** Read without opening, because another process may be writing. */
+async function keptKeys(cache: string | null): Promise<Set<string>> {
+  const text = cache === null ? '' : await readFile(cache, 'utf8').catch(() => '');
+  const keys = [...text.matchAll(/^\{"key":"([0-9a-f]{64})"/gm)].map(([, key]) => key!);
+  return new Set(keys);
+}
