@@ -91,7 +91,7 @@ export async function runGenerate(
       {
         prompt: prompts[index]!.ids,
         sampling: { maxNewTokens, temperature, topP, topK, repetitionPenalty, seed },
-        ...{ stop, ...(onText && { onText }) },
+        ...{ stop, continues: values.prompt !== null, ...(onText && { onText }) },
       },
     );
   };

@@ -12,6 +12,8 @@ export interface Decoder {
 }
 
 const INCOMPLETE = '\u{fffd}';
+/** So much of what stands before a text is enough to see a letter of it. */
+const beforeTokens = 8;
 /** A character has at most four bytes, so that at most this many tokens can belong to one that is not whole. */
 const openTokens = 3;
 /** From here on some of the tokens held back are broken for good, and not just incomplete. */
@@ -26,23 +28,24 @@ const mostHeld = 8;
  * where bytes that are no UTF-8 follow whole characters that were spelled as bytes too, some decoders give up all
  * of them, while here the whole ones stay.
  */
-export function createDecoder(tokenizer: Pick<Tokenizer, 'decode'>): Decoder {
+export function createDecoder(tokenizer: Pick<Tokenizer, 'decode'>, before: ArrayLike<number> = []): Decoder {
   const decode = (ids: readonly number[]): Promise<string> =>
     tokenizer.decode(ids, { skipSpecialTokens: true });
   // The tokens of the last text given out, which the next are decoded behind; those not given out yet.
-  let context: number[] = [];
-  let contextText = '';
+  let context = Array.from(before).slice(-beforeTokens);
+  let contextText: string | null = context.length === 0 ? '' : null;
   let held: number[] = [];
 
   const textBehindContext = async (ids: readonly number[]): Promise<string> => {
+    contextText ??= await decode(context);
     const both = await decode([...context, ...ids]);
     // Otherwise broken bytes reached back into the context; nothing in front of bytes is ever stripped.
     return both.startsWith(contextText) ? both.slice(contextText.length) : decode(ids);
   };
-  const giveOut = async (count: number, text: string): Promise<string> => {
+  const giveOut = (count: number, text: string): string => {
     context = held.slice(0, count);
     held = held.slice(count);
-    contextText = await decode(context);
+    contextText = null;
     return text;
   };
   const isSpecial = async (id: number): Promise<boolean> =>

@@ -8,6 +8,8 @@ export interface TextRequest {
   /** Token ids, shape [seq], at least one. */
   readonly prompt: Int32Array;
   readonly sampling: Sampling;
+  /** Whether the text goes on where the prompt's text ends, with the space that may stand there; default false. */
+  readonly continues?: boolean;
   /** Texts that end the response; none of them becomes part of it. */
   readonly stop?: readonly string[];
   /** How many likeliest tokens to tell of beside each new one, 0 for its own log-prob only; default: no log-probs. */
@@ -30,9 +32,9 @@ export interface TextGeneration {
 /** Continues a prompt as text. Throws RangeError for an empty stop string, and what the engine and `onText` throw. */
 export async function generateText(
   { engine, tokenizer }: Pick<Speaker, 'engine' | 'tokenizer'>,
-  { prompt, sampling, stop = [], topLogProbs, onText, signal }: TextRequest,
+  { prompt, sampling, continues = false, stop = [], topLogProbs, onText, signal }: TextRequest,
 ): Promise<TextGeneration> {
-  const stream = openTextStream(tokenizer, stop);
+  const stream = openTextStream(tokenizer, stop, continues ? prompt : []);
   const endTokens = new Set(tokenizer.stopTokenIds);
   const tokens: GeneratedToken[] = [];
   let text = '';
@@ -45,7 +47,7 @@ export async function generateText(
     if (!endTokens.has(token.id)) await tell(await stream.push(token));
   };
   // The engine waits for each token to be read, so nothing is read on the way unless somebody wants to know.
-  const reading = onText !== undefined || stop.length > 0;
+  const reading = onText !== undefined || stop.length > 0 || continues;
   const [generation] = await engine.generate([
     {
       prompt,

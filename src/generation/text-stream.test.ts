@@ -99,6 +99,18 @@ describe.each(names)('%s', (name) => {
     expect((await decode([...ids.subarray(0, told - 1)])).length).toBeLessThan(text.length);
   });
 
+  it('continues a text with the space that stands there', async () => {
+    const { ids, offsets } = await tokenizer.encode(sample, { addSpecialTokens: false });
+    for (let cut = 1; cut < 24; cut++) {
+      if (offsets[cut]![0] < offsets[cut - 1]![1]) continue; // within a character
+      const open = openTextStream(tokenizer, [], ids.subarray(0, cut));
+      let text = '';
+      for (const id of ids.subarray(cut)) text += (await open.push(tokenOf(id)))?.text ?? '';
+      text += (await open.end())?.text ?? '';
+      expect((await decode([...ids.subarray(0, cut)])) + text).toBe(sample);
+    }
+  });
+
   it('gives out text as soon as it is whole', async () => {
     const { ids, offsets } = await tokenizer.encode(sample, { addSpecialTokens: false });
     const open = openTextStream(tokenizer, ['xyz']);

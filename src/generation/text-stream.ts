@@ -21,14 +21,15 @@ export interface TextStream {
 
 /**
  * A stream of text; the pieces, joined, do not depend on how tokens cut the text, and no piece ends within a code
- * point. Tokens that lie wholly behind the beginning of a stop string are in no piece. Throws what
- * `searchStops` throws.
+ * point. Tokens that lie wholly behind the beginning of a stop string are in no piece. `before` are the
+ * tokens of the text that this one continues. Throws what `searchStops` throws.
  */
 export function openTextStream(
   tokenizer: Pick<Tokenizer, 'decode'>,
   stops: readonly string[] = [],
+  before: ArrayLike<number> = [],
 ): TextStream {
-  const decoder = createDecoder(tokenizer);
+  const decoder = createDecoder(tokenizer, before);
   const search = searchStops(stops);
   // Tokens not given out yet, with the part of the whole text that they were decoded to, together with others if need be.
   const waiting: { token: GeneratedToken; start: number; end: number }[] = [];

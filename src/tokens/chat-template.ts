@@ -36,13 +36,13 @@ export interface ChatMessage {
 }
 
 /**
- * Renders a conversation by a tokenizer's chat template, up to where the assistant's next turn begins; `now` is what
- * its `strftime_now` tells. The text holds every special token itself. Throws `NO_CHAT_TEMPLATE`, or
+ * Renders a conversation by a tokenizer's chat template, up to where the assistant's next turn begins; `now` gives
+ * what its `strftime_now` tells. The text holds every special token itself. Throws `NO_CHAT_TEMPLATE`, or
  * `BAD_CHAT_TEMPLATE` where the template cannot be parsed; the function, where the template raises.
  */
 export function conversationTemplate(
   tokenizer: Pick<Tokenizer, 'chatTemplate' | 'specialTokens'>,
-  now: Date,
+  now: () => Date,
 ): (messages: readonly ChatMessage[]) => string {
   const source = tokenizer.chatTemplate;
   if (source === null) {
@@ -56,7 +56,7 @@ export function conversationTemplate(
   return (messages) =>
     attempt('failed', () => {
       const scope = new Environment();
-      for (const [name, value] of Object.entries({ ...globals(now), ...tokenizer.specialTokens })) {
+      for (const [name, value] of Object.entries({ ...globals(now()), ...tokenizer.specialTokens })) {
         scope.set(name, value);
       }
       scope.set(
@@ -78,7 +78,7 @@ export function chatTemplate(
   tokenizer: Pick<Tokenizer, 'chatTemplate' | 'specialTokens'>,
   now: Date,
 ): PromptTemplate {
-  const render = conversationTemplate(tokenizer, now);
+  const render = conversationTemplate(tokenizer, () => now);
   const renderMessage = (content: string): string => render([{ role: 'user', content }]);
   renderMessage('Hello');
   return {
