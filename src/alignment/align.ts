@@ -37,8 +37,10 @@ import {
 } from './record.ts';
 import type { Circumstances } from './record.ts';
 import { encodeDrafts, reviseRows } from './revise.ts';
-import { claimRun } from './run-directory.ts';
-import type { RunClaim, RunDirectory } from './run-directory.ts';
+import { claimRun } from './claim.ts';
+import type { RunClaim } from './claim.ts';
+import { openRunDirectory } from './run-directory.ts';
+import type { RunDirectory } from './run-directory.ts';
 import { contradictions, resolveSettings } from './settings.ts';
 import type { AlignSettings, GivenSettings } from './settings.ts';
 import { train } from './train.ts';
@@ -168,7 +170,8 @@ async function prepare(options: AlignOptions): Promise<Prepared> {
     const expected = sequencesOf(weighted(rehearsal.examples)).concat(drafts.map(({ whole }) => whole));
     let memory = await requireFit(engine, expected, settings);
     const record = circumstances && (await makeRecord(settings, circumstances, description.threads));
-    directory = claim && record && (await claim.begin(record, settings.saveTotalLimit));
+    if (claim && record)
+      directory = await openRunDirectory(await claim.begin(record), settings.saveTotalLimit);
 
     const revised = await reviseRows(drafts, data, { ...options, engine, settings });
     const encoded = drafts.length === 0 ? rehearsal : await encodeRunData(data, revised.triplets, settings);

@@ -8,7 +8,7 @@ import { WhetstoneError } from '../errors.ts';
 import type { PromptTemplate, TemplateStrings } from '../tokens/index.ts';
 import type { Digests } from './digests.ts';
 import { camelCase, mapKeys, snakeCase } from './names.ts';
-import type { RunRecord } from './run-directory.ts';
+import type { RunRecord } from './claim.ts';
 import { methodSettings, methods } from './methods.ts';
 import { resolveSettings } from './settings.ts';
 import type { AlignSettings } from './settings.ts';

@@ -2,8 +2,10 @@ import { appendFile, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { claimRun } from './run-directory.ts';
-import type { OpenMode, RunDirectory } from './run-directory.ts';
+import { claimRun } from './claim.ts';
+import type { OpenMode } from './claim.ts';
+import { openRunDirectory } from './run-directory.ts';
+import type { RunDirectory } from './run-directory.ts';
 
 let dir: string;
 let out: string;
@@ -25,7 +27,7 @@ const within = async (
   limit = 2,
 ): Promise<readonly string[]> => {
   const claim = await claimRun(out, mode);
-  const run = await claim.begin(record, limit);
+  const run = await openRunDirectory(await claim.begin(record), limit);
   await use(run);
   await run.metrics.close();
   await claim.release();

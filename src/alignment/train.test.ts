@@ -7,7 +7,8 @@ import { fakeEngine, fakeExamples } from '../../test/cli/fake-engine.ts';
 import { epochOrder } from '../judgments/order.ts';
 import type { Objective } from '../objectives/objective.ts';
 import { planBatches } from './batches.ts';
-import { claimRun } from './run-directory.ts';
+import { claimRun } from './claim.ts';
+import { openRunDirectory } from './run-directory.ts';
 import { train } from './train.ts';
 import type { TrainOptions } from './train.ts';
 
@@ -44,7 +45,7 @@ const work = async (
   extra: Partial<TrainOptions> = {},
 ): Promise<void> => {
   const claim = await claimRun(out, 'resume');
-  const directory = await claim.begin({ settings: {}, run: {} }, 2);
+  const directory = await openRunDirectory(await claim.begin({ settings: {}, run: {} }), 2);
   try {
     for await (const { step } of train({ ...options(engine), directory, ...extra })) if (leave(step)) break;
   } finally {
@@ -124,7 +125,7 @@ describe('train', () => {
 
   it('keeps the previous checkpoint when the disk fills up, and does not try again', async () => {
     const claim = await claimRun(join(dir, 'run'), 'new');
-    const directory = await claim.begin({ settings: {}, run: {} }, 2);
+    const directory = await openRunDirectory(await claim.begin({ settings: {}, run: {} }), 2);
     let attempts = 0;
     const filling = {
       ...directory,

@@ -1,0 +1,144 @@
+// A folder taken for a run: its lock, its record run.yaml, and an old run moved aside. Knows nothing of what a run
+// keeps beside its record.
+import { mkdir, readFile, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { parse, stringify } from 'yaml';
+import { WhetstoneError } from '../errors.ts';
+import { hasCode, ignore, removeLeftovers, writeFileDurably } from '../durable/files.ts';
+import { acquireLock } from '../durable/lock.ts';
+import type { Lock } from '../durable/lock.ts';
+
+export type OpenMode = 'new' | 'resume' | 'overwrite';
+
+/** run.yaml: option keys on top, so that the file is itself a valid --config, and the circumstances under `run`. */
+export interface RunRecord {
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly run: Readonly<Record<string, unknown>>;
+}
+
+export interface RunBeginning {
+  readonly path: string;
+  /** What the user should know: an old run moved aside. */
+  readonly notes: readonly string[];
+}
+
+/** A locked place for a run; nothing in it has been changed yet. */
+export interface RunClaim {
+  readonly path: string;
+  /** What run.yaml says of the run to go on with; null for a new run. */
+  readonly recorded: RunRecord | null;
+  /** Starts a new run (moving an old one aside if the mode is overwrite) or opens the one to go on with. */
+  readonly begin: (record: RunRecord) => Promise<RunBeginning>;
+  /** Gives the place back; a folder that this claim made and left empty is removed. */
+  readonly release: () => Promise<void>;
+}
+
+/**
+ * Takes the folder `out` for a run. Throws WhetstoneError `RUN_EXISTS` if it holds a run and the mode is new,
+ * `NOT_A_RUN` if it holds anything else, `RUN_LOCKED` if another process works in it, `BAD_RUN` if run.yaml
+ * cannot be read.
+ */
+export async function claimRun(out: string, mode: OpenMode): Promise<RunClaim> {
+  const path = resolve(out);
+  const found = await look(path);
+  if (found === 'foreign') {
+    throw new WhetstoneError('NOT_A_RUN', 'this exists and is not a run', {
+      file: out,
+      hint: 'Choose another --out.',
+    });
+  }
+  if (found === 'run' && mode === 'new') {
+    throw new WhetstoneError('RUN_EXISTS', 'this already holds a run', {
+      file: out,
+      hint: 'Go on with it with --resume, or start anew with --overwrite (the old run is moved aside, not deleted).',
+    });
+  }
+  const made = (await mkdir(path, { recursive: true })) !== undefined;
+  const lock = await acquireLock(join(path, 'run.lock'));
+  let release = lock.release;
+  try {
+    const recorded = found === 'run' && mode === 'resume' ? await readRecord(path) : null;
+    return {
+      path,
+      recorded,
+      begin: async (record) => {
+        if (recorded) {
+          await removeLeftovers(path);
+          return { path, notes: [] };
+        }
+        const notes: string[] = [];
+        if (found === 'run') {
+          const [aside, fresh] = await moveAside(path);
+          release = fresh.release;
+          notes.push(`The old run is now ${aside}.`);
+        }
+        await writeFileDurably(
+          join(path, 'run.yaml'),
+          stringify({ ...record.settings, run: record.run }, { lineWidth: 0 }),
+        );
+        await removeLeftovers(path);
+        return { path, notes };
+      },
+      release: async () => {
+        await release();
+        if (made) await rmdir(path).catch(() => undefined); // only if nothing was begun in it
+      },
+    };
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+async function look(path: string): Promise<'nothing' | 'run' | 'foreign'> {
+  try {
+    if (!(await stat(path)).isDirectory()) return 'foreign';
+  } catch (error) {
+    ignore('ENOENT')(error);
+    return 'nothing';
+  }
+  const names = await readdir(path);
+  if (names.includes('run.yaml')) return 'run';
+  // What a process killed before its run began leaves behind.
+  return names.every((name) => name.startsWith('run.lock') || name.startsWith('.run.yaml.tmp-'))
+    ? 'nothing'
+    : 'foreign';
+}
+
+async function readRecord(path: string): Promise<RunRecord> {
+  const file = join(path, 'run.yaml');
+  try {
+    const { run, ...settings } = parse(await readFile(file, 'utf8')) as Record<string, unknown>;
+    if (typeof run === 'object' && run !== null) return { settings, run: run as Record<string, unknown> };
+    throw new WhetstoneError('BAD_RUN', 'expected a section "run"', { file, field: 'run' });
+  } catch (cause) {
+    if (cause instanceof WhetstoneError) throw cause;
+    throw new WhetstoneError('BAD_RUN', 'the record of the run cannot be read', {
+      file,
+      cause,
+      hint: 'Start anew with --overwrite; the damaged run is moved aside, not deleted.',
+    });
+  }
+}
+
+/** Renames the run at `path` to the first free PATH.old-N and takes `path` afresh. */
+async function moveAside(path: string): Promise<[string, Lock]> {
+  let n = 1;
+  while (await exists(`${path}.old-${n}`)) n++;
+  const aside = `${path}.old-${n}`;
+  await rename(path, aside);
+  await mkdir(path, { recursive: true });
+  const fresh = await acquireLock(join(path, 'run.lock'));
+  await rm(join(aside, 'run.lock'), { force: true }); // it moved with the folder
+  return [aside, fresh];
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
