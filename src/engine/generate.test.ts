@@ -104,7 +104,7 @@ describe.each([
     '%s: a request alone gets bit for bit what it gets beside others',
     async (_, base) => {
       const engine = await open(model, { slots });
-      const log: Map<number, number[]>[] = [new Map(), new Map()];
+      const log = [new Map<number, number[]>(), new Map<number, number[]>()];
       const requests = (run: number): GenerationRequest[] =>
         manyPrompts(12, engine.describe().vocabSize).map((prompt, i) => ({
           prompt,

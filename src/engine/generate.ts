@@ -13,7 +13,7 @@ import { chooseToken, penalizeRepetition, withLogProbs } from './choose-token.ts
 import { biasName, traceDecoding } from './decoding-graph.ts';
 import type { GeneratedToken, Generation, GenerationRequest } from './engine.ts';
 import { createCache } from './key-value-cache.ts';
-import type { Fresh, KeyValueCache } from './key-value-cache.ts';
+import type { Fresh } from './key-value-cache.ts';
 import type { Feed, Session } from './session.ts';
 import { compile } from './session.ts';
 

@@ -2,10 +2,12 @@
 import { WhetstoneError } from '../errors.ts';
 
 export interface Turns {
-  inTurn<A extends readonly unknown[], R>(call: (...args: A) => Promise<R>): (...args: A) => Promise<R>;
+  readonly inTurn: <A extends readonly unknown[], R>(
+    call: (...args: A) => Promise<R>,
+  ) => (...args: A) => Promise<R>;
   /** Number of the last call that took its place; the same number twice means that nothing came between. */
-  latest(): number;
-  end(last: () => Promise<void>): Promise<void>;
+  readonly latest: () => number;
+  readonly end: (last: () => Promise<void>) => Promise<void>;
 }
 
 /**
