@@ -1,0 +1,172 @@
+// The judge model that a run of `train-judge` leaves behind: its files, its engine, its replies. Knows how it is asked;
+// not what a reply means.
+import { createHash } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { WhetstoneError } from '../errors.ts';
+import { generateText } from '../generation/index.ts';
+import type { Speaker } from '../generation/index.ts';
+import { isFields } from '../judgments/fields.ts';
+import type { Fields } from '../judgments/fields.ts';
+import { encodePieces, loadTemplate, loadTokenizer } from '../tokens/index.ts';
+import { fileDigest } from './command-digest.ts';
+import { defaultDecisionWords } from './decision.ts';
+import type { DecisionWords } from './decision.ts';
+import type { JudgeRequest } from './judge.ts';
+import type { JudgeSettings } from './settings.ts';
+
+export type JudgeModelSettings = Pick<JudgeSettings, 'maxTokens' | 'openEngine' | 'threads'>;
+
+/** What stands in RUN/judge/settings.json; a run of `align --method critique` has none. */
+export interface JudgeRecord {
+  readonly words: DecisionWords;
+}
+
+export const judgeRecordFile = (run: string): string => join(run, 'judge', 'settings.json');
+
+export interface JudgeModel {
+  readonly fingerprint: string;
+  readonly words: DecisionWords;
+  /** Greedy. */
+  reply(request: Omit<JudgeRequest, 'id'>, signal?: AbortSignal): Promise<ModelReply>;
+  /** Frees the engine, if it was opened. */
+  close(): Promise<void>;
+}
+
+export type ModelReply =
+  | { readonly text: string; readonly promptTokens: number; readonly tokens: number }
+  | { readonly impossible: string };
+
+/**
+ * Opens the judge in the folder `run`; the engine is opened at the first request. Throws WhetstoneError `BAD_RUN` for
+ * a folder without a finished judge, or with a template that has changed, and what tokenizer and template throw.
+ */
+export async function openJudgeModel(run: string, settings: JudgeModelSettings): Promise<JudgeModel> {
+  const record = await readRun(run);
+  const words = await readWords(run);
+  const tokenizer = await loadTokenizer(record.model);
+  const template = await loadTemplate(record.template, tokenizer, { now: record.started });
+  const critique = template.renderCritique({ instruction: '{instruction}' }, '{output}').join('{end}');
+  if (record.critique !== null && record.critique !== critique) {
+    throw new WhetstoneError('BAD_RUN', 'the prompt reads differently than when the judge was trained', {
+      file: record.template,
+      hint: 'Restore the template file, or train the judge again.',
+    });
+  }
+  const adapterDir = join(run, 'adapter');
+  const adapter = await fileDigest(join(adapterDir, 'adapter_model.safetensors'));
+  if (adapter === null) {
+    throw new WhetstoneError('BAD_RUN', 'the judge is not there yet: its adapter is missing', {
+      file: adapterDir,
+      hint: 'Finish its training: whetstone train-judge --out RUN --resume.',
+    });
+  }
+  const known = { model: record.digests, adapter, critique, words, maxTokens: settings.maxTokens };
+  let opening: Promise<Speaker & { engine: { dispose(): Promise<void> } }> | undefined;
+  const open = async (): Promise<Speaker & { engine: { dispose(): Promise<void> } }> => {
+    const openEngine = settings.openEngine ?? (await import('../engine/index.ts')).openEngine;
+    const threads = settings.threads !== null && { threads: settings.threads };
+    const engine = await openEngine({ modelDir: record.model, adapterDir, ...threads });
+    return { engine, tokenizer, template };
+  };
+  return {
+    fingerprint: `local:${createHash('sha256').update(JSON.stringify(known)).digest('hex')}`,
+    words,
+    reply: async (request, signal) => ask(await (opening ??= open()), request, settings.maxTokens, signal),
+    close: async () => {
+      const speaker = await opening?.catch(() => undefined);
+      await speaker?.engine.dispose();
+    },
+  };
+}
+
+// Rows that this model cannot be asked about, whatever is done.
+const impossible = new Set(['ENGINE_SEQUENCE', 'LONE_SURROGATE', 'EMPTY_PROMPT']);
+
+async function ask(
+  { engine, tokenizer, template }: Speaker,
+  { instruction, input, output }: Omit<JudgeRequest, 'id'>,
+  maxNewTokens: number,
+  signal: AbortSignal | undefined,
+): Promise<ModelReply> {
+  try {
+    const prompt = await encodePieces(
+      tokenizer,
+      template,
+      template.renderCritique({ instruction, input }, output),
+    );
+    const { text, ids, finish } = await generateText(
+      { engine, tokenizer },
+      { prompt, sampling: { maxNewTokens, temperature: 0 }, ...(signal && { signal }) },
+    );
+    if (finish === 'aborted') throw new WhetstoneError('STOPPED', 'stopped while judging');
+    if (finish === 'length') return { impossible: `the reply did not end within ${ids.length} tokens` };
+    return { text, promptTokens: prompt.length, tokens: ids.length };
+  } catch (error) {
+    if (error instanceof WhetstoneError && impossible.has(error.code)) return { impossible: error.message };
+    throw error;
+  }
+}
+
+interface RunFacts {
+  readonly model: string;
+  readonly template: string;
+  readonly started: Date;
+  /** The prompt with its placeholders left in; null where it was not recorded. */
+  readonly critique: string | null;
+  readonly digests: unknown;
+}
+
+async function readRun(dir: string): Promise<RunFacts> {
+  const file = join(dir, 'run.yaml');
+  const bad = (message: string, cause?: unknown): WhetstoneError =>
+    new WhetstoneError('BAD_RUN', message, {
+      ...{ file, cause },
+      hint: 'A judge comes from: whetstone train-judge DATA --model M --out RUN.',
+    });
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw bad('there is no judge in this folder', cause);
+  });
+  let value: unknown;
+  try {
+    value = parse(text);
+  } catch (cause) {
+    throw bad('the record of the run cannot be read', cause);
+  }
+  const { model, template, method, run }: Fields = isFields(value) ? value : {};
+  if (method !== 'critique')
+    throw bad(`expected a run of method critique, found ${typeof method === 'string' ? method : 'none'}`);
+  if (typeof model !== 'string' || typeof template !== 'string' || !isFields(run))
+    throw bad('the record of the run lacks "model", "template" or "run"');
+  const recorded = isFields(run['template']) ? run['template'] : {};
+  const started = new Date(typeof run['started'] === 'string' ? run['started'] : NaN);
+  return {
+    ...{ model, template, digests: run['model'] },
+    started: Number.isNaN(started.getTime()) ? new Date(0) : started,
+    critique: typeof recorded['critique'] === 'string' ? recorded['critique'] : null,
+  };
+}
+
+async function readWords(run: string): Promise<DecisionWords> {
+  const file = judgeRecordFile(run);
+  if (!(await stat(file).catch(() => null))) return defaultDecisionWords;
+  try {
+    const { words } = JSON.parse(await readFile(file, 'utf8')) as JudgeRecord;
+    if (typeof words.yes === 'string' && typeof words.no === 'string') return words;
+  } catch {
+    // Told below.
+  }
+  throw new WhetstoneError('BAD_RUN', 'expected the words of decision { "words": { "yes", "no" } }', {
+    file,
+  });
+}
+
+/** Whether a tokenizer can spell a text, so that a model can learn to write it. */
+export async function canSpell(
+  tokenizer: Pick<Speaker['tokenizer'], 'encode' | 'decode'>,
+  text: string,
+): Promise<boolean> {
+  const { ids } = await tokenizer.encode(text, { addSpecialTokens: false });
+  return (await tokenizer.decode(ids, { skipSpecialTokens: true })).endsWith(text.trim());
+}

@@ -1,0 +1,42 @@
+// A judge model on this machine as a judge. Knows that each row is asked once; models are asked elsewhere.
+import { usageOf } from './answers.ts';
+import { outcomeOfReply } from './decision.ts';
+import type { Judge } from './judge.ts';
+import { openJudgeModel } from './judge-model.ts';
+import type { JudgeModelSettings } from './judge-model.ts';
+import { workThrough } from './pool.ts';
+
+/** More than an engine runs at once, so that it always has something to go on with. */
+export const rowsUnderWay = 64;
+
+/**
+ * Opens the judge that `whetstone train-judge` left in the folder `run`. It writes a judgment and then "Yes." or "No."
+ * for whether the response is perfect, which decides. Replies without such an ending, and rows that the model cannot
+ * read, are unscored. Throws what `openJudgeModel` throws; judging throws what the engine throws.
+ */
+export async function openLocalJudge(run: string, settings: JudgeModelSettings): Promise<Judge> {
+  const model = await openJudgeModel(run, settings);
+  let calls = 0;
+  let inputTokens = 0;
+  let outputTokens = 0;
+  return {
+    name: `the judge model in ${run}`,
+    fingerprint: model.fingerprint,
+    judge: (requests, { onOutcome, signal }) =>
+      workThrough(
+        requests,
+        rowsUnderWay,
+        async (request) => {
+          calls++;
+          const reply = await model.reply(request, signal);
+          if ('impossible' in reply) return onOutcome({ id: request.id, unscored: reply.impossible });
+          inputTokens += reply.promptTokens;
+          outputTokens += reply.tokens;
+          await onOutcome(outcomeOfReply(request.id, reply.text, model.words));
+        },
+        signal,
+      ),
+    usage: () => ({ ...usageOf(calls), inputTokens, outputTokens }),
+    close: () => model.close(),
+  };
+}
