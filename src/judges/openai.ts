@@ -1,5 +1,6 @@
 // A judge behind an OpenAI-compatible chat server: what is kept is not asked again, what fails is repeated, a reply
 // that cannot be read is asked for once more, and no call is made that limits or budget forbid.
+import { setMaxListeners } from 'node:events';
 import { WhetstoneError } from '../errors.ts';
 import { createRandom } from '../random.ts';
 import { callChat } from './chat-call.ts';
@@ -159,6 +160,8 @@ export async function openChatJudge(
   async function judge(rows: readonly JudgeRequest[], { onOutcome, signal }: JudgeCall): Promise<void> {
     const stop = new AbortController();
     const giveUp = new AbortController();
+    // Every call under way listens; Node warns from the eleventh on.
+    setMaxListeners(0, stop.signal, giveUp.signal);
     const stopped = (): void => {
       stop.abort(stoppedError());
       giveUp.abort(stoppedError());

@@ -66,7 +66,8 @@ export function readRetryAfter(headers: Pick<Headers, 'get'>, now: number): numb
   const text = headers.get('retry-after');
   const seconds = positive(text);
   if (seconds !== undefined) return seconds * 1000;
-  const date = text === null ? NaN : Date.parse(text);
+  // Date.parse takes numbers for years; an HTTP date has names in it.
+  const date = text !== null && /[a-z]{3}/i.test(text) ? Date.parse(text) : NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }
 

@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest';
+import { chatFingerprint, chatKey, chatRequests } from './chat-request.ts';
+import { loadPrompt } from './prompt.ts';
+import { defaultJudgeSettings } from './settings.ts';
+import type { JudgeSettings } from './settings.ts';
+import { parseJudgeSpec } from './spec.ts';
+import type { ChatSpec } from './spec.ts';
+
+const spec = (text: string): ChatSpec => parseJudgeSpec(text) as ChatSpec;
+const settings = (given: Partial<JudgeSettings> = {}): JudgeSettings => ({
+  ...defaultJudgeSettings,
+  env: {},
+  ...given,
+});
+const key = 'key-of-the-test-123';
+
+describe('chatRequests', () => {
+  it('goes where the spec says', () => {
+    const endpointOf = (text: string, given?: Partial<JudgeSettings>): string =>
+      chatRequests(spec(text), settings(given)).endpoint;
+    expect(endpointOf('openai:m')).toBe('https://api.openai.com/v1/chat/completions');
+    expect(endpointOf('openai:m', { env: { OPENAI_BASE_URL: 'http://127.0.0.1:1/v1/' } })).toBe(
+      'http://127.0.0.1:1/v1/chat/completions',
+    );
+    expect(endpointOf('http://127.0.0.1:8/v1#m')).toBe('http://127.0.0.1:8/v1/chat/completions');
+    expect(endpointOf('https://x.org/o?api-version=3#m')).toBe(
+      'https://x.org/o/chat/completions?api-version=3',
+    );
+    expect(chatRequests(spec('https://x.org:81/v1#m'), settings()).name).toBe('m at x.org:81');
+  });
+
+  it('names the limit as the server knows it, and takes further fields', () => {
+    const bodyOf = (text: string, given?: Partial<JudgeSettings>): unknown =>
+      JSON.parse(chatRequests(spec(text), settings(given)).body([]));
+    expect(bodyOf('openai:m')).toEqual({
+      model: 'm',
+      messages: [],
+      temperature: 0,
+      max_completion_tokens: 512,
+    });
+    expect(bodyOf('http://x/v1#m')).toEqual({ model: 'm', messages: [], temperature: 0, max_tokens: 512 });
+    const extraBody = { max_tokens: null, max_completion_tokens: 9, seed: 1 };
+    expect(bodyOf('http://x/v1#m', { temperature: null, extraBody })).toEqual({
+      model: 'm',
+      messages: [],
+      max_completion_tokens: 9,
+      seed: 1,
+    });
+    expect(chatRequests(spec('http://x/v1#m'), settings({ extraBody })).mostOutput).toBe(9);
+    for (const field of ['stream', 'n', 'model', 'messages']) {
+      expect(() => bodyOf('http://x/v1#m', { extraBody: { [field]: 1 } })).toThrow(field);
+    }
+  });
+});
+
+describe('chatKey', () => {
+  const env = { OPENAI_API_KEY: key, OTHER: 'another-key-456' };
+  it.each<[string, Partial<JudgeSettings>, string | null]>([
+    ['openai:m', { env }, key],
+    ['http://127.0.0.1:1/v1#m', { env: {} }, null],
+    ['http://localhost:1/v1#m', { env }, key],
+    ['https://x.org/v1#m', { env }, key],
+    // Without encryption anyone on the way could read it.
+    ['http://x.org/v1#m', { env }, null],
+    ['http://x.org/v1#m', { env, apiKeyEnv: 'OTHER' }, 'another-key-456'],
+    ['openai:m', { env: { OPENAI_API_KEY: ` ${key}\n` } }, key],
+  ])('%s', (text, given, expected) => {
+    expect(chatKey(spec(text), settings(given))).toBe(expected);
+  });
+
+  it.each<[string, Partial<JudgeSettings>]>([
+    ['openai:m', {}],
+    ['http://127.0.0.1:1/v1#m', { env, apiKeyEnv: 'MISSING' }],
+    ['openai:m', { env: { OPENAI_API_KEY: `${key}\nHost: x` } }],
+  ])('%s without a key that will do is refused', (text, given) => {
+    const get = (): unknown => chatKey(spec(text), settings(given));
+    expect(get).toThrow(expect.objectContaining({ code: 'NO_API_KEY' }) as Error);
+    expect(get).not.toThrow(key);
+  });
+});
+
+it('the fingerprint tells what is asked of whom, and not with which key or limits', async () => {
+  const fingerprint = async (text: string, given: Partial<JudgeSettings> = {}): Promise<string> => {
+    const all = settings(given);
+    return chatFingerprint(chatRequests(spec(text), all), await loadPrompt(all.prompt));
+  };
+  const base = await fingerprint('http://x/v1#m');
+  expect(
+    await fingerprint('http://x/v1#m', {
+      env: { OPENAI_API_KEY: key },
+      concurrency: 1,
+      budget: 3,
+      retries: 0,
+    }),
+  ).toBe(base);
+  const others = await Promise.all([
+    fingerprint('http://x/v1#n'),
+    fingerprint('http://y/v1#m'),
+    fingerprint('http://x/v1#m', { prompt: 'paper' }),
+    fingerprint('http://x/v1#m', { temperature: 1 }),
+    fingerprint('http://x/v1#m', { maxTokens: 5 }),
+  ]);
+  expect(new Set([base, ...others]).size).toBe(6);
+});
