@@ -16,6 +16,7 @@ import { reproduceVerb, runReproduce, workerCommand, workerVerbName } from './re
 import { runScore, scoreVerb } from './score.ts';
 import type { Output } from './terminal.ts';
 import { colorsFor } from './terminal.ts';
+import { runTrainJudge, trainJudgeVerb } from './train-judge.ts';
 import { worldCommand } from './world.ts';
 
 export interface Context {
@@ -42,6 +43,7 @@ export async function main(argv: readonly string[], context: Context = defaultCo
     .addCommand(verbCommand(alignVerb, (given) => report(runAlign(given, context))))
     .addCommand(verbCommand(scoreVerb, (given) => report(runScore(given, context))))
     .addCommand(verbCommand(generateVerb, (given) => report(runGenerate(given, context))))
+    .addCommand(verbCommand(trainJudgeVerb, (given) => report(runTrainJudge(given, context))))
     .addCommand(verbCommand(mergeVerb, (given) => report(runMerge(given, context))))
     .addCommand(verbCommand(judgeVerb, (given) => report(runJudge(given, context))))
     .addCommand(dataCommand(context, report))

@@ -1,9 +1,10 @@
 // The judge model that a run of `train-judge` leaves behind: its files, its engine, its replies. Knows how it is asked;
 // not what a reply means.
 import { createHash } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
+import { hasCode } from '../durable/files.ts';
 import { WhetstoneError } from '../errors.ts';
 import { generateText } from '../generation/index.ts';
 import type { Speaker } from '../generation/index.ts';
@@ -17,13 +18,6 @@ import type { JudgeRequest } from './judge.ts';
 import type { JudgeSettings } from './settings.ts';
 
 export type JudgeModelSettings = Pick<JudgeSettings, 'maxTokens' | 'openEngine' | 'threads'>;
-
-/** What stands in RUN/judge/settings.json; a run of `align --method critique` has none. */
-export interface JudgeRecord {
-  readonly words: DecisionWords;
-}
-
-export const judgeRecordFile = (run: string): string => join(run, 'judge', 'settings.json');
 
 export interface JudgeModel {
   readonly fingerprint: string;
@@ -44,7 +38,7 @@ export type ModelReply =
  */
 export async function openJudgeModel(run: string, settings: JudgeModelSettings): Promise<JudgeModel> {
   const record = await readRun(run);
-  const words = await readWords(run);
+  const { words } = record;
   const tokenizer = await loadTokenizer(record.model);
   const template = await loadTemplate(record.template, tokenizer, { now: record.started });
   const critique = template.renderCritique({ instruction: '{instruction}' }, '{output}').join('{end}');
@@ -116,51 +110,52 @@ interface RunFacts {
   /** The prompt with its placeholders left in; null where it was not recorded. */
   readonly critique: string | null;
   readonly digests: unknown;
+  readonly words: DecisionWords;
 }
 
+/** From the records of `train-judge`; a run of `align --method critique` will do as well. */
 async function readRun(dir: string): Promise<RunFacts> {
   const file = join(dir, 'run.yaml');
-  const bad = (message: string, cause?: unknown): WhetstoneError =>
-    new WhetstoneError('BAD_RUN', message, {
-      ...{ file, cause },
-      hint: 'A judge comes from: whetstone train-judge DATA --model M --out RUN.',
-    });
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw bad('there is no judge in this folder', cause);
-  });
-  let value: unknown;
-  try {
-    value = parse(text);
-  } catch (cause) {
-    throw bad('the record of the run cannot be read', cause);
+  const outer = await readRecord(file);
+  const judge = isFields(outer['run']) && outer['run']['kind'] === 'train-judge';
+  const inner = judge ? await readRecord(join(dir, 'training', 'run.yaml')) : outer;
+  const { model, template, method, run } = inner;
+  if (method !== 'critique') {
+    const found = typeof method === 'string' ? `one of method ${method}` : 'something else';
+    throw badRun(file, `expected the run of a judge, found ${found}`);
   }
-  const { model, template, method, run }: Fields = isFields(value) ? value : {};
-  if (method !== 'critique')
-    throw bad(`expected a run of method critique, found ${typeof method === 'string' ? method : 'none'}`);
   if (typeof model !== 'string' || typeof template !== 'string' || !isFields(run))
-    throw bad('the record of the run lacks "model", "template" or "run"');
+    throw badRun(file, 'the record of the training lacks "model", "template" or "run"');
   const recorded = isFields(run['template']) ? run['template'] : {};
   const started = new Date(typeof run['started'] === 'string' ? run['started'] : NaN);
+  const word = (name: 'yes' | 'no'): string => {
+    const value = outer[name];
+    return typeof value === 'string' ? value : defaultDecisionWords[name];
+  };
   return {
     ...{ model, template, digests: run['model'] },
     started: Number.isNaN(started.getTime()) ? new Date(0) : started,
     critique: typeof recorded['critique'] === 'string' ? recorded['critique'] : null,
+    words: { yes: word('yes'), no: word('no') },
   };
 }
 
-async function readWords(run: string): Promise<DecisionWords> {
-  const file = judgeRecordFile(run);
-  if (!(await stat(file).catch(() => null))) return defaultDecisionWords;
+async function readRecord(file: string): Promise<Fields> {
   try {
-    const { words } = JSON.parse(await readFile(file, 'utf8')) as JudgeRecord;
-    if (typeof words.yes === 'string' && typeof words.no === 'string') return words;
-  } catch {
-    // Told below.
+    const value: unknown = parse(await readFile(file, 'utf8'));
+    if (isFields(value)) return value;
+  } catch (cause) {
+    const missing = hasCode(cause, 'ENOENT') || hasCode(cause, 'ENOTDIR');
+    throw badRun(file, missing ? 'there is no judge here' : 'the record cannot be read', cause);
   }
-  throw new WhetstoneError('BAD_RUN', 'expected the words of decision { "words": { "yes", "no" } }', {
-    file,
-  });
+  throw badRun(file, 'the record cannot be read');
 }
+
+const badRun = (file: string, message: string, cause?: unknown): WhetstoneError =>
+  new WhetstoneError('BAD_RUN', message, {
+    ...{ file, cause },
+    hint: 'A judge comes from: whetstone train-judge DATA --model M --out RUN.',
+  });
 
 /** Whether a tokenizer can spell a text, so that a model can learn to write it. */
 export async function canSpell(

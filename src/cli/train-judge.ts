@@ -1,0 +1,214 @@
+// whetstone train-judge: a judge model from judged rows, trained and then tested on judgments kept back from it.
+import type { OpenEngine } from '../alignment/engine-seam.ts';
+import { contradictions, defaultSettings } from '../alignment/settings.ts';
+import { snakeCase } from '../alignment/names.ts';
+import { WhetstoneError } from '../errors.ts';
+import type { Agreement } from '../judge-training/agreement.ts';
+import { foreignSettings, judgeDefaults } from '../judge-training/settings.ts';
+import type { JudgeOwnSettings, JudgeTrainingSettings } from '../judge-training/settings.ts';
+import type { JudgeTraining } from '../judge-training/train-judge.ts';
+import { describePlan } from './align.ts';
+import type { Given, Verb } from './flags.ts';
+import { alignOptions } from './options.ts';
+import type { AlignFlags } from './options.ts';
+import type { Option, Schema } from './option-kinds.ts';
+import { createCounter, createProgress, formatDuration } from './progress.ts';
+import { interruption } from './signals.ts';
+import type { Output } from './terminal.ts';
+import { colorsFor, plural, thousands } from './terminal.ts';
+
+export type TrainJudgeFlags = Omit<JudgeTrainingSettings, 'method'> &
+  Pick<AlignFlags, 'out' | 'resume' | 'overwrite' | 'config'>;
+
+const own: Schema<JudgeOwnSettings> = {
+  heldOut: {
+    kind: 'number',
+    min: 0,
+    below: 1,
+    group: 'Judge',
+    placeholder: 'SHARE',
+    help: 'share of the instructions kept back to test the judge on; 0 tests nothing',
+  },
+  yes: {
+    kind: 'text',
+    group: 'Judge',
+    help: 'last line of the judgment of a response that is perfect',
+  },
+  no: {
+    kind: 'text',
+    group: 'Judge',
+    help: 'last line of any other judgment; choose words that the model has',
+  },
+  maxNewTokens: {
+    kind: 'number',
+    integer: true,
+    min: 1,
+    group: 'Judge',
+    help: 'longest judgment in the test, in tokens',
+  },
+};
+
+const shared = Object.fromEntries(
+  Object.entries<Option>(alignOptions).filter(([name]) => !(foreignSettings as string[]).includes(name)),
+) as unknown as Schema<Omit<TrainJudgeFlags, keyof JudgeOwnSettings>>;
+
+const schema: Schema<TrainJudgeFlags> = {
+  ...shared,
+  out: {
+    ...shared.out,
+    help: 'run directory: run.yaml, data/, training/, adapter/, held-out.jsonl, agreement.json',
+  },
+  normalize: {
+    ...shared.normalize,
+    help: 'whether each judgment or each of its tokens weighs the same',
+    defaultText: 'triplets',
+  },
+  config: {
+    ...shared.config,
+    help: 'YAML file with any of these options as keys; flags win over it',
+  },
+  ...own,
+};
+
+export const trainJudgeVerb: Verb<TrainJudgeFlags> = {
+  name: 'train-judge',
+  summary: 'Train a judge model on judged responses, and measure how far it agrees',
+  about: `The model learns to write the judgment of a response and then, on a line of its own, "Yes."
+or "No." for whether the response is perfect. Satisfactory rows without words teach the
+template's praise. A share of the instructions is kept back; after training the judge judges
+their responses, and its agreement with the data is reported.
+
+Use it as --judge local:RUN. A run that was stopped or killed goes on with --resume and ends
+the same; replies that were given are not asked for again.`,
+  examples: [
+    ['train-judge judged.jsonl --model ./model --out ./judge', 'a tenth of the instructions kept back'],
+    ['train-judge --out ./judge --resume', 'go on after a stop'],
+    ['judge responses.jsonl --judge local:./judge --out judged.jsonl', 'let it judge'],
+  ],
+  schema,
+  defaults: { ...defaultSettings, ...judgeDefaults },
+  required: [],
+  together: (given, where) => {
+    const clashes = contradictions({ ...given, method: 'critique' }).map(({ keys, message }) => ({
+      where: keys.map((key) => where(key as keyof TrainJudgeFlags)).join(', '),
+      message,
+    }));
+    const needed = given.resume ? (['out'] as const) : (['data', 'model', 'out'] as const);
+    const absent = needed
+      .filter((name) => given[name] === undefined)
+      .map((name) => ({
+        where: name === 'data' ? 'DATA' : `--${snakeCase(name)}`,
+        message: `missing: ${schema[name].help}`,
+      }));
+    return [...clashes, ...absent];
+  },
+};
+
+interface Context {
+  readonly stdout: Output;
+  readonly openEngine?: OpenEngine;
+}
+
+/** Returns the process's exit code. */
+export async function runTrainJudge(
+  { given }: Given<TrainJudgeFlags>,
+  { stdout, openEngine }: Context,
+): Promise<number> {
+  const { trainJudge } = await import('../judge-training/index.ts');
+  const { config, ...options } = given;
+  void config;
+  const out = given.out!;
+  const stop = interruption();
+  const training = trainJudge({
+    ...options,
+    ...{ out, signal: stop.signal },
+    ...(openEngine && { openEngine }),
+  });
+  try {
+    const trained = await train(training, stop, { out, stdout });
+    if (!trained) return stop.exitCode();
+    const counter = createCounter(stdout, 'judgment');
+    stop.onFirst((name) => counter.note(`${name}: stopping; the judgments so far are kept.`));
+    const agreement = await training
+      .evaluate((done, total) => counter.update(done, total))
+      .finally(() => counter.end());
+    stdout.write(`${describeAgreement(agreement, out).join('\n')}\n`);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof WhetstoneError) || error.code !== 'STOPPED') throw error;
+    stdout.write(goOn(out, 'Stopped'));
+    return stop.exitCode();
+  } finally {
+    await training.dispose();
+    stop.dispose();
+  }
+}
+
+/** False if it was stopped. */
+async function train(
+  training: JudgeTraining,
+  stop: ReturnType<typeof interruption>,
+  { out, stdout }: { out: string; stdout: Output },
+): Promise<boolean> {
+  const colors = colorsFor(stdout);
+  const plan = await training.prepare();
+  const kept = `held out  ${plural(plan.heldOut, 'row')}, by their instructions`;
+  stdout.write(`${[...describePlan(plan), kept].join('\n')}\n`);
+  for (const note of plan.notes) stdout.write(`${colors.yellow('note')} ${note}\n`);
+  const { totalSteps, doneSteps } = plan;
+  const progress = createProgress({ output: stdout, totalSteps, doneSteps });
+  stop.onFirst((name) =>
+    progress.note(`${name}: finishing this step, then writing a checkpoint. Again to stop at once.`),
+  );
+  const began = performance.now();
+  let last = doneSteps;
+  try {
+    for await (const record of training) {
+      last = record.step;
+      progress.update(record);
+    }
+  } finally {
+    progress.end();
+  }
+  if (stop.signal.aborted) {
+    stdout.write(goOn(out, `Stopped after step ${last} of ${totalSteps}, with a checkpoint`));
+    return false;
+  }
+  if (plan.finished) return true;
+  const took = formatDuration((performance.now() - began) / 1000);
+  stdout.write(`${colors.green('trained')} in ${took}: adapter in ${out}/adapter\n`);
+  return true;
+}
+
+const goOn = (out: string, what: string): string =>
+  `${what}. Go on with:\n  whetstone train-judge --out ${out} --resume\n`;
+
+/** What was found, a line each. */
+export function describeAgreement(agreement: Agreement | null, out: string): string[] {
+  if (agreement === null) return ['No rows were kept back, so the judge was not tested.'];
+  const {
+    rows,
+    not_perfect,
+    accuracy,
+    accuracy_interval,
+    majority_accuracy,
+    precision,
+    recall,
+    f1,
+    unreadable,
+  } = agreement;
+  const percent = (share: number | null): string => (share === null ? '-' : `${(100 * share).toFixed(1)}%`);
+  const [low, high] = accuracy_interval;
+  const lines = [
+    `agreement with ${plural(rows, 'judgment')} kept back, ${thousands(not_perfect)} of them "not perfect":`,
+    `  decisions    ${percent(accuracy)} (${percent(low)} to ${percent(high)}); always the more frequent one: ${percent(majority_accuracy)}`,
+    `  not perfect  precision ${percent(precision)}, recall ${percent(recall)}, F1 ${percent(f1)}`,
+    `  unreadable   ${percent(unreadable)} of the replies`,
+    `side by side in ${out}/held-out.jsonl, figures in ${out}/agreement.json`,
+  ];
+  if (low <= majority_accuracy)
+    lines.push(
+      'This is not surely better than always giving the same decision: do not trust this judge yet.',
+    );
+  return lines;
+}

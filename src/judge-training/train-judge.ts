@@ -1,0 +1,293 @@
+// A judge model from judged triplets: rows with their decisions, a run of `align` with method critique inside the run
+// directory, and a test on the judgments kept back. Knows the order of these things and what a kill must not lose.
+import { copyFile, mkdir, readdir, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { align } from '../alignment/align.ts';
+import type { AlignmentRun } from '../alignment/align.ts';
+import { claimRun } from '../alignment/claim.ts';
+import type { RunClaim, RunRecord } from '../alignment/claim.ts';
+import { dataDigest } from '../alignment/digests.ts';
+import type { OpenEngine } from '../alignment/engine-seam.ts';
+import type { StepRecord } from '../alignment/metrics.ts';
+import { camelCase, mapKeys, snakeCase } from '../alignment/names.ts';
+import type { AlignmentPlan } from '../alignment/plan.ts';
+import {
+  alignResumeRules,
+  isTemplateFile,
+  refuseDifferences,
+  settingDifferences,
+  settingsToResume,
+  versions,
+} from '../alignment/record.ts';
+import { resolveSettings } from '../alignment/settings.ts';
+import type { AlignSettings } from '../alignment/settings.ts';
+import { writeDirectoryDurably } from '../durable/files.ts';
+import { WhetstoneError } from '../errors.ts';
+import { labelOf, readTriplets, writeTriplets } from '../judgments/index.ts';
+import type { Triplet } from '../judgments/index.ts';
+import type { DecisionWords } from '../judges/decision.ts';
+import { canSpell } from '../judges/judge-model.ts';
+import { loadTemplate, loadTokenizer } from '../tokens/index.ts';
+import type { Agreement } from './agreement.ts';
+import { recordedAgreement, testJudge } from './held-out.ts';
+import { noRows, splitByInstruction, withDecisionRow } from './rows.ts';
+import { judgeDefaults, splitSettings } from './settings.ts';
+import type { JudgeOwnSettings, JudgeTrainingSettings } from './settings.ts';
+
+export interface TrainJudgeOptions extends Partial<Omit<JudgeTrainingSettings, 'method'>> {
+  /** Run directory. */
+  readonly out: string;
+  /** Go on with the run in `out`; starts it if there is none yet. */
+  readonly resume?: boolean;
+  /** Start anew although `out` holds a run, which is moved aside to OUT.old-N. */
+  readonly overwrite?: boolean;
+  /** Stops after the step or the reply under way. */
+  readonly signal?: AbortSignal;
+  /** In place of the ONNX engine. */
+  readonly openEngine?: OpenEngine;
+}
+
+export interface JudgeTrainingPlan extends AlignmentPlan {
+  /** Rows kept back for the test. */
+  readonly heldOut: number;
+}
+
+export interface JudgeTraining extends AsyncIterable<StepRecord, void, undefined> {
+  /** Reads everything and opens the engine, without a step; iterating does it first if it was not done. */
+  prepare(): Promise<JudgeTrainingPlan>;
+  /** After training: tests the judge on the rows kept back. Null where none were. */
+  evaluate(onReply?: (done: number, total: number) => void): Promise<Agreement | null>;
+  /** Ends the run and frees the engine; safe to call more than once. */
+  dispose(): Promise<void>;
+}
+
+/**
+ * Trains a judge model: iterate to train, then `evaluate`. OUT then holds run.yaml, data/ (what it learned from and
+ * what was kept back), training/ (a run of `align`), adapter/, held-out.jsonl and agreement.json. A run that was
+ * killed goes on with `resume` and ends the same.
+ *
+ * Throws WhetstoneError for everything that a user can put right.
+ */
+export function trainJudge(options: TrainJudgeOptions): JudgeTraining {
+  let preparing: Promise<Prepared> | undefined;
+  let disposed: Promise<void> | undefined;
+  const prepared = (): Promise<Prepared> => (preparing ??= prepare(options));
+  const { out, signal, openEngine } = options;
+  const adapter = join(out, 'adapter');
+  return {
+    prepare: async () => (await prepared()).plan,
+    [Symbol.asyncIterator]: async function* () {
+      const { run, training, plan } = await prepared();
+      if (!plan.finished) yield* run;
+      if (signal?.aborted) return;
+      await run.dispose();
+      if (!(await exists(adapter))) await copyAdapter(join(training, 'adapter'), adapter);
+    },
+    evaluate: async (onReply) => {
+      const { own, threads } = await prepared();
+      const known = await recordedAgreement(out);
+      if (known) return known;
+      return testJudge(out, dataOf(out).heldOut, {
+        maxTokens: own.maxNewTokens,
+        ...{ openEngine: openEngine ?? null, threads },
+        ...(signal && { signal }),
+        ...(onReply && { onReply }),
+      });
+    },
+    dispose: () =>
+      (disposed ??= (async () => {
+        const ready = await preparing?.catch(() => undefined);
+        await ready?.run.dispose();
+        await ready?.claim.release();
+      })()),
+  };
+}
+
+interface Prepared {
+  readonly plan: JudgeTrainingPlan;
+  readonly run: AlignmentRun;
+  readonly training: string;
+  readonly claim: RunClaim;
+  readonly own: JudgeOwnSettings;
+  readonly threads: number | null;
+}
+
+/** train.jsonl is written last: where it is, both are whole. */
+const dataOf = (out: string): { dir: string; train: string; heldOut: string } => ({
+  dir: join(out, 'data'),
+  train: join(out, 'data', 'train.jsonl'),
+  heldOut: join(out, 'data', 'held-out.jsonl'),
+});
+
+async function prepare(options: TrainJudgeOptions): Promise<Prepared> {
+  const { out, resume = false, overwrite = false, signal, openEngine, ...given } = options;
+  if (resume && overwrite) throw bothWays();
+  const claim = await claimRun(out, overwrite ? 'overwrite' : resume ? 'resume' : 'new', 'train-judge');
+  let run: AlignmentRun | undefined;
+  try {
+    const settings = await resolveGiven(given, claim.recorded, out);
+    const { own, training } = splitSettings(settings.all);
+    const words = { yes: own.yes!, no: own.no! };
+    const rows = await readRows(settings.given, own.heldOut!, words, out, claim);
+    const begun = await claim.begin(claim.recorded ?? (await makeRecord(settings.given, rows.digest)));
+    const data = dataOf(out);
+    if (rows.fresh) {
+      await mkdir(data.dir, { recursive: true });
+      await writeTriplets(data.heldOut, rows.fresh.heldOut, { overwrite: true });
+      await writeTriplets(data.train, rows.fresh.train, { overwrite: true });
+    }
+    const inner = join(out, 'training');
+    const started = await exists(join(inner, 'run.yaml'));
+    run = align({
+      ...(started ? splitSettings(given).training : splitSettings(settings.given).training),
+      method: 'critique',
+      data: data.train,
+      out: inner,
+      resume: started,
+      ...(signal && { signal }),
+      ...(openEngine && { openEngine }),
+    });
+    const plan = await run.prepare();
+    const heldOut = rows.fresh?.heldOut.length ?? (await countRows(data.heldOut));
+    return {
+      plan: { ...plan, heldOut, notes: [...begun.notes, ...plan.notes] },
+      ...{ run, training: inner, claim, own: own as JudgeOwnSettings },
+      threads: training.threads ?? null,
+    };
+  } catch (error) {
+    await run?.dispose();
+    await claim.release();
+    throw error;
+  }
+}
+
+type Given = Partial<JudgeTrainingSettings>;
+
+/**
+ * What was given, with what the record says where the run goes on, and all of it with defaults filled in. Throws
+ * `RESUME_MISMATCH` and `INVALID_OPTIONS`.
+ */
+async function resolveGiven(
+  given: Given,
+  recorded: RunRecord | null,
+  out: string,
+): Promise<{ given: Given; all: JudgeTrainingSettings }> {
+  const before = recorded && (mapKeys(recorded.settings, camelCase) as Given);
+  const merged: Given = { ...given, ...before };
+  const { model, data } = merged;
+  if (model === undefined || data === undefined || data === null) {
+    const needed = [data == null && 'a data file', model === undefined && 'a model folder'].filter(Boolean);
+    throw new WhetstoneError('INVALID_OPTIONS', `a new judge needs ${needed.join(' and ')}`, {
+      hint: `There is no run in ${out} to take them from.`,
+    });
+  }
+  const resolved = (some: Given): JudgeTrainingSettings => ({
+    ...judgeDefaults,
+    ...resolveSettings({
+      ...(splitSettings(some).training as AlignSettings),
+      model,
+      data,
+      method: 'critique',
+    }),
+    ...splitSettings(some).own,
+  });
+  if (!before) return { given: merged, all: resolved(merged) };
+  const rules = { ...alignResumeRules, free: [...alignResumeRules.free, 'maxNewTokens' as const] };
+  const differences = settingDifferences<JudgeTrainingSettings>(given, resolved(before), rules);
+  if (given.data != null && (await dataDigest(given.data)) !== recorded.run['data'])
+    differences.push('data: the file has other content than when the run began');
+  refuseDifferences(out, differences);
+  return { given: merged, all: settingsToResume(given, resolved(before), rules) };
+}
+
+async function makeRecord(given: Given, digest: string): Promise<RunRecord> {
+  const { model, data, adapter, template } = given;
+  const absolute = {
+    ...{ model: resolve(model!), data: resolve(data!) },
+    ...(adapter != null && { adapter: resolve(adapter) }),
+    ...(template !== undefined && { template: isTemplateFile(template) ? resolve(template) : template }),
+  };
+  const entries = Object.entries({ ...judgeDefaults, ...given, ...absolute });
+  return {
+    settings: mapKeys(Object.fromEntries(entries.filter(([, value]) => value !== undefined)), snakeCase),
+    run: { versions: await versions(), data: digest, started: new Date().toISOString() },
+  };
+}
+
+interface Rows {
+  readonly digest: string;
+  /** Null where the run has its rows already. */
+  readonly fresh: { readonly train: readonly Triplet[]; readonly heldOut: readonly Triplet[] } | null;
+}
+
+async function readRows(
+  { data, model, template = 'alpaca' }: Given,
+  share: number,
+  words: DecisionWords,
+  out: string,
+  { recorded }: RunClaim,
+): Promise<Rows> {
+  if (recorded && (await exists(dataOf(out).train)))
+    return { digest: recorded.run['data'] as string, fresh: null };
+  const digest = await dataDigest(data!);
+  if (recorded && recorded.run['data'] !== digest)
+    refuseDifferences(out, ['data: the file has other content than when the run began']);
+  const { triplets } = await readTriplets(data!);
+  const tokenizer = await loadTokenizer(model!);
+  const { praise } = await loadTemplate(template, tokenizer);
+  for (const [name, word] of Object.entries(words) as ['yes' | 'no', string][]) {
+    if (word.trim() === '' || words.yes.toLowerCase() === words.no.toLowerCase())
+      throw wrongWord(name, 'expected two words that differ');
+    if (!(await canSpell(tokenizer, `\n${word}`)))
+      throw wrongWord(name, `the model's tokenizer cannot spell ${JSON.stringify(word)}`);
+  }
+  const rows = splitByInstruction(triplets, share);
+  const { train, heldOut } = rows;
+  const without = [train.length === 0 && 'to learn from', heldOut.length === 0 && share > 0 && 'to test on'];
+  if (without.some(Boolean)) {
+    throw new WhetstoneError(
+      'UNSUITABLE_DATA',
+      `held_out ${share} leaves no rows ${without.filter(Boolean).join(' and none ')}; the file has ${triplets.length}`,
+      { file: data!, hint: 'Give more rows, or another share; 0 tests nothing.' },
+    );
+  }
+  const kinds = new Set(train.map(labelOf));
+  if (kinds.size < 2) {
+    const all = kinds.has('align-p') ? 'satisfactory' : 'unsatisfactory';
+    throw new WhetstoneError(
+      'UNSUITABLE_DATA',
+      `all rows to learn from are ${all}, so there is nothing to decide`,
+      {
+        file: data!,
+        hint: 'A judge needs rows of both kinds. Run "whetstone data check" on the file to see how they are labelled.',
+      },
+    );
+  }
+  return { digest, fresh: { train: train.map((row) => withDecisionRow(row, praise, words)), heldOut } };
+}
+
+const wrongWord = (field: string, message: string): WhetstoneError =>
+  new WhetstoneError('INVALID_OPTIONS', message, {
+    field,
+    hint: 'Choose the last lines of judgments with --yes and --no, in words that the model has.',
+  });
+
+const bothWays = (): WhetstoneError =>
+  new WhetstoneError(
+    'INVALID_OPTIONS',
+    'resume, overwrite: a run can be gone on with or started anew, not both',
+  );
+
+const countRows = async (file: string): Promise<number> =>
+  (await exists(file)) ? (await readTriplets(file).catch(noRows)).triplets.length : 0;
+
+const copyAdapter = (from: string, to: string): Promise<void> =>
+  writeDirectoryDurably(to, async (dir) => {
+    for (const name of await readdir(from)) await copyFile(join(from, name), join(dir, name));
+  });
+
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
