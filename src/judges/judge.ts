@@ -36,7 +36,7 @@ export interface JudgeUsage {
   readonly cached: number;
   readonly inputTokens: number;
   readonly outputTokens: number;
-  /** In the currency of the prices; null where no price is known. */
+  /** In the currency of the prices, calls that were cut off at what they cost at most; null where no price is known. */
   readonly cost: number | null;
 }
 

@@ -33,6 +33,9 @@ describe('readReply', () => {
     ['{"judgment": null}', null],
     ['"Lyon" is wrong, it should be "Paris"', '"Lyon" is wrong, it should be "Paris"'],
     ['Judgments differ here.', 'Judgments differ here.'],
+    ["I can't find any answer to the second question.", "I can't find any answer to the second question."],
+    ['I cannot help but notice that Lyon is wrong.', 'I cannot help but notice that Lyon is wrong.'],
+    ['As an AI, the assistant cannot have eaten.', 'As an AI, the assistant cannot have eaten.'],
     [
       'The response says "The capital of France is Lyon", which is wrong: it is Paris.',
       'The response says "The capital of France is Lyon", which is wrong: it is Paris.',
@@ -51,6 +54,7 @@ describe('readReply', () => {
     ['<think>Perfect.', 'thoughts'],
     ["I'm sorry, but I can't assist with that.", 'refuses'],
     ['I cannot evaluate this response.', 'refuses'],
+    ["Sorry, but I can't really help with that.", 'refuses'],
     ['As an AI language model I am unable to judge this.', 'refuses'],
     ['{"score": 3}', 'JSON without a judgment'],
     [row.output, 'repeats the prompt'],

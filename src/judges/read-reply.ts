@@ -103,8 +103,12 @@ function jsonObject(text: string): Readonly<Record<string, unknown>> | null {
 const wholeSentences = (text: string): string =>
   /^[^]*[.!?。！？](?=["'”’)\]]*\s|$)["'”’)\]]*/u.exec(text)?.[0].trim() ?? '';
 
-const REFUSAL =
-  /^(?:i['’]?m sorry|i am sorry|sorry|i apologi[sz]e|unfortunately)?[,.;:]?\s*(?:but )?(?:i (?:can(?:not|['’]t)|am (?:not able|unable)|['’]m (?:not able|unable)|won['’]t|will not)|as an ai)\b[^.]{0,80}\b(?:assist|help|judge|evaluate|rate|provide|comply|answer|respond|continue|fulfil+|critique|comment)\b/i;
+// "I can't find the answer" is criticism; "I can't answer" is none.
+const REFUSAL = new RegExp(
+  String.raw`^(?:(?:i['’]?m|i am)?\s*(?:very |so )?sorry|i apologi[sz]e|apologies|unfortunately)?[,.;:—-]*\s*(?:but\s+)?(?:as an ai(?: language)?(?: model| assistant)?,?\s+i\b` +
+    String.raw`|i\s*(?:can(?:not|['’]t)|(?:am|['’]m) (?:not able|unable) to|won['’]t|will not)\s+(?:\w+ly\s+)?(?:be able to\s+)?(?:assist|help(?! but)|judge|evaluate|rate|provide|comply|answer|respond|continue|fulfil+|critique|comment|discuss|engage)\b)`,
+  'i',
+);
 
 /** Whether a reply is the row's or the prompt's own text rather than words about it. */
 function repeats(judgment: string, row: RowTexts, messages: readonly ChatMessage[]): boolean {
