@@ -26,6 +26,7 @@ import {
 } from './plan.ts';
 import type { AlignmentPlan } from './plan.ts';
 import {
+  alignResumeRules,
   circumstanceDifferences,
   makeRecord,
   recordedSettings,
@@ -131,9 +132,9 @@ async function prepare(options: AlignOptions): Promise<Prepared> {
   try {
     const recorded = claim?.recorded ?? null;
     const before = recorded && recordedSettings(recorded);
-    const changed = before ? settingDifferences(given, before) : [];
+    const changed = before ? settingDifferences(given, before, alignResumeRules) : [];
     const settings = before
-      ? settingsToResume(given, before)
+      ? settingsToResume(given, before, alignResumeRules)
       : await takeFromAdapter(resolveSettings(requireModelAndData(given, options)), given);
     const started = recorded ? recordedStart(recorded) : new Date();
     const data = await readRunData(settings, { triplets: options.triplets, now: started });

@@ -10,6 +10,9 @@ import type { Lock } from '../durable/lock.ts';
 
 export type OpenMode = 'new' | 'resume' | 'overwrite';
 
+/** Which verb a run belongs to, and goes on with. */
+export type RunKind = 'align' | 'online' | 'train-judge';
+
 /** run.yaml: option keys on top, so that the file is itself a valid --config, and the circumstances under `run`. */
 export interface RunRecord {
   readonly settings: Readonly<Record<string, unknown>>;
@@ -36,9 +39,9 @@ export interface RunClaim {
 /**
  * Takes the folder `out` for a run. Throws WhetstoneError `RUN_EXISTS` if it holds a run and the mode is new,
  * `NOT_A_RUN` if it holds anything else, `RUN_LOCKED` if another process works in it, `BAD_RUN` if run.yaml
- * cannot be read.
+ * cannot be read or is to be gone on with and of another kind.
  */
-export async function claimRun(out: string, mode: OpenMode): Promise<RunClaim> {
+export async function claimRun(out: string, mode: OpenMode, kind: RunKind = 'align'): Promise<RunClaim> {
   const path = resolve(out);
   const found = await look(path);
   if (found === 'foreign') {
@@ -58,6 +61,7 @@ export async function claimRun(out: string, mode: OpenMode): Promise<RunClaim> {
   let release = lock.release;
   try {
     const recorded = found === 'run' && mode === 'resume' ? await readRecord(path) : null;
+    if (recorded) requireKind(recorded, kind, out);
     return {
       path,
       recorded,
@@ -74,7 +78,7 @@ export async function claimRun(out: string, mode: OpenMode): Promise<RunClaim> {
         }
         await writeFileDurably(
           join(path, 'run.yaml'),
-          stringify({ ...record.settings, run: record.run }, { lineWidth: 0 }),
+          stringify({ ...record.settings, run: { kind, ...record.run } }, { lineWidth: 0 }),
         );
         await removeLeftovers(path);
         return { path, notes };
@@ -88,6 +92,19 @@ export async function claimRun(out: string, mode: OpenMode): Promise<RunClaim> {
     await lock.release();
     throw error;
   }
+}
+
+function requireKind({ run }: RunRecord, kind: RunKind, out: string): void {
+  const found = (run['kind'] as string | undefined) ?? 'align';
+  if (found === kind) return;
+  throw new WhetstoneError(
+    'BAD_RUN',
+    `expected a run of "whetstone ${kind}", found one of "whetstone ${found}"`,
+    {
+      file: out,
+      hint: `Go on with it with: whetstone ${found} --out ${out} --resume`,
+    },
+  );
 }
 
 async function look(path: string): Promise<'nothing' | 'run' | 'foreign'> {

@@ -55,27 +55,41 @@ export function recordedSettings({ settings }: RunRecord): AlignSettings {
 
 export const recordedStart = ({ run }: RunRecord): Date => new Date(run['started'] as string);
 
-/** Settings that may change between the sessions of one run: they do not decide what is computed. */
-const free: readonly (keyof AlignSettings)[] = ['threads', 'saveSteps', 'saveTotalLimit'];
-/** Settings that name files; their content is compared instead. */
-const byContent: readonly (keyof AlignSettings)[] = ['model', 'data', 'adapter', 'template'];
+/** Which settings may differ between the sessions of one run. */
+export interface ResumeRules<T> {
+  /** They do not decide what is computed. */
+  readonly free: readonly (keyof T)[];
+  /** They name files; the files' content is compared instead. */
+  readonly byContent: readonly (keyof T)[];
+}
+
+export const alignResumeRules: ResumeRules<AlignSettings> = {
+  free: ['threads', 'saveSteps', 'saveTotalLimit'],
+  byContent: ['model', 'data', 'adapter', 'template'],
+};
 
 /** The settings to go on with: the recorded ones, and of those given the ones that may change. */
-export function settingsToResume(given: Partial<AlignSettings>, recorded: AlignSettings): AlignSettings {
-  const changed = Object.entries(given).filter(([key]) =>
-    [...free, ...byContent].includes(key as keyof AlignSettings),
-  );
+export function settingsToResume<T extends object>(
+  given: Partial<T>,
+  recorded: T,
+  { free, byContent }: ResumeRules<T>,
+): T {
+  const changed = Object.entries(given).filter(([key]) => [...free, ...byContent].includes(key as keyof T));
   return { ...recorded, ...Object.fromEntries(changed) };
 }
 
 /** One line for every given setting that differs from the recorded one. */
-export function settingDifferences(given: Partial<AlignSettings>, recorded: AlignSettings): string[] {
+export function settingDifferences<T extends object>(
+  given: Partial<T>,
+  recorded: T,
+  { free, byContent }: ResumeRules<T>,
+): string[] {
   return Object.entries(given).flatMap(([name, value]) => {
-    const key = name as keyof AlignSettings;
+    const key = name as keyof T;
     if (value === undefined || free.includes(key) || byContent.includes(key)) return [];
     const before = recorded[key];
     if (JSON.stringify(before) === JSON.stringify(value)) return [];
-    return [`${snakeCase(key)}: the run has ${show(before)}, now ${show(value)}`];
+    return [`${snakeCase(name)}: the run has ${show(before)}, now ${show(value)}`];
   });
 }
 
@@ -179,7 +193,11 @@ async function version(folder: () => string, name: string): Promise<string> {
   }
 }
 
-function digestDifferences(what: string, before: Digests | null | undefined, now: Digests | null): string[] {
+export function digestDifferences(
+  what: string,
+  before: Digests | null | undefined,
+  now: Digests | null,
+): string[] {
   const names = [...new Set([...Object.keys(before ?? {}), ...Object.keys(now ?? {})])].sort();
   return names.flatMap((name) => {
     const [old, fresh] = [before?.[name], now?.[name]];

@@ -76,7 +76,7 @@ describe('claimRun', () => {
   it('hands back what run.yaml says', async () => {
     await within('new', async () => {});
     const claim = await claimRun(out, 'resume');
-    expect(claim.recorded).toEqual(record);
+    expect(claim.recorded).toEqual({ ...record, run: { kind: 'align', ...record.run } });
     await claim.release();
     await writeFile(join(out, 'run.yaml'), 'lambda: [');
     await expect(claimRun(out, 'resume')).rejects.toMatchObject({ code: 'BAD_RUN' });

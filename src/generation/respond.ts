@@ -17,6 +17,8 @@ export interface ResponseSettings {
   readonly repetitionPenalty?: number;
   /** Of sampling; a response depends on the seed and on its prompt's place in the list. Default 0. */
   readonly seed?: number;
+  /** The stream of each response, in place of one that `seed` and its place choose. */
+  readonly seeds?: readonly number[];
   /** Texts that end a response; none of them becomes part of it. */
   readonly stop?: readonly string[];
   /** Gives up the responses that are not there yet. */
@@ -45,7 +47,7 @@ export async function respond(
   settings: ResponseSettings = {},
 ): Promise<Response[]> {
   const { judgment = null, maxNewTokens = 256, temperature = 0, seed = 0, onResponse } = settings;
-  const { topP, topK, repetitionPenalty, stop = [] } = settings;
+  const { topP, topK, repetitionPenalty, seeds, stop = [] } = settings;
   settings.signal?.throwIfAborted();
   const encoded = await Promise.all(
     prompts.map((prompt) => encodePrompt(tokenizer, template, prompt, judgment)),
@@ -58,7 +60,7 @@ export async function respond(
       {
         prompt,
         sampling: {
-          ...{ maxNewTokens, temperature, seed: createRandom(seed, i).uint32() },
+          ...{ maxNewTokens, temperature, seed: seeds?.[i] ?? createRandom(seed, i).uint32() },
           ...(topP !== undefined && { topP }),
           ...(topK !== undefined && { topK }),
           ...(repetitionPenalty !== undefined && { repetitionPenalty }),

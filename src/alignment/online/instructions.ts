@@ -1,0 +1,104 @@
+// Which instructions an online run trains on and which it keeps for evaluation. Knows files and prompts' lengths.
+import { WhetstoneError } from '../../errors.ts';
+import { readInstructions } from '../../judgments/instructions.ts';
+import type { Instruction } from '../../judgments/instructions.ts';
+import { createRandom, shuffle } from '../../random.ts';
+import { encodePrompt } from '../../tokens/index.ts';
+import type { PromptTemplate, Tokenizer } from '../../tokens/index.ts';
+import type { OnlineSettings } from './settings.ts';
+
+export interface RunInstructions {
+  /** Those to train on, by position in the file without doubles and those that are too long. */
+  readonly training: readonly Instruction[];
+  readonly heldOut: readonly Instruction[];
+  /** What the user should know: doubles and long ones that were left out. */
+  readonly notes: readonly string[];
+}
+
+// Names this use of the seed, so that no other use of the same seed sees the same numbers.
+const HELD_OUT_STREAM = 11;
+
+/**
+ * Reads the instructions and sets the held-out ones apart: no instruction is in both parts, and none comes twice.
+ * Prompts that leave no room for `maxNewTokens` among `maxPositions` are left out, and named.
+ *
+ * Throws what `readInstructions` throws, and WhetstoneError `TOO_FEW_INSTRUCTIONS` if the rounds need more.
+ */
+export async function readRunInstructions(
+  settings: OnlineSettings,
+  text: { readonly tokenizer: Tokenizer; readonly template: PromptTemplate },
+  maxPositions: number,
+): Promise<RunInstructions> {
+  const notes: string[] = [];
+  const fit = async (file: string): Promise<Instruction[]> => {
+    const unique = withoutDoubles(await readInstructions(file), file, notes);
+    return withoutLong(unique, { ...text, file, room: maxPositions - settings.maxNewTokens }, notes);
+  };
+  const all = await fit(settings.instructions);
+  const evaluation = settings.evalInstructions === null ? null : await fit(settings.evalInstructions);
+  const held = evaluation
+    ? evaluation.slice(0, settings.evalSize)
+    : draw(all, Math.min(settings.evalSize, all.length), settings.seed);
+  const keys = new Set(held.map(keyOf));
+  const training = all.filter((each) => !keys.has(keyOf(each)));
+  if (evaluation && training.length < all.length) {
+    const shared = all.length - training.length;
+    notes.push(`${shared} of the instructions are among those to evaluate on, and are not trained on.`);
+  }
+  requireEnough(training.length, settings);
+  return { training, heldOut: held, notes };
+}
+
+const keyOf = ({ instruction, input }: Instruction): string => JSON.stringify([instruction, input ?? '']);
+
+/** `count` of the instructions, in their order. */
+function draw(all: readonly Instruction[], count: number, seed: number): Instruction[] {
+  const order = shuffle(Uint32Array.from(all.keys()), createRandom(seed, HELD_OUT_STREAM));
+  return Array.from(order.subarray(0, count).sort(), (i) => all[i]!);
+}
+
+function withoutDoubles(all: readonly Instruction[], file: string, notes: string[]): Instruction[] {
+  const unique = [...new Map([...all].reverse().map((each) => [keyOf(each), each])).values()].reverse();
+  const doubles = all.length - unique.length;
+  if (doubles > 0) notes.push(`${file}: ${doubles} instructions that come again are left out.`);
+  return unique;
+}
+
+async function withoutLong(
+  all: readonly Instruction[],
+  {
+    tokenizer,
+    template,
+    file,
+    room,
+  }: { tokenizer: Tokenizer; template: PromptTemplate; file: string; room: number },
+  notes: string[],
+): Promise<Instruction[]> {
+  const lengths = await Promise.all(
+    all.map(
+      async (each) => (await encodePrompt(tokenizer, template, each, null, { file, row: each.row })).length,
+    ),
+  );
+  const long = all.filter((_, i) => lengths[i]! > room);
+  if (long.length > 0) {
+    const rows = long.slice(0, 5).map(({ row }) => row);
+    const more = long.length > rows.length ? ', …' : '';
+    notes.push(
+      `${file}: ${long.length} instructions are left out whose prompts leave no room for a response among the model's positions (rows ${rows.join(', ')}${more}).`,
+    );
+  }
+  return all.filter((_, i) => lengths[i]! <= room);
+}
+
+function requireEnough(found: number, { rounds, perRound, instructions }: OnlineSettings): void {
+  const needed = rounds * perRound;
+  if (found >= needed) return;
+  throw new WhetstoneError(
+    'TOO_FEW_INSTRUCTIONS',
+    `${rounds} rounds of ${perRound} need ${needed} instructions to train on, found ${found}`,
+    {
+      file: instructions,
+      hint: 'Lower --rounds, --per_round or --eval_size, or give more instructions.',
+    },
+  );
+}

@@ -1,0 +1,164 @@
+// The phases of a round before training: the model responds, the judge judges, each result is in the journal before
+// it counts. Knows the journal, speakers and judges; what is drawn and learned is decided elsewhere.
+import { respond } from '../../generation/index.ts';
+import type { Speaker } from '../../generation/index.ts';
+import { WhetstoneError } from '../../errors.ts';
+import type { Judge, Outcome } from '../../judges/judge.ts';
+import { isJudged } from '../../judges/judge.ts';
+import type { Instruction } from '../../judgments/instructions.ts';
+import type { Triplet } from '../../judgments/index.ts';
+import { createRandom } from '../../random.ts';
+import type { History, Part } from './history.ts';
+import { countOutcomes } from './history.ts';
+import type { OnlineProgress } from './progress.ts';
+import type { OnlineSettings } from './settings.ts';
+
+/** One part of one round: which instructions are responded to, by position in `instructions`. */
+export interface PartOfRound {
+  readonly round: number;
+  readonly part: Part;
+  readonly instructions: readonly Instruction[];
+  readonly positions: readonly number[];
+}
+
+export interface Means {
+  readonly history: History;
+  readonly settings: OnlineSettings;
+  readonly signal?: AbortSignal;
+  readonly on: (progress: OnlineProgress) => void;
+}
+
+// Names this use of the seed, so that no other use of the same seed sees the same numbers.
+const RESPONSE_STREAM = 14;
+
+/** Lets the model respond to what has no response yet. Held-out instructions are always answered greedily. */
+export async function respondToAll(
+  { round, part, instructions, positions }: PartOfRound,
+  speaker: () => Promise<Speaker>,
+  { history, settings, signal, on }: Means,
+): Promise<void> {
+  const { responses } = history.of(round, part);
+  const missing = positions.filter((position) => !responses.has(position));
+  const tell = (): void =>
+    on({
+      kind: 'responding',
+      round,
+      part,
+      done: positions.length - missing.length + done,
+      total: positions.length,
+    });
+  let done = 0;
+  tell();
+  if (missing.length === 0) return;
+  const { maxNewTokens, temperature, topP, topK, repetitionPenalty, seed } = settings;
+  await respond(
+    await speaker(),
+    missing.map((position) => instructions[position]!),
+    {
+      ...{ maxNewTokens, topP, topK, repetitionPenalty },
+      temperature: part === 'held-out' ? 0 : temperature,
+      seeds: missing.map((position) => createRandom(seed, RESPONSE_STREAM, round, position).uint32()),
+      ...(signal && { signal }),
+      onResponse: async (i, { text: output, finished, tokens }) => {
+        await history.add({
+          ...{ event: 'response', round, part, instruction: missing[i]!, output, finished, tokens },
+        });
+        done++;
+        tell();
+      },
+    },
+  );
+}
+
+/**
+ * Has every response judged that is not yet. Throws what the judge throws, and WhetstoneError `JUDGE_UNRELIABLE` if
+ * it left more than the share `maxUnscored` of them unscored; those are asked again when the run goes on.
+ */
+export async function judgeAll(
+  { round, part, instructions, positions }: PartOfRound,
+  judge: Judge,
+  { history, settings, signal, on }: Means,
+): Promise<void> {
+  const { responses, outcomes } = history.of(round, part);
+  const missing = positions.filter((position) => !outcomes.has(position));
+  const tell = (): void => on({ kind: 'judging', round, part, done: outcomes.size, total: positions.length });
+  tell();
+  if (missing.length > 0) {
+    await judge.judge(
+      missing.map((position) => {
+        const { instruction, input } = instructions[position]!;
+        const { output } = responses.get(position)!;
+        return { id: String(position), instruction, ...(input !== undefined && { input }), output };
+      }),
+      {
+        ...(signal && { signal }),
+        onOutcome: async (outcome) => {
+          const place = { round, part, instruction: Number(outcome.id) };
+          if (isJudged(outcome)) {
+            const { judgment, suspicious } = outcome;
+            await history.add({ event: 'judgment', ...place, judgment, ...(suspicious && { suspicious }) });
+          } else await history.add({ event: 'unscored', ...place, reason: outcome.unscored });
+          tell();
+        },
+      },
+    );
+  }
+  await requireReliable({ round, part }, [...outcomes.values()], judge, { history, settings });
+}
+
+async function requireReliable(
+  { round, part }: Pick<PartOfRound, 'round' | 'part'>,
+  outcomes: readonly Outcome[],
+  judge: Judge,
+  { history, settings }: Pick<Means, 'history' | 'settings'>,
+): Promise<void> {
+  const { unscored } = countOutcomes(outcomes);
+  if (unscored <= settings.maxUnscored * outcomes.length) return;
+  const reasons = new Map<string, number>();
+  for (const outcome of outcomes) {
+    if ('unscored' in outcome) reasons.set(outcome.unscored, (reasons.get(outcome.unscored) ?? 0) + 1);
+  }
+  const shown = [...reasons]
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, 3)
+    .map(([reason, times]) => `\n    ${times} times: ${reason}`);
+  await history.add({
+    event: 'judge_stopped',
+    round,
+    part,
+    reason: `${unscored} of ${outcomes.length} unscored`,
+  });
+  throw new WhetstoneError(
+    'JUDGE_UNRELIABLE',
+    `round ${round}: ${judge.name} gave no judgment of ${unscored} of ${outcomes.length} responses${shown.join('')}`,
+    {
+      hint: 'Nothing is lost: put the judge right and go on with --resume, which asks for these again; --max_unscored sets the share to put up with.',
+    },
+  );
+}
+
+/** The judged responses of a part as triplets, in the order of the instructions; those without a score are left out. */
+export function tripletsOf(
+  { round, part, instructions, positions }: PartOfRound,
+  { history }: Pick<Means, 'history'>,
+): { readonly triplets: Triplet[]; readonly finished: boolean[] } {
+  const { responses, outcomes } = history.of(round, part);
+  const triplets: Triplet[] = [];
+  const finished: boolean[] = [];
+  for (const position of positions) {
+    const outcome = outcomes.get(position);
+    if (outcome === undefined || !isJudged(outcome)) continue;
+    const { instruction, input, id, row } = instructions[position]!;
+    const response = responses.get(position)!;
+    triplets.push({
+      id: id ?? row,
+      instruction,
+      ...(input !== undefined && { input }),
+      output: response.output,
+      judgment: outcome.judgment,
+      source: { file: `round ${round}`, row },
+    });
+    finished.push(response.finished);
+  }
+  return { triplets, finished };
+}

@@ -1,0 +1,106 @@
+// What run.yaml says of an online run, and what must not have changed when it goes on. Knows settings and digests.
+import { join, resolve } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { WhetstoneError } from '../../errors.ts';
+import type { TemplateStrings } from '../../tokens/index.ts';
+import type { RunRecord } from '../claim.ts';
+import type { Digests } from '../digests.ts';
+import { dataDigest, folderDigests } from '../digests.ts';
+import { methodSettings, methods } from '../methods.ts';
+import { camelCase, mapKeys, snakeCase } from '../names.ts';
+import { digestDifferences, isTemplateFile, versions } from '../record.ts';
+import type { AlignSettings } from '../settings.ts';
+import { resolveOnlineSettings } from './settings.ts';
+import type { GivenOnlineSettings, OnlineSettings } from './settings.ts';
+
+/** The circumstances of an online run, as far as they decide what it computes. */
+export interface OnlineCircumstances {
+  readonly instructions: string;
+  readonly eval_instructions: string | null;
+  readonly mix: string | null;
+  readonly model: Digests;
+  readonly from: Digests | null;
+  readonly tokenizer: string;
+  readonly template: TemplateStrings;
+  readonly judge_name: string;
+  readonly judge_fingerprint: string;
+  /** The moment that a chat template may write into its prompts, ISO 8601. */
+  readonly started: string;
+}
+
+export async function filesOf(
+  settings: OnlineSettings,
+  from: string | null,
+): Promise<Pick<OnlineCircumstances, 'instructions' | 'eval_instructions' | 'mix' | 'model' | 'from'>> {
+  const { instructions, evalInstructions, mix, model } = settings;
+  return {
+    instructions: await dataDigest(instructions),
+    eval_instructions: evalInstructions === null ? null : await dataDigest(evalInstructions),
+    mix: mix === null ? null : await dataDigest(mix),
+    model: await folderDigests(model),
+    from: from === null ? null : await folderDigests(from),
+  };
+}
+
+/** Settings of other methods than the run's own are left out; paths are made absolute. */
+export async function makeOnlineRecord(
+  settings: OnlineSettings,
+  circumstances: OnlineCircumstances,
+): Promise<RunRecord> {
+  const files = ['model', 'instructions', 'from', 'evalInstructions', 'mix', 'judgeCache'] as const;
+  const paths = Object.fromEntries(
+    files.map((key) => [key, settings[key] === null ? null : resolve(settings[key])]),
+  );
+  const template = isTemplateFile(settings.template) ? resolve(settings.template) : settings.template;
+  const foreign = methodSettings.filter((key) => !methods[settings.method].settings.includes(key));
+  const own = Object.entries({ ...settings, ...paths, template }).filter(
+    ([key]) => !foreign.includes(key as keyof AlignSettings),
+  );
+  return {
+    settings: mapKeys(Object.fromEntries(own), snakeCase),
+    run: { versions: await versions(), ...circumstances },
+  };
+}
+
+export const recordedOnlineSettings = ({ settings }: RunRecord): OnlineSettings =>
+  resolveOnlineSettings(mapKeys(settings, camelCase) as unknown as GivenOnlineSettings);
+
+/** One line for everything outside the settings that has changed under the run. */
+export function onlineDifferences(now: OnlineCircumstances, { run }: RunRecord): string[] {
+  const before = run as unknown as OnlineCircumstances;
+  const found: string[] = [];
+  const add = (differs: boolean, line: string): void => {
+    if (differs) found.push(line);
+  };
+  const content = 'the file has other content than when the run began';
+  add(before.instructions !== now.instructions, `instructions: ${content}`);
+  add(before.eval_instructions !== now.eval_instructions, `eval_instructions: ${content}`);
+  add(before.mix !== now.mix, `mix: ${content}`);
+  found.push(...digestDifferences('model', before.model, now.model));
+  found.push(...digestDifferences('from', before.from, now.from));
+  add(
+    before.tokenizer !== now.tokenizer && found.length === 0,
+    'tokenizer: another one than when the run began',
+  );
+  add(
+    JSON.stringify(before.template) !== JSON.stringify(now.template),
+    'template: its prompts read differently',
+  );
+  add(
+    before.judge_fingerprint !== now.judge_fingerprint,
+    `judge: the run has ${before.judge_name}, now ${now.judge_name}, which asks in another way or another model`,
+  );
+  return found;
+}
+
+/** The PEFT folder that `from` names: itself, or the adapter of a run. Throws WhetstoneError `ADAPTER`. */
+export async function adapterOf(from: string): Promise<string> {
+  for (const folder of [from, join(from, 'adapter')]) {
+    const found = await stat(join(folder, 'adapter_config.json')).catch(() => null);
+    if (found) return folder;
+  }
+  throw new WhetstoneError('ADAPTER', 'expected a run with an adapter, or a PEFT adapter', {
+    file: from,
+    hint: 'A run has one when its training is complete.',
+  });
+}

@@ -1,0 +1,62 @@
+// What a round learns from: its own judged responses and those of the rounds before it that are kept, down-sampled,
+// and the static triplets. Knows triplets; it does not know how they came about.
+import { WhetstoneError } from '../../errors.ts';
+import { keptAfterDownsampling, labelOf } from '../../judgments/index.ts';
+import type { Triplet } from '../../judgments/index.ts';
+import { methods, usableRows } from '../methods.ts';
+import type { AlignSettings } from '../settings.ts';
+
+/** A round's judged responses, and for each whether the model ended it within its limit of tokens. */
+export interface JudgedRound {
+  readonly triplets: readonly Triplet[];
+  readonly finished: readonly boolean[];
+}
+
+/**
+ * The triplets to train on. A satisfactory response that was cut off at the limit of tokens is left out: learning
+ * it would teach the model to stop there. Of the other satisfactory ones at most `downsample` for each
+ * unsatisfactory one stay, drawn with the seed; null keeps all. Those of `mix` stay whole.
+ */
+export function trainingRows(
+  rounds: readonly JudgedRound[],
+  mix: readonly Triplet[],
+  { downsample, seed }: { readonly downsample: number | null; readonly seed: number },
+): Triplet[] {
+  const judged = rounds.flatMap(({ triplets, finished }) =>
+    triplets.filter((triplet, i) => finished[i] || labelOf(triplet) === 'align-n'),
+  );
+  const labels = judged.map(labelOf);
+  // Without anything unsatisfactory there is nothing to keep a proportion to; whether that will do, the method says.
+  if (downsample === null || !labels.includes('align-n')) return [...judged, ...mix];
+  return [...Array.from(keptAfterDownsampling(labels, downsample, seed), (i) => judged[i]!), ...mix];
+}
+
+/** Throws WhetstoneError `NOTHING_TO_LEARN` with what the round gave, if the method has no use for any of it. */
+export function requireLessons(
+  rows: readonly Triplet[],
+  {
+    round,
+    own,
+    settings,
+    adapter,
+  }: {
+    readonly round: number;
+    readonly own: readonly Triplet[];
+    readonly settings: AlignSettings;
+    /** The adapter of the round before, for the hint. */
+    readonly adapter: string | null;
+  },
+): void {
+  if (usableRows(settings.method, rows, settings).length > 0) return;
+  const satisfactory = own.filter((triplet) => labelOf(triplet) === 'align-p').length;
+  throw new WhetstoneError(
+    'NOTHING_TO_LEARN',
+    `round ${round}: ${satisfactory} of ${own.length} scored responses are satisfactory, and method ` +
+      `"${settings.method}" needs ${methods[settings.method].needs}`,
+    {
+      hint:
+        (adapter === null ? '' : `The adapter of the rounds before is in ${adapter}. `) +
+        'Harder instructions, a stricter judge or a higher --temperature may find something to learn from.',
+    },
+  );
+}
