@@ -85,9 +85,16 @@ function flagOf(name: string, option: Option, fallback: unknown): Flag {
     option.kind === 'choice' && !option.help.includes(option.choices[0]!)
       ? ` (${option.choices.join(', ')})`
       : '';
-  return new Flag(spec, `${option.help}${choices}${shown === '' ? '' : ` (default: ${shown})`}`).helpGroup(
-    `${option.group}:`,
-  );
+  const made = new Flag(
+    spec,
+    `${option.help}${choices}${shown === '' ? '' : ` (default: ${shown})`}`,
+  ).helpGroup(`${option.group}:`);
+  // A list given in several flags is one list.
+  if (option.kind === 'list')
+    made.argParser<string | undefined>((value, before) =>
+      before === undefined ? value : `${before},${value}`,
+    );
+  return made;
 }
 
 /** Commander leaves what it does not know among the arguments, each unknown flag followed by what may be its value. */

@@ -14,6 +14,7 @@ import { suggestion } from './read-options.ts';
 import { mergeVerb, runMerge } from './merge.ts';
 import { reproduceVerb, runReproduce, workerCommand, workerVerbName } from './reproduce.ts';
 import { runScore, scoreVerb } from './score.ts';
+import { runServe, serveVerb } from './serve.ts';
 import type { Output } from './terminal.ts';
 import { colorsFor } from './terminal.ts';
 import { runTrainJudge, trainJudgeVerb } from './train-judge.ts';
@@ -44,6 +45,7 @@ export async function main(argv: readonly string[], context: Context = defaultCo
     .addCommand(verbCommand(scoreVerb, (given) => report(runScore(given, context))))
     .addCommand(verbCommand(generateVerb, (given) => report(runGenerate(given, context))))
     .addCommand(verbCommand(trainJudgeVerb, (given) => report(runTrainJudge(given, context))))
+    .addCommand(verbCommand(serveVerb, (given) => report(runServe(given, context))))
     .addCommand(verbCommand(mergeVerb, (given) => report(runMerge(given, context))))
     .addCommand(verbCommand(judgeVerb, (given) => report(runJudge(given, context))))
     .addCommand(dataCommand(context, report))

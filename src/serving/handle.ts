@@ -1,0 +1,127 @@
+// Answers one HTTP request: who may ask, what is asked, by which model. Knows HTTP; what endpoints do with a request's
+// fields is theirs, and connections are the server's.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { allowedOrigin, refuseForeignPages, requireKey } from './access.ts';
+import { ApiError, asApiError, badRequest, errorBody } from './api-error.ts';
+import type { Usage } from './endpoint.ts';
+import { textField } from './fields.ts';
+import { openEventStream, sendJson } from './replies.ts';
+import { readJsonBody } from './request-body.ts';
+import { routeOf } from './routes.ts';
+import type { ServedModel } from './served-model.ts';
+
+export interface HandlerSettings {
+  readonly models: readonly ServedModel[];
+  /** Whether the server listens on this machine only. */
+  readonly loopback: boolean;
+  readonly apiKey: string | null;
+  readonly origins: readonly string[];
+  readonly maxNewTokens: number | null;
+  readonly maxBodyBytes: number;
+  /** Whether new requests are refused. */
+  readonly isDraining: () => boolean;
+}
+
+/** What the log tells of a request; filled in on the way. */
+export interface Story {
+  path: string;
+  model: string | null;
+  usage: Usage | null;
+  stream: boolean;
+}
+
+/** Throws ApiError while nothing has been sent; afterwards what went wrong, which a stream has then told itself. */
+export type Handler = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  story: Story,
+  signal: AbortSignal,
+) => Promise<void>;
+
+export function createHandler(settings: HandlerSettings): Handler {
+  const { models, loopback, apiKey, origins, maxNewTokens, maxBodyBytes, isDraining } = settings;
+  return async (request, response, story, signal) => {
+    const { method = '' } = request;
+    const path = (request.url ?? '').split('?')[0]!;
+    const route = routeOf(path);
+    story.path = route?.name ?? '(unknown)';
+    const origin = allowedOrigin(request.headers.origin, origins);
+    if (origin !== null) {
+      response.setHeader('access-control-allow-origin', origin);
+      response.setHeader('vary', 'origin');
+    }
+    refuseForeignPages(request.headers, { loopback, origins });
+    if (origin !== null && method === 'OPTIONS') {
+      response.setHeader('access-control-allow-methods', 'GET, POST');
+      response.setHeader(
+        'access-control-allow-headers',
+        request.headers['access-control-request-headers'] ?? '',
+      );
+      response.setHeader('access-control-max-age', '600');
+      response.writeHead(204).end();
+      return;
+    }
+    if (route?.kind === 'health') {
+      requireMethod(method, route.methods, path, response);
+      return sendJson(response, isDraining() ? 503 : 200, { status: isDraining() ? 'draining' : 'ok' });
+    }
+    if (isDraining()) {
+      response.setHeader('retry-after', '1');
+      throw new ApiError(503, 'The server is shutting down.', { code: 'shutting_down' });
+    }
+    if (apiKey !== null) requireKey(request.headers, apiKey);
+    if (route === null) throw new ApiError(404, `Invalid URL (${method} ${path})`, { code: 'unknown_url' });
+    requireMethod(method, route.methods, path, response);
+    if (route.kind === 'models')
+      return sendJson(response, 200, { object: 'list', data: models.map(modelBody) });
+    if (route.kind === 'model') return sendJson(response, 200, modelBody(findModel(models, route.id)));
+
+    const fields = await readJsonBody(request, maxBodyBytes);
+    const name = textField(fields, 'model');
+    if (name === null)
+      throw badRequest('you must provide a model parameter', 'model', 'missing_required_parameter');
+    const model = findModel(models, name);
+    story.model = model.id;
+    const reply = await route.endpoint({ model, fields, maxNewTokens, signal });
+    if (reply.kind === 'body') {
+      story.usage = reply.usage;
+      return sendJson(response, 200, reply.body);
+    }
+    story.stream = true;
+    const send = openEventStream(response);
+    try {
+      story.usage = await reply.run((event) => send(JSON.stringify(event)));
+      send('[DONE]');
+    } catch (error) {
+      // The status has been sent, so that the stream itself has to tell.
+      if (!signal.aborted) send(JSON.stringify(errorBody(asApiError(error))));
+      throw error;
+    } finally {
+      response.end();
+    }
+  };
+}
+
+function requireMethod(
+  method: string,
+  allowed: readonly string[],
+  path: string,
+  response: ServerResponse,
+): void {
+  if (allowed.includes(method)) return;
+  response.setHeader('allow', allowed.join(', '));
+  throw new ApiError(405, `Not allowed to ${method} on ${path}.`, { code: 'method_not_supported' });
+}
+
+function findModel(models: readonly ServedModel[], id: string): ServedModel {
+  const found = models.find((model) => model.id === id);
+  if (found) return found;
+  const known = models.map((model) => `'${model.id}'`).join(', ');
+  const message = `The model '${id}' does not exist. There are ${known}.`;
+  throw new ApiError(404, message, { param: 'model', code: 'model_not_found' });
+}
+
+const modelBody = ({ id, created, parent, maxPositions }: ServedModel): object => ({
+  ...{ id, object: 'model', created, owned_by: 'whetstone' },
+  ...{ parent, max_model_len: maxPositions },
+});

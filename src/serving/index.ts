@@ -1,0 +1,6 @@
+// An OpenAI-compatible server over the engine.
+export { isLoopback } from './access.ts';
+export { openModels } from './served-model.ts';
+export type { ModelsToServe, NamedAdapter, ServedModel, ServedModels } from './served-model.ts';
+export { startServer } from './server.ts';
+export type { RunningServer, ServerOptions } from './server.ts';

@@ -1,0 +1,52 @@
+// The JSON object in a request's body, within a size. Knows HTTP; it does not know fields.
+import type { IncomingMessage } from 'node:http';
+import { ApiError, badRequest } from './api-error.ts';
+import { describe, isFields } from './fields.ts';
+import type { Fields } from './fields.ts';
+
+/**
+ * Reads and parses a body. Throws ApiError: 415 for another content type than JSON (a web page can send such without
+ * asking first), 413 past `maxBytes`, 400 for what is no JSON object in UTF-8.
+ */
+export async function readJsonBody(request: IncomingMessage, maxBytes: number): Promise<Fields> {
+  const { 'content-type': type = '', 'content-encoding': encoding = 'identity' } = request.headers;
+  if (type.split(';')[0]!.trim().toLowerCase() !== 'application/json')
+    throw new ApiError(415, `Unsupported content type: '${type}'. This server takes 'application/json'.`);
+  if (encoding !== 'identity')
+    throw new ApiError(415, `Unsupported content encoding: '${encoding}'. Send the body as it is.`);
+  const text = decodeUtf8(await readBytes(request, maxBytes));
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw badRequest('We could not parse the JSON body of your request.', null);
+  }
+  if (!isFields(value))
+    throw badRequest(`The body of your request must be a JSON object, but is ${describe(value)}.`, null);
+  return value;
+}
+
+async function readBytes(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  const tooLarge = new ApiError(413, `The body of your request is larger than ${maxBytes} bytes.`, {
+    code: 'request_too_large',
+  });
+  if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge;
+  const chunks: Buffer[] = [];
+  let size = 0;
+  // Ends with an error if the client is gone before the whole body has come.
+  const body: AsyncIterable<Buffer> = request.iterator({ destroyOnReturn: false });
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size > maxBytes) throw tooLarge;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function decodeUtf8(bytes: Buffer): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw badRequest('The body of your request is not valid UTF-8.', null);
+  }
+}
