@@ -28,9 +28,11 @@ export interface JudgeModel {
   close(): Promise<void>;
 }
 
-export type ModelReply =
-  | { readonly text: string; readonly promptTokens: number; readonly tokens: number }
-  | { readonly impossible: string };
+/** A reply, or why there is none that could be read. */
+export type ModelReply = ({ readonly text: string } | { readonly impossible: string }) & {
+  readonly promptTokens: number;
+  readonly tokens: number;
+};
 
 /**
  * Opens the judge in the folder `run`; the engine is opened at the first request. Throws WhetstoneError `BAD_RUN` for
@@ -95,11 +97,13 @@ async function ask(
       { prompt, sampling: { maxNewTokens, temperature: 0 }, ...(signal && { signal }) },
     );
     if (finish === 'aborted') throw new WhetstoneError('STOPPED', 'stopped while judging');
-    if (finish === 'length') return { impossible: `the reply did not end within ${ids.length} tokens` };
-    return { text, promptTokens: prompt.length, tokens: ids.length };
+    const spent = { promptTokens: prompt.length, tokens: ids.length };
+    if (finish === 'length')
+      return { ...spent, impossible: `the reply did not end within ${ids.length} tokens` };
+    return { ...spent, text };
   } catch (error) {
-    if (error instanceof WhetstoneError && impossible.has(error.code)) return { impossible: error.message };
-    throw error;
+    if (!(error instanceof WhetstoneError && impossible.has(error.code))) throw error;
+    return { promptTokens: 0, tokens: 0, impossible: error.message };
   }
 }
 

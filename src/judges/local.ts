@@ -29,10 +29,13 @@ export async function openLocalJudge(run: string, settings: JudgeModelSettings):
         async (request) => {
           calls++;
           const reply = await model.reply(request, signal);
-          if ('impossible' in reply) return onOutcome({ id: request.id, unscored: reply.impossible });
           inputTokens += reply.promptTokens;
           outputTokens += reply.tokens;
-          await onOutcome(outcomeOfReply(request.id, reply.text, model.words));
+          await onOutcome(
+            'text' in reply
+              ? outcomeOfReply(request.id, reply.text, model.words)
+              : { id: request.id, unscored: reply.impossible },
+          );
         },
         signal,
       ),

@@ -1,0 +1,197 @@
+// train-judge from outside: what it leaves behind, refusals, kills while it trains and while it is tested.
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isJudged } from '../../src/judges/judge.ts';
+import type { Outcome } from '../../src/judges/judge.ts';
+import { openLocalJudge } from '../../src/judges/local.ts';
+import { buildCli } from '../cli/command.ts';
+import type { Cli } from '../cli/command.ts';
+import { judgedRows, writeJsonl, writeTinyModel } from '../cli/fixtures.ts';
+import { adapterOf } from '../cli/run.ts';
+
+let dir: string;
+let cli: Cli;
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'whetstone-train-judge-'));
+  await writeTinyModel(join(dir, 'model'));
+  await writeJsonl(join(dir, 'data.jsonl'), judgedRows(60));
+  cli = await buildCli('real');
+});
+afterAll(async () => {
+  await cli?.remove();
+  await rm(dir, { recursive: true, force: true });
+});
+
+const args = (out: string, ...more: string[]): string[] => [
+  ...['train-judge', join(dir, 'data.jsonl'), '--model', join(dir, 'model'), '--out', out],
+  ...[
+    '--held_out',
+    '0.4',
+    '--max_new_tokens',
+    '60',
+    '--batch_size',
+    '4',
+    '--warmup_steps',
+    '2',
+    '--epochs',
+    '2',
+  ],
+  ...['--save_steps', '2', '--threads', '1', '--lora_r', '4', '--learning_rate', '0.01', ...more],
+];
+
+const textOf = (run: string, name: string): Promise<string> =>
+  readFile(join(run, name), 'utf8').catch(() => '');
+const linesOf = async (run: string, name: string): Promise<number> =>
+  (await textOf(run, name)).split('\n').length - 1;
+const rowsOf = async (run: string, name: string): Promise<Record<string, unknown>[]> =>
+  (await textOf(run, name))
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+describe('train-judge', () => {
+  it('leaves a judge, what it learned from, and how far it agrees', async () => {
+    const run = join(dir, 'whole');
+    const { code, stdout, stderr } = await cli.run(args(run));
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/method +critique/);
+    expect(stdout).toMatch(/agreement with \d+ judgments kept back/);
+    expect((await readdir(run)).sort()).toEqual([
+      'adapter',
+      'agreement.json',
+      'data',
+      'held-out.jsonl',
+      'replies.jsonl',
+      'run.yaml',
+      'training',
+    ]);
+    const train = await rowsOf(run, 'data/train.jsonl');
+    const held = await rowsOf(run, 'held-out.jsonl');
+    expect(train.length + held.length).toBe(60);
+    for (const { judgment } of train)
+      expect(judgment).toMatch(/^(?:Perfect\.\nYes\.|It was not [^]*wrong\.\nNo\.)$/);
+    const learned = new Set(train.map(({ instruction }) => instruction));
+    expect(held.filter(({ instruction }) => learned.has(instruction))).toEqual([]);
+    const agreement = JSON.parse(await textOf(run, 'agreement.json')) as Record<string, number>;
+    expect(agreement['rows']).toBe(held.length);
+    const agreed = held.filter(
+      ({ data, judge }) => (data as { perfect: boolean }).perfect === (judge as { perfect: boolean }).perfect,
+    );
+    expect(agreement['accuracy']).toBeCloseTo(agreed.length / held.length);
+    expect(await adapterOf(run)).toEqual(await adapterOf(join(run, 'training')));
+  });
+
+  it('ends the same where it was killed while training and while being tested', async () => {
+    const [whole, broken] = [join(dir, 'whole'), join(dir, 'broken')];
+    const held = (await rowsOf(whole, 'held-out.jsonl')).length;
+    const moments: (() => Promise<boolean>)[] = [
+      async () => (await linesOf(broken, 'data/held-out.jsonl')) > 0,
+      async () => (await linesOf(broken, 'training/metrics.jsonl')) >= 3,
+      async () => (await linesOf(broken, 'training/metrics.jsonl')) >= 11,
+      async () => (await linesOf(broken, 'replies.jsonl')) >= 2,
+      async () => (await linesOf(broken, 'replies.jsonl')) >= held - 2,
+    ];
+    let killed = 0;
+    for (const [i, reached] of moments.entries()) {
+      const { child, finished } = cli.start(
+        i === 0 ? args(broken) : ['train-judge', '--out', broken, '--resume'],
+      );
+      while (child.exitCode === null && !(await reached())) await sleep(1);
+      child.kill('SIGKILL');
+      if ((await finished).code === null) killed++;
+    }
+    // The last moment is a short one.
+    expect(killed).toBeGreaterThanOrEqual(moments.length - 1);
+    const last = await cli.run(['train-judge', '--out', broken, '--resume']);
+    expect(last.stderr).toBe('');
+    expect(last.code).toBe(0);
+    expect(await adapterOf(broken)).toEqual(await adapterOf(whole));
+    for (const name of ['agreement.json', 'held-out.jsonl', 'data/train.jsonl'])
+      expect(await textOf(broken, name), name).toBe(await textOf(whole, name));
+    // No row was asked for twice.
+    const rows = (await rowsOf(broken, 'replies.jsonl')).map(({ row }) => row);
+    expect(rows).toHaveLength(held);
+    expect(new Set(rows).size).toBe(held);
+  }, 120_000);
+
+  it('is usable as local:RUN, and each row gets an outcome', async () => {
+    const settings = { maxTokens: 40, openEngine: null, threads: 1 };
+    const judge = await openLocalJudge(join(dir, 'whole'), settings);
+    const outcomes: Outcome[] = [];
+    const long = { id: 'long', instruction: 'Say. '.repeat(400), output: 'x' };
+    const broken = { id: 'broken', instruction: 'Say.', output: '\ud800' };
+    const rows = judgedRows(5).map((row, i) => ({ id: `r${i}`, ...row }));
+    await judge.judge([...rows, long, broken], {
+      onOutcome: (outcome) => Promise.resolve(void outcomes.push(outcome)),
+    });
+    await judge.close();
+    expect(outcomes.map(({ id }) => id).sort()).toEqual(['broken', 'long', 'r0', 'r1', 'r2', 'r3', 'r4']);
+    const why = (id: string): string => {
+      const outcome = outcomes.find((each) => each.id === id)!;
+      return isJudged(outcome) ? '' : outcome.unscored;
+    };
+    expect(why('long')).toMatch(/positions|did not end/);
+    expect(why('broken')).toMatch(/surrogate|character/);
+    expect(judge.usage()).toMatchObject({ calls: 7, cached: 0, cost: null });
+    expect(judge.usage().inputTokens).toBeGreaterThan(0);
+    const again = await openLocalJudge(join(dir, 'whole'), settings);
+    expect(again.fingerprint).toBe(judge.fingerprint);
+    expect((await openLocalJudge(join(dir, 'whole'), { ...settings, maxTokens: 41 })).fingerprint).not.toBe(
+      judge.fingerprint,
+    );
+  });
+
+  it.each([
+    ['another setting', ['--resume', '--learning_rate', '0.5'], /learning_rate: the run has 0\.01, now 0\.5/],
+    ['another share', ['--resume', '--held_out', '0.1'], /held_out: the run has 0\.4, now 0\.1/],
+    ['a run that is there', ['DATA', '--model', 'MODEL'], /already holds a run/],
+    [
+      'a setting of another method',
+      ['DATA', '--model', 'MODEL', '--lambda', '2'],
+      /--lambda: no such option/,
+    ],
+    ['nothing to learn from', [], /DATA: missing[^]*--model: missing/],
+  ])('refuses %s', async (_, more, message) => {
+    const given = more.map(
+      (arg) => ({ DATA: join(dir, 'data.jsonl'), MODEL: join(dir, 'model') })[arg] ?? arg,
+    );
+    const { code, stderr } = await cli.run(['train-judge', ...given, '--out', join(dir, 'whole')]);
+    expect(stderr).toMatch(message);
+    expect(code).toBeGreaterThan(0);
+  });
+
+  it('refuses data that decides nothing, and words that cannot be told apart, before anything is written', async () => {
+    const bad = join(dir, 'bad.jsonl');
+    await writeJsonl(
+      bad,
+      judgedRows(60).filter(({ judgment }) => judgment === null),
+    );
+    const out = join(dir, 'refused');
+    const one = await cli.run(['train-judge', bad, '--model', join(dir, 'model'), '--out', out]);
+    expect(one.stderr).toMatch(/all rows to learn from are satisfactory/);
+    const two = await cli.run(args(out, '--yes', 'No.'));
+    expect(two.stderr).toMatch(/two words that differ/);
+    await expect(readdir(out)).rejects.toThrow(/ENOENT/);
+  });
+
+  it('starts anew beside what was there', async () => {
+    const run = join(dir, 'whole');
+    const before = await textOf(run, 'agreement.json');
+    const { code, stdout } = await cli.run(args(run, '--overwrite', '--seed', '7'));
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/The old run is now .*whole\.old-1/);
+    expect(await textOf(`${run}.old-1`, 'agreement.json')).toBe(before);
+    expect(await adapterOf(run)).not.toEqual(await adapterOf(`${run}.old-1`));
+  });
+
+  it('refuses a folder without a judge', async () => {
+    const settings = { maxTokens: 40, openEngine: null, threads: 1 };
+    await expect(openLocalJudge(join(dir, 'nowhere'), settings)).rejects.toThrow(/there is no judge here/);
+    await writeFile(join(dir, 'run.yaml'), 'method: cut\nmodel: x\n');
+    await expect(openLocalJudge(dir, settings)).rejects.toThrow(/one of method cut/);
+  });
+});
