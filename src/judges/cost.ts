@@ -12,6 +12,15 @@ export interface Prices {
   readonly output: number;
 }
 
+/** Null where a price is not known. */
+export function pricesOf(known: {
+  readonly inputPrice: number | null;
+  readonly outputPrice: number | null;
+}): Prices | null {
+  const { inputPrice, outputPrice } = known;
+  return inputPrice === null || outputPrice === null ? null : { input: inputPrice, output: outputPrice };
+}
+
 export const costOf = ({ input, output }: TokenCounts, prices: Prices): number =>
   (input * prices.input + output * prices.output) / 1e6;
 

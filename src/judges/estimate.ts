@@ -1,10 +1,9 @@
 // What judging would cost, before anything is sent. Knows prompts and prices; asks no server.
 import { readFile } from 'node:fs/promises';
 import { chatRequests } from './chat-request.ts';
-import { costOf, promptTokens } from './cost.ts';
+import { costOf, pricesOf, promptTokens } from './cost.ts';
 import type { TokenCounts } from './cost.ts';
 import type { JudgeRequest } from './judge.ts';
-import { pricesOf } from './openai.ts';
 import { loadPrompt } from './prompt.ts';
 import { replyKey } from './replies.ts';
 import type { JudgeSettings } from './settings.ts';

@@ -302,6 +302,21 @@ describe('limits', () => {
     expect(server!.received).toHaveLength(30);
   });
 
+  // Which minute sees how many is tested beside the limits, with a clock that stands still between requests.
+  it('requests and tokens per minute are kept to, with the tokens that the server counts', async () => {
+    const clock = hurriedClock();
+    const url = await start(fine);
+    const began = clock.now();
+    const { notes } = await ask(url, rows(12), { clock, requestsPerMinute: 5 });
+    expect(clock.now() - began).toBeGreaterThanOrEqual(120_000);
+    expect(notes[0]).toMatch(/^waiting \d+ s for the limit of requests per minute$/);
+    // Estimates are above 200 a call, so that three would fit into a minute; the server counts 110, so that six do.
+    const waits = clock.sleeps.length;
+    await ask(url, rows(12), { clock, tokensPerMinute: 770, maxTokens: 50, concurrency: 1 });
+    expect(clock.sleeps.length - waits).toBeGreaterThanOrEqual(1);
+    expect(clock.sleeps.length - waits).toBeLessThan(12 / 3);
+  });
+
   it('a budget is never exceeded, whatever is under way', async () => {
     // 100 + 10 tokens at 1000 and 10000 a million: 0.2 a call.
     const url = await start(
