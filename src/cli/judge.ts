@@ -69,6 +69,7 @@ const schema: Schema<VerbFlags> = {
     flagOnly: true,
   },
   ...judgeOptions,
+  judgeCache: { ...judgeOptions.judgeCache, defaultText: 'OUT.replies.jsonl' },
   threads: {
     kind: 'number',
     integer: true,
