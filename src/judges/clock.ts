@@ -21,7 +21,8 @@ export const systemClock: Clock = {
           signal?.removeEventListener('abort', giveUp);
           resolve();
         },
-        Math.min(milliseconds, 2 ** 31 - 1),
+        // A timer cuts fractions off, and would wake too early.
+        Math.min(Math.ceil(milliseconds), 2 ** 31 - 1),
       );
       signal?.addEventListener('abort', giveUp, { once: true });
     }),

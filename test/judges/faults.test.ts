@@ -323,7 +323,7 @@ describe('limits', () => {
     const usage = { prompt_tokens: 390, completion_tokens: 10 };
     const dear = await start((_, response) => json(response, 200, completion('It is wrong.', { usage })));
     await ask(dear, rows(2), { ...settings, clock });
-    expect(clock.sleeps).toHaveLength(1);
+    expect(clock.sleeps[0]).toBeGreaterThan(10_000);
   });
 
   it('a budget is never exceeded, whatever is under way', async () => {
