@@ -96,8 +96,9 @@ export const judgeVerb: Verb<VerbFlags> = {
   about: `Writes canonical triplets in the order of FILE. Every judgment is on disk as soon as it arrives:
 after a kill, a stop or a full disk the same command goes on and asks for nothing twice. Rows
 whose judge gave no readable answer are left out of --out and listed in OUT.unscored.jsonl; the
-exit code is then 1, and the same command asks for them again. Keys come from the environment
-only.`,
+exit code is then 1, and the same command asks for them again. OUT.journal.jsonl stays as the
+record of who judged, and OUT.replies.jsonl has a chat server's replies, so that a later version
+can read them anew without a call. Keys come from the environment only.`,
   examples: [
     ['judge responses.jsonl --judge openai:gpt-4o --out judged.jsonl', 'with the key in OPENAI_API_KEY'],
     [

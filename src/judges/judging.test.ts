@@ -79,7 +79,18 @@ describe('judging', () => {
       .split('\n')
       .map((line) => (JSON.parse(line) as { judgment: unknown }).judgment);
     expect(judgments).toEqual(['Worse.', null, 'Bad.']);
-    expect(existsSync(files().journal)).toBe(false);
+    // Nothing is left to do, and what a person changed since stays.
+    file('out.jsonl', 'edited');
+    judging = await open();
+    expect(judging.pending).toEqual([]);
+    expect((await judging.finish()).judged).toHaveLength(3);
+    await judging.close();
+    expect(readFileSync(files().out, 'utf8')).toBe('edited');
+    rmSync(files().out);
+    judging = await open();
+    await judging.finish();
+    await judging.close();
+    expect(readFileSync(files().out, 'utf8')).toContain('Worse.');
   });
 
   it('is not finished while a row has no outcome', async () => {

@@ -1,5 +1,6 @@
 // Judging a list of rows into a file, safe from kills: each outcome is in a journal beside the file before it counts,
-// and the file appears when every row has one. Knows no particular judge.
+// and the file appears when every row has one. The journal stays, as the record of who judged. Knows no particular
+// judge.
 import { createHash } from 'node:crypto';
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -37,8 +38,8 @@ export interface Judging {
   /** Resolves when the outcome is on disk. */
   record(outcome: Outcome): Promise<void>;
   /**
-   * Writes the judged rows, in the order of the input, and the unscored ones into a file of their own. The journal
-   * goes when no row is unscored; as long as there are some, another run asks for them again.
+   * Writes the judged rows, in the order of the input, and the unscored ones into a file of their own; does nothing
+   * where that has been done and no outcome came since. Unscored rows are pending when it is opened again.
    */
   finish(): Promise<{ readonly judged: readonly Judged[]; readonly unscored: readonly Unscored[] }>;
   close(): Promise<void>;
@@ -50,7 +51,11 @@ interface Beginning {
   readonly judge: string;
   readonly name: string;
 }
-type Entry = Beginning | Outcome;
+/** All that came before is in the files. */
+interface Finished {
+  readonly finished: true;
+}
+type Entry = Beginning | Finished | Outcome;
 
 /**
  * Begins, or goes on where an earlier process stopped. Throws WhetstoneError `FILE_EXISTS` (something else is at
@@ -130,7 +135,8 @@ function createJudging(
   release: () => Promise<void>,
 ): Judging {
   const outcomes = new Map<string, Outcome>();
-  for (const entry of journal.records) if (!('judging' in entry)) outcomes.set(entry.id, entry);
+  for (const entry of journal.records) if ('id' in entry) outcomes.set(entry.id, entry);
+  let written = 'finished' in (journal.records.at(-1) ?? {});
   const judged = new Map<string, Judged>();
   for (const outcome of outcomes.values()) if (isJudged(outcome)) judged.set(outcome.id, outcome);
   return {
@@ -140,18 +146,19 @@ function createJudging(
     record: async (outcome) => {
       await journal.append(outcome);
       outcomes.set(outcome.id, outcome);
+      written = false;
     },
     finish: async () => {
       const all = rows.map(({ request }) => outcomes.get(request.id));
       const missing = all.filter((outcome) => outcome === undefined).length;
       if (missing > 0) throw new Error(`${missing} rows have no outcome`);
       const unscored = all.filter((outcome): outcome is Unscored => !isJudged(outcome!));
-      await writeTriplets(files.out, triplets(rows, outcomes), { overwrite: true });
-      if (unscored.length > 0) await writeUnscored(files.unscored, rows, outcomes);
-      else {
-        await rm(files.unscored, { force: true });
-        await journal.close();
-        await rm(files.journal, { force: true });
+      if (!written || !(await exists(files.out))) {
+        await writeTriplets(files.out, triplets(rows, outcomes), { overwrite: true });
+        if (unscored.length > 0) await writeUnscored(files.unscored, rows, outcomes);
+        else await rm(files.unscored, { force: true });
+        await journal.append({ finished: true });
+        written = true;
       }
       return { judged: all.filter((outcome): outcome is Judged => isJudged(outcome!)), unscored };
     },
@@ -186,7 +193,7 @@ async function writeUnscored(
 
 function parseEntry(value: unknown): Entry | null {
   const entry = (value ?? {}) as Partial<Record<string, unknown>>;
-  if (entry['judging'] === 1) return value as Beginning;
+  if (entry['judging'] === 1 || entry['finished'] === true) return value as Beginning | Finished;
   if (typeof entry['id'] !== 'string') return null;
   const { judgment, unscored } = entry;
   return judgment === null || typeof judgment === 'string' || typeof unscored === 'string'

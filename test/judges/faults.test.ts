@@ -73,12 +73,12 @@ describe('what passes is tried again', () => {
         (_, response) => void response.writeHead(200, { 'content-type': 'application/json' }).write('{"cho'),
       ),
     );
-    const { outcomes, notes, usage } = await ask(url, rows(1), { timeout: 0.1, bodyTimeout: 0.1 });
+    const { outcomes, notes, usage } = await ask(url, rows(1), { timeout: 0.4, bodyTimeout: 0.4 });
     expect(outcomes).toEqual(judged);
     expect(usage.calls).toBe(3);
     expect(notes).toEqual([
-      expect.stringMatching(/^no answer within 0\.1 s; again in /),
-      expect.stringMatching(/^the answer did not end within 0\.1 s; again in /),
+      expect.stringMatching(/^no answer within 0\.4 s; again in /),
+      expect.stringMatching(/^the answer did not end within 0\.4 s; again in /),
     ]);
   });
 

@@ -52,7 +52,7 @@ const readLines = async (name: string): Promise<Record<string, unknown>[]> =>
     .slice(0, -1)
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 
-it('writes canonical triplets in the order of the input, and leaves no journal', async () => {
+it('writes canonical triplets in the order of the input, once', async () => {
   await writeRows(9, (n) => ({
     id: `row-${n}`,
     input: n === 3 ? 'In Paris.' : undefined,
@@ -76,16 +76,27 @@ it('writes canonical triplets in the order of the input, and leaves no journal',
   );
   expect(stdout).toContain('5 satisfactory, 4 unsatisfactory, 0 unscored, 0 suspicious');
   expect(stdout).toContain('9 calls, 0 cached, 900 + 90 tokens, 0.011 USD');
-  expect((await readdir(dir)).sort()).toEqual(['judged.jsonl', 'judged.jsonl.replies.jsonl', 'rows.jsonl']);
+  expect((await readdir(dir)).sort()).toEqual([
+    'judged.jsonl',
+    'judged.jsonl.journal.jsonl',
+    'judged.jsonl.replies.jsonl',
+    'rows.jsonl',
+  ]);
   const replies = await readFile(at('judged.jsonl.replies.jsonl'), 'utf8');
   expect(replies + stdout).not.toContain(key);
 
+  // Again is nothing; without the journal the file is somebody's; with the replies a new journal costs nothing.
   const again = await judge(url);
-  expect(again.code).toBe(1);
-  expect(again.stderr).toContain('exists already');
+  expect([again.code, again.stderr]).toEqual([0, '']);
+  expect(again.stdout).toContain('0 rows to judge, 9 judged before');
+  await rm(at('judged.jsonl.journal.jsonl'));
+  const refused = await judge(url);
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toContain('exists already');
   const replaced = await judge(url, '--overwrite');
   expect(replaced.code).toBe(0);
   expect(replaced.stdout).toContain('0 calls, 9 cached');
+  expect(await readLines('judged.jsonl')).toEqual(rows);
   expect(server!.received).toHaveLength(9);
 });
 
