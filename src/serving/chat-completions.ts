@@ -20,6 +20,7 @@ export const chatCompletions: Endpoint = async ({ model, fields: given, maxNewTo
   const room = responseRoom(model, prompt.length, asked, { most: maxNewTokens }, 'messages');
   const common = {
     id: `chatcmpl-${randomUUID().replaceAll('-', '')}`,
+    object: fields.stream ? 'chat.completion.chunk' : 'chat.completion',
     created: Math.floor(Date.now() / 1000),
     model: model.id,
     system_fingerprint: model.fingerprint,
@@ -47,7 +48,6 @@ export const chatCompletions: Endpoint = async ({ model, fields: given, maxNewTo
     const usage = usageOf(choices);
     const body = {
       ...common,
-      object: 'chat.completion',
       choices: await Promise.all(
         choices.map(async (choice, index) => ({
           index,
@@ -67,7 +67,6 @@ export const chatCompletions: Endpoint = async ({ model, fields: given, maxNewTo
       const chunk = (choices: readonly object[], usage: object | null): void =>
         send({
           ...common,
-          object: 'chat.completion.chunk',
           choices,
           ...(fields.includeUsage && { usage }),
         });

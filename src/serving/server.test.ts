@@ -1,0 +1,522 @@
+// The server over a model without weights: what requests get, what is refused and how, who may ask, disconnects,
+// draining.
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import { fakeModel } from './fake-model.test-helper.ts';
+import type { FakeModel } from './fake-model.test-helper.ts';
+import { startServer } from './server.ts';
+import type { RunningServer, ServerOptions } from './server.ts';
+
+let running: RunningServer[] = [];
+afterEach(async () => {
+  await Promise.all(running.map((server) => server.close()));
+  running = [];
+});
+
+/** Bodies and events, as far as tests look into them. */
+interface Body {
+  readonly object: string;
+  readonly choices: readonly Choice[];
+  readonly usage: object | null;
+  readonly error: { readonly message: string; readonly type: string; readonly code: string | null };
+  readonly data: readonly { readonly id: string }[];
+}
+interface Choice {
+  readonly index: number;
+  readonly text: string;
+  readonly message: { readonly content: string };
+  readonly delta: object;
+  readonly finish_reason: string | null;
+  readonly logprobs: Readonly<Record<string, readonly unknown[]>> | null;
+}
+interface Replied {
+  readonly status: number;
+  readonly body: Body;
+  readonly headers: Headers;
+}
+interface Started {
+  readonly url: string;
+  readonly server: RunningServer;
+  readonly log: string[];
+  readonly post: (path: string, body: unknown, init?: RequestInit) => Promise<Replied>;
+}
+
+async function start(model: FakeModel = fakeModel(), options: Partial<ServerOptions> = {}): Promise<Started> {
+  const log: string[] = [];
+  const server = await startServer({ models: [model], log: (line) => void log.push(line), ...options });
+  running.push(server);
+  return {
+    ...{ url: server.url, server, log },
+    post: async (path, body, init = {}) => {
+      const response = await fetch(server.url + path, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: typeof body === 'string' ? body : JSON.stringify(body),
+        ...init,
+      });
+      return { status: response.status, body: (await response.json()) as Body, headers: response.headers };
+    },
+  };
+}
+const chat = (content: string, more: object = {}): object => ({
+  ...{ model: 'fake', messages: [{ role: 'user', content }], temperature: 0 },
+  ...more,
+});
+/** The events of a stream; it has to end with "[DONE]". */
+function events(text: string): Body[] {
+  const parts = text.split('\n\n');
+  expect(parts.every((part) => part === '' || part.startsWith('data: '))).toBe(true);
+  expect(parts.slice(-2)).toEqual(['data: [DONE]', '']);
+  return parts.slice(0, -2).map((part) => JSON.parse(part.slice(6)) as Body);
+}
+const until = async (test: () => boolean): Promise<void> => {
+  for (let i = 0; i < 400 && !test(); i++) await sleep(5);
+  expect(test()).toBe(true);
+};
+
+describe('completions', () => {
+  it('answers a chat, with usage, and says why it ended', async () => {
+    const { post, log } = await start();
+    const { status, body, headers } = await post('/v1/chat/completions', chat('Höre 🙂'));
+    expect(status).toBe(200);
+    expect(headers.get('access-control-allow-origin')).toBeNull();
+    expect(body).toEqual({
+      id: expect.stringMatching(/^chatcmpl-[0-9a-f]{32}$/) as string,
+      object: 'chat.completion',
+      created: expect.any(Number) as number,
+      model: 'fake',
+      system_fingerprint: 'fp_fake',
+      choices: [
+        {
+          index: 0,
+          message: { role: 'assistant', content: 'Höre 🙂', refusal: null },
+          logprobs: null,
+          finish_reason: 'stop',
+        },
+      ],
+      usage: { prompt_tokens: 8, completion_tokens: 7, total_tokens: 15 },
+    });
+    expect(log).toHaveLength(1);
+    expect(log[0]).toMatch(/Z POST \/v1\/chat\/completions 200 model=fake prompt=8 completion=7 \d+ms$/);
+    const cut = await post('/v1/chat/completions', chat('Listen', { max_tokens: 3 }));
+    expect(cut.body.choices[0]).toMatchObject({ message: { content: 'Lis' }, finish_reason: 'length' });
+    const stopped = await post('/v1/chat/completions', chat('Listen', { stop: ['x', 'st'] }));
+    expect(stopped.body.choices[0]).toMatchObject({ message: { content: 'Li' }, finish_reason: 'stop' });
+  });
+
+  it('streams what it would have answered at once', async () => {
+    const { url } = await start();
+    const ask = async (body: object): Promise<Body[]> => {
+      const init = { method: 'POST', headers: { 'content-type': 'application/json' } };
+      const response = await fetch(`${url}/v1/chat/completions`, { ...init, body: JSON.stringify(body) });
+      expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
+      return events(await response.text());
+    };
+    const all = await ask(
+      chat('ab🙂', { stream: true, n: 2, logprobs: true, stream_options: { include_usage: true } }),
+    );
+    expect(all.at(-1)).toMatchObject({
+      choices: [],
+      usage: { prompt_tokens: 5, completion_tokens: 8, total_tokens: 13 },
+    });
+    for (const index of [0, 1]) {
+      const own = all.slice(0, -1).map(({ choices: [choice], usage, object }) => {
+        expect([usage, object]).toEqual([null, 'chat.completion.chunk']);
+        return choice!;
+      });
+      const mine = own.filter((choice) => choice.index === index);
+      expect(mine.map(({ delta }) => delta)).toEqual([
+        { role: 'assistant', content: '', refusal: null },
+        { content: 'a' },
+        { content: 'b' },
+        { content: '🙂' },
+        {},
+      ]);
+      expect(mine.map(({ finish_reason }) => finish_reason)).toEqual([null, null, null, null, 'stop']);
+      expect(mine[3]!.logprobs!['content']).toMatchObject([{ token: '🙂', bytes: [240, 159, 153, 130] }]);
+    }
+    expect((await ask(chat('a', { stream: true }))).some((event) => 'usage' in event)).toBe(false);
+  });
+
+  it('continues texts and token lists, several at once, in the order of the prompts', async () => {
+    const { post } = await start();
+    const ask = async (more: object): Promise<Body> =>
+      (await post('/v1/completions', { model: 'fake', temperature: 0, ...more })).body;
+    const both = await ask({ prompt: ['ab', 'c'], n: 2, echo: true });
+    expect(both.choices.map(({ text, index }) => [index, text])).toEqual([
+      [0, 'abab'],
+      [1, 'abab'],
+      [2, 'cc'],
+      [3, 'cc'],
+    ]);
+    expect(both.usage).toEqual({ prompt_tokens: 3, completion_tokens: 10, total_tokens: 13 });
+    expect((await ask({ prompt: [97, 98] })).choices[0]!.text).toBe('ab');
+    expect((await ask({ prompt: [[97], [98]] })).choices.map(({ text }) => text)).toEqual(['a', 'b']);
+    const long = await ask({ prompt: 'abcdefghijklmnopqrstuvwxyz' });
+    expect(long.choices[0]).toMatchObject({ text: 'abcdefghijklmnop', finish_reason: 'length' });
+  });
+
+  it('scores an echoed text: the lists run in parallel, the first token has nothing before it', async () => {
+    const { post, url } = await start();
+    const request = { model: 'fake', prompt: 'aé🙂', echo: true, logprobs: 2, max_tokens: 0 };
+    const { body } = await post('/v1/completions', request);
+    expect(body.choices[0]).toEqual({
+      text: 'aé🙂',
+      index: 0,
+      finish_reason: 'length',
+      logprobs: {
+        tokens: ['a', 'é', '🙂'],
+        token_logprobs: [null, -(0xe9 % 7), -(0x1f642 % 7)],
+        top_logprobs: [null, { é: -(0xe9 % 7) }, { '🙂': -(0x1f642 % 7) }],
+        text_offset: [0, 1, 2],
+      },
+    });
+    const more = (await post('/v1/completions', { ...request, max_tokens: 2 })).body.choices[0]!;
+    expect(more.text).toBe('aé🙂aé');
+    expect(more.logprobs!['tokens']).toEqual(['a', 'é', '🙂', 'a', 'é']);
+    expect(more.logprobs!['text_offset']).toEqual([0, 1, 2, 3, 4]);
+    expect(more.logprobs!['top_logprobs']![3]).toEqual({ a: -6, b: 0, c: -1 });
+    const streamed = await fetch(`${url}/v1/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ ...request, max_tokens: 2, stream: true }),
+    });
+    const parts = events(await streamed.text());
+    expect(parts.map(({ choices }) => choices[0]!.text).join('')).toBe('aé🙂aé');
+    for (const list of ['tokens', 'token_logprobs', 'text_offset', 'top_logprobs'])
+      expect(parts.flatMap(({ choices }) => choices[0]!.logprobs?.[list] ?? [])).toEqual(
+        more.logprobs![list],
+      );
+  });
+
+  it('log-probs of a chat name each token, its bytes, and the likeliest in its place', async () => {
+    const { post } = await start();
+    const { body } = await post('/v1/chat/completions', chat('é', { logprobs: true, top_logprobs: 1 }));
+    expect(body.choices[0]!.logprobs).toEqual({
+      content: [
+        {
+          token: 'é',
+          logprob: -(0xe9 % 7),
+          bytes: [195, 169],
+          top_logprobs: [{ token: 'ê', logprob: -(0xea % 7), bytes: [195, 170] }],
+        },
+      ],
+      refusal: null,
+    });
+  });
+
+  it('passes on sampling, with a stream of random numbers for each choice', async () => {
+    const model = fakeModel();
+    const { post } = await start(model, { maxNewTokens: 50 });
+    const sampling = { temperature: 0.5, top_p: 0.9, top_k: 7, repetition_penalty: 1.2, seed: 3, n: 2 };
+    await post('/v1/chat/completions', chat('a', sampling));
+    await post('/v1/chat/completions', chat('a', sampling));
+    await post('/v1/chat/completions', chat('a', { temperature: null, seed: null, top_k: -1 }));
+    await post(
+      '/v1/chat/completions',
+      chat('a', { frequency_penalty: 0, logit_bias: {}, tools: [], user: 'me' }),
+    );
+    const seen = model.requests.map((request) => request.sampling);
+    expect(seen[0]).toMatchObject({ temperature: 0.5, topP: 0.9, topK: 7, repetitionPenalty: 1.2 });
+    expect(seen[0]!.maxNewTokens).toBe(50);
+    expect(seen[0]!.seed).not.toBe(seen[1]!.seed);
+    expect([seen[2]!.seed, seen[3]!.seed]).toEqual([seen[0]!.seed, seen[1]!.seed]);
+    expect(seen[4]).toMatchObject({ temperature: 1, topK: 0 });
+    expect(seen).toHaveLength(6);
+  });
+
+  it('turns a conversation into instructions, each answer closed by the end token', async () => {
+    const model = fakeModel();
+    const { post } = await start(model);
+    const messages = [
+      { role: 'developer', content: 'Be brief.' },
+      { role: 'user', content: [{ type: 'text', text: 'One?' }] },
+      { role: 'assistant', content: 'Yes.' },
+      { role: 'user', content: 'Two?' },
+    ];
+    await post('/v1/chat/completions', { model: 'fake', messages });
+    const prompt = String.fromCodePoint(...model.requests[0]!.prompt);
+    expect(prompt).toBe('<Be brief.\n\nOne?>Yes.\0<Two?>');
+  });
+});
+
+describe('what is refused', () => {
+  const cases: [string, string, object, number, string | null, string | null][] = [
+    ['an unknown model', 'chat', { model: 'gpt' }, 404, 'model', 'model_not_found'],
+    ['no model', 'chat', { model: null }, 400, 'model', 'missing_required_parameter'],
+    ['no messages', 'chat', { messages: null }, 400, 'messages', 'missing_required_parameter'],
+    ['empty messages', 'chat', { messages: [] }, 400, 'messages', 'empty_array'],
+    [
+      'an unknown role',
+      'chat',
+      { messages: [{ role: 'tool', content: 'x' }] },
+      400,
+      'messages[0].role',
+      'invalid_value',
+    ],
+    ['no content', 'chat', { messages: [{ role: 'user' }] }, 400, 'messages[0].content', 'invalid_type'],
+    [
+      'an image',
+      'chat',
+      { messages: [{ role: 'user', content: [{ type: 'image_url' }] }] },
+      ...[400, 'messages[0].content[0].type', 'invalid_value'],
+    ] as never,
+    ['half a character', 'chat', { messages: [{ role: 'user', content: '\ud83d' }] }, 400, 'messages', null],
+    [
+      "an answer of the assistant's last",
+      'chat',
+      {
+        messages: [
+          { role: 'user', content: 'a' },
+          { role: 'assistant', content: 'b' },
+        ],
+      },
+      ...[400, 'messages[1].role', null],
+    ] as never,
+    ['heat', 'chat', { temperature: 2.5 }, 400, 'temperature', 'decimal_above_max_value'],
+    ['text for a number', 'chat', { top_p: 'x' }, 400, 'top_p', 'invalid_type'],
+    ['too many choices', 'chat', { n: 129 }, 400, 'n', 'integer_above_max_value'],
+    ['half a token', 'chat', { max_tokens: 1.5 }, 400, 'max_tokens', 'invalid_type'],
+    [
+      'no token',
+      'chat',
+      { max_completion_tokens: 0 },
+      400,
+      'max_completion_tokens',
+      'integer_below_min_value',
+    ],
+    ['two limits', 'chat', { max_tokens: 1, max_completion_tokens: 1 }, 400, 'max_tokens', null],
+    ['more than the server gives', 'chat', { max_tokens: 101 }, 400, 'max_tokens', 'invalid_value'],
+    ['five stop strings', 'chat', { stop: ['a', 'b', 'c', 'd', 'e'] }, 400, 'stop', 'array_above_max_length'],
+    ['an empty stop string', 'chat', { stop: '' }, 400, 'stop', 'invalid_value'],
+    ['top without logprobs', 'chat', { top_logprobs: 2 }, 400, 'top_logprobs', null],
+    [
+      'too many top',
+      'chat',
+      { logprobs: true, top_logprobs: 21 },
+      400,
+      'top_logprobs',
+      'integer_above_max_value',
+    ],
+    ['stream options alone', 'chat', { stream_options: {} }, 400, 'stream_options', null],
+    ['a penalty', 'chat', { frequency_penalty: 0.5 }, 400, 'frequency_penalty', 'unsupported_value'],
+    ['a bias', 'chat', { logit_bias: { 5: 1 } }, 400, 'logit_bias', 'unsupported_value'],
+    ['tools', 'chat', { tools: [{}] }, 400, 'tools', 'unsupported_value'],
+    [
+      'JSON mode',
+      'chat',
+      { response_format: { type: 'json_object' } },
+      400,
+      'response_format',
+      'unsupported_value',
+    ],
+    [
+      'a prompt too long',
+      'chat',
+      { messages: [{ role: 'user', content: 'x'.repeat(198) }] },
+      ...[400, 'messages', 'context_length_exceeded'],
+    ] as never,
+    ['a suffix', 'text', { suffix: 'x' }, 400, 'suffix', 'unsupported_value'],
+    ['best_of', 'text', { best_of: 2 }, 400, 'best_of', 'unsupported_value'],
+    ['six log-probs', 'text', { logprobs: 6 }, 400, 'logprobs', 'integer_above_max_value'],
+    ['a mixed prompt', 'text', { prompt: ['a', 1] }, 400, 'prompt', 'invalid_type'],
+    ['an empty list', 'text', { prompt: [] }, 400, 'prompt', 'invalid_value'],
+    ['unknown tokens', 'text', { prompt: [-1] }, 400, 'prompt', 'invalid_value'],
+    [
+      'prompt and response too long',
+      'text',
+      { prompt: 'x'.repeat(150), max_tokens: 51 },
+      400,
+      'prompt',
+      'context_length_exceeded',
+    ],
+  ];
+  it.each(cases)('%s', async (_, kind, fields, status, param, code) => {
+    const { post, log } = await start(fakeModel(), { maxNewTokens: 100 });
+    const [path, body] =
+      kind === 'chat'
+        ? ['/v1/chat/completions', chat('hello', fields)]
+        : ['/v1/completions', { model: 'fake', prompt: 'hello', ...fields }];
+    const found = await post(path, body);
+    expect(found.status).toBe(status);
+    expect(found.body).toEqual({
+      error: {
+        message: expect.stringMatching(/.{10}/) as string,
+        type: 'invalid_request_error',
+        param,
+        code,
+      },
+    });
+    expect(log.join()).not.toMatch(/fault/);
+    // A stream is refused in the same way, before it begins.
+    if (!('stream_options' in fields))
+      expect((await post(path, { ...body, stream: true })).status).toBe(status);
+  });
+
+  it('what is no JSON object, too large, or of another type', async () => {
+    const { post, url } = await start(fakeModel(), { maxBodyBytes: 1000 });
+    const path = '/v1/chat/completions';
+    expect((await post(path, '{"model": ')).body.error.message).toMatch(/could not parse the JSON body/);
+    expect((await post(path, '[]')).body.error.message).toMatch(/must be a JSON object/);
+    expect((await post(path, '', { body: Buffer.from([0xff]) })).status).toBe(400);
+    const large = await post(path, 'x'.repeat(1001));
+    expect([large.status, large.body.error.code]).toEqual([413, 'request_too_large']);
+    // Without a length in its header.
+    const chunks = new ReadableStream({
+      start(controller) {
+        for (let i = 0; i < 50; i++) controller.enqueue(new Uint8Array(100));
+        controller.close();
+      },
+    });
+    const sent = await post(path, '', { body: chunks, duplex: 'half' });
+    expect(sent.status).toBe(413);
+    const plain = await post(path, chat('x'), { headers: { 'content-type': 'text/plain' } });
+    expect(plain.status).toBe(415);
+    expect((await post('/v1/completion', {})).status).toBe(404);
+    const wrong = await fetch(`${url}/v1/completions`);
+    expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'POST']);
+    expect((await post(path, chat('still there'))).status).toBe(200);
+  });
+
+  it('a fault of its own: no inner words to the client, all of them in the log', async () => {
+    const { post, log, url } = await start();
+    const { status, body } = await post('/v1/chat/completions', chat('fail'));
+    expect([status, body.error.type]).toEqual([500, 'server_error']);
+    expect(JSON.stringify(body)).not.toContain('broken');
+    expect(log[0]).toMatch(/fault Error: the engine is broken/);
+    const streamed = await fetch(`${url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(chat('fail', { stream: true })),
+    });
+    const last = (await streamed.text()).split('\n\n').at(-2)!.slice(6);
+    expect((JSON.parse(last) as Body).error.type).toBe('server_error');
+  });
+});
+
+describe('who may ask', () => {
+  it('those with the key, if there is one; nothing of it is logged', async () => {
+    const { url, log } = await start(fakeModel(), { apiKey: 'sesame-123' });
+    const ask = async (headers: Record<string, string>): Promise<[number, Body]> => {
+      const response = await fetch(`${url}/v1/models`, { headers });
+      return [response.status, (await response.json()) as Body];
+    };
+    const [none, without] = await ask({});
+    expect([none, without.error.code]).toEqual([401, null]);
+    const [wrong, told] = await ask({ authorization: 'Bearer sesame-12' });
+    expect([wrong, told.error.code]).toEqual([401, 'invalid_api_key']);
+    expect((await ask({ authorization: 'Bearer sesame-123' }))[0]).toBe(200);
+    expect((await fetch(`${url}/health`)).status).toBe(200);
+    expect(log.join('\n')).not.toContain('sesame');
+  });
+
+  it('no page of another origin, unless allowed', async () => {
+    const page = { origin: 'http://localhost:3000' };
+    const closed = await start();
+    expect((await fetch(`${closed.url}/v1/models`, { headers: page })).status).toBe(403);
+    const preflight = {
+      method: 'OPTIONS',
+      headers: { ...page, 'access-control-request-headers': 'content-type' },
+    };
+    expect(
+      (await fetch(`${closed.url}/v1/completions`, preflight)).headers.has('access-control-allow-origin'),
+    ).toBe(false);
+    const open = await start(fakeModel(), { corsOrigins: ['http://localhost:3000'] });
+    const allowed = await fetch(`${open.url}/v1/completions`, preflight);
+    expect([allowed.status, allowed.headers.get('access-control-allow-origin')]).toEqual([204, page.origin]);
+    const response = await fetch(`${open.url}/v1/models`, { headers: page });
+    expect([response.status, response.headers.get('access-control-allow-origin')]).toEqual([
+      200,
+      page.origin,
+    ]);
+    expect((await fetch(`${open.url}/v1/models`, { headers: { origin: 'http://other' } })).status).toBe(403);
+  });
+
+  it('no page that came to this machine under a name of its own', async () => {
+    const { server } = await start();
+    const raw = await new Promise<string>((resolve) => {
+      const socket = connect(server.port, '127.0.0.1', () =>
+        socket.end('GET /v1/models HTTP/1.1\r\nHost: rebound.example:80\r\nConnection: close\r\n\r\n'),
+      );
+      let text = '';
+      socket.on('data', (data) => (text += data.toString())).on('close', () => resolve(text));
+    });
+    expect(raw).toMatch(/^HTTP\/1\.1 403/);
+    expect((await fetch(`http://localhost:${server.port}/v1/models`)).status).toBe(200);
+  });
+});
+
+describe('comings and goings', () => {
+  const slow = (): FakeModel => fakeModel('fake', { delay: 10 });
+  const long = 'a'.repeat(90);
+
+  it.each([true, false])('a client that leaves frees its slots (stream: %s)', async (stream) => {
+    const model = slow();
+    const { post, log } = await start(model);
+    const leave = new AbortController();
+    const asked = post('/v1/chat/completions', chat(long, { stream, n: 3 }), { signal: leave.signal });
+    await until(() => model.active() === 3);
+    leave.abort();
+    await expect(asked).rejects.toThrow();
+    await until(() => model.active() === 0 && log.length === 1);
+    expect(log[0]).toMatch(/ 499 /);
+    expect(model.requests.every(({ signal }) => signal!.aborted)).toBe(true);
+  });
+
+  it('a failing choice gives up the others of its request', async () => {
+    const model = slow();
+    const { post } = await start(model);
+    const began = performance.now();
+    expect(
+      (await post('/v1/completions', { model: 'fake', prompt: [long, 'fail'], max_tokens: 90 })).status,
+    ).toBe(500);
+    expect(performance.now() - began).toBeLessThan(500);
+    expect(model.active()).toBe(0);
+  });
+
+  it('drains: what is under way ends well, what is new gets 503', async () => {
+    const model = slow();
+    const { post, url, server } = await start(model);
+    const asked = post('/v1/chat/completions', chat('a'.repeat(30)));
+    await until(() => model.active() === 1);
+    let drained = false;
+    const draining = server.drain().then(() => (drained = true));
+    const refused = await post('/v1/chat/completions', chat('b'));
+    expect([refused.status, refused.body.error.type]).toEqual([503, 'server_error']);
+    expect(refused.headers.get('retry-after')).toBe('1');
+    expect((await fetch(`${url}/health`)).status).toBe(503);
+    expect(drained).toBe(false);
+    expect((await asked).body.choices[0]!.message.content).toBe('a'.repeat(30));
+    await draining;
+    await expect(fetch(`${url}/health`)).rejects.toThrow();
+  });
+
+  it('close ends what is under way', async () => {
+    const model = slow();
+    const { post, server } = await start(model);
+    const asked = post('/v1/chat/completions', chat(long));
+    await until(() => model.active() === 1);
+    const ended = expect(asked).rejects.toThrow();
+    await server.close();
+    await ended;
+    expect(model.active()).toBe(0);
+  });
+
+  it('a port that is taken is refused in words', async () => {
+    const { server } = await start();
+    await expect(startServer({ models: [fakeModel()], port: server.port })).rejects.toThrow(
+      /something else listens there/,
+    );
+  });
+});
+
+it('lists models, and tells of one', async () => {
+  const other = { ...fakeModel('my run'), parent: 'fake' };
+  const { url } = await start(fakeModel(), { models: [other, fakeModel()] });
+  const list = (await (await fetch(`${url}/v1/models`)).json()) as Body;
+  expect(list.data.map(({ id }) => id)).toEqual(['my run', 'fake']);
+  const one = (await (await fetch(`${url}/v1/models/my%20run`)).json()) as Body;
+  expect(one).toMatchObject({ id: 'my run', object: 'model', owned_by: 'whetstone', parent: 'fake' });
+  expect((await fetch(`${url}/v1/models/none`)).status).toBe(404);
+});
