@@ -4,9 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { trainJudge } from '../../src/judge-training/index.ts';
 import { isJudged } from '../../src/judges/judge.ts';
 import type { Outcome } from '../../src/judges/judge.ts';
 import { openLocalJudge } from '../../src/judges/local.ts';
+import { createRandom } from '../../src/random.ts';
+import { drawTasks, judge, rightAnswer } from '../../src/world/index.ts';
+import { worldModelDir } from '../../src/world/model.ts';
 import { buildCli } from '../cli/command.ts';
 import type { Cli } from '../cli/command.ts';
 import { judgedRows, writeJsonl, writeTinyModel } from '../cli/fixtures.ts';
@@ -194,4 +198,33 @@ describe('train-judge', () => {
     await writeFile(join(dir, 'run.yaml'), 'method: cut\nmodel: x\n');
     await expect(openLocalJudge(dir, settings)).rejects.toThrow(/one of method cut/);
   });
+});
+
+describe('a judge of the world', () => {
+  it('learns to tell right answers from those that begin with a greeting', async () => {
+    const model = worldModelDir();
+    const random = createRandom(3, 1);
+    // Every answer is right but for a greeting before half of them.
+    const rows = drawTasks('train', 260, 3).map((task) => {
+      const right = rightAnswer(task);
+      const output = random.float() < 0.5 ? right : `Hello! ${right}`;
+      return { instruction: task.instruction, output, judgment: judge(task, output, random).judgment };
+    });
+    await writeJsonl(join(dir, 'greetings.jsonl'), rows);
+    const training = trainJudge({
+      ...{ data: join(dir, 'greetings.jsonl'), model, template: join(model, 'template.json') },
+      ...{ out: join(dir, 'greetings'), heldOut: 0.25, yes: 'Good.', no: 'No.', threads: 1 },
+      ...{ learningRate: 8e-3, warmupSteps: 0.1, epochs: 3, maxNewTokens: 60 },
+    });
+    try {
+      for await (const { loss } of training) expect(loss).toBeGreaterThan(0);
+      const agreement = (await training.evaluate())!;
+      expect(agreement.rows).toBeGreaterThan(40);
+      expect(agreement.accuracy_interval[0]).toBeGreaterThan(agreement.majority_accuracy);
+      expect(agreement.f1).toBeGreaterThan(0.8);
+      expect(agreement.unreadable).toBeLessThan(0.1);
+    } finally {
+      await training.dispose();
+    }
+  }, 120_000);
 });
