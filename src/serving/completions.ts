@@ -21,7 +21,8 @@ interface Prompt {
 /** What the API takes where a request says nothing. */
 const usualTokens = 16;
 const mostLogProbs = 5;
-const mostPrompts = 2048;
+/** Of a request: prompts times choices. */
+const mostTexts = 2048;
 
 export const completions: Endpoint = async ({ model, fields: given, maxNewTokens, signal }) => {
   const fields = readGenerationFields(given);
@@ -35,6 +36,8 @@ export const completions: Endpoint = async ({ model, fields: given, maxNewTokens
   if (bestOf !== null && bestOf !== fields.n)
     throw badRequest("'best_of' is not supported unless it equals 'n'.", 'best_of', 'unsupported_value');
   const prompts = await readPrompts(model, given['prompt'] ?? null);
+  if (prompts.length * fields.n > mostTexts)
+    throw invalidValue('prompt', `at most ${mostTexts} prompts, each counted 'n' times`);
   const rooms = prompts.map(({ ids }) =>
     responseRoom(model, ids.length, asked, { usual: usualTokens, most: maxNewTokens }, 'prompt'),
   );
@@ -141,7 +144,6 @@ async function readPrompts(model: ServedModel, value: unknown): Promise<Prompt[]
   const items: unknown[] = value;
   if (items.length === 0) throw invalidValue('prompt', 'at least one string or token id');
   if (items.every((item) => typeof item === 'number')) return [await tokenPrompt(model, items)];
-  if (items.length > mostPrompts) throw invalidValue('prompt', `at most ${mostPrompts} prompts`);
   return Promise.all(
     items.map((item) => {
       if (typeof item === 'string') return textPrompt(model, item);

@@ -320,6 +320,7 @@ describe('what is refused', () => {
     ['a suffix', 'text', { suffix: 'x' }, 400, 'suffix', 'unsupported_value'],
     ['best_of', 'text', { best_of: 2 }, 400, 'best_of', 'unsupported_value'],
     ['six log-probs', 'text', { logprobs: 6 }, 400, 'logprobs', 'integer_above_max_value'],
+    ['too many texts', 'text', { prompt: Array(20).fill('a'), n: 128 }, 400, 'prompt', 'invalid_value'],
     ['a mixed prompt', 'text', { prompt: ['a', 1] }, 400, 'prompt', 'invalid_type'],
     ['an empty list', 'text', { prompt: [] }, 400, 'prompt', 'invalid_value'],
     ['unknown tokens', 'text', { prompt: [-1] }, 400, 'prompt', 'invalid_value'],

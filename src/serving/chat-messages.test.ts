@@ -1,0 +1,79 @@
+// Messages as prompts: by the model's own chat template, and as instructions.
+import { describe, expect, it } from 'vitest';
+import { conversationTemplate, loadTemplate } from '../tokens/index.ts';
+import { byteLevel, load } from '../tokens/test-tokenizers.ts';
+import { encodeMessages, instructionPieces } from './chat-messages.ts';
+import { fakeModel } from './fake-model.test-helper.ts';
+import type { ServedModel } from './served-model.ts';
+
+const source =
+  "{{ bos_token }}{% for m in messages %}{% if m.role == 'system' and not loop.first %}" +
+  "{{ raise_exception('the system message comes first') }}{% endif %}" +
+  "[{{ m.role }}] {{ m.content }}{% if m.role == 'assistant' %}{{ eos_token }}{% endif %}{{ '\\n' }}{% endfor %}" +
+  '{% if add_generation_prompt %}[assistant] {% endif %}';
+
+async function chatModel(): Promise<ServedModel> {
+  const tokenizer = await load(byteLevel(undefined, { chat_template: source }));
+  return {
+    ...fakeModel(),
+    tokenizer,
+    template: await loadTemplate('chat', tokenizer),
+    renderChat: conversationTemplate(tokenizer, () => new Date(0)),
+  };
+}
+
+describe("the model's chat template", () => {
+  it('gets the whole conversation, and writes the special tokens itself', async () => {
+    const model = await chatModel();
+    const ids = await encodeMessages(model, [
+      { role: 'system', content: 'Be brief.' },
+      { role: 'user', content: 'One?' },
+      { role: 'assistant', content: 'Yes.' },
+      { role: 'user', content: 'Two?' },
+    ]);
+    expect(await model.tokenizer.decode(ids)).toBe(
+      '<s>[system] Be brief.\n[user] One?\n[assistant] Yes.</s>\n[user] Two?\n[assistant] ',
+    );
+    expect(Array.from(ids).filter((id) => id === model.tokenizer.bosTokenId)).toHaveLength(1);
+  });
+
+  it('has its refusal passed on as a fault of the messages', async () => {
+    const messages = [
+      { role: 'user', content: 'One?' },
+      { role: 'system', content: 'Be brief.' },
+    ];
+    await expect(encodeMessages(await chatModel(), messages)).rejects.toMatchObject({
+      status: 400,
+      param: 'messages',
+      message: expect.stringContaining('the system message comes first') as string,
+    });
+  });
+});
+
+describe('a template of instructions', () => {
+  const { template } = fakeModel();
+  const turn = (role: string, content: string): { role: string; content: string } => ({ role, content });
+
+  it('takes what is said before an answer as one instruction', () => {
+    expect(instructionPieces(template, [turn('user', 'a')])).toEqual(['<a>']);
+    expect(instructionPieces(template, [turn('system', 's')])).toEqual(['<s>']);
+    const all = [turn('system', 's'), turn('user', 'a'), turn('user', 'b'), turn('assistant', 'c')];
+    expect(instructionPieces(template, [...all, turn('system', 't'), turn('user', 'd')])).toEqual([
+      '<s\n\na\n\nb>c',
+      '<t\n\nd>',
+    ]);
+  });
+
+  it.each([
+    [[turn('assistant', 'a'), turn('user', 'b')], 'messages[0].role'],
+    [
+      [turn('user', 'a'), turn('assistant', 'b'), turn('assistant', 'c'), turn('user', 'd')],
+      'messages[2].role',
+    ],
+    [[turn('user', 'a'), turn('assistant', 'b')], 'messages[1].role'],
+  ])('refuses answers to nothing, and to have the last word', (messages, param) => {
+    expect(() => instructionPieces(template, messages)).toThrow(
+      expect.objectContaining({ status: 400, param }),
+    );
+  });
+});
