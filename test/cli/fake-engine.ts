@@ -11,9 +11,12 @@ export interface FakeOptions {
   readonly parameters?: number;
   /** Milliseconds a step takes. */
   readonly delay?: number;
-  /** Milliseconds a call to generate takes. */
+  /** Milliseconds a call to generate takes, and how much longer each of its responses takes than the one before. */
   readonly generateDelay?: number;
-  /** What generate answers to every prompt; default four tokens from the prompt's second half. */
+  readonly responseDelay?: number;
+  /** Parameters to begin with, as float32 bytes: those of a saved adapter. */
+  readonly start?: Uint8Array;
+  /** What generate answers to every prompt; default four tokens of the prompt, which depend on the parameters. */
   readonly generated?: readonly number[];
   /** Throws NON_FINITE_LOSS at this step, counted from 1. */
   readonly nonFiniteAt?: number;
@@ -24,7 +27,9 @@ export interface FakeOptions {
 const size = (options: FakeOptions): number => options.parameters ?? 64;
 
 export function fakeEngine(options: FakeOptions): Engine {
-  let parameters = Float32Array.from({ length: size(options) }, (_, i) => Math.sin(options.seed * 31 + i));
+  let parameters = options.start
+    ? new Float32Array(Uint8Array.from(options.start).buffer)
+    : Float32Array.from({ length: size(options) }, (_, i) => Math.sin(options.seed * 31 + i));
   let firstMoment = new Float32Array(size(options));
   let secondMoment = new Float32Array(size(options));
   let step = 0;
@@ -86,10 +91,12 @@ export function fakeEngine(options: FakeOptions): Engine {
       };
     },
     generate: async (requests) => {
-      await sleep(options.generateDelay ?? 0);
+      const turn = Math.abs(Math.round(parameters[0]! * 1e4)) % 3;
       return Promise.all(
-        requests.map(async ({ prompt, sampling, onToken }) => {
-          const whole = options.generated ?? prompt.slice(middle(prompt), middle(prompt) + 4);
+        requests.map(async ({ prompt, sampling, onToken }, i) => {
+          await sleep((options.generateDelay ?? 0) + (options.responseDelay ?? 0) * (i + 1));
+          const from = middle(prompt) + turn;
+          const whole = options.generated ?? prompt.slice(from, from + 4);
           const ids = Int32Array.from(whole).slice(0, sampling.maxNewTokens);
           for (const id of ids) await onToken?.({ id, logProb: -1, top: [] });
           return { ids, finish: 'end' as const };

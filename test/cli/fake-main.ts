@@ -1,17 +1,21 @@
 // The command line with the stand-in engine behind it; FAKE_ENGINE holds its options as JSON.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { OpenEngine } from '../../src/alignment/engine-seam.ts';
 import { main } from '../../src/cli/program.ts';
 import { fakeEngine } from './fake-engine.ts';
 import type { FakeOptions } from './fake-engine.ts';
 
-const openEngine: OpenEngine = ({ seed = 0 }) => {
+const openEngine: OpenEngine = async ({ seed = 0, adapterDir }) => {
+  const weights = adapterDir === undefined ? null : join(adapterDir, 'adapter_model.safetensors');
+  const start = weights === null ? undefined : await readFile(weights);
   const options = JSON.parse(process.env['FAKE_ENGINE'] ?? '{}') as Partial<FakeOptions> & {
     peak?: number;
     vocabSize?: number;
     modelParameters?: number;
   };
-  return Promise.resolve({
-    ...fakeEngine({ ...options, seed }),
+  return {
+    ...fakeEngine({ ...options, seed, ...(start && { start }) }),
     describe: () => ({
       modelType: 'fake',
       parameters: options.modelParameters ?? 1000,
@@ -21,7 +25,7 @@ const openEngine: OpenEngine = ({ seed = 0 }) => {
       threads: 1,
     }),
     estimateMemory: () => options.peak ?? 1e6,
-  });
+  };
 };
 
 process.exitCode = await main(process.argv.slice(2), {

@@ -39,15 +39,8 @@ export async function respondToAll(
 ): Promise<void> {
   const { responses } = history.of(round, part);
   const missing = positions.filter((position) => !responses.has(position));
-  const tell = (): void =>
-    on({
-      kind: 'responding',
-      round,
-      part,
-      done: positions.length - missing.length + done,
-      total: positions.length,
-    });
-  let done = 0;
+  let done = positions.length - missing.length;
+  const tell = (): void => on({ kind: 'responding', round, part, done, total: positions.length });
   tell();
   if (missing.length === 0) return;
   const { maxNewTokens, temperature, topP, topK, repetitionPenalty, seed } = settings;
@@ -81,7 +74,8 @@ export async function judgeAll(
 ): Promise<void> {
   const { responses, outcomes } = history.of(round, part);
   const missing = positions.filter((position) => !outcomes.has(position));
-  const tell = (): void => on({ kind: 'judging', round, part, done: outcomes.size, total: positions.length });
+  let done = positions.length - missing.length;
+  const tell = (): void => on({ kind: 'judging', round, part, done, total: positions.length });
   tell();
   if (missing.length > 0) {
     await judge.judge(
@@ -98,6 +92,7 @@ export async function judgeAll(
             const { judgment, suspicious } = outcome;
             await history.add({ event: 'judgment', ...place, judgment, ...(suspicious && { suspicious }) });
           } else await history.add({ event: 'unscored', ...place, reason: outcome.unscored });
+          done++;
           tell();
         },
       },

@@ -57,6 +57,8 @@ export interface OnlineOptions extends Partial<OnlineSettings> {
   readonly on?: (progress: OnlineProgress) => void;
   /** In place of the judge that `judge` names; `judge` is still recorded. */
   readonly judgeWith?: Judge;
+  /** Works out the plan and writes nothing. */
+  readonly rehearse?: boolean;
   /** In place of the ONNX engine. */
   readonly openEngine?: OpenEngine;
 }
@@ -107,22 +109,32 @@ export function alignOnline(options: OnlineOptions): OnlineRun {
   let preparing: Promise<Prepared> | undefined;
   let disposed: Promise<void> | undefined;
   const prepared = (): Promise<Prepared> => (preparing ??= prepare(options));
+  const dispose = async (): Promise<void> => {
+    const ready = await preparing?.catch(() => undefined);
+    if (ready?.begun) await free(ready.begun);
+  };
   return {
     prepare: async () => (await prepared()).plan,
     run: async () => {
-      const ready = await prepared();
+      const { begun } = await prepared();
+      if (!begun) throw new Error('a run that is only rehearsed has no rounds');
       try {
-        return await allRounds(ready, options);
+        return await allRounds(begun, options);
       } catch (error) {
         throw options.signal?.aborted ? stopped(error) : error;
       }
     },
-    dispose: () => (disposed ??= preparing?.then(free, () => undefined) ?? Promise.resolve()),
+    dispose: () => (disposed ??= dispose()),
   };
 }
 
 interface Prepared {
   readonly plan: OnlinePlan;
+  /** Null where the run is only rehearsed. */
+  readonly begun: Begun | null;
+}
+
+interface Begun {
   readonly settings: OnlineSettings;
   readonly path: string;
   /** Adapter that the first round starts from. */
@@ -135,12 +147,7 @@ interface Prepared {
   readonly speakers: Speakers;
 }
 
-async function free({
-  speakers,
-  judge,
-  history,
-  claim,
-}: Pick<Prepared, 'speakers' | 'judge' | 'history' | 'claim'>): Promise<void> {
+async function free({ speakers, judge, history, claim }: Begun): Promise<void> {
   await speakers.close();
   await judge.close();
   await history.close();
@@ -148,7 +155,7 @@ async function free({
 }
 
 async function prepare(options: OnlineOptions): Promise<Prepared> {
-  const { out, resume = false, overwrite = false, openEngine = openOnnxEngine, on } = options;
+  const { out, resume = false, overwrite = false, openEngine = openOnnxEngine } = options;
   const given = givenSettings(options);
   refuseContradictions(given, options);
   const claim = await claimRun(out, overwrite ? 'overwrite' : resume ? 'resume' : 'new', 'online');
@@ -166,22 +173,15 @@ async function prepare(options: OnlineOptions): Promise<Prepared> {
     const tokenizer = await loadTokenizer(settings.model);
     const template = await loadTemplate(settings.template, tokenizer, { now: started });
 
-    const notes: string[] = [];
-    const judge =
-      options.judgeWith ??
-      (await openJudge(settings.judge, {
-        ...judgeSettingsOf(settings),
-        cache: settings.judgeCache ?? join(claim.path, 'replies.jsonl'),
-        threads: settings.threads,
-        seed: settings.seed,
-        onNote: (text) => on?.({ kind: 'note', text }),
-      }));
-    opened.push(judge);
+    // The judge's files go into the run directory, which is not one before its record is written.
+    const nameless = await judgeOf(settings, null, options);
+    const { name: judge_name, fingerprint: judge_fingerprint } = nameless;
+    if (nameless !== options.judgeWith) await nameless.close();
     const circumstances = {
       ...(await filesOf(settings, start)),
       tokenizer: tokenizer.fingerprint,
       template: templateText(template, { critique: false, revision: false, praise: false }),
-      ...{ judge_name: judge.name, judge_fingerprint: judge.fingerprint },
+      ...{ judge_name, judge_fingerprint },
       started: started.toISOString(),
     };
     refuseDifferences(out, [...changed, ...(recorded ? onlineDifferences(circumstances, recorded) : [])]);
@@ -193,28 +193,50 @@ async function prepare(options: OnlineOptions): Promise<Prepared> {
     const instructions = await readRunInstructions(settings, { tokenizer, template }, engine.maxPositions);
     const mix = settings.mix === null ? [] : (await readTriplets(settings.mix)).triplets;
 
+    const about = {
+      ...{ settings, engine, judge: judge_name },
+      ...{ training: instructions.training.length, heldOut: instructions.heldOut.length },
+    };
+    if (options.rehearse) {
+      const plan = { ...about, doneRounds: 0, notes: instructions.notes };
+      for (const each of opened.reverse()) await each.close();
+      return { plan, begun: null };
+    }
+
     const beginning = await claim.begin(await makeOnlineRecord(settings, circumstances));
     const history = await openHistory(join(claim.path, 'events.jsonl'));
     opened.push(history);
+    const judge = await judgeOf(settings, claim.path, options);
+    opened.push(judge);
+    const notes: string[] = [];
     if (history.repaired) notes.push('The last line of events.jsonl had been cut off; it was removed.');
     if (resume && !recorded) notes.push(`There was no run in ${out} to go on with; this starts it.`);
     const plan: OnlinePlan = {
-      settings,
-      training: instructions.training.length,
-      heldOut: instructions.heldOut.length,
+      ...about,
       doneRounds: roundsDone(history),
-      judge: judge.name,
-      engine,
       notes: [...beginning.notes, ...notes, ...instructions.notes],
     };
-    return {
-      ...{ plan, settings, path: claim.path, start, instructions, mix },
-      ...{ claim, history, judge, speakers },
-    };
+    const begun = { settings, path: claim.path, start, instructions, mix, claim, history, judge, speakers };
+    return { plan, begun };
   } catch (error) {
     for (const each of opened.reverse()) await each.close();
     throw error;
   }
+}
+
+/** The judge of the run; `path` is the run directory, where a chat server's replies are kept, or null for nowhere. */
+async function judgeOf(
+  settings: OnlineSettings,
+  path: string | null,
+  { judgeWith, on }: OnlineOptions,
+): Promise<Judge> {
+  if (judgeWith) return judgeWith;
+  return openJudge(settings.judge, {
+    ...judgeSettingsOf(settings),
+    cache: path === null ? null : (settings.judgeCache ?? join(path, 'replies.jsonl')),
+    ...{ threads: settings.threads, seed: settings.seed },
+    onNote: (text) => on?.({ kind: 'note', text }),
+  });
 }
 
 function roundsDone(history: History): number {
@@ -232,12 +254,12 @@ async function withAdapterSettings(
   if (start === null) return settings;
   const { loraR, loraAlpha, loraTargetModules } = await takeFromAdapter(
     trainingSettings(settings, { data: '', adapter: start, seed: settings.seed }),
-    given as Partial<AlignSettings>,
+    given,
   );
   return { ...settings, loraR, loraAlpha, loraTargetModules };
 }
 
-async function allRounds(ready: Prepared, options: OnlineOptions): Promise<OnlineResult> {
+async function allRounds(ready: Begun, options: OnlineOptions): Promise<OnlineResult> {
   const before = await evaluate(0, ready, options);
   const rounds: RoundSummary[] = [];
   for (let round = 1; round <= ready.settings.rounds; round++) {
@@ -250,15 +272,15 @@ async function allRounds(ready: Prepared, options: OnlineOptions): Promise<Onlin
 const folderOf = (path: string, round: number): string => join(path, 'rounds', String(round));
 const trainingOf = (path: string, round: number): string => join(folderOf(path, round), 'training');
 /** Adapter that the model has after a round; after round 0 the one that the run starts from. */
-const adapterAfter = ({ path, start }: Prepared, round: number): string | null =>
+const adapterAfter = ({ path, start }: Begun, round: number): string | null =>
   round === 0 ? start : join(trainingOf(path, round), 'adapter');
 
-const meansOf = ({ history, settings }: Prepared, { signal, on = () => {} }: OnlineOptions): Means => ({
+const meansOf = ({ history, settings }: Begun, { signal, on = () => {} }: OnlineOptions): Means => ({
   ...{ history, settings, on },
   ...(signal && { signal }),
 });
 
-async function oneRound(round: number, ready: Prepared, options: OnlineOptions): Promise<RoundSummary> {
+async function oneRound(round: number, ready: Begun, options: OnlineOptions): Promise<RoundSummary> {
   const { history, path, speakers, judge } = ready;
   const means = meansOf(ready, options);
   const part = await drawn(round, ready);
@@ -289,7 +311,7 @@ async function oneRound(round: number, ready: Prepared, options: OnlineOptions):
   return summary;
 }
 
-async function drawn(round: number, { history, settings, instructions }: Prepared): Promise<PartOfRound> {
+async function drawn(round: number, { history, settings, instructions }: Begun): Promise<PartOfRound> {
   if (history.drawn(round) === null) {
     const { perRound, failedShare, seed } = settings;
     const count = instructions.training.length;
@@ -302,14 +324,14 @@ async function drawn(round: number, { history, settings, instructions }: Prepare
 function partOf(
   round: number,
   part: Part,
-  { history, instructions }: Pick<Prepared, 'history' | 'instructions'>,
+  { history, instructions }: Pick<Begun, 'history' | 'instructions'>,
 ): PartOfRound {
   const own = part === 'training' ? instructions.training : instructions.heldOut;
   const positions = part === 'training' ? (history.drawn(round) ?? []) : Array.from(own.keys());
   return { round, part, instructions: own, positions };
 }
 
-async function evaluate(round: number, ready: Prepared, options: OnlineOptions): Promise<Evaluation | null> {
+async function evaluate(round: number, ready: Begun, options: OnlineOptions): Promise<Evaluation | null> {
   const { history, instructions, judge, speakers } = ready;
   if (instructions.heldOut.length === 0) return null;
   if (!history.evaluated(round)) {
@@ -326,7 +348,7 @@ async function evaluate(round: number, ready: Prepared, options: OnlineOptions):
   return evaluation;
 }
 
-async function writeTripletsOf(part: PartOfRound, name: string, ready: Prepared): Promise<void> {
+async function writeTripletsOf(part: PartOfRound, name: string, ready: Begun): Promise<void> {
   await writeRows(part.round, name, tripletsOf(part, ready).triplets, ready);
 }
 
@@ -334,7 +356,7 @@ async function writeRows(
   round: number,
   name: string,
   triplets: readonly Triplet[],
-  { path }: Pick<Prepared, 'path'>,
+  { path }: Pick<Begun, 'path'>,
 ): Promise<void> {
   const folder = folderOf(path, round);
   await mkdir(folder, { recursive: true });
@@ -343,7 +365,7 @@ async function writeRows(
 }
 
 /** Writes rounds/N/training.jsonl and returns the number of its rows. */
-async function writeTrainingRows(round: number, ready: Prepared): Promise<number> {
+async function writeTrainingRows(round: number, ready: Begun): Promise<number> {
   const { settings, path, mix } = ready;
   const first = Math.max(1, round - settings.keepRounds + 1);
   const rounds = Array.from({ length: round - first + 1 }, (_, i) =>
@@ -366,7 +388,7 @@ const ROUND_STREAM = 15;
 const seedOf = (round: number, { seed }: OnlineSettings): number =>
   createRandom(seed, ROUND_STREAM, round).uint32();
 
-const trainingSettingsOf = (round: number, ready: Prepared): AlignSettings =>
+const trainingSettingsOf = (round: number, ready: Begun): AlignSettings =>
   trainingSettings(ready.settings, {
     data: join(folderOf(ready.path, round), 'training.jsonl'),
     adapter: adapterAfter(ready, round - 1),
@@ -374,7 +396,7 @@ const trainingSettingsOf = (round: number, ready: Prepared): AlignSettings =>
   });
 
 /** Trains the round in its own run directory, from where it was stopped; returns its steps. */
-async function trainRound(round: number, ready: Prepared, options: OnlineOptions): Promise<number> {
+async function trainRound(round: number, ready: Begun, options: OnlineOptions): Promise<number> {
   const { path } = ready;
   const { signal, openEngine, on } = options;
   const run = align({
@@ -403,7 +425,7 @@ async function trainRound(round: number, ready: Prepared, options: OnlineOptions
 }
 
 /** RUN/adapter and RUN/metrics.jsonl as they are after a round. */
-async function publishAdapter(round: number, ready: Prepared): Promise<void> {
+async function publishAdapter(round: number, ready: Begun): Promise<void> {
   const { path } = ready;
   await writeDirectoryDurably(join(path, 'adapter'), (dir) =>
     cp(join(trainingOf(path, round), 'adapter'), dir, { recursive: true }),
@@ -417,8 +439,8 @@ async function publishAdapter(round: number, ready: Prepared): Promise<void> {
 }
 
 function givenSettings(options: OnlineOptions): Partial<OnlineSettings> {
-  const { out, resume, overwrite, signal, on, judgeWith, openEngine, ...settings } = options;
-  void [out, resume, overwrite, signal, on, judgeWith, openEngine];
+  const { out, resume, overwrite, signal, on, judgeWith, rehearse, openEngine, ...settings } = options;
+  void [out, resume, overwrite, signal, on, judgeWith, rehearse, openEngine];
   return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
 }
 

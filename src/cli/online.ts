@@ -1,0 +1,233 @@
+// whetstone online: rounds of responding, judging and training, with a line of progress and words when it stops.
+import { contradictions } from '../alignment/settings.ts';
+import type { AlignSettings } from '../alignment/settings.ts';
+import { snakeCase } from '../alignment/names.ts';
+import type { OpenEngine } from '../alignment/engine-seam.ts';
+import { onlineDefaults } from '../alignment/online/settings.ts';
+import type { OnlineSettings } from '../alignment/online/settings.ts';
+import type { OnlinePlan, OnlineRun } from '../alignment/online/online.ts';
+import type { Evaluation, OnlineProgress, RoundSummary } from '../alignment/online/progress.ts';
+import { WhetstoneError } from '../errors.ts';
+import type { Given, Verb } from './flags.ts';
+import { onlineOptions } from './online-options.ts';
+import type { OnlineFlags } from './online-options.ts';
+import { createClock, createLine, formatDuration, progressLine } from './progress.ts';
+import type { Line } from './progress.ts';
+import { interruption } from './signals.ts';
+import type { Output } from './terminal.ts';
+import { colorsFor, plural, printable, thousands } from './terminal.ts';
+
+export const onlineVerb: Verb<OnlineFlags> = {
+  name: 'online',
+  summary: 'Align a model round after round with judgments of its own responses',
+  about: `Each round draws instructions that were not used before, lets the model respond, has the
+responses judged, trains on the judgments from the adapter of the round before, and
+evaluates on held-out instructions (arXiv 2312.14591, Sec. 4.4). Satisfactory responses are
+thinned out to --downsample for each unsatisfactory one.
+
+Every response and every judgment is in RUN/events.jsonl before it counts, and a judge's
+replies are in RUN/replies.jsonl: after a kill, a stop or an empty budget the run goes on with
+--resume, asks for nothing twice and ends as if it had not been stopped. RUN/rounds/N has the
+judged triplets of round N; RUN/adapter is the adapter of the last complete round. Keys come
+from the environment only.`,
+  examples: [
+    [
+      'online --model ./model --instructions tasks.jsonl --judge openai:gpt-4o --rounds 4 --per_round 1000 --out ./run',
+      "the paper's online setting, with the key in OPENAI_API_KEY",
+    ],
+    ['online --out ./run --resume', 'go on after a stop'],
+    [
+      'online --model ./model --instructions tasks.jsonl --judge "cmd:./critic.sh" --from ./offline-run --rounds 3 --per_round 200 --out ./run',
+      'a program as the judge, starting from an offline run',
+    ],
+  ],
+  schema: onlineOptions,
+  defaults: onlineDefaults,
+  required: [],
+  together: (given, where) => [
+    ...contradictions(given as Partial<AlignSettings>).map(({ keys, message }) => ({
+      where: keys
+        .map((key) => {
+          const name = key as keyof OnlineSettings;
+          return given[name] === undefined ? `--${snakeCase(name)}` : where(name);
+        })
+        .join(', '),
+      message,
+    })),
+    ...requirements(given),
+  ],
+};
+
+/** A resumed run takes everything but its place from run.yaml. */
+function requirements(given: Partial<OnlineFlags>): { where: string; message: string }[] {
+  const all = ['model', 'instructions', 'judge', 'rounds', 'perRound', 'out'] as const;
+  const needed = given.resume ? (['out'] as const) : all;
+  const found = needed
+    .filter((name) => given[name] === undefined)
+    .map((name) => ({ where: `--${snakeCase(name)}`, message: `missing: ${onlineOptions[name].help}` }));
+  if (given.resume && given.overwrite) {
+    found.push({
+      where: '--resume, --overwrite',
+      message: 'a run can be gone on with or started anew, not both',
+    });
+  }
+  return found;
+}
+
+export interface OnlineContext {
+  readonly stdout: Output;
+  readonly openEngine?: OpenEngine;
+}
+
+/** Codes that stop a run in words, and that it can be gone on with after: told without the word "error". */
+const pauses = new Set(['STOPPED', 'JUDGE_WAITING', 'BUDGET_REACHED']);
+
+/** Returns the process's exit code. */
+export async function runOnline(
+  { given }: Given<OnlineFlags>,
+  { stdout, openEngine }: OnlineContext,
+): Promise<number> {
+  const { alignOnline } = await import('../alignment/online/online.ts');
+  const { config, dryRun, ...options } = given;
+  void config;
+  const stop = interruption();
+  const line = createLine({ output: stdout });
+  const out = given.out!;
+  const run = alignOnline({
+    ...options,
+    out,
+    signal: stop.signal,
+    on: reporter(stdout, line),
+    ...(openEngine && { openEngine }),
+    ...(dryRun && { rehearse: true }),
+  });
+  const colors = colorsFor(stdout);
+  stop.onFirst((name) => line.note(`${name}: stopping where nothing is lost. Again to stop at once.`));
+  try {
+    const plan = await run.prepare();
+    stdout.write(`${describeOnlinePlan(plan).join('\n')}\n`);
+    for (const note of plan.notes) stdout.write(`${colors.yellow('note')} ${printable(note)}\n`);
+    if (dryRun) return 0;
+    return await goOn(run, out, stdout, line);
+  } catch (error) {
+    line.end();
+    if (!(error instanceof WhetstoneError) || !pauses.has(error.code)) throw error;
+    stdout.write(`${error.message}\nGo on with:\n  whetstone online --out ${quote(out)} --resume\n`);
+    return error.code === 'STOPPED' ? stop.exitCode() : 1;
+  } finally {
+    await run.dispose();
+    stop.dispose();
+  }
+}
+
+async function goOn(run: OnlineRun, out: string, stdout: Output, line: Line): Promise<number> {
+  const began = performance.now();
+  const { rounds, before } = await run.run();
+  line.end();
+  const took = formatDuration((performance.now() - began) / 1000);
+  const last = rounds.at(-1)?.evaluation?.successRate ?? null;
+  const rates = [
+    before?.successRate ?? null,
+    ...rounds.map((round) => round.evaluation?.successRate ?? null),
+  ];
+  const course = last === null ? '' : `held-out success ${rates.map(percent).join(' -> ')}; `;
+  stdout.write(`${colorsFor(stdout).green('done')} in ${took}: ${course}adapter in ${out}/adapter\n`);
+  return 0;
+}
+
+const percent = (rate: number | null): string => (rate === null ? '-' : `${(100 * rate).toFixed(1)}%`);
+
+/** Shows what the run tells: a line that is rewritten for what goes on, lines that stay for what is done. */
+function reporter(stdout: Output, line: Line): (progress: OnlineProgress) => void {
+  const { bold, yellow } = colorsFor(stdout);
+  let phase = '';
+  let secondsLeft: ReturnType<typeof createClock> | null = null;
+  const begin = (name: string, done: number): void => {
+    if (name === phase) return;
+    line.end();
+    phase = name;
+    secondsLeft = createClock(done, () => performance.now());
+  };
+  return (progress) => {
+    switch (progress.kind) {
+      case 'responding':
+      case 'judging': {
+        const { kind, round, part, done, total } = progress;
+        const what = part === 'training' ? `round ${round}` : round === 0 ? 'before' : `after round ${round}`;
+        const fresh = phase !== `${kind} ${round} ${part}`;
+        begin(`${kind} ${round} ${part}`, done);
+        const head = `${what}: ${kind} ${thousands(done)}/${thousands(total)}`;
+        const left = done === total ? 'done' : `${formatDuration(secondsLeft!(done, total))} left`;
+        line.show(fresh && done < total ? [head] : [head, left], done === total);
+        return;
+      }
+      case 'training': {
+        const { round, totalSteps, doneSteps, record } = progress;
+        begin(`training ${round}`, doneSteps);
+        if (record === null) return;
+        const [step, ...rest] = progressLine(record, totalSteps, secondsLeft!(record.step, totalSteps));
+        line.show([`round ${round}: ${step}`, ...rest], record.step === totalSteps);
+        return;
+      }
+      case 'evaluated':
+        if (progress.round > 0) return; // told with the round
+        line.end();
+        phase = '';
+        stdout.write(`${bold('before')}   ${describeEvaluation(progress.evaluation)}\n`);
+        return;
+      case 'round':
+        line.end();
+        phase = '';
+        stdout.write(`${bold(`round ${progress.summary.round}`)}  ${describeRound(progress.summary)}\n`);
+        return;
+      case 'note':
+        line.note(`${yellow('note')} ${printable(progress.text)}`);
+    }
+  };
+}
+
+const describeEvaluation = ({ successRate, satisfactory, unsatisfactory, unscored }: Evaluation): string =>
+  `held-out success ${percent(successRate)} (${satisfactory} of ${satisfactory + unsatisfactory} scored` +
+  `${unscored > 0 ? `, ${unscored} unscored` : ''})`;
+
+function describeRound(summary: RoundSummary): string {
+  const { satisfactory, unsatisfactory, unscored, unfinished, suspicious, trainedRows, steps, evaluation } =
+    summary;
+  const asides = [
+    unscored > 0 && `${unscored} unscored`,
+    unfinished > 0 && `${unfinished} cut off at --max_new_tokens`,
+    suspicious > 0 && `${suspicious} suspicious`,
+  ].filter((aside) => aside !== false);
+  return [
+    `${satisfactory} satisfactory, ${unsatisfactory} unsatisfactory${asides.map((aside) => `, ${aside}`).join('')}`,
+    `${plural(steps, 'step')} on ${plural(trainedRows, 'row')}`,
+    ...(evaluation ? [describeEvaluation(evaluation)] : []),
+  ].join('; ');
+}
+
+/** What will happen, a line each. */
+export function describeOnlinePlan(plan: OnlinePlan): string[] {
+  const { settings, training, heldOut, engine } = plan;
+  const { rounds, perRound, method, temperature, maxNewTokens, keepRounds, failedShare, downsample } =
+    settings;
+  const judged = rounds * perRound + (rounds + 1) * heldOut;
+  const rule = [
+    downsample !== null && `at most ${downsample} satisfactory for each unsatisfactory one`,
+    keepRounds > 1 && `judgments of the last ${keepRounds} rounds`,
+    failedShare > 0 && `up to ${Math.floor(failedShare * perRound)} that failed before`,
+    settings.mix !== null && 'mixed with static triplets',
+  ].filter((each) => each !== false);
+  return [
+    `rounds    ${rounds} of ${plural(perRound, 'instruction')} from ${thousands(training)}` +
+      (plan.doneRounds > 0 ? `; going on after round ${plan.doneRounds}` : ''),
+    `held out  ${plural(heldOut, 'instruction')}, answered before the first and after every round`,
+    `judge     ${plan.judge}: ${plural(judged, 'response')} in all`,
+    `respond   ${temperature === 0 ? 'greedily' : `at temperature ${temperature}`}, at most ${plural(maxNewTokens, 'token')}`,
+    `train     ${method}${rule.length > 0 ? `; ${rule.join('; ')}` : ''}`,
+    `model     ${engine.modelType}, ${thousands(engine.parameters)} parameters; ${plural(engine.threads, 'thread')}`,
+  ];
+}
+
+/** For a shell; plain where that is safe. */
+const quote = (path: string): string =>
+  /^[\w./~+-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
