@@ -13,7 +13,7 @@ import type { JudgeUsage } from './judge.ts';
 import { createLimits } from './limits.ts';
 import type { ChatMessage } from './prompt.ts';
 import { openReplies, replyKey } from './replies.ts';
-import { withRetries } from './retry.ts';
+import { longestRetryAfter, withRetries } from './retry.ts';
 import type { Attempt } from './retry.ts';
 import type { JudgeSettings } from './settings.ts';
 
@@ -87,7 +87,8 @@ export async function openAsker(
       const result = await callChat(server, body, () => clock.now(), signals.giveUp);
       if ('failure' in result) {
         if (!result.failure.billed) used = null;
-        if (result.failure.retryAfter !== undefined) limits.pause(result.failure.retryAfter);
+        const { retryAfter = 0 } = result.failure;
+        if (retryAfter > 0 && retryAfter <= longestRetryAfter) limits.pause(retryAfter);
         return result;
       }
       const { completion, raw } = result.ok;

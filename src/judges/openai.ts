@@ -12,6 +12,7 @@ import { loadPrompt } from './prompt.ts';
 import type { ChatMessage } from './prompt.ts';
 import { readReply } from './read-reply.ts';
 import type { Reading } from './read-reply.ts';
+import { longestRetryAfter } from './retry.ts';
 import type { Failure } from './retry.ts';
 import type { JudgeSettings } from './settings.ts';
 import type { ChatSpec } from './spec.ts';
@@ -103,6 +104,10 @@ export async function openChatJudge(
       }
       const { failure } = verdict;
       if (failure.kind === 'final') throw refused(requests.name, failure);
+      if ((failure.retryAfter ?? 0) > longestRetryAfter) {
+        const hours = (failure.retryAfter! / 3_600_000).toFixed(1);
+        throw unavailable(requests.name, `${failure.words} (it asks to wait for ${hours} hours)`);
+      }
       if (failure.kind === 'row') {
         answered = true;
         await onOutcome({ id: row.id, unscored: failure.words });
@@ -112,11 +117,11 @@ export async function openChatJudge(
         id: row.id,
         unscored: `no answer after ${settings.retries + 1} calls: ${failure.words}`,
       });
-      if (failed.length >= mostFailedRows) throw unavailable(requests.name, failure.words, settings.retries);
+      if (failed.length >= mostFailedRows) throw unavailable(requests.name, failed[0]!.unscored);
     };
     try {
       await inParallel(rows, settings.concurrency, stop, handle);
-      if (failed[0] && !answered) throw unavailable(requests.name, failed[0].unscored, settings.retries);
+      if (failed[0] && !answered) throw unavailable(requests.name, failed[0].unscored);
       await release();
     } finally {
       signal?.removeEventListener('abort', stopped);
@@ -181,9 +186,9 @@ function refused(name: string, { words }: Failure): WhetstoneError {
   });
 }
 
-function unavailable(name: string, words: string, retries: number): WhetstoneError {
+function unavailable(name: string, words: string): WhetstoneError {
   return new WhetstoneError('JUDGE_UNAVAILABLE', `${name} does not answer: ${words}`, {
-    hint: `Each row was tried ${retries + 1} times. What was judged so far is kept; run it again when the server is back.`,
+    hint: 'What was judged so far is kept; run it again when the server is back.',
   });
 }
 

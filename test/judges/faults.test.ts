@@ -146,6 +146,15 @@ describe('what passes is tried again', () => {
     expect(usage.calls).toBeLessThanOrEqual(12);
   });
 
+  it('a server that asks for a wait of hours is not waited for', async () => {
+    const url = await start((_, r) =>
+      json(r, 429, apiError('Come back tomorrow'), { 'retry-after': '86400' }),
+    );
+    const { outcomes, error, usage } = await ask(url, rows(3), { concurrency: 1 });
+    expect([outcomes, error?.code, usage.calls]).toEqual([{}, 'JUDGE_UNAVAILABLE', 1]);
+    expect(error?.message).toContain('Come back tomorrow (it asks to wait for 24.0 hours)');
+  });
+
   it('a server that nobody runs', async () => {
     const url = await start(fine);
     await server!.close();
