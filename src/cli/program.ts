@@ -10,6 +10,7 @@ import { demoVerb, runDemo } from './demo.ts';
 import { verbCommand } from './flags.ts';
 import { generateVerb, runGenerate } from './generate.ts';
 import { judgeVerb, runJudge } from './judge.ts';
+import { onlineVerb, runOnline } from './online.ts';
 import { suggestion } from './read-options.ts';
 import { mergeVerb, runMerge } from './merge.ts';
 import { reproduceVerb, runReproduce, workerCommand, workerVerbName } from './reproduce.ts';
@@ -47,6 +48,7 @@ export async function main(argv: readonly string[], context: Context = defaultCo
     .addCommand(verbCommand(trainJudgeVerb, (given) => report(runTrainJudge(given, context))))
     .addCommand(verbCommand(serveVerb, (given) => report(runServe(given, context))))
     .addCommand(verbCommand(mergeVerb, (given) => report(runMerge(given, context))))
+    .addCommand(verbCommand(onlineVerb, (given) => report(runOnline(given, context))))
     .addCommand(verbCommand(judgeVerb, (given) => report(runJudge(given, context))))
     .addCommand(dataCommand(context, report))
     .addCommand(verbCommand(demoVerb, (given) => report(runDemo(given, context))))
