@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import type { Engine, GenerationRequest } from '../engine/engine.ts';
 import { stringTemplate } from '../tokens/template.ts';
+import { load, sentencePiece } from '../tokens/test-tokenizers.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 import { generateText } from './generate-text.ts';
 import { respond } from './respond.ts';
@@ -148,4 +149,21 @@ it('text generation tells pieces as they come, every token, and why it ended', a
     stop: ['-b'],
   });
   expect([short.text, short.finish]).toEqual(['a-', 'length']);
+});
+
+it('text that nobody watches is the same, broken characters included', async () => {
+  const real = await load(sentencePiece('legacy'));
+  const bytes = (hex: string): number[] => hex.split(' ').map((byte) => real.tokenToId(`<0x${byte}>`)!);
+  const made = [real.tokenToId('▁the')!, ...bytes('E4 BB 8A E4 BB'), real.tokenToId('▁go')!, real.eosTokenId];
+  const engine: Speaker['engine'] = {
+    generate: async ([request]) => {
+      for (const id of made) await request!.onToken?.({ id, logProb: NaN, top: [] });
+      return [{ ids: Int32Array.from(made), finish: 'end' }];
+    },
+  };
+  const request = { prompt: Int32Array.of(5), sampling: { maxNewTokens: 9, temperature: 0 } };
+  const watched = await generateText({ engine, tokenizer: real }, { ...request, onText: () => undefined });
+  const alone = await generateText({ engine, tokenizer: real }, request);
+  expect(watched.text).toBe('the今\u{fffd}\u{fffd} go');
+  expect(alone).toEqual(watched);
 });

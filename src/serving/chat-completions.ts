@@ -37,10 +37,8 @@ export const chatCompletions: Endpoint = async ({ model, fields: given, maxNewTo
   });
 
   if (!fields.stream) {
-    const tokens: TextPiece['tokens'][] = Array.from({ length: fields.n }, () => []);
-    const onText = (index: number, piece: TextPiece): void => {
-      tokens[index] = [...tokens[index]!, ...piece.tokens];
-    };
+    const tokens = Array.from({ length: fields.n }, (): TextPiece['tokens'][number][] => []);
+    const onText = (index: number, piece: TextPiece): void => void tokens[index]!.push(...piece.tokens);
     const choices = await generateChoices(model, [prompt], {
       ...settings,
       ...(topLogProbs !== null && { onText }),
