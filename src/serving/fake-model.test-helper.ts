@@ -43,7 +43,10 @@ export interface FakeModel extends ServedModel {
  * Repeats its prompt without the template's frame, a token each `delay` milliseconds. The word "fail" makes it throw.
  * Token t has log-prob -t % 7; the next code points are the likeliest others.
  */
-export function fakeModel(id = 'fake', { delay = 0, maxPositions = 200 } = {}): FakeModel {
+export function fakeModel(
+  id = 'fake',
+  { delay = 0, maxPositions = 200 }: { delay?: number; maxPositions?: number } = {},
+): FakeModel {
   const requests: GenerationRequest[] = [];
   let active = 0;
   const scored = (token: number): { id: number; logProb: number } => ({ id: token, logProb: -token % 7 });
