@@ -258,6 +258,13 @@ process.exitCode = 3;`,
     expect(error?.message).toMatch(/exit code 127[^]*check its path/);
   });
 
+  it('cannot be started', async () => {
+    const settings = { timeout: 5, onNote: () => {}, cwd: join(dir, 'no-such-folder') };
+    const judge = await openCommandJudge('cat', settings);
+    const judging = judge.judge(rows(1), { onOutcome: () => Promise.resolve() });
+    await expect(judging).rejects.toMatchObject({ code: 'JUDGE_FAILED' });
+  });
+
   it('was killed', async () => {
     const command = await script(`process.kill(process.pid, 'SIGKILL'); await new Promise(() => {});`);
     const { error } = await run(`exec ${command}`, rows(1));

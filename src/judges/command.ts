@@ -9,6 +9,7 @@ import { usageOf } from './answers.ts';
 import { commandFingerprint } from './command-digest.ts';
 import { expectAnswers } from './command-answers.ts';
 import type { ExpectedAnswers } from './command-answers.ts';
+import { whileWanted } from './gate.ts';
 import type { Judge, JudgeCall, JudgeRequest } from './judge.ts';
 import { readLines } from './lines.ts';
 import { startGroup } from './process-group.ts';
@@ -50,7 +51,9 @@ export async function openCommandJudge(command: string, settings: CommandSetting
       const group = startGroup(command, cwd);
       running.add(group);
       try {
-        await converse(command, group, requests, call, { ...settings, onSent: () => sent++ });
+        await whileWanted(call.onOutcome, (onOutcome) =>
+          converse(command, group, requests, { ...call, onOutcome }, { ...settings, onSent: () => sent++ }),
+        );
       } finally {
         await group.end();
         running.delete(group);
@@ -88,7 +91,7 @@ async function converse(
     patience.go();
     if (answers.open.size === 0) allAnswered();
   });
-  // The command was not asked to end when all is answered; what it still writes is of no interest.
+  // Whichever comes first. What a command still writes after its last answer is read and of no interest.
   const wait = <T>(...events: Promise<T>[]): Promise<T | 'silent' | 'aborted'> =>
     Promise.race([...events, patience.lost, abort.happened]);
   try {
@@ -178,7 +181,6 @@ function keepTail(
     pass(piece);
     tail = Buffer.concat([tail, piece]).subarray(-keptBytes);
   });
-  child.stderr.on('error', () => {});
   return {
     describe: () => {
       const lines = tail.toString('utf8').trimEnd().split(/\r?\n/).slice(-shownLines);

@@ -24,7 +24,7 @@ export interface JudgeModel {
   readonly words: DecisionWords;
   /** Greedy. */
   reply(request: Omit<JudgeRequest, 'id'>, signal?: AbortSignal): Promise<ModelReply>;
-  /** Frees the engine, if it was opened. */
+  /** Frees the engine, if it was opened, once no reply is under way. */
   close(): Promise<void>;
 }
 
@@ -60,6 +60,7 @@ export async function openJudgeModel(run: string, settings: JudgeModelSettings):
   }
   const known = { model: record.digests, adapter, critique, words, maxTokens: settings.maxTokens };
   let opening: Promise<Speaker & { engine: { dispose(): Promise<void> } }> | undefined;
+  const underWay = new Set<Promise<ModelReply>>();
   const open = async (): Promise<Speaker & { engine: { dispose(): Promise<void> } }> => {
     const openEngine = settings.openEngine ?? (await import('../engine/index.ts')).openEngine;
     const threads = settings.threads !== null && { threads: settings.threads };
@@ -69,8 +70,16 @@ export async function openJudgeModel(run: string, settings: JudgeModelSettings):
   return {
     fingerprint: `local:${createHash('sha256').update(JSON.stringify(known)).digest('hex')}`,
     words,
-    reply: async (request, signal) => ask(await (opening ??= open()), request, settings.maxTokens, signal),
+    reply: async (request, signal) => {
+      const asking = (opening ??= open()).then((speaker) =>
+        ask(speaker, request, settings.maxTokens, signal),
+      );
+      underWay.add(asking);
+      return asking.finally(() => underWay.delete(asking));
+    },
     close: async () => {
+      // An engine that is freed under a running graph takes the process with it.
+      await Promise.allSettled(underWay);
       const speaker = await opening?.catch(() => undefined);
       await speaker?.engine.dispose();
     },

@@ -1,6 +1,7 @@
 // A judge model on this machine as a judge. Knows that each row is asked once; models are asked elsewhere.
 import { usageOf } from './answers.ts';
 import { outcomeOfReply } from './decision.ts';
+import { whileWanted } from './gate.ts';
 import type { Judge } from './judge.ts';
 import { openJudgeModel } from './judge-model.ts';
 import type { JudgeModelSettings } from './judge-model.ts';
@@ -23,21 +24,23 @@ export async function openLocalJudge(run: string, settings: JudgeModelSettings):
     name: `the judge model in ${run}`,
     fingerprint: model.fingerprint,
     judge: (requests, { onOutcome, signal }) =>
-      workThrough(
-        requests,
-        rowsUnderWay,
-        async (request) => {
-          calls++;
-          const reply = await model.reply(request, signal);
-          inputTokens += reply.promptTokens;
-          outputTokens += reply.tokens;
-          await onOutcome(
-            'text' in reply
-              ? outcomeOfReply(request.id, reply.text, model.words)
-              : { id: request.id, unscored: reply.impossible },
-          );
-        },
-        signal,
+      whileWanted(onOutcome, (hand) =>
+        workThrough(
+          requests,
+          rowsUnderWay,
+          async (request) => {
+            calls++;
+            const reply = await model.reply(request, signal);
+            inputTokens += reply.promptTokens;
+            outputTokens += reply.tokens;
+            await hand(
+              'text' in reply
+                ? outcomeOfReply(request.id, reply.text, model.words)
+                : { id: request.id, unscored: reply.impossible },
+            );
+          },
+          signal,
+        ),
       ),
     usage: () => ({ ...usageOf(calls), inputTokens, outputTokens }),
     close: () => model.close(),

@@ -160,6 +160,29 @@ export default async () => {
     expect(found).toEqual({ r0: null });
   });
 
+  it('is not heard any more after that', async () => {
+    const path = await file(
+      'export default ({ output }) => new Promise((r) => setTimeout(() => r(null), output === "0" ? 1 : 80));',
+    );
+    const judge = await openModuleJudge(path, { concurrency: 3, timeout: 20 });
+    const abort = new AbortController();
+    const heard: string[] = [];
+    let kept = 0;
+    const judging = judge.judge(rows(3), {
+      signal: abort.signal,
+      onOutcome: async ({ id }) => {
+        heard.push(id);
+        abort.abort();
+        await sleep(30);
+        kept++;
+      },
+    });
+    await expect(judging).rejects.toMatchObject({ code: 'STOPPED' });
+    expect(kept, 'an outcome that is being kept is waited for').toBe(1);
+    await sleep(120);
+    expect(heard).toEqual(['r0']);
+  });
+
   it('has the fingerprint of its content', async () => {
     const open = async (text: string): Promise<string> =>
       (await openModuleJudge(await file(text), { concurrency: 1, timeout: 1 })).fingerprint;

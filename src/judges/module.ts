@@ -3,6 +3,7 @@ import { WhetstoneError } from '../errors.ts';
 import { describe, isFields } from '../judgments/fields.ts';
 import { outcomeOf, usageOf } from './answers.ts';
 import { fileDigest } from './command-digest.ts';
+import { whileWanted } from './gate.ts';
 import type { Judge, JudgeCall, JudgeRequest, Outcome } from './judge.ts';
 import { loadModule } from './load-module.ts';
 import { abortOf, workThrough } from './pool.ts';
@@ -77,7 +78,8 @@ export async function openModuleJudge(path: string, settings: ModuleSettings): P
   return {
     name: path,
     fingerprint: `module:${digest ?? ''}`,
-    judge,
+    judge: (requests, call) =>
+      whileWanted(call.onOutcome, (onOutcome) => judge(requests, { ...call, onOutcome })),
     usage: () => usageOf(calls),
     close: () => Promise.resolve(),
   };

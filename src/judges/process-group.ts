@@ -54,6 +54,8 @@ export function startGroup(command: string, cwd?: string): ProcessGroup {
     child.on('error', () => resolve({ code: 127, signal: null }));
     child.on('exit', (code, signal) => resolve({ code, signal }));
   });
+  // Pipes that break are told of by how the command ends.
+  for (const stream of [child.stdin, child.stdout, child.stderr]) stream.on('error', () => {});
   const closed = new Promise<boolean>((resolve) => void child.on('close', () => resolve(true)));
   let ending: Promise<void> | undefined;
   const end = async (): Promise<void> => {

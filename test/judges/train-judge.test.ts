@@ -149,6 +149,26 @@ describe('train-judge', () => {
     );
   });
 
+  it('stops at an abort, and frees its engine when nothing runs in it any more', async () => {
+    const judge = await openLocalJudge(join(dir, 'whole'), { maxTokens: 200, openEngine: null, threads: 1 });
+    const abort = new AbortController();
+    const heard: string[] = [];
+    const rows = judgedRows(30).map((row, i) => ({ id: `r${i}`, ...row }));
+    const judging = judge.judge(rows, {
+      signal: abort.signal,
+      onOutcome: ({ id }) => {
+        heard.push(id);
+        abort.abort();
+        return Promise.resolve();
+      },
+    });
+    await expect(judging).rejects.toMatchObject({ code: 'STOPPED' });
+    const before = heard.length;
+    await judge.close();
+    expect(heard).toHaveLength(before);
+    expect(before).toBeLessThan(30);
+  });
+
   it.each([
     ['another setting', ['--resume', '--learning_rate', '0.5'], /learning_rate: the run has 0\.01, now 0\.5/],
     ['another share', ['--resume', '--held_out', '0.1'], /held_out: the run has 0\.4, now 0\.1/],
