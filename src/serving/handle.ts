@@ -18,6 +18,7 @@ export interface HandlerSettings {
   readonly origins: readonly string[];
   readonly maxNewTokens: number | null;
   readonly maxBodyBytes: number;
+  readonly maxUnsentBytes: number;
   /** Whether new requests are refused. */
   readonly isDraining: () => boolean;
 }
@@ -39,7 +40,8 @@ export type Handler = (
 ) => Promise<void>;
 
 export function createHandler(settings: HandlerSettings): Handler {
-  const { models, loopback, apiKey, origins, maxNewTokens, maxBodyBytes, isDraining } = settings;
+  const { models, loopback, apiKey, origins, maxNewTokens, maxBodyBytes, maxUnsentBytes, isDraining } =
+    settings;
   return async (request, response, story, signal) => {
     const { method = '' } = request;
     const path = (request.url ?? '').split('?')[0]!;
@@ -88,7 +90,7 @@ export function createHandler(settings: HandlerSettings): Handler {
       return sendJson(response, 200, reply.body);
     }
     story.stream = true;
-    const send = openEventStream(response);
+    const send = openEventStream(response, maxUnsentBytes);
     try {
       story.usage = await reply.run((event) => send(JSON.stringify(event)));
       send('[DONE]');

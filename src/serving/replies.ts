@@ -4,8 +4,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApiError } from './api-error.ts';
 import { errorBody } from './api-error.ts';
 
-/** A client that reads slower than the model writes is given up past this; the others do not wait for it. */
-const mostUnsent = 16 * 2 ** 20;
 /** A client that is still sending when it is refused gets so long to notice. */
 const lingerMilliseconds = 2000;
 
@@ -40,8 +38,11 @@ export async function sendError(
   response.end();
 }
 
-/** Begins a stream of server-sent events; returns how to send one. */
-export function openEventStream(response: ServerResponse): (data: string) => void {
+/**
+ * Begins a stream of server-sent events; returns how to send one. Nobody waits until it has been read: past
+ * `maxUnsentBytes` the connection is cut.
+ */
+export function openEventStream(response: ServerResponse, maxUnsentBytes: number): (data: string) => void {
   response.writeHead(200, {
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-cache',
@@ -52,6 +53,6 @@ export function openEventStream(response: ServerResponse): (data: string) => voi
   return (data) => {
     if (response.destroyed) return;
     response.write(`data: ${data}\n\n`);
-    if (response.writableLength > mostUnsent) response.destroy();
+    if (response.writableLength > maxUnsentBytes) response.destroy();
   };
 }

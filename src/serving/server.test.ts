@@ -71,7 +71,7 @@ function events(text: string): Body[] {
   return parts.slice(0, -2).map((part) => JSON.parse(part.slice(6)) as Body);
 }
 const until = async (test: () => boolean): Promise<void> => {
-  for (let i = 0; i < 400 && !test(); i++) await sleep(5);
+  for (let i = 0; i < 1000 && !test(); i++) await sleep(5);
   expect(test()).toBe(true);
 };
 
@@ -463,6 +463,49 @@ describe('comings and goings', () => {
     await until(() => model.active() === 0 && log.length === 1);
     expect(log[0]).toMatch(/ 499 /);
     expect(model.requests.every(({ signal }) => signal!.aborted)).toBe(true);
+  });
+
+  it('connections may break at any moment', async () => {
+    const model = fakeModel('fake', { delay: 1 });
+    const { server, post, log } = await start(model);
+    const body = JSON.stringify(chat('a'.repeat(20), { n: 4 }));
+    const streamed = JSON.stringify(chat('a'.repeat(20), { n: 4, stream: true }));
+    await Promise.all(
+      Array.from({ length: 60 }, async (_, i) => {
+        const text = i % 2 ? body : streamed;
+        const head = `POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${text.length}\r\n\r\n`;
+        const socket = connect(server.port, '127.0.0.1');
+        socket.on('error', () => undefined);
+        socket.write((head + text).slice(0, i % 3 ? undefined : 40 + 5 * i));
+        await sleep(i);
+        if (i % 4) socket.resetAndDestroy();
+        else socket.destroy();
+      }),
+    );
+    await until(() => model.active() === 0);
+    expect((await post('/v1/chat/completions', chat('there'))).body.choices[0]!.message.content).toBe(
+      'there',
+    );
+    expect(log.join('\n')).not.toMatch(/fault/);
+    expect(log.some((line) => line.includes(' 499 '))).toBe(true);
+  });
+
+  it('a client that does not read is cut off, and nobody waits for it', async () => {
+    const model = fakeModel('fake', { delay: 1 });
+    const { server, post, log } = await start(model, { maxUnsentBytes: 2 ** 18 });
+    const text = JSON.stringify(
+      chat('\u{1f642}'.repeat(90), { n: 128, stream: true, logprobs: true, top_logprobs: 20 }),
+    );
+    const socket = connect(server.port, '127.0.0.1').pause();
+    socket.on('error', () => undefined);
+    socket.write(
+      `POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
+    );
+    await until(() => model.active() === 128);
+    expect((await post('/v1/chat/completions', chat('there'))).status).toBe(200);
+    await until(() => log.some((line) => / 499 .* stream /.test(line)));
+    expect(model.active()).toBe(0);
+    socket.destroy();
   });
 
   it('a failing choice gives up the others of its request', async () => {

@@ -25,6 +25,11 @@ export interface ServerOptions {
   readonly maxNewTokens?: number | null;
   /** Default 4 MiB. */
   readonly maxBodyBytes?: number;
+  /**
+   * A client that reads slower than the model writes is cut off when it is so far behind; default 16 MiB. The others
+   * in the batch do not wait for it.
+   */
+  readonly maxUnsentBytes?: number;
   /** Hears one line a request, without prompts and keys, and of faults of the server itself. */
   readonly log?: (line: string, kind: 'request' | 'fault') => void;
 }
@@ -43,6 +48,7 @@ export interface RunningServer {
 }
 
 const usualBodyBytes = 4 * 2 ** 20;
+const usualUnsentBytes = 16 * 2 ** 20;
 
 /** Starts the server. Throws WhetstoneError `CANNOT_LISTEN`. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
@@ -54,10 +60,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     corsOrigins = [],
     maxNewTokens = null,
   } = options;
-  const { maxBodyBytes = usualBodyBytes, log = () => undefined } = options;
+  const { maxBodyBytes = usualBodyBytes, maxUnsentBytes = usualUnsentBytes, log = () => undefined } = options;
   let draining = false;
   const handle = createHandler({
-    ...{ models, apiKey, maxNewTokens, maxBodyBytes, origins: corsOrigins },
+    ...{ models, apiKey, maxNewTokens, maxBodyBytes, maxUnsentBytes, origins: corsOrigins },
     loopback: isLoopback(host),
     isDraining: () => draining,
   });
@@ -74,6 +80,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       if (!response.writableEnded) gone.abort(new Error('the client is gone'));
     };
     response.on('close', left);
+    // A connection that breaks is noticed by its closing; without a listener the error would end the process.
+    response.on('error', () => undefined);
+    request.on('error', () => undefined);
     let status: number | null = null;
     try {
       await handle(request, response, story, gone.signal);
