@@ -92,6 +92,12 @@ export interface Generation {
   readonly finish: 'end' | 'length' | 'stopped' | 'aborted';
 }
 
+/** Several continuations of one context, as token ids: shapes [seq], none of them empty. */
+export interface ContinuationGroup {
+  readonly context: Int32Array;
+  readonly continuations: readonly Int32Array[];
+}
+
 /** Everything that a training run needs to go on where it stopped, bit for bit. Flat float32 vectors. */
 export interface TrainingState {
   readonly parameters: Float32Array;
@@ -108,6 +114,14 @@ export interface Engine {
    * initial model is the one that was opened, its adapter included.
    */
   score(sequences: readonly Sequence[], model?: 'present' | 'initial'): Promise<Float32Array[]>;
+  /**
+   * Token log-probs (nats) of each continuation after its context, which is computed once for all of them: a list of
+   * arrays of shape [continuation tokens] a group. `onGroup` hears each group's when they are there, and is awaited.
+   */
+  scoreContinuations(
+    groups: readonly ContinuationGroup[],
+    onGroup?: (index: number, logProbs: Float32Array[]) => void | Promise<void>,
+  ): Promise<Float32Array[][]>;
   /**
    * One optimizer step over a whole batch: forward, objective, backward, clipping, AdamW. The graph of the last
    * objective is kept, so pass the same object each time.

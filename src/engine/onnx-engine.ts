@@ -10,6 +10,7 @@ import { compileAdamW, l2Norm } from './adamw.ts';
 import { arrangementFor, isNarrow, queryBlocks, rowLimit } from './arrangement.ts';
 import { responseTokensOf, sizeOf } from './batch-plan.ts';
 import type {
+  ContinuationGroup,
   Engine,
   OptimizerSettings,
   Sequence,
@@ -17,6 +18,7 @@ import type {
   TokenExample,
   TrainingState,
 } from './engine.ts';
+import { openBranchScorer } from './branches.ts';
 import { openGenerator, usualSlots } from './generate.ts';
 import { generationQueue } from './generation-queue.ts';
 import { lazily } from './lazily.ts';
@@ -27,7 +29,7 @@ import { layOut, views } from './parameters.ts';
 import type { Scorer } from './scoring.ts';
 import type { Feed } from './session.ts';
 import { openScorer } from './scoring.ts';
-import { requireTrainable, requireUsable } from './sequence-check.ts';
+import { requireContinuation, requireTrainable, requireUsable } from './sequence-check.ts';
 import { openStepRunner } from './training-step.ts';
 import { chooseTrainable, initialParameters, requireUsableLora, trainableParameters } from './trainable.ts';
 import { takeTurns } from './turns.ts';
@@ -118,6 +120,9 @@ export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
   const initial = adapter
     ? scorerOf(trainable, views(layout, state.parameters.slice()))
     : scorerOf({ kind: 'none' }, {});
+  const branches = openBranchScorer({
+    ...{ config, checkpoint, trainable, threads, prepack, parameters: parameterFeeds },
+  });
   const gradient = lazily(() => new Float32Array(layout.total));
   const runner = lazily(() =>
     openStepRunner({
@@ -163,6 +168,24 @@ export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
       for (const sequence of sequences) requireUsable(sequence, config);
       return (model === 'present' ? present : initial).logProbs(sequences);
     }),
+
+    scoreContinuations: inTurn(
+      async (
+        groups: readonly ContinuationGroup[],
+        onGroup?: (index: number, logProbs: Float32Array[]) => void | Promise<void>,
+      ) => {
+        for (const { context, continuations } of groups) {
+          for (const continuation of continuations) requireContinuation(context, continuation, config);
+        }
+        const results: Float32Array[][] = [];
+        for (const [index, group] of groups.entries()) {
+          const logProbs = await branches.logProbs(group);
+          await onGroup?.(index, logProbs);
+          results.push(logProbs);
+        }
+        return results;
+      },
+    ),
 
     step: inTurn(
       async (
@@ -267,7 +290,7 @@ export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
     dispose: () =>
       turns.end(async () => {
         await runner.existing?.release();
-        for (const scorer of [present, initial]) await scorer.release();
+        for (const scorer of [present, initial, branches]) await scorer.release();
         for (const { existing } of [generator, optimizer]) {
           // A graph that could not be compiled has nothing to release; its error was thrown where it was needed.
           const held = await existing?.catch(() => null);

@@ -14,10 +14,32 @@ export function requireUsable(
       `a response cannot start at token ${responseStart} of ${ids.length}`,
     );
   }
-  if (ids.length > maxPositions) {
+  requireFits(ids, ids.length, { vocabSize, maxPositions });
+}
+
+/** Throws `ENGINE_SEQUENCE` for a continuation that cannot be scored. Its last token is predicted only, never read. */
+export function requireContinuation(
+  context: Int32Array,
+  continuation: Int32Array,
+  config: DecoderConfig,
+): void {
+  if (context.length === 0 || continuation.length === 0) {
+    const what = context.length === 0 ? 'a context' : 'a continuation';
+    throw new WhetstoneError('ENGINE_SEQUENCE', `${what} without tokens cannot be scored`);
+  }
+  requireFits(context, context.length + continuation.length - 1, config);
+  requireFits(continuation, continuation.length - 1, config);
+}
+
+function requireFits(
+  ids: Int32Array,
+  read: number,
+  { vocabSize, maxPositions }: Pick<DecoderConfig, 'vocabSize' | 'maxPositions'>,
+): void {
+  if (read > maxPositions) {
     throw new WhetstoneError(
       'ENGINE_SEQUENCE',
-      `a sequence of ${ids.length} tokens is longer than the model's ${maxPositions} positions`,
+      `a sequence of ${read} tokens is longer than the model's ${maxPositions} positions`,
       {
         hint: 'Lower cutoff_len.',
       },

@@ -53,6 +53,17 @@ export function fakeEngine(options: FakeOptions): Engine {
     );
   return {
     score: (sequences) => Promise.resolve(sequences.map(logprobs)),
+    scoreContinuations: (groups) =>
+      Promise.resolve(
+        groups.map(({ context, continuations }) =>
+          continuations.map((continuation) =>
+            logprobs({
+              ids: Int32Array.from([...context, ...continuation]),
+              responseStart: context.length,
+            }),
+          ),
+        ),
+      ),
     step: async (batch, objective, optimizer) => {
       await sleep(options.delay ?? 0);
       if (step + 1 === options.nonFiniteAt) throw new WhetstoneError('NON_FINITE_LOSS', 'the loss is NaN');
