@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { defaultDecisionWords } from '../judges/decision.ts';
+import { defaultDecisionWords } from '../judges/local/decision.ts';
 import { labelOf } from '../judgments/index.ts';
 import type { Triplet } from '../judgments/index.ts';
 import { splitByInstruction, withDecisionRow } from './rows.ts';

@@ -4,8 +4,8 @@ import { createHash } from 'node:crypto';
 import { WhetstoneError } from '../errors.ts';
 import { labelOf, wordsOf } from '../judgments/index.ts';
 import type { Triplet } from '../judgments/index.ts';
-import { withDecision } from '../judges/decision.ts';
-import type { DecisionWords } from '../judges/decision.ts';
+import { withDecision } from '../judges/local/decision.ts';
+import type { DecisionWords } from '../judges/local/decision.ts';
 
 export interface JudgeRows {
   readonly train: readonly Triplet[];

@@ -13,14 +13,14 @@ export async function openJudge(spec: string, given: Partial<JudgeSettings> = {}
   const settings: JudgeSettings = { ...defaultJudgeSettings, ...given };
   switch (wanted.kind) {
     case 'chat':
-      return (await import('./openai.ts')).openChatJudge(wanted, settings);
+      return (await import('./chat/openai.ts')).openChatJudge(wanted, settings);
     case 'command':
-      return (await import('./command.ts')).openCommandJudge(wanted.command, settings);
+      return (await import('./program/command.ts')).openCommandJudge(wanted.command, settings);
     case 'module':
-      return (await import('./module.ts')).openModuleJudge(wanted.path, settings);
+      return (await import('./program/module.ts')).openModuleJudge(wanted.path, settings);
     case 'local':
-      return (await import('./local.ts')).openLocalJudge(wanted.run, settings);
+      return (await import('./local/local.ts')).openLocalJudge(wanted.run, settings);
     case 'person':
-      return (await import('./person.ts')).openPersonJudge(wanted.file, settings);
+      return (await import('./person/person.ts')).openPersonJudge(wanted.file, settings);
   }
 }

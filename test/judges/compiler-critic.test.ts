@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { openCommandJudge } from '../../src/judges/command.ts';
+import { openCommandJudge } from '../../src/judges/program/command.ts';
 import { isJudged } from '../../src/judges/judge.ts';
 import type { Outcome } from '../../src/judges/judge.ts';
 

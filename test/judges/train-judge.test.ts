@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { trainJudge } from '../../src/judge-training/index.ts';
 import { isJudged } from '../../src/judges/judge.ts';
 import type { Outcome } from '../../src/judges/judge.ts';
-import { openLocalJudge } from '../../src/judges/local.ts';
+import { openLocalJudge } from '../../src/judges/local/local.ts';
 import { createRandom } from '../../src/random.ts';
 import { drawTasks, judge, rightAnswer } from '../../src/world/index.ts';
 import { worldModelDir } from '../../src/world/model.ts';

@@ -1,7 +1,7 @@
 // Asks a chat server: within limits and budget, repeated while there is hope, and every answer kept before it counts.
 // Knows calls and what they cost, nothing of judgments.
-import { WhetstoneError } from '../errors.ts';
-import { createRandom } from '../random.ts';
+import { WhetstoneError } from '../../errors.ts';
+import { createRandom } from '../../random.ts';
 import { callChat } from './chat-call.ts';
 import type { ChatRequests } from './chat-request.ts';
 import type { Clock } from './clock.ts';
@@ -9,13 +9,13 @@ import { readCompletion } from './completion.ts';
 import type { Completion } from './completion.ts';
 import { aboutTokens, costOf, createLedger, formatMoney, pricesOf, promptTokens } from './cost.ts';
 import type { Ledger, Reservation, TokenCounts } from './cost.ts';
-import type { JudgeUsage } from './judge.ts';
+import type { JudgeUsage } from '../judge.ts';
 import { createLimits } from './limits.ts';
 import type { ChatMessage } from './prompt.ts';
 import { openReplies, replyKey } from './replies.ts';
 import { longestRetryAfter, withRetries } from './retry.ts';
 import type { Attempt } from './retry.ts';
-import type { JudgeSettings } from './settings.ts';
+import type { JudgeSettings } from '../settings.ts';
 
 export interface Asker {
   /**

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { WhetstoneError } from '../errors.ts';
-import type { JudgeRequest, Outcome } from './judge.ts';
+import type { WhetstoneError } from '../../errors.ts';
+import type { JudgeRequest, Outcome } from '../judge.ts';
 import { addRows, readFilled } from './person-file.ts';
 import { openPersonJudge } from './person.ts';
 

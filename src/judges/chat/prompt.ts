@@ -1,8 +1,8 @@
 // The words in which a chat model is asked for a judgment: presets, and templates of a user's own.
 // Knows the texts of a row, nothing of servers.
 import { readFile } from 'node:fs/promises';
-import { WhetstoneError } from '../errors.ts';
-import type { JudgeRequest } from './judge.ts';
+import { WhetstoneError } from '../../errors.ts';
+import type { JudgeRequest } from '../judge.ts';
 
 export interface ChatMessage {
   readonly role: 'system' | 'user' | 'assistant';

@@ -1,13 +1,13 @@
 // A function of a module of the user's as a judge. Knows how functions fail; not what this one does.
-import { WhetstoneError } from '../errors.ts';
-import { describe, isFields } from '../judgments/fields.ts';
-import { outcomeOf, usageOf } from './answers.ts';
+import { WhetstoneError } from '../../errors.ts';
+import { describe, isFields } from '../../judgments/fields.ts';
+import { outcomeOf, usageOf } from '../answers.ts';
 import { fileDigest } from './command-digest.ts';
-import { whileWanted } from './gate.ts';
-import type { Judge, JudgeCall, JudgeRequest, Outcome } from './judge.ts';
+import { whileWanted } from '../gate.ts';
+import type { Judge, JudgeCall, JudgeRequest, Outcome } from '../judge.ts';
 import { loadModule } from './load-module.ts';
-import { abortOf, workThrough } from './pool.ts';
-import type { JudgeSettings } from './settings.ts';
+import { abortOf, workThrough } from '../pool.ts';
+import type { JudgeSettings } from '../settings.ts';
 
 export type ModuleSettings = Pick<JudgeSettings, 'concurrency' | 'timeout'>;
 

@@ -1,21 +1,21 @@
 // A judge behind an OpenAI-compatible chat server: replies that are kept are read anew, a reply that cannot be read is
 // asked for once more, and rows without an answer are told from a server that is away. Knows no HTTP.
 import { setMaxListeners } from 'node:events';
-import { WhetstoneError } from '../errors.ts';
+import { WhetstoneError } from '../../errors.ts';
 import { openAsker } from './asking.ts';
 import type { Signals } from './asking.ts';
 import { chatFingerprint, chatKey, chatRequests } from './chat-request.ts';
 import { systemClock } from './clock.ts';
 import type { Clock } from './clock.ts';
-import type { Judge, JudgeCall, JudgeRequest, Outcome, Unscored } from './judge.ts';
+import type { Judge, JudgeCall, JudgeRequest, Outcome, Unscored } from '../judge.ts';
 import { loadPrompt } from './prompt.ts';
 import type { ChatMessage } from './prompt.ts';
 import { readReply } from './read-reply.ts';
 import type { Reading } from './read-reply.ts';
 import { longestRetryAfter } from './retry.ts';
 import type { Failure } from './retry.ts';
-import type { JudgeSettings } from './settings.ts';
-import type { ChatSpec } from './spec.ts';
+import type { JudgeSettings } from '../settings.ts';
+import type { ChatSpec } from '../spec.ts';
 
 /** So many rows, one after the other, whose calls all failed mean that the server is away rather than a row at fault. */
 const mostFailedRows = 3;

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { hasCode } from '../durable/files.ts';
+import { hasCode } from '../../durable/files.ts';
 
 export interface ProcessGroup {
   readonly child: ChildProcessWithoutNullStreams;

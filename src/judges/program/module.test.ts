@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { isJudged } from './judge.ts';
-import type { JudgeRequest, Outcome } from './judge.ts';
+import { isJudged } from '../judge.ts';
+import type { JudgeRequest, Outcome } from '../judge.ts';
 import { openModuleJudge } from './module.ts';
 
 let dir: string;
@@ -68,7 +68,7 @@ describe('a module', () => {
     async (extension) => {
       await writeFile(join(dir, 'words.ts'), 'export const words: string = "Not a number";');
       const path = await file(
-        `import { words } from './words.ts';
+        `import { words } from '../words.ts';
 import { basename } from 'node:path';
 enum Kind { Good = 1, Bad }
 interface Row { readonly output: string }

@@ -6,8 +6,8 @@ import { chatRequests } from './chat-request.ts';
 import { estimateJudging } from './estimate.ts';
 import { loadPrompt } from './prompt.ts';
 import { openReplies, replyKey } from './replies.ts';
-import { defaultJudgeSettings } from './settings.ts';
-import type { ChatSpec } from './spec.ts';
+import { defaultJudgeSettings } from '../settings.ts';
+import type { ChatSpec } from '../spec.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'whetstone-estimate-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

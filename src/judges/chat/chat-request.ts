@@ -1,9 +1,9 @@
 // What a chat server is sent: where to, with which key, and the body. Sends nothing.
 import { createHash } from 'node:crypto';
-import { WhetstoneError } from '../errors.ts';
+import { WhetstoneError } from '../../errors.ts';
 import type { ChatMessage, JudgePrompt } from './prompt.ts';
-import type { JudgeSettings } from './settings.ts';
-import type { ChatSpec } from './spec.ts';
+import type { JudgeSettings } from '../settings.ts';
+import type { ChatSpec } from '../spec.ts';
 
 export interface ChatRequests {
   /** "gpt-4o at api.openai.com". */

@@ -1,9 +1,9 @@
 // A file of rows with a judgment to fill in, JSONL or CSV, as people and spreadsheet programs leave it. Knows how rows
 // are spelled and added; not what a judgment says.
 import { parse, CsvError } from 'csv-parse/sync';
-import { WhetstoneError } from '../errors.ts';
-import { describe, isFields } from '../judgments/fields.ts';
-import { decodeUtf8, excerpt } from '../judgments/text.ts';
+import { WhetstoneError } from '../../errors.ts';
+import { describe, isFields } from '../../judgments/fields.ts';
+import { decodeUtf8, excerpt } from '../../judgments/text.ts';
 
 export type PersonFormat = 'jsonl' | 'csv';
 

@@ -4,17 +4,17 @@ import { resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { WhetstoneError } from '../errors.ts';
-import { usageOf } from './answers.ts';
+import { WhetstoneError } from '../../errors.ts';
+import { usageOf } from '../answers.ts';
 import { commandFingerprint } from './command-digest.ts';
 import { expectAnswers } from './command-answers.ts';
 import type { ExpectedAnswers } from './command-answers.ts';
-import { whileWanted } from './gate.ts';
-import type { Judge, JudgeCall, JudgeRequest } from './judge.ts';
+import { whileWanted } from '../gate.ts';
+import type { Judge, JudgeCall, JudgeRequest } from '../judge.ts';
 import { readLines } from './lines.ts';
 import { startGroup } from './process-group.ts';
 import type { Ending, ProcessGroup } from './process-group.ts';
-import type { JudgeSettings } from './settings.ts';
+import type { JudgeSettings } from '../settings.ts';
 
 export interface CommandSettings extends Pick<JudgeSettings, 'timeout' | 'onNote'> {
   /** Where the command runs; default the present folder. */

@@ -4,18 +4,18 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { hasCode } from '../durable/files.ts';
-import { WhetstoneError } from '../errors.ts';
-import { generateText } from '../generation/index.ts';
-import type { Speaker } from '../generation/index.ts';
-import { isFields } from '../judgments/fields.ts';
-import type { Fields } from '../judgments/fields.ts';
-import { encodePieces, loadTemplate, loadTokenizer } from '../tokens/index.ts';
-import { fileDigest } from './command-digest.ts';
+import { hasCode } from '../../durable/files.ts';
+import { WhetstoneError } from '../../errors.ts';
+import { generateText } from '../../generation/index.ts';
+import type { Speaker } from '../../generation/index.ts';
+import { isFields } from '../../judgments/fields.ts';
+import type { Fields } from '../../judgments/fields.ts';
+import { encodePieces, loadTemplate, loadTokenizer } from '../../tokens/index.ts';
+import { fileDigest } from '../program/command-digest.ts';
 import { defaultDecisionWords } from './decision.ts';
 import type { DecisionWords } from './decision.ts';
-import type { JudgeRequest } from './judge.ts';
-import type { JudgeSettings } from './settings.ts';
+import type { JudgeRequest } from '../judge.ts';
+import type { JudgeSettings } from '../settings.ts';
 
 export type JudgeModelSettings = Pick<JudgeSettings, 'maxTokens' | 'openEngine' | 'threads'>;
 
@@ -62,7 +62,7 @@ export async function openJudgeModel(run: string, settings: JudgeModelSettings):
   let opening: Promise<Speaker & { engine: { dispose(): Promise<void> } }> | undefined;
   const underWay = new Set<Promise<ModelReply>>();
   const open = async (): Promise<Speaker & { engine: { dispose(): Promise<void> } }> => {
-    const openEngine = settings.openEngine ?? (await import('../engine/index.ts')).openEngine;
+    const openEngine = settings.openEngine ?? (await import('../../engine/index.ts')).openEngine;
     const threads = settings.threads !== null && { threads: settings.threads };
     const engine = await openEngine({ modelDir: record.model, adapterDir, ...threads });
     return { engine, tokenizer, template };

@@ -1,8 +1,8 @@
 // The answers of a command, line by line: which rows they belong to, and what was no answer. Knows no processes.
-import { isFields } from '../judgments/fields.ts';
-import { excerpt } from '../judgments/text.ts';
-import { outcomeOf } from './answers.ts';
-import type { Outcome } from './judge.ts';
+import { isFields } from '../../judgments/fields.ts';
+import { excerpt } from '../../judgments/text.ts';
+import { outcomeOf } from '../answers.ts';
+import type { Outcome } from '../judge.ts';
 import type { Line } from './lines.ts';
 
 export interface ExpectedAnswers {

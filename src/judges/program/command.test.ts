@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { WhetstoneError } from '../errors.ts';
+import { WhetstoneError } from '../../errors.ts';
 import { openCommandJudge } from './command.ts';
 import { commandFingerprint } from './command-digest.ts';
-import { isJudged } from './judge.ts';
-import type { JudgeRequest, Outcome } from './judge.ts';
+import { isJudged } from '../judge.ts';
+import type { JudgeRequest, Outcome } from '../judge.ts';
 import { readLines } from './lines.ts';
 
 let dir: string;

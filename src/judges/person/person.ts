@@ -3,14 +3,14 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { hasCode, replaceFile, writeFileDurably } from '../durable/files.ts';
-import { WhetstoneError } from '../errors.ts';
-import { isPlaceholder } from '../judgments/wording.ts';
-import { usageOf } from './answers.ts';
-import type { Judge, JudgeRequest, Outcome } from './judge.ts';
+import { hasCode, replaceFile, writeFileDurably } from '../../durable/files.ts';
+import { WhetstoneError } from '../../errors.ts';
+import { isPlaceholder } from '../../judgments/wording.ts';
+import { usageOf } from '../answers.ts';
+import type { Judge, JudgeRequest, Outcome } from '../judge.ts';
 import { addRows, personFormat, readFilled } from './person-file.ts';
 import type { FilledRow } from './person-file.ts';
-import { judgedAs } from './suspicion.ts';
+import { judgedAs } from '../suspicion.ts';
 
 const INSTRUCTIONS = `Write into "judgment" of each row, in plain words, what is wrong with the response ("output") to the
 instruction. Where nothing is wrong write "perfect" (or "ok"); where you cannot say write "skip".

@@ -1,11 +1,11 @@
 // A judge model on this machine as a judge. Knows that each row is asked once; models are asked elsewhere.
-import { usageOf } from './answers.ts';
+import { usageOf } from '../answers.ts';
 import { outcomeOfReply } from './decision.ts';
-import { whileWanted } from './gate.ts';
-import type { Judge } from './judge.ts';
+import { whileWanted } from '../gate.ts';
+import type { Judge } from '../judge.ts';
 import { openJudgeModel } from './judge-model.ts';
 import type { JudgeModelSettings } from './judge-model.ts';
-import { workThrough } from './pool.ts';
+import { workThrough } from '../pool.ts';
 
 /** More than an engine runs at once, so that it always has something to go on with. */
 export const rowsUnderWay = 64;

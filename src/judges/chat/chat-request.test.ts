@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { chatFingerprint, chatKey, chatRequests } from './chat-request.ts';
 import { loadPrompt } from './prompt.ts';
-import { defaultJudgeSettings } from './settings.ts';
-import type { JudgeSettings } from './settings.ts';
-import { parseJudgeSpec } from './spec.ts';
-import type { ChatSpec } from './spec.ts';
+import { defaultJudgeSettings } from '../settings.ts';
+import type { JudgeSettings } from '../settings.ts';
+import { parseJudgeSpec } from '../spec.ts';
+import type { ChatSpec } from '../spec.ts';
 
 const spec = (text: string): ChatSpec => parseJudgeSpec(text) as ChatSpec;
 const settings = (given: Partial<JudgeSettings> = {}): JudgeSettings => ({

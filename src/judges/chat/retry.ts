@@ -1,6 +1,6 @@
 // What to do when a call fails: wait and call again, give the row up, or stop. Knows no HTTP but its Retry-After.
 // p-retry cannot take the length of a wait from outside, nor a clock; hence this.
-import type { Random } from '../random.ts';
+import type { Random } from '../../random.ts';
 import type { Clock } from './clock.ts';
 
 export interface Failure {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createRandom } from '../random.ts';
+import { createRandom } from '../../random.ts';
 import { fakeClock } from './clock.test-helper.ts';
 import { backoff, readRetryAfter, withRetries } from './retry.ts';
 import type { Attempt, Failure } from './retry.ts';

@@ -1,9 +1,9 @@
 // From what a judge wrote to a judgment, or to the reason why it is none. Knows no servers and makes nothing up.
-import { isPraise } from '../judgments/triplet.ts';
-import { bareText, isPlaceholder, repetition } from '../judgments/wording.ts';
-import type { Judged } from './judge.ts';
+import { isPraise } from '../../judgments/triplet.ts';
+import { bareText, isPlaceholder, repetition } from '../../judgments/wording.ts';
+import type { Judged } from '../judge.ts';
 import type { ChatMessage, RowTexts } from './prompt.ts';
-import { suspicionOf } from './suspicion.ts';
+import { suspicionOf } from '../suspicion.ts';
 
 /** Raised whenever the same reply may be read otherwise than before. */
 export const parserVersion = 1;

@@ -3,11 +3,11 @@ import { readFile } from 'node:fs/promises';
 import { chatRequests } from './chat-request.ts';
 import { costOf, pricesOf, promptTokens } from './cost.ts';
 import type { TokenCounts } from './cost.ts';
-import type { JudgeRequest } from './judge.ts';
+import type { JudgeRequest } from '../judge.ts';
 import { loadPrompt } from './prompt.ts';
 import { replyKey } from './replies.ts';
-import type { JudgeSettings } from './settings.ts';
-import { parseJudgeSpec } from './spec.ts';
+import type { JudgeSettings } from '../settings.ts';
+import { parseJudgeSpec } from '../spec.ts';
 
 export interface JudgingEstimate {
   /** Calls if every reply can be read, and if every row has to be asked twice. */

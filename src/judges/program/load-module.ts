@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { WhetstoneError } from '../errors.ts';
+import { WhetstoneError } from '../../errors.ts';
 
 /**
  * The exports of a module. TypeScript is imported by Node itself where it can, else by jiti, which strips the types

@@ -1,9 +1,9 @@
 // How a judge model ends its judgment: with a word for whether the response is perfect. Knows texts only.
-import { excerpt } from '../judgments/text.ts';
-import { isPraise } from '../judgments/triplet.ts';
-import { toneOf } from '../judgments/wording.ts';
-import type { Outcome } from './judge.ts';
-import { judgedAs } from './suspicion.ts';
+import { excerpt } from '../../judgments/text.ts';
+import { isPraise } from '../../judgments/triplet.ts';
+import { toneOf } from '../../judgments/wording.ts';
+import type { Outcome } from '../judge.ts';
+import { judgedAs } from '../suspicion.ts';
 
 /** What stands on the last line of a judgment of a response that is perfect, and of one that is not. */
 export interface DecisionWords {
