@@ -2,6 +2,10 @@
 export { align } from './alignment/align.ts';
 export type { AlignOptions, AlignmentRun } from './alignment/align.ts';
 export type { GivenTriplet } from './alignment/data.ts';
+export { alignOnline } from './alignment/online/online.ts';
+export type { OnlineOptions, OnlinePlan, OnlineResult, OnlineRun } from './alignment/online/online.ts';
+export type { Evaluation, OnlineProgress, RoundSummary } from './alignment/online/progress.ts';
+export type { OnlineSettings } from './alignment/online/settings.ts';
 export { methodNames, methods } from './alignment/methods.ts';
 export type { Method, MethodName } from './alignment/methods.ts';
 export type { AlignmentPlan, RowCounts } from './alignment/plan.ts';

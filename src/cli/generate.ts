@@ -6,7 +6,7 @@ import { createRandom } from '../random.ts';
 import type { PromptTemplate, PromptText, Tokenizer } from '../tokens/index.ts';
 import { escapeHelp, readEscapes } from './escapes.ts';
 import type { Given, Verb } from './flags.ts';
-import { readInstructions } from './instructions.ts';
+import { readInstructions } from '../judgments/instructions.ts';
 import { writeJsonl } from './jsonl.ts';
 import type { OptionProblem } from './read-options.ts';
 import { generateDefaults, generateOptions } from './options.ts';

@@ -93,11 +93,18 @@ export async function runOnline(
   const stop = interruption();
   const line = createLine({ output: stdout });
   const out = given.out!;
+  const report = reporter(stdout, line);
+  let written = Promise.resolve();
+  const noteReport = (error: unknown): void =>
+    line.note(`note report.html was not written: ${error instanceof Error ? error.message : String(error)}`);
   const run = alignOnline({
     ...options,
     out,
     signal: stop.signal,
-    on: reporter(stdout, line),
+    on: (progress) => {
+      report(progress);
+      if (progress.kind === 'round') written = written.then(() => writeReport(out)).catch(noteReport);
+    },
     ...(openEngine && { openEngine }),
     ...(dryRun && { rehearse: true }),
   });
@@ -115,10 +122,16 @@ export async function runOnline(
     stdout.write(`${error.message}\nGo on with:\n  whetstone online --out ${quote(out)} --resume\n`);
     return error.code === 'STOPPED' ? stop.exitCode() : 1;
   } finally {
+    await written;
     await run.dispose();
     stop.dispose();
   }
 }
+
+const writeReport = async (out: string): Promise<void> => {
+  const { writeOnlineReport } = await import('./online-report.ts');
+  await writeOnlineReport(out, `whetstone online --out ${quote(out)} --resume`);
+};
 
 async function goOn(run: OnlineRun, out: string, stdout: Output, line: Line): Promise<number> {
   const began = performance.now();
@@ -131,7 +144,9 @@ async function goOn(run: OnlineRun, out: string, stdout: Output, line: Line): Pr
     ...rounds.map((round) => round.evaluation?.successRate ?? null),
   ];
   const course = last === null ? '' : `held-out success ${rates.map(percent).join(' -> ')}; `;
-  stdout.write(`${colorsFor(stdout).green('done')} in ${took}: ${course}adapter in ${out}/adapter\n`);
+  stdout.write(
+    `${colorsFor(stdout).green('done')} in ${took}: ${course}adapter in ${out}/adapter, report in ${out}/report.html\n`,
+  );
   return 0;
 }
 

@@ -479,7 +479,7 @@ export const generateOptions: Schema<GenerateFlags> = {
     group: files,
     nullable: true,
     placeholder: 'FILE',
-    help: 'instructions: a .txt file with one a line, or JSON or JSONL rows with "instruction" and optionally "input"',
+    help: 'instructions: a .txt file with one a line, or JSON, JSONL, CSV, TSV or Parquet rows of instruction, input?',
     defaultText: '',
   },
   out: {

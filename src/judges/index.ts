@@ -14,3 +14,4 @@ export { readJudgeRows } from './judge-rows.ts';
 export type { JudgeRow, JudgeRowFile } from './judge-rows.ts';
 export { judgingFiles, openJudging } from './judging.ts';
 export type { Judging, JudgingFiles } from './judging.ts';
+export type { JudgeAllFunction, JudgeFunction } from './program/module.ts';

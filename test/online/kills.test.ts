@@ -120,7 +120,7 @@ describe.each([
     expect(new Set(askedByBroken)).toEqual(requests);
     expect(askedByBroken.length - requests.size).toBeLessThanOrEqual(3 * kills);
     expect((await readdir(broken)).sort()).toEqual([
-      ...['adapter', 'events.jsonl', 'metrics.jsonl', 'replies.jsonl', 'rounds', 'run.yaml'],
+      ...['adapter', 'events.jsonl', 'metrics.jsonl', 'replies.jsonl', 'report.html', 'rounds', 'run.yaml'],
     ]);
     const done = await cli.run(['online', '--out', broken, '--resume'], options);
     expect([done.code, server.asked.length]).toEqual([0, askedByWhole + askedByBroken.length]);

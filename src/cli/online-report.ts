@@ -1,0 +1,166 @@
+// An online run's folder as the data of a report, written after every round. Knows both records, and draws nothing.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { writeFileDurably } from '../durable/files.ts';
+import { bootstrapMean } from '../evaluation/index.ts';
+import { labelOf, readTriplets } from '../judgments/index.ts';
+import type { Triplet } from '../judgments/index.ts';
+import { renderReport } from '../report/index.ts';
+import type { AnswerPair, JudgedAnswer, ReportData, SettingValue, SuccessRate } from '../report/index.ts';
+
+const shownAnswers = 60;
+
+/** Writes RUN/report.html of the rounds that are complete: at least one, after an evaluation or without any. */
+export async function writeOnlineReport(run: string, command: string): Promise<string> {
+  const path = join(run, 'report.html');
+  await writeFileDurably(path, renderReport(await onlineReport(run, command)));
+  return path;
+}
+
+interface Round {
+  readonly round: number;
+  readonly judged: readonly Triplet[];
+  /** Null where nothing is evaluated. */
+  readonly heldOut: readonly Triplet[] | null;
+}
+
+interface StepLine {
+  readonly round: number;
+  readonly step: number;
+  readonly loss: number;
+  readonly flagged_fraction?: number;
+  readonly learning_rate: number;
+}
+
+async function onlineReport(run: string, command: string): Promise<ReportData> {
+  const { run: circumstances, ...settings } = parse(await readFile(join(run, 'run.yaml'), 'utf8')) as Record<
+    string,
+    SettingValue
+  > & { run: { versions: Record<string, string>; judge_name: string } };
+  const steps = (await readFile(join(run, 'metrics.jsonl'), 'utf8'))
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as StepLine);
+  const rounds: Round[] = [];
+  for (let round = 1; round <= steps.at(-1)!.round; round++) rounds.push(await readRound(run, round));
+  const before = await heldOutOf(run, 0);
+  const last = rounds.at(-1)!;
+  const judged = rounds.reduce((sum, each) => sum + each.judged.length, 0);
+  return {
+    title: 'Aligned online with written judgments',
+    summary:
+      `In ${rounds.length === 1 ? 'one round' : `${rounds.length} rounds`} the model responded to instructions, ` +
+      `${circumstances.judge_name} wrote what was wrong with the responses, and an adapter was trained on those words.`,
+    date: `${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC`,
+    headline: {
+      ...(before && last.heldOut && { success: successOf(before, last.heldOut) }),
+      facts: [
+        { label: 'Rounds', value: rounds.length },
+        {
+          label: 'Judged responses',
+          value: judged,
+          note: `${rounds.flatMap((each) => each.judged).filter(isWrong).length} with a critique`,
+        },
+        { label: 'Optimizer steps', value: steps.length },
+      ],
+    },
+    figures: [courseOf(before, rounds)],
+    curves: rounds.map(({ round }) => ({
+      name: `round ${round}`,
+      steps: steps
+        .filter((line) => line.round === round)
+        .map(({ step, loss, flagged_fraction, learning_rate }) => ({
+          ...{ step, loss, learningRate: learning_rate },
+          ...(flagged_fraction !== undefined && { flaggedFraction: flagged_fraction }),
+        })),
+    })),
+    ...(before && last.heldOut && { answers: pairs(before, last.heldOut) }),
+    settings,
+    provenance: { command, versions: circumstances.versions },
+  };
+}
+
+async function readRound(run: string, round: number): Promise<Round> {
+  const { triplets } = await readTriplets(join(run, 'rounds', String(round), 'judged.jsonl'));
+  return { round, judged: triplets, heldOut: await heldOutOf(run, round) };
+}
+
+const heldOutOf = (run: string, round: number): Promise<readonly Triplet[] | null> =>
+  readTriplets(join(run, 'rounds', String(round), 'held-out.jsonl')).then(
+    ({ triplets }) => triplets,
+    () => null,
+  );
+
+const isWrong = (triplet: Triplet): boolean => labelOf(triplet) === 'align-n';
+
+function rateOf(triplets: readonly Triplet[]): SuccessRate {
+  const marks = triplets.map((triplet) => Number(!isWrong(triplet)));
+  return {
+    ...bootstrapMean([marks]),
+    successes: marks.reduce((sum, mark) => sum + mark, 0),
+    count: marks.length,
+  };
+}
+
+const successOf = (
+  before: readonly Triplet[],
+  after: readonly Triplet[],
+): NonNullable<NonNullable<ReportData['headline']>['success']> => ({
+  before: rateOf(before),
+  after: rateOf(after),
+  of: 'held-out instructions with a greedy response that the judge found satisfactory',
+  interval: '95% intervals of the bootstrap over instructions',
+});
+
+/** Success by round, on what was trained on before it was, and on what is held out. */
+function courseOf(
+  before: readonly Triplet[] | null,
+  rounds: readonly Round[],
+): NonNullable<ReportData['figures']>[number] {
+  const point = (x: number, triplets: readonly Triplet[]) => {
+    const { value, low, high } = rateOf(triplets);
+    return { x, y: value, low: low ?? null, high: high ?? null };
+  };
+  const heldOut = [
+    ...(before ? [point(0, before)] : []),
+    ...rounds.flatMap(({ round, heldOut: own }) => (own ? [point(round, own)] : [])),
+  ];
+  return {
+    heading: 'Round by round',
+    caption:
+      'Held-out responses are those after the round; fresh ones are the responses that the round was trained on, which the model of the round before gave to instructions that were new to it.',
+    kind: 'lines',
+    figure: {
+      title: 'Share of satisfactory responses',
+      x: { label: 'round', ticks: [0, ...rounds.map(({ round }) => round)] },
+      y: { label: 'satisfactory', format: 'percent', domain: [0, 1] },
+      series: [
+        ...(heldOut.length > 0 ? [{ name: 'held-out', points: heldOut }] : []),
+        {
+          name: 'fresh',
+          points: rounds.map(({ round, judged }) => point(round - 1, judged)),
+          reference: true,
+        },
+      ],
+    },
+  };
+}
+
+function pairs(before: readonly Triplet[], after: readonly Triplet[]): AnswerPair[] {
+  const later = new Map(after.map((triplet) => [triplet.id, triplet]));
+  return before
+    .flatMap((triplet) => {
+      const other = later.get(triplet.id);
+      return other
+        ? [{ instruction: triplet.instruction, before: answerOf(triplet), after: answerOf(other) }]
+        : [];
+    })
+    .slice(0, shownAnswers);
+}
+
+const answerOf = (triplet: Triplet): JudgedAnswer => ({
+  text: triplet.output,
+  satisfactory: !isWrong(triplet),
+  judgment: triplet.judgment,
+});
