@@ -1,5 +1,6 @@
 // Tokens a second of greedy generation against transformers' `generate`, on the same prompts, taking turns.
 //   node scripts/run-ts.mjs bench/generate.bench.ts --model DIR --rows rows.json --python PYTHON [--rounds 5]
+//     [--peer "llama.cpp node bench/peers/llama_cpp.mjs FOLDER MODEL.gguf"]
 // DIR and rows.json come from bench/peers/make_checkpoint.py and rows.py. Two kinds of work: eight prompts that are
 // all continued by --tokens tokens, and 32 prompts whose responses end at lengths from 8 to --tokens, as real ones do.
 import type { ChildProcess } from 'node:child_process';
@@ -101,7 +102,7 @@ for (const side of sides) await side.ask({ prompts: pick(99, 2), limits: [4, 4] 
 
 for (const [kind, workOf] of Object.entries(kinds)) {
   const speeds = new Map<string, number[]>(names.map((name) => [name, []]));
-  let equal = 0;
+  const equal = new Map<string, number>(names.map((name) => [name, 0]));
   let compared = 0;
   for (let round = 0; round < Number(args.rounds); round++) {
     const work = workOf(round);
@@ -112,11 +113,12 @@ for (const [kind, workOf] of Object.entries(kinds)) {
       answers.set(side.name, answer);
       speeds.get(side.name)!.push(tokensOf(answer) / answer.seconds);
     }
-    const [ours, theirs] = [answers.get('ours'), answers.get('transformers')];
-    ours?.ids.forEach((ids, i) => {
-      compared++;
-      if (theirs && ids.join() === theirs.ids[i]!.join()) equal++;
-    });
+    const own = answers.get('ours');
+    compared += own?.ids.length ?? 0;
+    for (const [name, { ids }] of answers) {
+      const same = ids.filter((row, i) => row.join() === own?.ids[i]?.join()).length;
+      equal.set(name, equal.get(name)! + same);
+    }
     const all = [...answers].map(([name, a]) => `${name} ${(tokensOf(a) / a.seconds).toFixed(1)}`).join(', ');
     const gib = [...answers]
       .map(([name, a]) => `${name} ${(a.peak_rss_bytes / 2 ** 30).toFixed(2)} GiB`)
@@ -128,10 +130,9 @@ for (const [kind, workOf] of Object.entries(kinds)) {
     const ratios = ours ? list.map((speed, i) => ours[i]! / speed) : [NaN];
     console.log(
       `${kind}: ${name.padEnd(13)} ${median(list).toFixed(1)} tokens/s by median; ours is ` +
-        `${median(ratios).toFixed(2)}x (${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)})`,
+        `${median(ratios).toFixed(2)}x (${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}); ` +
+        `${equal.get(name)} of ${compared} responses equal ours`,
     );
   }
-  if (names.includes('transformers'))
-    console.log(`${kind}: ${equal} of ${compared} responses equal transformers'`);
 }
 for (const side of sides) side.stop();
