@@ -1,0 +1,119 @@
+// A model folder, with or without an adapter, evaluated in this process. Knows the engine.
+import { createHash } from 'node:crypto';
+import { resolve } from 'node:path';
+import { folderDigests } from '../../alignment/digests.ts';
+import type { OpenEngine } from '../../alignment/engine-seam.ts';
+import { openOnnxEngine } from '../../alignment/engine-seam.ts';
+import { respond } from '../../generation/index.ts';
+import type { PromptTemplate, Tokenizer } from '../../tokens/index.ts';
+import { loadTemplate, loadTokenizer } from '../../tokens/index.ts';
+import { fitInto, requestTokens } from './request-tokens.ts';
+import type { LikelihoodRequest, LikelihoodSettings, LocalModel, Subject, SubjectSource } from './subject.ts';
+
+export interface LocalSubjectSettings {
+  readonly name: string;
+  readonly model: string;
+  readonly adapter: string | null;
+  /** How instructions are put to it: alpaca, chat or a template file. Rankings do not use it. */
+  readonly template: string;
+  /** Longest sequence in tokens; null takes the model's positions. */
+  readonly maxLength: number | null;
+  readonly threads: number | null;
+  /** In place of the ONNX engine. */
+  readonly openEngine?: OpenEngine | undefined;
+}
+
+/** Reads the folders' digests only. Throws WhetstoneError `NO_MODEL` or what reading them throws. */
+export async function localSubject(settings: LocalSubjectSettings): Promise<SubjectSource> {
+  const { name, model, adapter, maxLength } = settings;
+  // A folder that is no model is told so by its tokenizer, in better words than by its digests.
+  await loadTokenizer(model);
+  const digests = {
+    model: await folderDigests(model),
+    adapter: adapter === null ? null : await folderDigests(adapter),
+  };
+  return {
+    name,
+    description: {
+      model: resolve(model),
+      adapter: adapter === null ? null : resolve(adapter),
+      maxLength,
+      digests,
+    },
+    fingerprint: createHash('sha256').update(JSON.stringify({ digests, maxLength })).digest('hex'),
+    open: () => openLocal(settings),
+  };
+}
+
+async function openLocal({
+  model,
+  adapter,
+  template: templateName,
+  maxLength,
+  threads,
+  openEngine = openOnnxEngine,
+}: LocalSubjectSettings): Promise<Subject> {
+  const tokenizer = await loadTokenizer(model);
+  const engine = await openEngine({
+    modelDir: model,
+    ...(adapter !== null && { adapterDir: adapter }),
+    ...(threads !== null && { threads }),
+  });
+  let template: PromptTemplate | undefined;
+  const positions = engine.describe().maxPositions;
+  const local: Omit<LocalModel, 'template'> = {
+    engine,
+    tokenizer,
+    maxLength: Math.min(maxLength ?? positions, positions),
+  };
+  const loaded = async (): Promise<PromptTemplate> =>
+    (template ??= await loadTemplate(templateName, tokenizer));
+  return {
+    logLikelihoods: (requests, likelihood) => localLikelihoods(local, requests, likelihood),
+    respond: async (prompts, responses) =>
+      respond({ engine, tokenizer, template: await loaded() }, prompts, responses),
+    local: { ...local, template: loaded },
+    close: () => engine.dispose(),
+  };
+}
+
+/** Requests that are tokenized together, before the engine sees them. */
+const tokenizedAtOnce = 32;
+
+/** See `Subject.logLikelihoods`. The engine computes each context once for all continuations that keep it. */
+export async function localLikelihoods(
+  {
+    engine,
+    tokenizer,
+    maxLength,
+  }: {
+    readonly engine: Pick<LocalModel['engine'], 'scoreContinuations'>;
+    readonly tokenizer: Pick<Tokenizer, 'encode' | 'decode' | 'bosTokenId' | 'eosTokenId'>;
+    readonly maxLength: number;
+  },
+  requests: readonly LikelihoodRequest[],
+  { signal, onResult }: LikelihoodSettings,
+): Promise<void> {
+  for (let start = 0; start < requests.length; start += tokenizedAtOnce) {
+    const some = requests.slice(start, start + tokenizedAtOnce);
+    const fitted = await Promise.all(
+      some.map(async (request) =>
+        // The last token is predicted, and never read: hence one more than the model reads.
+        fitInto(await requestTokens(tokenizer, request), maxLength + 1, request.location),
+      ),
+    );
+    const groups = fitted.flatMap(({ groups }, request) => groups.map((group) => ({ ...group, request })));
+    const values = some.map(({ continuations }) => new Array<number>(continuations.length).fill(NaN));
+    signal.throwIfAborted();
+    await engine.scoreContinuations(groups, async (index, logProbs) => {
+      const { request, indices } = groups[index]!;
+      for (const [i, tokens] of logProbs.entries())
+        values[request]![indices[i]!] = tokens.reduce((total, logProb) => total + logProb, 0);
+      if (groups[index + 1]?.request !== request) {
+        const { truncated } = fitted[request]!;
+        await onResult(start + request, { logLikelihoods: values[request]!, truncated });
+      }
+      signal.throwIfAborted();
+    });
+  }
+}
