@@ -16,6 +16,8 @@ export interface OpenEngineOptions {
   readonly lora?: LoraSettings | null;
   readonly seed?: number;
   readonly threads?: number;
+  /** Sequences generated side by side. */
+  readonly slots?: number;
   /** Recorded in saved adapters as the base model. */
   readonly baseModelName?: string;
 }

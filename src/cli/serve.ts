@@ -19,6 +19,7 @@ export interface ServeFlags {
   readonly maxNewTokens: number | null;
   readonly maxBodyBytes: number;
   readonly threads: number | null;
+  readonly slots: number | null;
   readonly quiet: boolean;
 }
 
@@ -54,6 +55,16 @@ const schema: Schema<ServeFlags> = {
     group: 'Models',
     help: 'threads to compute with',
     defaultText: 'all cores; 1 for narrow models',
+  },
+  slots: {
+    kind: 'number',
+    integer: true,
+    min: 1,
+    max: 1024,
+    nullable: true,
+    group: 'Models',
+    help: 'texts generated side by side, of each model; fewer make one text alone faster, more make many faster',
+    defaultText: '8; 64 for narrow models',
   },
   host: { kind: 'text', group: 'Server', placeholder: 'ADDRESS', help: 'address to listen on' },
   port: {
@@ -127,6 +138,7 @@ ones; the second ends at once. Prompts and keys are not logged.`,
       adapter: null,
       template: null,
       threads: null,
+      slots: null,
       apiKeyEnv: null,
       corsOrigin: null,
       maxNewTokens: null,
@@ -150,7 +162,7 @@ export async function runServe(
     {
       modelDir: values.model,
       adapters: (values.adapter ?? []).map(readAdapter),
-      ...{ template: values.template, threads: values.threads },
+      ...{ template: values.template, threads: values.threads, slots: values.slots },
     },
     context.openEngine ?? openOnnxEngine,
   );

@@ -44,6 +44,8 @@ export interface ModelsToServe {
   /** Null: `chat` where the tokenizer has a chat template, else `alpaca`. */
   readonly template: string | null;
   readonly threads: number | null;
+  /** Texts generated side by side, of each model; null leaves it to the engine. */
+  readonly slots?: number | null;
 }
 
 export interface ServedModels {
@@ -55,7 +57,7 @@ export interface ServedModels {
 
 /** Opens a model and its adapters, each with an engine of its own. Throws WhetstoneError as opening each does. */
 export async function openModels(
-  { modelDir, adapters, template: templateName, threads }: ModelsToServe,
+  { modelDir, adapters, template: templateName, threads, slots = null }: ModelsToServe,
   openEngine: OpenEngine,
 ): Promise<ServedModels> {
   const tokenizer = await loadTokenizer(modelDir);
@@ -85,6 +87,7 @@ export async function openModels(
         modelDir,
         ...(dir !== null && { adapterDir: dir }),
         ...(threads !== null && { threads }),
+        ...(slots !== null && { slots }),
       });
       opened.push(engine);
       const { maxPositions, vocabSize } = engine.describe();
