@@ -97,7 +97,7 @@ export const sequencesOf = (examples: readonly Example[]): Sequence[] =>
 
 /** The texts of the template that the run's prompts come from. Throws `TEMPLATE_LACKS`. */
 export function usedTemplate(
-  { template, triplets, positions }: RunData,
+  { template, triplets, positions }: Pick<RunData, 'template' | 'triplets' | 'positions'>,
   settings: AlignSettings,
 ): TemplateStrings {
   const { from, roles } = methods[settings.method];

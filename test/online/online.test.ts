@@ -7,6 +7,7 @@ import type { OpenEngine } from '../../src/alignment/engine-seam.ts';
 import { alignOnline } from '../../src/alignment/online/online.ts';
 import type { OnlineOptions, OnlineResult } from '../../src/alignment/online/online.ts';
 import type { OnlineProgress } from '../../src/alignment/online/progress.ts';
+import { methodNames } from '../../src/alignment/methods.ts';
 import { WhetstoneError } from '../../src/errors.ts';
 import type { Judge, JudgeRequest } from '../../src/judges/judge.ts';
 import { scriptedJudge } from '../../src/judges/scripted-judge.test-helper.ts';
@@ -140,6 +141,41 @@ describe('an online run', () => {
     const failed = new Set((await rowsOf(1)).filter(({ judgment }) => judgment !== null).map(({ id }) => id));
     const again = (await rowsOf(2)).filter(({ id }) => failed.has(id));
     expect(again).toHaveLength(Math.min(5, failed.size));
+  });
+
+  it.each(methodNames.filter((name) => name !== 'dpo'))('trains with method %s', async (method) => {
+    // A praised response beside a rejected one, in words, so that every method finds rows of its kind.
+    const judge = scriptedJudge((request) => (number(request) % 2 === 0 ? 'Perfect.' : 'It is wrong.'));
+    const { rounds } = await runOnline(options(judge, { method, downsample: null, rounds: 2 }));
+    expect(rounds.map(({ steps }) => steps > 0)).toEqual([true, true]);
+  });
+
+  it('trains with dpo on static pairs, and refuses it without them before anything is generated', async () => {
+    const judge = everySecond();
+    const error = await failure(options(judge, { method: 'dpo' }));
+    expect(error.code).toBe('INVALID_OPTIONS');
+    expect(error.message).toContain('a round has one response to each instruction');
+    await expect(readdir(out)).rejects.toThrow(/ENOENT/);
+    const [row] = judgedRows(1);
+    const pairs = join(dir, 'pairs.jsonl');
+    await writeJsonl(pairs, [
+      { ...row!, judgment: null },
+      { ...row!, output: 'nonsense', judgment: 'It is wrong.' },
+    ]);
+    const { rounds } = await runOnline(options(judge, { method: 'dpo', mix: pairs, rounds: 1 }));
+    expect(rounds[0]!.steps).toBeGreaterThan(0);
+  });
+
+  it('refuses a template that lacks what the method asks, before anything is generated', async () => {
+    const template = join(dir, 'plain-only.json');
+    const strings = { plain: '{instruction}\n', with_judgment: '{instruction}\n{judgment}\n' };
+    await writeFile(template, JSON.stringify(strings));
+    const judge = everySecond();
+    for (const method of ['critique', 'ilf-mle', 'self-distillation'] as const) {
+      expect(await failure(options(judge, { method, template }))).toMatchObject({ code: 'TEMPLATE_LACKS' });
+    }
+    expect(judge.asked).toEqual([]);
+    await expect(readdir(out)).rejects.toThrow(/ENOENT/);
   });
 
   it('starts from a run or an adapter', async () => {

@@ -15,16 +15,11 @@ import { takeFromAdapter } from '../adapter-settings.ts';
 import { align } from '../align.ts';
 import { claimRun } from '../claim.ts';
 import type { RunClaim } from '../claim.ts';
+import { usedTemplate } from '../data.ts';
 import type { EngineDescription, OpenEngine } from '../engine-seam.ts';
 import { openOnnxEngine } from '../engine-seam.ts';
 import { snakeCase } from '../names.ts';
-import {
-  recordedStart,
-  refuseDifferences,
-  settingDifferences,
-  settingsToResume,
-  templateText,
-} from '../record.ts';
+import { recordedStart, refuseDifferences, settingDifferences, settingsToResume } from '../record.ts';
 import { contradictions } from '../settings.ts';
 import type { AlignSettings } from '../settings.ts';
 import { drawRound } from './draw.ts';
@@ -41,7 +36,7 @@ import { onlineResumeRules, resolveOnlineSettings, trainingSettings } from './se
 import type { GivenOnlineSettings, OnlineSettings } from './settings.ts';
 import { openSpeakers } from './speakers.ts';
 import type { Speakers } from './speakers.ts';
-import { requireLessons, trainingRows } from './training-rows.ts';
+import { requireLearnable, requireLessons, trainingRows } from './training-rows.ts';
 
 /** Settings that were given, and where the run goes. All but `out` may be left out when resuming. */
 export interface OnlineOptions extends Partial<OnlineSettings> {
@@ -128,6 +123,12 @@ export function alignOnline(options: OnlineOptions): OnlineRun {
   };
 }
 
+/** A rejected and a satisfactory triplet: what any round may bring. */
+const everyKind: readonly Triplet[] = ['It is wrong.', null].map((judgment, i) => ({
+  ...{ instruction: 'instruction', output: 'output', judgment, revision: 'revision' },
+  source: { file: 'a round', row: i + 1 },
+}));
+
 interface Prepared {
   readonly plan: OnlinePlan;
   /** Null where the run is only rehearsed. */
@@ -173,6 +174,10 @@ async function prepare(options: OnlineOptions): Promise<Prepared> {
     const tokenizer = await loadTokenizer(settings.model);
     const template = await loadTemplate(settings.template, tokenizer, { now: started });
 
+    const training = trainingSettings(settings, { data: '', adapter: start, seed: settings.seed });
+    const mix = settings.mix === null ? [] : (await readTriplets(settings.mix)).triplets;
+    requireLearnable(training, mix);
+
     // The judge's files go into the run directory, which is not one before its record is written.
     const nameless = await judgeOf(settings, null, options);
     const { name: judge_name, fingerprint: judge_fingerprint } = nameless;
@@ -180,7 +185,8 @@ async function prepare(options: OnlineOptions): Promise<Prepared> {
     const circumstances = {
       ...(await filesOf(settings, start)),
       tokenizer: tokenizer.fingerprint,
-      template: templateText(template, { critique: false, revision: false, praise: false }),
+      // Those of the optional prompts that the method trains with; a template that lacks one is refused here.
+      template: usedTemplate({ template, triplets: everyKind, positions: [0, 1] }, training),
       ...{ judge_name, judge_fingerprint },
       started: started.toISOString(),
     };
@@ -191,7 +197,6 @@ async function prepare(options: OnlineOptions): Promise<Prepared> {
     opened.push(speakers);
     const engine = (await speakers.with(start)).describe();
     const instructions = await readRunInstructions(settings, { tokenizer, template }, engine.maxPositions);
-    const mix = settings.mix === null ? [] : (await readTriplets(settings.mix)).triplets;
 
     const about = {
       ...{ settings, engine, judge: judge_name },

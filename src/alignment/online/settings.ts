@@ -2,6 +2,7 @@
 // flags and no files.
 import type { JudgeFlags } from '../../judges/flags.ts';
 import { judgeDefaults } from '../../judges/flags.ts';
+import { methods } from '../methods.ts';
 import type { ResumeRules } from '../record.ts';
 import { defaultSettings, resolveSettings } from '../settings.ts';
 import type { AlignSettings } from '../settings.ts';
@@ -62,6 +63,12 @@ export const onlineTrainingDefaults: Partial<AlignSettings> = {
   warmupSteps: 0.1,
 };
 
+/** Without those that mean nothing to the method, which would refuse them. */
+function onlineTrainingDefaultsOf(method: AlignSettings['method']): Partial<AlignSettings> {
+  const { lambda, ...others } = onlineTrainingDefaults;
+  return methods[method].settings.includes('lambda') ? { lambda, ...others } : others;
+}
+
 export const onlineDefaults: Omit<
   OnlineSettings,
   'model' | 'instructions' | 'rounds' | 'perRound' | 'judge'
@@ -86,7 +93,8 @@ export type GivenOnlineSettings = Partial<OnlineSettings> &
 /** Fills in what was not given. Throws WhetstoneError `INVALID_OPTIONS` for a method that there is not. */
 export function resolveOnlineSettings(given: GivenOnlineSettings): OnlineSettings {
   const training = resolveSettings({ ...(given as Partial<AlignSettings>), model: given.model, data: null });
-  return { ...training, ...onlineTrainingDefaults, ...judgeDefaults, ...onlineOnlyDefaults, ...given };
+  const own = onlineTrainingDefaultsOf(training.method);
+  return { ...training, ...own, ...judgeDefaults, ...onlineOnlyDefaults, ...given };
 }
 
 /** The settings with which round `round` is trained. */

@@ -31,6 +31,22 @@ export function trainingRows(
   return [...Array.from(keptAfterDownsampling(labels, downsample, seed), (i) => judged[i]!), ...mix];
 }
 
+/**
+ * Throws WhetstoneError `INVALID_OPTIONS`, before anything is generated, for a method that rounds can never satisfy: a
+ * round has one response to each instruction, and so no pairs of its own.
+ */
+export function requireLearnable(settings: AlignSettings, mix: readonly Triplet[]): void {
+  const { method } = settings;
+  if (methods[method].from !== 'pairs' || usableRows(method, mix, settings).length > 0) return;
+  throw new WhetstoneError(
+    'INVALID_OPTIONS',
+    `--method: "${method}" needs ${methods[method].needs}; a round has one response to each instruction`,
+    {
+      hint: 'Use another method, such as "ilf-dpo", which compares responses with their revisions, or give such rows with --mix.',
+    },
+  );
+}
+
 /** Throws WhetstoneError `NOTHING_TO_LEARN` with what the round gave, if the method has no use for any of it. */
 export function requireLessons(
   rows: readonly Triplet[],
