@@ -210,6 +210,16 @@ describe('what will not pass stops at once, with the words of the server', () =>
     expect(error?.message).toContain('http://127.0.0.1:9/');
   });
 
+  it('a redirect that repeats the key does not tell it', async () => {
+    const key = 'key-of-the-test-123';
+    const url = await start(
+      (_, response) => void response.writeHead(302, { location: `http://127.0.0.1:9/?key=${key}` }).end(),
+    );
+    const { error, notes } = await ask(url, rows(1), { env: { OPENAI_API_KEY: key } });
+    expect(error).toMatchObject({ code: 'JUDGE_REFUSED' });
+    expect(JSON.stringify([error?.message, notes])).not.toContain(key);
+  });
+
   it('judgments that were under way are kept', async () => {
     const url = await start((request, response, index) => {
       if (request.text.includes('r0?')) setTimeout(() => void fine(request, response, index), 100);

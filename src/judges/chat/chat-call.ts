@@ -57,7 +57,8 @@ export async function callChat(
         if (signal.aborted) throw error;
         return '';
       });
-      return { failure: refusal(response, hidden(text ?? ''), now()) };
+      const failure = refusal(response, text ?? '', now());
+      return { failure: { ...failure, words: hidden(failure.words) } };
     }
     const type = response.headers.get('content-type') ?? '';
     if (!/\bjson\b/i.test(type)) {

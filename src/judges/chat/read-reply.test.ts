@@ -57,6 +57,7 @@ describe('readReply', () => {
     ["Sorry, but I can't really help with that.", 'refuses'],
     ['As an AI language model I am unable to judge this.', 'refuses'],
     ['{"score": 3}', 'JSON without a judgment'],
+    ['The \ud83d is wrong.', 'surrogate'],
     [row.output, 'repeats the prompt'],
     [row.instruction, 'repeats the prompt'],
     [prompt.messages(row)[0]!.content, 'repeats the prompt'],

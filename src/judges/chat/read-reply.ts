@@ -1,12 +1,13 @@
 // From what a judge wrote to a judgment, or to the reason why it is none. Knows no servers and makes nothing up.
 import { isPraise } from '../../judgments/triplet.ts';
 import { bareText, isPlaceholder, repetition } from '../../judgments/wording.ts';
+import { brokenText } from '../answers.ts';
 import type { Judged } from '../judge.ts';
 import type { ChatMessage, RowTexts } from './prompt.ts';
 import { suspicionOf } from '../suspicion.ts';
 
 /** Raised whenever the same reply may be read otherwise than before. */
-export const parserVersion = 1;
+export const parserVersion = 2;
 
 export interface Reply {
   readonly text: string;
@@ -41,6 +42,7 @@ export function readReply(reply: Reply, row: RowTexts, messages: readonly ChatMe
   const judgment = cut ? wholeSentences(bare) : bare;
   if (judgment === '')
     return { unreadable: cut ? 'the reply was cut before its first sentence ended' : 'the reply is empty' };
+  if (/\p{Surrogate}/u.test(judgment)) return { unreadable: brokenText };
   if (isPlaceholder(judgment)) return { unreadable: `the reply is a placeholder: ${excerpt(judgment)}` };
   if (REFUSAL.test(judgment)) return { unreadable: `the judge refuses: ${excerpt(judgment)}` };
   if (repeats(judgment, row, messages))

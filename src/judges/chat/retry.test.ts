@@ -38,6 +38,13 @@ describe('withRetries', () => {
     expect((await run([{ failure: { ...passing, retryAfter: 3_600_001 } }])).calls).toBe(1);
   });
 
+  it('backs off all the same from a server that asks for no wait at all', async () => {
+    const { sleeps } = await run([{ failure: { ...passing, retryAfter: 0 } }]);
+    const { sleeps: plain } = await run([{ failure: passing }]);
+    expect(sleeps).toEqual(plain);
+    expect(sleeps.reduce((sum, wait) => sum + wait, 0)).toBeGreaterThan(6000);
+  });
+
   it('waits the same for the same seed', async () => {
     const [a, b] = [await run([{ failure: passing }]), await run([{ failure: passing }])];
     expect(a.sleeps).toEqual(b.sleeps);

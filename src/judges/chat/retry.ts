@@ -37,7 +37,8 @@ export const backoff = (repeats: number, random: Random): number =>
 
 /**
  * Calls until it succeeds, fails in a way that will not pass, or has been repeated `retries` times; gives back the
- * last attempt. A server's Retry-After is waited for in full. Rejects with the signal's reason during a wait.
+ * last attempt. A server's Retry-After is waited for in full, and longer where the back-off is longer: servers that are
+ * overrun say 0. Rejects with the signal's reason during a wait.
  */
 export async function withRetries<T>(
   call: () => Promise<Attempt<T>>,
@@ -50,7 +51,8 @@ export async function withRetries<T>(
     if ((failure.retryAfter ?? 0) > longestRetryAfter) return attempt;
     const jitter = backoff(repeats, random);
     // Those that were sent away together should not come back together.
-    const wait = failure.retryAfter === undefined ? jitter : failure.retryAfter + Math.min(jitter, 1000);
+    const asked = failure.retryAfter === undefined ? 0 : failure.retryAfter + Math.min(jitter, 1000);
+    const wait = Math.max(asked, jitter);
     onWait?.(failure, wait);
     await clock.sleep(wait, signal);
   }

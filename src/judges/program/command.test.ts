@@ -218,15 +218,16 @@ say({ judgment: null });`,
   it('never makes a verdict out of a judgment of another type', async () => {
     const command = await script(
       `await all();
-say({ id: 'r0', judgment: 3 }); say({ id: 'r1', judgment: ' ' }); say({ id: 'r2', verdict: 'ok' }); say({ id: 'r3', judgment: { text: 'x' } });`,
+say({ id: 'r0', judgment: 3 }); say({ id: 'r1', judgment: ' ' }); say({ id: 'r2', verdict: 'ok' }); say({ id: 'r3', judgment: { text: 'x' } }); say({ id: 'r4', judgment: 'The ' + String.fromCharCode(0xd83d) + ' is wrong.' });`,
     );
-    const { outcomes } = await run(command, rows(4));
+    const { outcomes } = await run(command, rows(5));
     expect(outcomes.filter(isJudged)).toEqual([]);
     const found = byId(outcomes);
     expect(found['r0']).toMatch(/found the number 3/);
     expect(found['r1']).toMatch(/found blank text/);
     expect(found['r2']).toMatch(/no field "judgment": \{"id":"r2"/);
     expect(found['r3']).toMatch(/found an object/);
+    expect(found['r4']).toMatch(/half of a surrogate pair/);
   });
 
   it('fails with its exit code and last words, after its answers were handed on', async () => {
