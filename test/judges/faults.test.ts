@@ -1,5 +1,5 @@
 // What a chat server can do wrong, done by a real one on loopback.
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -459,5 +459,37 @@ describe('the cache', () => {
     expect(error?.code).toBe('BUDGET_REACHED');
     expect(error?.message).toContain('2.00 USD spent');
     expect(usage.calls).toBe(0);
+  });
+
+  it('counts what earlier processes may have spent in vain: calls that were cut off, and those that a kill did', async () => {
+    const cache = join(await temporary(), 'replies.jsonl');
+    const prices = { inputPrice: 1000, outputPrice: 10_000, maxTokens: 20, cache, budget: 5 };
+    const half = await start(
+      (_, response) => void response.writeHead(200, { 'content-type': 'application/json' }).end('{'),
+    );
+    const first = await ask(half, rows(1), { ...prices, retries: 0 });
+    expect(first.error?.code).toBe('JUDGE_UNAVAILABLE');
+    expect(first.usage.cost).toBeGreaterThan(0.5);
+    const second = await ask(half, rows(1), { ...prices, retries: 50 });
+    expect(second.error?.code).toBe('BUDGET_REACHED');
+    expect(first.usage.cost! + second.usage.cost!).toBeLessThanOrEqual(5);
+    expect(second.error?.message).toContain(
+      `${(first.usage.cost! + second.usage.cost!).toFixed(2)} USD spent`,
+    );
+
+    const killed = `${cache}.killed`;
+    const [announced] = (await readFile(cache, 'utf8')).split('\n');
+    expect(announced).toContain('"announced":1');
+    await writeFile(killed, `${announced}\n`);
+    const url = await start(fine);
+    const third = await ask(url, rows(1), { ...prices, cache: killed, budget: first.usage.cost! + 0.1 });
+    expect(third.error?.code).toBe('BUDGET_REACHED');
+    expect(third.usage.calls).toBe(0);
+    // What cost nothing counts for nothing.
+    const away = join(await temporary(), 'replies.jsonl');
+    const refusing = await start((_, response) => json(response, 429, apiError('Slow down')));
+    await ask(refusing, rows(1), { ...prices, cache: away, retries: 20 });
+    const fourth = await ask(url, rows(1), { ...prices, cache: away, budget: 2 });
+    expect(fourth.outcomes).toEqual(judged);
   });
 });

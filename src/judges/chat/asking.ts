@@ -79,6 +79,16 @@ export async function openAsker(
         reservation?.settle(null);
         throw reason;
       });
+    // On disk before the call: a process that is killed during it may have spent the money all the same.
+    const at = (): string => new Date(clock.now()).toISOString();
+    const call =
+      settings.budget === null
+        ? null
+        : await replies.announce(most, at()).catch((reason: unknown) => {
+            place.leave(null);
+            reservation?.settle(null);
+            throw reason;
+          });
     use.calls++;
     // What is not known to be free counts in full.
     let used: TokenCounts | null = most;
@@ -96,12 +106,13 @@ export async function openAsker(
       known = true;
       use.inputTokens += used.input;
       use.outputTokens += used.output;
-      const at = new Date(clock.now()).toISOString();
-      await replies.keep({ key: replyKey(endpoint, body), at, usage: used, reply: raw });
+      const key = replyKey(endpoint, body);
+      await replies.keep({ key, at: at(), usage: used, ...(call !== null && { call }), reply: raw });
       return { ok: completion };
     } finally {
       reservation?.settle(used);
       place.leave(known && used ? used.input + used.output : null);
+      if (call !== null && !known) await replies.fruitless(call, used ?? { input: 0, output: 0 });
     }
   }
 

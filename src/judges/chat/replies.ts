@@ -1,5 +1,5 @@
 // Replies of a chat server that are kept, so that nothing is asked, or paid, twice. Keeps what was said, not what it
-// was read as; failures are never kept.
+// was read as; failures are never kept, but where a budget counts them, what they may have cost is.
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -17,14 +17,36 @@ export interface KeptReply {
   readonly usage: TokenCounts;
   /** The server's body. */
   readonly reply: unknown;
+  /** The call that brought it, where calls are announced. */
+  readonly call?: number;
 }
+
+/** A call that is about to be sent, and what it may cost. */
+interface Announced {
+  readonly announced: number;
+  readonly at: string;
+  readonly most: TokenCounts;
+}
+/** A call that brought no reply, and what it counts for. */
+interface Fruitless {
+  readonly fruitless: number;
+  readonly spent: TokenCounts;
+}
+type Line = KeptReply | Announced | Fruitless;
 
 export interface Replies {
   /** The latest reply to a request. */
   get(key: string): KeptReply | undefined;
   /** Resolves when the reply is on disk. */
   keep(reply: KeptReply): Promise<void>;
-  /** Tokens of all replies that were there when the file was opened. */
+  /**
+   * Puts down that a call is about to be sent that may use so many tokens; resolves, when that is on disk, with its
+   * number. A call that is neither kept nor `fruitless` later, because the process was killed, counts in full.
+   */
+  announce(most: TokenCounts, at: string): Promise<number>;
+  /** Puts down that an announced call brought no reply, and what it counts for. */
+  fruitless(call: number, spent: TokenCounts): Promise<void>;
+  /** Tokens of all that was there when the file was opened: replies, fruitless calls, and calls that a kill cut off. */
   readonly before: TokenCounts;
   /** Whether a reply that a kill had cut off was removed from the file. */
   readonly repaired: boolean;
@@ -44,6 +66,8 @@ export async function openReplies(path: string | null): Promise<Replies> {
     return {
       get: () => undefined,
       keep: () => Promise.resolve(),
+      announce: () => Promise.resolve(0),
+      fruitless: () => Promise.resolve(),
       before: { input: 0, output: 0 },
       repaired: false,
       close: () => Promise.resolve(),
@@ -51,23 +75,29 @@ export async function openReplies(path: string | null): Promise<Replies> {
   }
   await mkdir(dirname(path), { recursive: true });
   const lock = await acquireLock(`${path}.lock`);
-  let journal: Journal<KeptReply>;
+  let journal: Journal<Line>;
   try {
-    journal = await openJournal(path, parseReply);
+    journal = await openJournal(path, parseLine);
   } catch (error) {
     await lock.release();
     throw error;
   }
-  const byKey = new Map(journal.records.map((reply) => [reply.key, reply]));
-  const sum = (name: keyof TokenCounts): number =>
-    journal.records.reduce((total, { usage }) => total + usage[name], 0);
+  const byKey = new Map<string, KeptReply>();
+  for (const line of journal.records) if ('key' in line) byKey.set(line.key, line);
+  let calls = journal.records.filter((line) => 'announced' in line).length;
   return {
     get: (key) => byKey.get(key),
     keep: async (reply) => {
       await journal.append(reply);
       byKey.set(reply.key, reply);
     },
-    before: { input: sum('input'), output: sum('output') },
+    announce: async (most, at) => {
+      const announced = ++calls;
+      await journal.append({ announced, at, most });
+      return announced;
+    },
+    fruitless: (call, spent) => journal.append({ fruitless: call, spent }),
+    before: spentOn(journal.records),
     repaired: journal.repaired,
     close: async () => {
       await journal.close();
@@ -76,10 +106,29 @@ export async function openReplies(path: string | null): Promise<Replies> {
   };
 }
 
-function parseReply(value: unknown): KeptReply | null {
-  const { key, at, usage, reply } = (value ?? {}) as Partial<Record<keyof KeptReply, unknown>>;
-  const { input, output } = (usage ?? {}) as Partial<Record<keyof TokenCounts, unknown>>;
-  if (typeof key !== 'string' || typeof at !== 'string' || reply === undefined) return null;
-  if (typeof input !== 'number' || typeof output !== 'number') return null;
-  return { key, at, usage: { input, output }, reply };
+function spentOn(lines: readonly Line[]): TokenCounts {
+  const settled = new Set(
+    lines.map((line) => ('key' in line ? line.call : 'fruitless' in line ? line.fruitless : undefined)),
+  );
+  const counts = lines.map((line) => {
+    if ('key' in line) return line.usage;
+    if ('fruitless' in line) return line.spent;
+    return settled.has(line.announced) ? { input: 0, output: 0 } : line.most;
+  });
+  const sum = (name: keyof TokenCounts): number => counts.reduce((total, each) => total + each[name], 0);
+  return { input: sum('input'), output: sum('output') };
+}
+
+function parseLine(value: unknown): Line | null {
+  const line = (value ?? {}) as Readonly<Record<string, unknown>>;
+  if (typeof line['announced'] === 'number') return isCounts(line['most']) ? (value as Announced) : null;
+  if (typeof line['fruitless'] === 'number') return isCounts(line['spent']) ? (value as Fruitless) : null;
+  const { key, at, usage, reply } = line;
+  const whole = typeof key === 'string' && typeof at === 'string' && reply !== undefined && isCounts(usage);
+  return whole ? (value as KeptReply) : null;
+}
+
+function isCounts(value: unknown): value is TokenCounts {
+  const { input, output } = (value ?? {}) as Partial<Record<keyof TokenCounts, unknown>>;
+  return typeof input === 'number' && typeof output === 'number';
 }
