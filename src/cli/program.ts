@@ -7,6 +7,7 @@ import { WhetstoneError } from '../errors.ts';
 import { alignVerb, runAlign } from './align.ts';
 import { dataCommand } from './data.ts';
 import { demoVerb, runDemo } from './demo.ts';
+import { evaluateVerb, runEvaluate } from './evaluate.ts';
 import { verbCommand } from './flags.ts';
 import { generateVerb, runGenerate } from './generate.ts';
 import { judgeVerb, runJudge } from './judge.ts';
@@ -45,6 +46,7 @@ export async function main(argv: readonly string[], context: Context = defaultCo
     .addCommand(verbCommand(alignVerb, (given) => report(runAlign(given, context))))
     .addCommand(verbCommand(scoreVerb, (given) => report(runScore(given, context))))
     .addCommand(verbCommand(generateVerb, (given) => report(runGenerate(given, context))))
+    .addCommand(verbCommand(evaluateVerb, (given) => report(runEvaluate(given, context))))
     .addCommand(verbCommand(trainJudgeVerb, (given) => report(runTrainJudge(given, context))))
     .addCommand(verbCommand(serveVerb, (given) => report(runServe(given, context))))
     .addCommand(verbCommand(mergeVerb, (given) => report(runMerge(given, context))))

@@ -107,8 +107,10 @@ export async function localLikelihoods(
     signal.throwIfAborted();
     await engine.scoreContinuations(groups, async (index, logProbs) => {
       const { request, indices } = groups[index]!;
-      for (const [i, tokens] of logProbs.entries())
-        values[request]![indices[i]!] = tokens.reduce((total, logProb) => total + logProb, 0);
+      for (const [i, tokens] of logProbs.entries()) {
+        const sum = tokens.reduce((total, logProb) => total + logProb, 0);
+        for (const continuation of indices[i]!) values[request]![continuation] = sum;
+      }
       if (groups[index + 1]?.request !== request) {
         const { truncated } = fitted[request]!;
         await onResult(start + request, { logLikelihoods: values[request]!, truncated });

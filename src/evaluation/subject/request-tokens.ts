@@ -73,9 +73,10 @@ async function behindNothing(
 /** Continuations that keep the same part of their context. */
 export interface TokenGroup {
   readonly context: Int32Array;
+  /** No two of them equal: rounding must not tell equal choices apart. */
   readonly continuations: readonly Int32Array[];
-  /** Which of the request's continuations these are. */
-  readonly indices: readonly number[];
+  /** For each of them which of the request's continuations it is; several where these are equal. */
+  readonly indices: readonly (readonly number[])[];
 }
 
 /**
@@ -87,22 +88,24 @@ export function fitInto(
   room: number,
   location: ErrorLocation = {},
 ): { readonly groups: readonly TokenGroup[]; readonly truncated: number } {
-  const byLength = new Map<number, number[]>();
-  for (const [i, { length }] of continuations.entries()) {
-    if (length >= room) {
+  /** By how much of the context they keep, then by their tokens. */
+  const kept = new Map<number, Map<string, number[]>>();
+  for (const [i, tokens] of continuations.entries()) {
+    if (tokens.length >= room) {
       throw new WhetstoneError(
         'CONTINUATION_TOO_LONG',
-        `continuation ${i + 1} has ${length} tokens, and the model has room for ${room - 1} behind a prompt`,
+        `continuation ${i + 1} has ${tokens.length} tokens, and the model has room for ${room - 1} behind a prompt`,
         { ...location, hint: 'Leave this row out, or choose a model with more positions.' },
       );
     }
-    const kept = Math.min(context.length, room - length);
-    byLength.set(kept, [...(byLength.get(kept) ?? []), i]);
+    const length = Math.min(context.length, room - tokens.length);
+    const equals = kept.get(length) ?? new Map<string, number[]>();
+    kept.set(length, equals.set(tokens.join(), [...(equals.get(tokens.join()) ?? []), i]));
   }
-  const groups = [...byLength].map(([kept, indices]) => ({
-    context: Int32Array.from(context.slice(context.length - kept)),
-    continuations: indices.map((i) => Int32Array.from(continuations[i]!)),
-    indices,
+  const groups = [...kept].map(([length, equals]) => ({
+    context: Int32Array.from(context.slice(context.length - length)),
+    continuations: [...equals.values()].map(([first]) => Int32Array.from(continuations[first!]!)),
+    indices: [...equals.values()],
   }));
-  return { groups, truncated: context.length - Math.min(...byLength.keys()) };
+  return { groups, truncated: context.length - Math.min(...kept.keys()) };
 }

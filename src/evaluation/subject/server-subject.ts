@@ -99,16 +99,16 @@ async function scoreByServer(
         ids: [...context, ...continuation],
         start: context.length,
         end: context.length + continuation.length,
-        index: indices[i]!,
+        indices: indices[i]!,
       })),
     );
     const prompt =
       prompts === 'ids'
         ? rows.map(({ ids }) => ids)
         : await Promise.all(
-            rows.map(async ({ ids, index: continuation }) =>
+            rows.map(async ({ ids, indices: [first] }) =>
               truncated === 0
-                ? request.context + request.continuations[continuation]!
+                ? request.context + request.continuations[first!]!
                 : tokenizer.decode(ids, { skipSpecialTokens: true }),
             ),
           );
@@ -123,7 +123,8 @@ async function scoreByServer(
     });
     const values = echoedLikelihoods(reply, rows, address.url);
     const logLikelihoods = new Array<number>(request.continuations.length).fill(NaN);
-    for (const [i, { index: continuation }] of rows.entries()) logLikelihoods[continuation] = values[i]!;
+    for (const [i, { indices }] of rows.entries())
+      for (const continuation of indices) logLikelihoods[continuation] = values[i]!;
     await onResult(index, { logLikelihoods, truncated });
   });
 }

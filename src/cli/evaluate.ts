@@ -1,0 +1,171 @@
+// whetstone evaluate: models measured as the field's own tools measure them, in one table.
+import type { OpenEngine } from '../alignment/engine-seam.ts';
+import { WhetstoneError } from '../errors.ts';
+import type { DataPlaces } from '../evaluation/ranking/data.ts';
+import type { Preset } from '../evaluation/ranking/benchmarks.ts';
+import type { EvaluationProgress } from '../evaluation/run/evaluate.ts';
+import type { EvaluationTask } from '../evaluation/run/task.ts';
+import { evaluateDefaults, evaluateOptions } from './evaluate-options.ts';
+import type { EvaluateFlags } from './evaluate-options.ts';
+import type { Given, Verb } from './flags.ts';
+import { createClock, createLine, formatDuration } from './progress.ts';
+import { stoppable } from './signals.ts';
+import type { Output } from './terminal.ts';
+import { colorsFor, plural, printable, thousands } from './terminal.ts';
+
+export const evaluateVerb: Verb<EvaluateFlags> = {
+  name: 'evaluate',
+  summary: 'Measure models on ranking benchmarks, in one table with intervals of their differences',
+  about: `ARC, HellaSwag, MMLU and TruthfulQA with the prompts, examples and rules of
+lm-evaluation-harness, so that the figures agree with its own. Models run in this process,
+with or without adapters, or behind any server whose /v1/completions tells log-probs of a
+prompt. Data stays where it is: local copies of the hub's data sets, or JSONL with their
+columns. Every result is on disk as soon as it is there: after a kill or Ctrl+C the same
+command goes on, and a command that asks for more uses what is in --out already.
+--out gets results.md, results.csv, results.json, run.yaml and each document's result.`,
+  examples: [
+    [
+      'evaluate --model ./model --adapter runs/a/adapter --tasks arc_challenge,hellaswag --data ./benchmarks --out eval',
+      'a model before and after training, without examples in the prompts',
+    ],
+    [
+      'evaluate --model ./model --tasks paper --preset paper --data ./benchmarks --out eval --limit 100',
+      "the paper's benchmarks and numbers of examples; the first 100 documents of each",
+    ],
+    [
+      'evaluate --model base=./a,tuned=./a+runs/1/adapter,other=./b --tasks mmlu --data mmlu=./mmlu --out eval',
+      'any number of models; the others are compared with the first',
+    ],
+    [
+      'evaluate --model http://127.0.0.1:8080/v1#qwen3 --tokenizer ./qwen3 --tasks arc_easy --data ./benchmarks --out eval',
+      'a model behind a server',
+    ],
+  ],
+  schema: evaluateOptions,
+  defaults: evaluateDefaults,
+  required: ['model', 'tasks', 'out'],
+};
+
+interface Context {
+  readonly stdout: Output;
+  readonly openEngine?: OpenEngine;
+}
+
+export async function runEvaluate({ values }: Given<EvaluateFlags>, context: Context): Promise<number> {
+  const { stdout } = context;
+  const { parseSubjects } = await import('../evaluation/subject/parse-subject.ts');
+  const { openSubjects } = await import('../evaluation/subject/open-subjects.ts');
+  const { evaluate, evaluationFiles } = await import('../evaluation/run/evaluate.ts');
+  const specs = parseSubjects(values.model, values.adapter);
+  const tasks = await tasksOf(values);
+  const subjects = await openSubjects(specs, {
+    ...values,
+    serverPrompts: values.serverPrompts as 'ids' | 'text',
+    env: process.env,
+    openEngine: context.openEngine,
+  });
+  const items = tasks.reduce((sum, task) => sum + task.items.length, 0);
+  stdout.write(
+    `${plural(subjects.length, 'model')}, ${plural(tasks.length, 'task')}, ${plural(items, 'document')} each\n`,
+  );
+  const line = createLine({ output: stdout });
+  const files = evaluationFiles(values.out);
+  return stoppable(
+    async (signal) => {
+      const comparison = await evaluate({
+        ...{ out: values.out, subjects, tasks, signal },
+        bootstrap: { resamples: values.resamples, seed: values.seed },
+        onProgress: showProgress(line, subjects.length > 1),
+        onNote: (text) => line.note(printable(text)),
+      }).finally(() => line.end());
+      const { comparisonLines, legend } = await import('../evaluation/run/comparison-files.ts');
+      stdout.write(`${tableText(comparisonLines(comparison, values.details), stdout)}\n`);
+      stdout.write(`${legend(comparison)}\n${files.markdown}\n`);
+    },
+    (name) =>
+      line.note(`${name}: stopping. ${values.out} keeps what was measured; the same command goes on.`),
+  );
+}
+
+/** Every kind of task has its own few lines here: names that it knows, and how its settings become tasks. */
+async function tasksOf(values: EvaluateFlags): Promise<EvaluationTask[]> {
+  const { benchmarksNamed, shotsOf } = await import('../evaluation/ranking/benchmarks.ts');
+  const { rankingTask } = await import('../evaluation/ranking/ranking-task.ts');
+  const { createPythonRandom } = await import('../evaluation/python-random/index.ts');
+  const data = placesOf(values.data);
+  const tasks: EvaluationTask[] = [];
+  for (const benchmark of benchmarksNamed(values.tasks)) {
+    tasks.push(
+      await rankingTask(benchmark, {
+        data,
+        shots: values.numFewshot ?? shotsOf(values.preset as Preset, benchmark),
+        limit: values.limit,
+        primer: values.truthfulqaPrimer,
+        createSampler: createPythonRandom,
+      }),
+    );
+  }
+  return tasks;
+}
+
+/** "DIR" holds several benchmarks, "TASK=PATH" is the place of one. */
+function placesOf(given: readonly string[]): DataPlaces {
+  const folders: string[] = [];
+  const ofBenchmark: Record<string, string> = {};
+  for (const text of given) {
+    const [, name, path = ''] = /^([a-z][a-z0-9_]*)=([^]*)$/.exec(text) ?? [];
+    if (name === undefined) folders.push(text);
+    else if (path !== '') ofBenchmark[name] = path;
+    else throw new WhetstoneError('INVALID_OPTION', `--data ${text}: nothing follows the task's name`);
+  }
+  return { folders, ofBenchmark };
+}
+
+function showProgress(
+  line: ReturnType<typeof createLine>,
+  severalModels: boolean,
+): (progress: EvaluationProgress) => void {
+  const now = (): number => performance.now();
+  let clock: {
+    readonly left: ReturnType<typeof createClock>;
+    readonly from: number;
+    readonly began: number;
+  } | null = null;
+  return ({ subject, task, done, total, allDone, allTotal }) => {
+    // What is there before this session says nothing about its speed.
+    clock ??= { left: createClock(allDone, now), from: allDone, began: now() };
+    if (allDone === clock.from) return line.show([`${severalModels ? `${subject}  ` : ''}${task}`], true);
+    const perSecond = (allDone - clock.from) / ((now() - clock.began) / 1000);
+    const last = allDone === allTotal;
+    line.show(
+      [
+        `${severalModels ? `${subject}  ` : ''}${task} ${thousands(done)}/${thousands(total)}`,
+        `all ${thousands(allDone)}/${thousands(allTotal)}`,
+        last ? 'done' : `${formatDuration(clock.left(allDone, allTotal))} left`,
+        `${perSecond.toFixed(perSecond < 10 ? 1 : 0)} documents/s`,
+      ],
+      last,
+    );
+  };
+}
+
+/** Columns as wide as they need to be. */
+function tableText(rows: readonly (readonly string[])[], stdout: Output): string {
+  const { bold, dim } = colorsFor(stdout);
+  const header = ['task', 'metric', 'model', 'value', 'difference'];
+  const columns = header.map((_, c) => c).filter((c) => rows.some((row) => row[c] !== ''));
+  const widths = new Map(
+    columns.map((c) => [c, Math.max(...[header, ...rows].map((row) => printable(row[c]!).length))]),
+  );
+  const text = (row: readonly string[]): string =>
+    columns
+      .map((c) => printable(row[c]!).padEnd(widths.get(c)!))
+      .join('  ')
+      .trimEnd();
+  return [
+    dim(text(header)),
+    ...rows.map((row) =>
+      row[0] === '' ? text(row) : bold(text(row).slice(0, row[0]!.length)) + text(row).slice(row[0]!.length),
+    ),
+  ].join('\n');
+}
