@@ -2,9 +2,10 @@
 // keeps beside its record.
 import { mkdir, readFile, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { parse, stringify } from 'yaml';
 import { WhetstoneError } from '../errors.ts';
-import { hasCode, ignore, removeLeftovers, writeFileDurably } from '../durable/files.ts';
+import { exists, ignore, removeLeftovers, writeFileDurably } from '../durable/files.ts';
 import { acquireLock } from '../durable/lock.ts';
 import type { Lock } from '../durable/lock.ts';
 
@@ -67,6 +68,9 @@ export async function claimRun(out: string, mode: OpenMode, kind: RunKind = 'ali
       recorded,
       begin: async (record) => {
         if (recorded) {
+          // What may change between sessions holds for those to come as well.
+          if (!isDeepStrictEqual(recorded.settings, record.settings))
+            await writeRecord(path, { settings: record.settings, run: recorded.run });
           await removeLeftovers(path);
           return { path, notes: [] };
         }
@@ -76,10 +80,7 @@ export async function claimRun(out: string, mode: OpenMode, kind: RunKind = 'ali
           release = fresh.release;
           notes.push(`The old run is now ${aside}.`);
         }
-        await writeFileDurably(
-          join(path, 'run.yaml'),
-          stringify({ ...record.settings, run: { kind, ...record.run } }, { lineWidth: 0 }),
-        );
+        await writeRecord(path, { settings: record.settings, run: { kind, ...record.run } });
         await removeLeftovers(path);
         return { path, notes };
       },
@@ -122,6 +123,9 @@ async function look(path: string): Promise<'nothing' | 'run' | 'foreign'> {
     : 'foreign';
 }
 
+const writeRecord = (path: string, { settings, run }: RunRecord): Promise<void> =>
+  writeFileDurably(join(path, 'run.yaml'), stringify({ ...settings, run }, { lineWidth: 0 }));
+
 async function readRecord(path: string): Promise<RunRecord> {
   const file = join(path, 'run.yaml');
   try {
@@ -148,14 +152,4 @@ async function moveAside(path: string): Promise<[string, Lock]> {
   const fresh = await acquireLock(join(path, 'run.lock'));
   await rm(join(aside, 'run.lock'), { force: true }); // it moved with the folder
   return [aside, fresh];
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return false;
-    throw error;
-  }
 }

@@ -1,11 +1,11 @@
 // What a training run keeps in its folder: metrics.jsonl, checkpoints/step-N, adapter/.
 // Knows what must survive a kill at any moment; it does not know how a step is computed.
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TrainingState } from '../engine/engine.ts';
 import { WhetstoneError } from '../errors.ts';
 import { readCheckpoint, writeCheckpoint } from './checkpoint.ts';
-import { hasCode, removeLeftovers, writeDirectoryDurably } from '../durable/files.ts';
+import { exists, removeLeftovers, writeDirectoryDurably } from '../durable/files.ts';
 import type { RunBeginning } from './claim.ts';
 import { openMetrics } from './metrics.ts';
 import type { MetricsLog } from './metrics.ts';
@@ -80,14 +80,4 @@ async function savedSteps(checkpoints: string): Promise<number[]> {
     .flatMap((name) => /^step-(\d+)$/.exec(name)?.[1] ?? [])
     .map(Number)
     .sort((a, b) => b - a);
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return false;
-    throw error;
-  }
 }

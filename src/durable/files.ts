@@ -1,6 +1,6 @@
 // Files and folders that appear whole or not at all: written beside their place, synced, then renamed.
 // Knows nothing of what is in them.
-import { open, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { open, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { WhetstoneError } from '../errors.ts';
@@ -89,6 +89,17 @@ export async function writeDirectoryDurably(
 export async function removeLeftovers(dir: string): Promise<void> {
   for (const name of await readdir(dir).catch(() => [])) {
     if (/^\..*\.(tmp|replaced)-\d+$/.test(name)) await rm(join(dir, name), { recursive: true, force: true });
+  }
+}
+
+/** Whether there is anything at `path`. */
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return false;
+    throw error;
   }
 }
 

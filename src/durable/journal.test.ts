@@ -37,15 +37,18 @@ describe('openJournal', () => {
     await journal.close();
   });
 
-  it.each(['{"a":', '{"a":2}', '\u00e9'.repeat(3), '\0\0\0'])('takes a torn last line away: %j', async (torn) => {
-    await writeFile(path, `{"a":1}\n${torn}`);
-    const journal = await openJournal<{ a: number }>(path);
-    expect(journal.repaired).toBe(true);
-    expect(journal.records).toEqual([{ a: 1 }]);
-    await journal.append({ a: 3 });
-    await journal.close();
-    expect(await textOf()).toBe('{"a":1}\n{"a":3}\n');
-  });
+  it.each(['{"a":', '{"a":2}', '\u00e9'.repeat(3), '\0\0\0'])(
+    'takes a torn last line away: %j',
+    async (torn) => {
+      await writeFile(path, `{"a":1}\n${torn}`);
+      const journal = await openJournal<{ a: number }>(path);
+      expect(journal.repaired).toBe(true);
+      expect(journal.records).toEqual([{ a: 1 }]);
+      await journal.append({ a: 3 });
+      await journal.close();
+      expect(await textOf()).toBe('{"a":1}\n{"a":3}\n');
+    },
+  );
 
   it('takes away half a character at the end', async () => {
     await writeFile(path, Buffer.concat([Buffer.from('{"a":"\u00e9"}\n{"a":"'), Buffer.from([0xc3])]));
