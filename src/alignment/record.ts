@@ -88,10 +88,14 @@ export function settingDifferences<T extends object>(
     const key = name as keyof T;
     if (value === undefined || free.includes(key) || byContent.includes(key)) return [];
     const before = recorded[key];
-    if (JSON.stringify(before) === JSON.stringify(value)) return [];
+    if (JSON.stringify(inOrder(before)) === JSON.stringify(inOrder(value))) return [];
     return [`${snakeCase(name)}: the run has ${show(before)}, now ${show(value)}`];
   });
 }
+
+/** Lists name sets here: an adapter may spell the projections in another order than an option. */
+const inOrder = (value: unknown): unknown =>
+  Array.isArray(value) ? [...(value as unknown[])].sort() : value;
 
 /** One line for everything outside the settings that has changed under the run. */
 export function circumstanceDifferences(now: Circumstances, { run }: RunRecord): string[] {

@@ -37,6 +37,8 @@ export interface JudgeSettings {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** How a local judge model is opened; null is the ONNX engine. */
   readonly openEngine: OpenJudgeEngine | null;
+  /** Where a command runs; default the present folder. */
+  readonly cwd?: string;
   /** Threads of a local judge model; null leaves it to the engine. */
   readonly threads: number | null;
   /** Of everything random: the jitter of waits, a local judge's sampling. */

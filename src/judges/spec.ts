@@ -1,4 +1,5 @@
 // Which judge a person means by a short text such as "openai:gpt-4o" or "cmd:./critic.sh". Opens none of them.
+import { resolve } from 'node:path';
 import { WhetstoneError } from '../errors.ts';
 
 export type JudgeSpec =
@@ -25,6 +26,8 @@ export const judgeKinds: readonly string[] = [
   'person:FILE             a file to be filled in by hand       person:to-judge.jsonl',
 ];
 
+const MODULE = /\.m?[tj]s$/;
+
 /** Throws WhetstoneError `INVALID_OPTION`, which lists the kinds, or says what is wrong with a URL. */
 export function parseJudgeSpec(spec: string): JudgeSpec {
   const [, scheme = '', rest = ''] = /^(openai|cmd|local|person):([^]*)$/.exec(spec) ?? [];
@@ -40,8 +43,15 @@ export function parseJudgeSpec(spec: string): JudgeSpec {
       return { kind: 'person', file: rest };
   }
   if (/^https?:/i.test(spec)) return parseUrl(spec);
-  if (/\.m?[tj]s$/.test(spec)) return { kind: 'module', path: spec };
+  if (MODULE.test(spec)) return { kind: 'module', path: spec };
   throw refused(spec, 'this names no judge');
+}
+
+/** The same judge, whatever folder it is named from; a command line stays as it is. */
+export function absoluteJudgeSpec(spec: string): string {
+  const [, scheme, path] = /^(local|person):([^]+)$/.exec(spec) ?? [];
+  if (path !== undefined) return `${scheme}:${resolve(path)}`;
+  return /^(?:cmd:|openai:|https?:)/i.test(spec) || !MODULE.test(spec) ? spec : resolve(spec);
 }
 
 function parseUrl(spec: string): ChatSpec {

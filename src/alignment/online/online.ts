@@ -31,7 +31,14 @@ import { judgeAll, respondToAll, tripletsOf } from './judged-responses.ts';
 import type { Means, PartOfRound } from './judged-responses.ts';
 import { evaluationOf } from './progress.ts';
 import type { Evaluation, OnlineProgress, RoundSummary } from './progress.ts';
-import { adapterOf, filesOf, makeOnlineRecord, onlineDifferences, recordedOnlineSettings } from './record.ts';
+import {
+  adapterOf,
+  filesOf,
+  makeOnlineRecord,
+  onlineDifferences,
+  recordedFolder,
+  recordedOnlineSettings,
+} from './record.ts';
 import { onlineResumeRules, resolveOnlineSettings, trainingSettings } from './settings.ts';
 import type { GivenOnlineSettings, OnlineSettings } from './settings.ts';
 import { openSpeakers } from './speakers.ts';
@@ -179,7 +186,8 @@ async function prepare(options: OnlineOptions): Promise<Prepared> {
     requireLearnable(training, mix);
 
     // The judge's files go into the run directory, which is not one before its record is written.
-    const nameless = await judgeOf(settings, null, options);
+    const folder = recorded && given.judge === undefined ? await recordedFolder(recorded) : process.cwd();
+    const nameless = await judgeOf(settings, { path: null, folder }, options);
     const { name: judge_name, fingerprint: judge_fingerprint } = nameless;
     if (nameless !== options.judgeWith) await nameless.close();
     const circumstances = {
@@ -187,7 +195,7 @@ async function prepare(options: OnlineOptions): Promise<Prepared> {
       tokenizer: tokenizer.fingerprint,
       // Those of the optional prompts that the method trains with; a template that lacks one is refused here.
       template: usedTemplate({ template, triplets: everyKind, positions: [0, 1] }, training),
-      ...{ judge_name, judge_fingerprint },
+      ...{ judge_name, judge_fingerprint, folder },
       started: started.toISOString(),
     };
     refuseDifferences(out, [...changed, ...(recorded ? onlineDifferences(circumstances, recorded) : [])]);
@@ -211,7 +219,7 @@ async function prepare(options: OnlineOptions): Promise<Prepared> {
     const beginning = await claim.begin(await makeOnlineRecord(settings, circumstances));
     const history = await openHistory(join(claim.path, 'events.jsonl'));
     opened.push(history);
-    const judge = await judgeOf(settings, claim.path, options);
+    const judge = await judgeOf(settings, { path: claim.path, folder }, options);
     opened.push(judge);
     const notes: string[] = [];
     if (history.repaired) notes.push('The last line of events.jsonl had been cut off; it was removed.');
@@ -229,17 +237,20 @@ async function prepare(options: OnlineOptions): Promise<Prepared> {
   }
 }
 
-/** The judge of the run; `path` is the run directory, where a chat server's replies are kept, or null for nowhere. */
+/**
+ * The judge of the run; `path` is the run directory, where a chat server's replies are kept, or null for nowhere; a
+ * command runs in `folder`.
+ */
 async function judgeOf(
   settings: OnlineSettings,
-  path: string | null,
+  { path, folder }: { readonly path: string | null; readonly folder: string },
   { judgeWith, on }: OnlineOptions,
 ): Promise<Judge> {
   if (judgeWith) return judgeWith;
   return openJudge(settings.judge, {
     ...judgeSettingsOf(settings),
     cache: path === null ? null : (settings.judgeCache ?? join(path, 'replies.jsonl')),
-    ...{ threads: settings.threads, seed: settings.seed },
+    ...{ threads: settings.threads, seed: settings.seed, cwd: folder },
     onNote: (text) => on?.({ kind: 'note', text }),
   });
 }

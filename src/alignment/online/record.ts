@@ -2,6 +2,8 @@
 import { join, resolve } from 'node:path';
 import { stat } from 'node:fs/promises';
 import { WhetstoneError } from '../../errors.ts';
+import { promptPresets } from '../../judges/chat/prompt.ts';
+import { absoluteJudgeSpec } from '../../judges/spec.ts';
 import type { TemplateStrings } from '../../tokens/index.ts';
 import type { RunRecord } from '../claim.ts';
 import type { Digests } from '../digests.ts';
@@ -24,6 +26,8 @@ export interface OnlineCircumstances {
   readonly template: TemplateStrings;
   readonly judge_name: string;
   readonly judge_fingerprint: string;
+  /** The folder that the run was begun from, which a judge's command line may take for granted. */
+  readonly folder: string;
   /** The moment that a chat template may write into its prompts, ISO 8601. */
   readonly started: string;
 }
@@ -52,8 +56,12 @@ export async function makeOnlineRecord(
     files.map((key) => [key, settings[key] === null ? null : resolve(settings[key])]),
   );
   const template = isTemplateFile(settings.template) ? resolve(settings.template) : settings.template;
+  const judge = absoluteJudgeSpec(settings.judge);
+  const judgePrompt = promptPresets.includes(settings.judgePrompt)
+    ? settings.judgePrompt
+    : resolve(settings.judgePrompt);
   const foreign = methodSettings.filter((key) => !methods[settings.method].settings.includes(key));
-  const own = Object.entries({ ...settings, ...paths, template }).filter(
+  const own = Object.entries({ ...settings, ...paths, template, judge, judgePrompt }).filter(
     ([key]) => !foreign.includes(key as keyof AlignSettings),
   );
   return {
@@ -64,6 +72,13 @@ export async function makeOnlineRecord(
 
 export const recordedOnlineSettings = ({ settings }: RunRecord): OnlineSettings =>
   resolveOnlineSettings(mapKeys(settings, camelCase) as unknown as GivenOnlineSettings);
+
+/** The folder that the run was begun from; the present one where that is gone. */
+export async function recordedFolder({ run }: RunRecord): Promise<string> {
+  const { folder } = run;
+  const found = typeof folder === 'string' ? await stat(folder).catch(() => null) : null;
+  return found?.isDirectory() ? (folder as string) : process.cwd();
+}
 
 /** One line for everything outside the settings that has changed under the run. */
 export function onlineDifferences(now: OnlineCircumstances, { run }: RunRecord): string[] {

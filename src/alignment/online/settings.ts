@@ -92,7 +92,11 @@ export type GivenOnlineSettings = Partial<OnlineSettings> &
 
 /** Fills in what was not given. Throws WhetstoneError `INVALID_OPTIONS` for a method that there is not. */
 export function resolveOnlineSettings(given: GivenOnlineSettings): OnlineSettings {
-  const training = resolveSettings({ ...(given as Partial<AlignSettings>), model: given.model, data: null });
+  const { data, adapter, ...training } = resolveSettings({
+    ...(given as Partial<AlignSettings>),
+    ...{ model: given.model, data: null },
+  });
+  void [data, adapter];
   const own = onlineTrainingDefaultsOf(training.method);
   return { ...training, ...own, ...judgeDefaults, ...onlineOnlyDefaults, ...given };
 }
