@@ -17,7 +17,7 @@ const mostFailedRows = 3;
 /** What is asked of each row, and what a reply to it means. */
 export interface RowQuestion<Row, Answer extends object> {
   readonly prompt: ChatPrompt<Row>;
-  read(reply: Reply, row: Row, messages: readonly ChatMessage[]): Answer | Unreadable;
+  read(this: void, reply: Reply, row: Row, messages: readonly ChatMessage[]): Answer | Unreadable;
 }
 
 /** Why a reply means nothing. */

@@ -52,7 +52,7 @@ export function chatRequests(
 }
 
 /** Equal where the same model is asked in the same words. */
-export const chatFingerprint = (requests: ChatRequests, prompt: JudgePrompt): string =>
+export const chatFingerprint = (requests: ChatRequests, prompt: Pick<JudgePrompt, 'text'>): string =>
   createHash('sha256')
     .update(`${requests.endpoint}\n${requests.body([])}\n${prompt.text}`)
     .digest('hex');

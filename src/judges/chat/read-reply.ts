@@ -52,7 +52,7 @@ export function readReply(reply: Reply, row: RowTexts, messages: readonly ChatMe
 }
 
 /** Models that think aloud do so between tags, before they answer; null where the thoughts have no end. */
-function withoutThoughts(text: string): string | null {
+export function withoutThoughts(text: string): string | null {
   const end = /^[^]*<\/think(?:ing)?>/i.exec(text);
   if (end) return text.slice(end[0].length).trim();
   return /^\s*<think(?:ing)?>/i.test(text) ? null : text.trim();

@@ -1,11 +1,10 @@
 // The answers of a command, line by line: which rows they belong to, and what was no answer. Knows no processes.
 import { isFields } from '../../judgments/fields.ts';
+import type { Fields } from '../../judgments/fields.ts';
 import { excerpt } from '../../judgments/text.ts';
-import { outcomeOf } from '../answers.ts';
-import type { Outcome } from '../judge.ts';
 import type { Line } from './lines.ts';
 
-export interface ExpectedAnswers {
+export interface ExpectedAnswers<Outcome> {
   /** Rows without an answer so far. */
   readonly open: ReadonlySet<string>;
   /** The outcome that a line is, if it is one: only the first for a row counts. */
@@ -21,8 +20,11 @@ interface Oddity {
   count: number;
 }
 
-/** Reads lines such as `{"id": "3", "judgment": null}`; other fields are ignored. */
-export function expectAnswers(ids: readonly string[]): ExpectedAnswers {
+/** Reads lines such as `{"id": "3", "judgment": null}`: `read` makes the outcome of a row from such an object. */
+export function expectAnswers<Outcome>(
+  ids: readonly string[],
+  read: (id: string, answer: Fields, line: string) => Outcome,
+): ExpectedAnswers<Outcome> {
   const known = new Set(ids);
   const open = new Set(ids);
   const odd = new Map<string, Oddity>();
@@ -43,8 +45,7 @@ export function expectAnswers(ids: readonly string[]): ExpectedAnswers {
       if (typeof id !== 'string' && typeof id !== 'number') return note('has no id', line);
       if (!known.has(String(id))) return note('has an id that was not asked for', line);
       if (!open.delete(String(id))) return note('answers a row for the second time', line);
-      if ('judgment' in value) return [outcomeOf(String(id), value['judgment'])];
-      return [{ id: String(id), unscored: `the answer has no field "judgment": ${excerpt(line.text)}` }];
+      return [read(String(id), value, excerpt(line.text))];
     },
     oddities: () =>
       [...odd.values()].map(({ kind, line, excerpt, count }) => {

@@ -1,16 +1,19 @@
-// A command as a judge: rows as JSON lines to its standard input, judgments as JSON lines from its standard output,
-// in any order. Knows this protocol and how commands fail; not what the command does.
+// A command that answers rows: they go as JSON lines to its standard input, answers come as JSON lines from its standard
+// output, in any order. Knows this protocol and how commands fail; not what the command does.
 import { resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WhetstoneError } from '../../errors.ts';
-import { usageOf } from '../answers.ts';
+import type { Fields } from '../../judgments/fields.ts';
+import { outcomeOf, usageOf } from '../answers.ts';
+import { comparisonOf } from '../compare/preference.ts';
+import type { Comparer, Comparison, PairRequest } from '../comparer.ts';
 import { commandFingerprint } from './command-digest.ts';
 import { expectAnswers } from './command-answers.ts';
 import type { ExpectedAnswers } from './command-answers.ts';
 import { whileWanted } from '../gate.ts';
-import type { Judge, JudgeCall, JudgeRequest } from '../judge.ts';
+import type { Judge, JudgeRequest, JudgeUsage, Outcome, Unscored } from '../judge.ts';
 import { readLines } from './lines.ts';
 import { startGroup } from './process-group.ts';
 import type { Ending, ProcessGroup } from './process-group.ts';
@@ -30,14 +33,80 @@ const timeToEnd = 3;
 const timeToFlush = 500;
 
 /**
- * Opens a command, which is started once for each call of `judge`. It reads `{ id, instruction, input?, output }`, a
- * JSON object a line, and writes `{ id, judgment }` for each: null, or words that begin with "perfect", where the
- * response is satisfactory. Each answer is handed on as it arrives. `timeout` is in seconds without an answer.
+ * Opens a command as a judge, which is started once for each call of `judge`. It reads
+ * `{ id, instruction, input?, output }`, a JSON object a line, and writes `{ id, judgment }` for each: null, or words
+ * that begin with "perfect", where the response is satisfactory. Each answer is handed on as it arrives. `timeout` is in
+ * seconds without an answer.
  *
  * Rows without an answer are unscored if the command ends with exit code 0; otherwise `judge` throws `JUDGE_FAILED`
  * with the code and the last lines of the standard error. Lines that are no answer are counted and noted.
  */
 export async function openCommandJudge(command: string, settings: CommandSettings): Promise<Judge> {
+  const { name, fingerprint, ask, usage, close } = await openCommand(command, judgments, settings);
+  return {
+    ...{ name, fingerprint, usage, close },
+    judge: (requests, { onOutcome, signal }) => ask(requests, onOutcome, signal),
+  };
+}
+
+/**
+ * Likewise as a comparer: it reads `{ id, instruction, input?, output_1, output_2 }` and writes `{ id, preference }`, a
+ * number from 1 (the first is better) to 2 (the second is), 1.5 for a draw.
+ */
+export async function openCommandComparer(command: string, settings: CommandSettings): Promise<Comparer> {
+  const { name, fingerprint, ask, usage, close } = await openCommand(command, preferences, settings);
+  return {
+    ...{ name, usage, close },
+    fingerprint: `pairs:${fingerprint}`,
+    ordered: true,
+    compare: (pairs, { onComparison, signal }) => ask(pairs, onComparison, signal),
+  };
+}
+
+/** What is written for each row, and what an answer's fields mean. */
+interface Protocol<Request extends { readonly id: string }, Answer> {
+  readonly line: (request: Request) => object;
+  readonly read: (id: string, answer: Fields, line: string) => Answer | Unscored;
+}
+
+const judgments: Protocol<JudgeRequest, Outcome> = {
+  line: ({ id, instruction, input, output }) => ({
+    ...{ id, instruction, ...(input !== undefined && { input }), output },
+  }),
+  read: (id, answer, line) =>
+    'judgment' in answer
+      ? outcomeOf(id, answer['judgment'])
+      : { id, unscored: `the answer has no field "judgment": ${line}` },
+};
+
+const preferences: Protocol<PairRequest, Comparison> = {
+  line: ({ id, instruction, input, output_1, output_2 }) => ({
+    ...{ id, instruction, ...(input !== undefined && { input }), output_1, output_2 },
+  }),
+  read: (id, answer, line) =>
+    'preference' in answer
+      ? comparisonOf(id, answer['preference'])
+      : { id, unscored: `the answer has no field "preference": ${line}` },
+};
+
+interface Command<Request, Answer> {
+  readonly name: string;
+  readonly fingerprint: string;
+  ask(
+    this: void,
+    requests: readonly Request[],
+    onAnswer: (answer: Answer | Unscored) => Promise<void>,
+    signal?: AbortSignal,
+  ): Promise<void>;
+  usage(this: void): JudgeUsage;
+  close(this: void): Promise<void>;
+}
+
+async function openCommand<Request extends { readonly id: string }, Answer>(
+  command: string,
+  protocol: Protocol<Request, Answer>,
+  settings: CommandSettings,
+): Promise<Command<Request, Answer>> {
   const cwd = resolve(settings.cwd ?? '.');
   const fingerprint = await commandFingerprint(command, cwd);
   const running = new Set<ProcessGroup>();
@@ -45,14 +114,20 @@ export async function openCommandJudge(command: string, settings: CommandSetting
   return {
     name: `cmd: ${command}`,
     fingerprint,
-    judge: async (requests, call) => {
-      if (call.signal?.aborted) throw stopped();
+    ask: async (requests, onAnswer, signal) => {
+      if (signal?.aborted) throw stopped();
       if (requests.length === 0) return;
       const group = startGroup(command, cwd);
       running.add(group);
       try {
-        await whileWanted(call.onOutcome, (onOutcome) =>
-          converse(command, group, requests, { ...call, onOutcome }, { ...settings, onSent: () => sent++ }),
+        await whileWanted(onAnswer, (hand) =>
+          converse(
+            command,
+            group,
+            protocol,
+            { requests, onAnswer: hand, ...(signal && { signal }) },
+            { ...settings, onSent: () => sent++ },
+          ),
         );
       } finally {
         await group.end();
@@ -66,14 +141,23 @@ export async function openCommandJudge(command: string, settings: CommandSetting
   };
 }
 
-async function converse(
+interface Conversation<Request, Answer> {
+  readonly requests: readonly Request[];
+  readonly onAnswer: (answer: Answer | Unscored) => Promise<void>;
+  readonly signal?: AbortSignal;
+}
+
+async function converse<Request extends { readonly id: string }, Answer>(
   command: string,
   group: ProcessGroup,
-  requests: readonly JudgeRequest[],
-  { onOutcome, signal }: JudgeCall,
+  { line, read }: Protocol<Request, Answer>,
+  { requests, onAnswer, signal }: Conversation<Request, Answer>,
   settings: CommandSettings & { readonly onSent: () => void },
 ): Promise<void> {
-  const answers = expectAnswers(requests.map(({ id }) => id));
+  const answers = expectAnswers(
+    requests.map(({ id }) => id),
+    read,
+  );
   const stderr = keepTail(group, settings.onStderr ?? ((piece) => process.stderr.write(piece)));
   const patience = startPatience(settings.timeout);
   const abort = once(signal);
@@ -82,12 +166,12 @@ async function converse(
     return new WhetstoneError('JUDGE_FAILED', `${command}: ${lines.join('\n    ')}`, { hint });
   };
 
-  void send(group, requests, settings.onSent);
+  void send(group, requests, line, settings.onSent);
   let allAnswered = (): void => {};
   const answered = new Promise<void>((done) => (allAnswered = done));
   const heard = hear(group, answers, async (outcomes) => {
     patience.pause();
-    await Promise.all(outcomes.map((outcome) => onOutcome(outcome)));
+    await Promise.all(outcomes.map((outcome) => onAnswer(outcome)));
     patience.go();
     if (answers.open.size === 0) allAnswered();
   });
@@ -118,7 +202,7 @@ async function converse(
     const told = notes.filter((note) => note !== '').join('; ');
     if (told !== '') settings.onNote(`${command}: ${told}`);
     for (const id of answers.open) {
-      await onOutcome({ id, unscored: ['the command gave no answer', ...answers.oddities()].join('; ') });
+      await onAnswer({ id, unscored: ['the command gave no answer', ...answers.oddities()].join('; ') });
     }
   } finally {
     patience.pause();
@@ -128,25 +212,27 @@ async function converse(
 }
 
 /** Writes the rows as fast as the command takes them. One that closes its input early may still answer well. */
-async function send(
+async function send<Request>(
   { child }: ProcessGroup,
-  requests: readonly JudgeRequest[],
+  requests: readonly Request[],
+  line: (request: Request) => object,
   onSent: () => void,
 ): Promise<void> {
   const lines = function* (): Generator<string> {
-    for (const { id, instruction, input, output } of requests) {
+    for (const request of requests) {
       onSent();
-      yield `${JSON.stringify({ id, instruction, ...(input !== undefined && { input }), output })}\n`;
+      yield `${JSON.stringify(line(request))}
+`;
     }
   };
   await pipeline(Readable.from(lines()), child.stdin).catch(() => undefined);
 }
 
 /** Reads to the end of the output. While `onAnswers` is at work the command has to wait. */
-async function hear(
+async function hear<Answer>(
   { child }: ProcessGroup,
-  answers: ExpectedAnswers,
-  onAnswers: (outcomes: ReturnType<ExpectedAnswers['take']>) => Promise<void>,
+  answers: ExpectedAnswers<Answer>,
+  onAnswers: (outcomes: readonly Answer[]) => Promise<void>,
 ): Promise<void> {
   const lines = readLines(longestLine);
   for await (const piece of child.stdout) {

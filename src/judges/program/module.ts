@@ -2,9 +2,11 @@
 import { WhetstoneError } from '../../errors.ts';
 import { describe, isFields } from '../../judgments/fields.ts';
 import { outcomeOf, usageOf } from '../answers.ts';
+import { comparisonOf } from '../compare/preference.ts';
+import type { Comparer, PairRequest } from '../comparer.ts';
 import { fileDigest } from './command-digest.ts';
 import { whileWanted } from '../gate.ts';
-import type { Judge, JudgeCall, JudgeRequest, Outcome } from '../judge.ts';
+import type { Judge, JudgeCall, JudgeRequest, JudgeUsage, Outcome, Unscored } from '../judge.ts';
 import { loadModule } from './load-module.ts';
 import { abortOf, workThrough } from '../pool.ts';
 import type { JudgeSettings } from '../settings.ts';
@@ -23,6 +25,12 @@ export type JudgeAllFunction = (
   context: { readonly signal?: AbortSignal },
 ) => readonly Answer[] | Promise<readonly Answer[]>;
 
+/** What a module exports as `compare`: 1 where `output_1` is better, 2 where `output_2` is, 1.5 for a draw. */
+export type CompareFunction = (
+  request: PairRequest,
+  context: { readonly signal?: AbortSignal },
+) => number | Promise<number>;
+
 type Answer = string | null | { readonly id: string; readonly judgment: string | null };
 
 /** A module that fails on more than half of its first rows is broken, and the rows are not to blame. */
@@ -39,41 +47,27 @@ const trialRows = 20;
 export async function openModuleJudge(path: string, settings: ModuleSettings): Promise<Judge> {
   const exported = functionOf(await loadModule(path), path);
   const digest = await fileDigest(path);
-  const trial = startTrial(path);
+  if ('one' in exported) {
+    const { one } = exported;
+    const rows = createRowCalls(
+      path,
+      settings,
+      (request: JudgeRequest, context) => one(requestOf(request), context),
+      outcomeOf,
+    );
+    return {
+      ...{ name: path, fingerprint: `module:${digest ?? ''}`, usage: rows.usage },
+      judge: (requests, { onOutcome, signal }) => rows.callAll(requests, onOutcome, signal),
+      close: () => Promise.resolve(),
+    };
+  }
   let calls = 0;
   const judge = async (requests: readonly JudgeRequest[], call: JudgeCall): Promise<void> => {
     const context = { ...(call.signal && { signal: call.signal }) };
-    if ('all' in exported) {
-      if (requests.length === 0) return;
-      calls++;
-      for (const outcome of await judgeAll(exported.all, requests, { path, context, ...settings }))
-        await call.onOutcome(outcome);
-      return;
-    }
-    const hand = async (outcomes: readonly Outcome[]): Promise<void> => {
-      await Promise.all(outcomes.map((outcome) => call.onOutcome(outcome)));
-    };
-    const held: Outcome[] = [];
-    const judgeOne = async (request: JudgeRequest): Promise<void> => {
-      calls++;
-      let outcome: Outcome;
-      let failure: string | null = null;
-      try {
-        const copy = requestOf(request);
-        outcome = outcomeOf(
-          request.id,
-          await inTime(async () => exported.one(copy, context), settings.timeout),
-        );
-      } catch (error) {
-        failure = error instanceof Error ? error.message : String(error);
-        outcome = { id: request.id, unscored: `the module failed: ${failure}` };
-      }
-      trial.see(failure, request.id);
-      if (trial.running && failure !== null) held.push(outcome);
-      else await hand([...(trial.running ? [] : held.splice(0)), outcome]);
-    };
-    await workThrough(requests, settings.concurrency, judgeOne, call.signal);
-    await hand(held.splice(0));
+    if (requests.length === 0) return;
+    calls++;
+    for (const outcome of await judgeAll(exported.all, requests, { path, context, ...settings }))
+      await call.onOutcome(outcome);
   };
   return {
     name: path,
@@ -82,6 +76,78 @@ export async function openModuleJudge(path: string, settings: ModuleSettings): P
       whileWanted(call.onOutcome, (onOutcome) => judge(requests, { ...call, onOutcome })),
     usage: () => usageOf(calls),
     close: () => Promise.resolve(),
+  };
+}
+
+/**
+ * Opens a module that exports `compare` (a pair at a time, `concurrency` calls at once) as a comparer; null where it
+ * exports none. Throws otherwise as `openModuleJudge` does.
+ */
+export async function openModuleComparer(path: string, settings: ModuleSettings): Promise<Comparer | null> {
+  const { compare } = await loadModule(path);
+  if (typeof compare !== 'function') return null;
+  const rows = createRowCalls(
+    path,
+    settings,
+    ({ id, instruction, input, output_1, output_2 }: PairRequest, context) =>
+      (compare as CompareFunction)(
+        { id, instruction, ...(input !== undefined && { input }), output_1, output_2 },
+        context,
+      ),
+    comparisonOf,
+  );
+  const digest = await fileDigest(path);
+  return {
+    ...{ name: path, fingerprint: `pairs:module:${digest ?? ''}`, ordered: true, usage: rows.usage },
+    compare: (pairs, { onComparison, signal }) => rows.callAll(pairs, onComparison, signal),
+    close: () => Promise.resolve(),
+  };
+}
+
+interface RowCalls<Request, Result> {
+  callAll(
+    requests: readonly Request[],
+    onResult: (result: Result | Unscored) => Promise<void>,
+    signal?: AbortSignal,
+  ): Promise<void>;
+  readonly usage: () => JudgeUsage;
+}
+
+/** Calls `one` for each row, `concurrency` at once; `read` makes the result of what it answers. */
+function createRowCalls<Request extends { readonly id: string }, Result>(
+  path: string,
+  { concurrency, timeout }: ModuleSettings,
+  one: (request: Request, context: { readonly signal?: AbortSignal }) => unknown,
+  read: (id: string, value: unknown) => Result | Unscored,
+): RowCalls<Request, Result> {
+  const trial = startTrial(path);
+  let calls = 0;
+  return {
+    callAll: (requests, onResult, signal) =>
+      whileWanted(onResult, async (handOne) => {
+        const context = { ...(signal && { signal }) };
+        const hand = async (results: readonly (Result | Unscored)[]): Promise<void> => {
+          await Promise.all(results.map((result) => handOne(result)));
+        };
+        const held: (Result | Unscored)[] = [];
+        const callOne = async (request: Request): Promise<void> => {
+          calls++;
+          let result: Result | Unscored;
+          let failure: string | null = null;
+          try {
+            result = read(request.id, await inTime(async () => one(request, context), timeout));
+          } catch (error) {
+            failure = error instanceof Error ? error.message : String(error);
+            result = { id: request.id, unscored: `the module failed: ${failure}` };
+          }
+          trial.see(failure, request.id);
+          if (trial.running && failure !== null) held.push(result);
+          else await hand([...(trial.running ? [] : held.splice(0)), result]);
+        };
+        await workThrough(requests, concurrency, callOne, signal);
+        await hand(held.splice(0));
+      }),
+    usage: () => usageOf(calls),
   };
 }
 

@@ -1,0 +1,53 @@
+// Opens the comparer that a judge's short text names. Knows which kinds of judges can be shown two responses.
+import { WhetstoneError } from '../errors.ts';
+import { compareByVerdicts } from './compare/by-verdicts.ts';
+import type { Comparer } from './comparer.ts';
+import { openJudge } from './open-judge.ts';
+import { defaultJudgeSettings } from './settings.ts';
+import type { JudgeSettings } from './settings.ts';
+import { parseJudgeSpec } from './spec.ts';
+
+/** Both responses at once, or each by itself; `auto` takes pairs where the judge can be asked so. */
+export const compareModes = ['auto', 'pairs', 'verdicts'] as const;
+export type CompareMode = (typeof compareModes)[number];
+
+/**
+ * Opens a comparer. Pairs can be put to chat servers, commands, and modules that export `compare`; others compare by
+ * verdicts. A command is taken to understand pairs unless `mode` says "verdicts".
+ *
+ * Throws WhetstoneError `INVALID_OPTION` where a judge is to be shown pairs and cannot be, and what opening throws.
+ */
+export async function openComparer(
+  spec: string,
+  given: Partial<JudgeSettings> = {},
+  mode: CompareMode = 'auto',
+): Promise<Comparer> {
+  const settings: JudgeSettings = { ...defaultJudgeSettings, ...given };
+  const byPairs = mode === 'verdicts' ? null : await openPairComparer(spec, settings);
+  if (byPairs) return byPairs;
+  if (mode === 'pairs') {
+    throw new WhetstoneError(
+      'INVALID_OPTION',
+      `judge ${JSON.stringify(spec)} cannot be shown two responses at once`,
+      {
+        hint: 'Chat servers, commands and modules that export "compare" can. Any judge can compare by verdicts.',
+      },
+    );
+  }
+  return compareByVerdicts(await openJudge(spec, settings));
+}
+
+async function openPairComparer(spec: string, settings: JudgeSettings): Promise<Comparer | null> {
+  const wanted = parseJudgeSpec(spec);
+  switch (wanted.kind) {
+    case 'chat':
+      return (await import('./chat/comparer.ts')).openChatComparer(wanted, settings);
+    case 'command':
+      return (await import('./program/command.ts')).openCommandComparer(wanted.command, settings);
+    case 'module':
+      return (await import('./program/module.ts')).openModuleComparer(wanted.path, settings);
+    case 'local':
+    case 'person':
+      return null;
+  }
+}
