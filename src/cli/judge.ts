@@ -253,7 +253,6 @@ function summary(
   const { bold, yellow } = colorsFor(stdout);
   const good = judged.filter(({ judgment }) => labelOf({ judgment }) === 'align-p').length;
   const suspicious = judged.filter((outcome) => outcome.suspicious !== undefined);
-  const tokens = usage.inputTokens + usage.outputTokens;
   return [
     bold(
       `${thousands(good)} satisfactory, ${thousands(judged.length - good)} unsatisfactory, ${thousands(unscored.length)} unscored, ${thousands(suspicious.length)} suspicious`,
@@ -263,13 +262,20 @@ function summary(
     ...unscored
       .slice(0, shownSuspicious)
       .map(({ id, unscored }) => `  row ${printable(id)} unscored: ${printable(unscored)}`),
-    [
-      plural(usage.calls, 'call'),
-      `${thousands(usage.cached)} cached`,
-      ...(tokens > 0 ? [`${thousands(usage.inputTokens)} + ${thousands(usage.outputTokens)} tokens`] : []),
-      ...(usage.cost === null ? [] : [formatMoney(usage.cost, currency)]),
-    ].join(', '),
+    describeUsage(usage, currency),
   ];
+}
+
+/** "12 calls, 3 cached, 1,200 + 120 tokens, 0.12 USD". */
+export function describeUsage(usage: JudgeUsage, currency: string): string {
+  return [
+    plural(usage.calls, 'call'),
+    `${thousands(usage.cached)} cached`,
+    ...(usage.inputTokens + usage.outputTokens > 0
+      ? [`${thousands(usage.inputTokens)} + ${thousands(usage.outputTokens)} tokens`]
+      : []),
+    ...(usage.cost === null ? [] : [formatMoney(usage.cost, currency)]),
+  ].join(', ');
 }
 
 function showSuspicious({ id, judgment, suspicious }: Judged): string {
@@ -292,20 +298,20 @@ async function dryRun(
   const estimate = await estimateJudging(spec, settings, requests);
   stdout.write(
     estimate
-      ? `${describeEstimate(estimate, rows.length, settings).join('\n')}\n`
+      ? `${plural(rows.length, 'row')}, ${thousands(estimate.cached)} of them cached; nothing was sent\n` +
+          `${describeEstimate(estimate, settings).join('\n')}\n`
       : `${plural(rows.length, 'row')}; this judge counts no tokens and asks for no money\n`,
   );
   return 0;
 }
 
-function describeEstimate(
-  { calls, cached, about, most, cost }: JudgingEstimate,
-  rows: number,
-  { currency, budget }: JudgeSettings,
+/** Calls, tokens and money, a line each. */
+export function describeEstimate(
+  { calls, about, most, cost }: JudgingEstimate,
+  { currency, budget }: Pick<JudgeSettings, 'currency' | 'budget'>,
 ): string[] {
   const over = cost !== null && budget !== null && cost.about > budget;
   return [
-    `${plural(rows, 'row')}, ${thousands(cached)} of them cached; nothing was sent`,
     `calls          ${thousands(calls.about)}, at most ${thousands(calls.most)} if every reply has to be asked for again`,
     `input tokens   about ${thousands(about.input)}, at most ${thousands(most.input)}`,
     `output tokens  about ${thousands(about.output)}, at most ${thousands(most.output)}`,

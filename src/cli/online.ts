@@ -9,6 +9,7 @@ import type { OnlinePlan, OnlineRun } from '../alignment/online/online.ts';
 import type { Evaluation, OnlineProgress, RoundSummary } from '../alignment/online/progress.ts';
 import { WhetstoneError } from '../errors.ts';
 import type { Given, Verb } from './flags.ts';
+import { describeEstimate, describeUsage } from './judge.ts';
 import { onlineOptions } from './online-options.ts';
 import type { OnlineFlags } from './online-options.ts';
 import { createClock, createLine, formatDuration, progressLine } from './progress.ts';
@@ -109,12 +110,21 @@ export async function runOnline(
     ...(dryRun && { rehearse: true }),
   });
   const colors = colorsFor(stdout);
+  let currency = '';
   stop.onFirst((name) => line.note(`${name}: stopping where nothing is lost. Again to stop at once.`));
   try {
     const plan = await run.prepare();
     stdout.write(`${describeOnlinePlan(plan).join('\n')}\n`);
     for (const note of plan.notes) stdout.write(`${colors.yellow('note')} ${printable(note)}\n`);
-    if (dryRun) return 0;
+    if (dryRun) {
+      if (plan.estimate)
+        stdout.write(
+          `for responses of ${plural(plan.settings.maxNewTokens, 'token')}:\n` +
+            `${describeEstimate(plan.estimate, plan.settings).join('\n')}\n`,
+        );
+      return 0;
+    }
+    currency = plan.settings.currency;
     return await goOn(run, out, stdout, line);
   } catch (error) {
     line.end();
@@ -122,6 +132,9 @@ export async function runOnline(
     stdout.write(`${error.message}\nGo on with:\n  whetstone online --out ${quote(out)} --resume\n`);
     return error.code === 'STOPPED' ? stop.exitCode() : 1;
   } finally {
+    const usage = run.usage();
+    if (usage && usage.calls + usage.cached > 0)
+      stdout.write(`judge, in this session: ${describeUsage(usage, currency)}\n`);
     await written;
     await run.dispose();
     stop.dispose();

@@ -11,6 +11,7 @@ import { scriptedJudge } from '../../src/judges/scripted-judge.test-helper.ts';
 import type { ScriptedJudge } from '../../src/judges/scripted-judge.test-helper.ts';
 import { buildCli } from '../cli/command.ts';
 import type { Cli } from '../cli/command.ts';
+import { startJudgeServer } from './judge-server.ts';
 import { judgedRows, writeJsonl, writeTinyModel } from '../cli/fixtures.ts';
 
 let dir: string;
@@ -108,6 +109,20 @@ process.stdin.on('data', (piece) => (rest += piece)).on('end', () => {
       expect(parse(await readFile(join(out, 'run.yaml'), 'utf8'))).toMatchObject({ rounds: 2, per_round: 6 });
     },
   );
+
+  it('says beforehand what a chat server will cost, and afterwards what it did', async () => {
+    const server = await startJudgeServer(() => 1);
+    const prices = ['--input_price', '1000', '--output_price', '1000'];
+    const dry = await cli.run([...args(server.spec), ...prices, '--dry_run'], { cwd: dir });
+    expect([dry.code, dry.stderr, server.asked]).toEqual([0, '', []]);
+    expect(dry.stdout).toMatch(
+      /calls +10, at most 20[^]*input tokens +about [\d,]+[^]*cost +about [\d.]+ USD, at most/,
+    );
+    const { code, stdout } = await cli.run([...args(server.spec), ...prices], { cwd: dir });
+    await server.close();
+    expect(code).toBe(0);
+    expect(stdout).toContain('judge, in this session: 10 calls, 0 cached, 1,000 + 100 tokens, 1.10 USD');
+  });
 
   it('writes a record that is itself a --config, so that another run does the same', async () => {
     const judge = './critic-module.mjs';

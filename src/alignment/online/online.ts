@@ -4,9 +4,12 @@ import { cp, mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WhetstoneError } from '../../errors.ts';
 import { writeDirectoryDurably, writeFileDurably } from '../../durable/files.ts';
-import type { Judge } from '../../judges/judge.ts';
+import { estimateJudging } from '../../judges/chat/estimate.ts';
+import type { JudgingEstimate } from '../../judges/chat/estimate.ts';
+import type { Judge, JudgeUsage } from '../../judges/judge.ts';
 import { judgeSettingsOf } from '../../judges/flags.ts';
 import { openJudge } from '../../judges/open-judge.ts';
+import { defaultJudgeSettings } from '../../judges/settings.ts';
 import { canonicalRow, readTriplets } from '../../judgments/index.ts';
 import type { Triplet } from '../../judgments/index.ts';
 import { createRandom } from '../../random.ts';
@@ -73,6 +76,8 @@ export interface OnlinePlan {
   readonly heldOut: number;
   readonly doneRounds: number;
   readonly judge: string;
+  /** What a chat server's judgments of a rehearsed run would cost; else null. */
+  readonly estimate: JudgingEstimate | null;
   readonly engine: EngineDescription;
   readonly notes: readonly string[];
 }
@@ -86,6 +91,8 @@ export interface OnlineRun {
    * run can be gone on with after each of them.
    */
   run(): Promise<OnlineResult>;
+  /** What the judge has cost in this process; null before there is one. */
+  usage(): JudgeUsage | null;
   dispose(): Promise<void>;
 }
 
@@ -110,6 +117,7 @@ export interface OnlineResult {
 export function alignOnline(options: OnlineOptions): OnlineRun {
   let preparing: Promise<Prepared> | undefined;
   let disposed: Promise<void> | undefined;
+  let judge: Judge | undefined;
   const prepared = (): Promise<Prepared> => (preparing ??= prepare(options));
   const dispose = async (): Promise<void> => {
     const ready = await preparing?.catch(() => undefined);
@@ -120,12 +128,14 @@ export function alignOnline(options: OnlineOptions): OnlineRun {
     run: async () => {
       const { begun } = await prepared();
       if (!begun) throw new Error('a run that is only rehearsed has no rounds');
+      judge = begun.judge;
       try {
         return await allRounds(begun, options);
       } catch (error) {
         throw options.signal?.aborted ? stopped(error) : error;
       }
     },
+    usage: () => judge?.usage() ?? null,
     dispose: () => (disposed ??= dispose()),
   };
 }
@@ -211,7 +221,8 @@ async function prepare(options: OnlineOptions): Promise<Prepared> {
       ...{ training: instructions.training.length, heldOut: instructions.heldOut.length },
     };
     if (options.rehearse) {
-      const plan = { ...about, doneRounds: 0, notes: instructions.notes };
+      const estimate = options.judgeWith ? null : await estimateOnline(settings, instructions);
+      const plan = { ...about, doneRounds: 0, estimate, notes: instructions.notes };
       for (const each of opened.reverse()) await each.close();
       return { plan, begun: null };
     }
@@ -226,6 +237,7 @@ async function prepare(options: OnlineOptions): Promise<Prepared> {
     if (resume && !recorded) notes.push(`There was no run in ${out} to go on with; this starts it.`);
     const plan: OnlinePlan = {
       ...about,
+      estimate: null,
       doneRounds: roundsDone(history),
       notes: [...beginning.notes, ...notes, ...instructions.notes],
     };
@@ -253,6 +265,28 @@ async function judgeOf(
     ...{ threads: settings.threads, seed: settings.seed, cwd: folder },
     onNote: (text) => on?.({ kind: 'note', text }),
   });
+}
+
+/** For responses as long as they may become, which nobody knows before. */
+function estimateOnline(
+  settings: OnlineSettings,
+  { training, heldOut }: RunInstructions,
+): Promise<JudgingEstimate | null> {
+  const { rounds, perRound, maxNewTokens } = settings;
+  const output = 'word'.repeat(maxNewTokens);
+  const all = [
+    ...training.slice(0, rounds * perRound),
+    ...Array.from({ length: rounds + 1 }, () => heldOut).flat(),
+  ];
+  const rows = all.map(({ instruction, input }, i) => ({
+    ...{ id: String(i), instruction, output },
+    ...(input !== undefined && { input }),
+  }));
+  return estimateJudging(
+    settings.judge,
+    { ...defaultJudgeSettings, ...judgeSettingsOf(settings), cache: null },
+    rows,
+  );
 }
 
 function roundsDone(history: History): number {
