@@ -78,6 +78,16 @@ export async function rankingTask(benchmark: Benchmark, settings: RankingSetting
     },
     isResult: (value) => 'log_likelihoods' in value && Array.isArray(value.log_likelihoods),
     figures: (results) => rankingFigures(benchmark, items, results as readonly RankingResult[]),
+    remarks: (results) => {
+      const cut = (results as readonly RankingResult[]).filter(
+        ({ truncated }) => truncated !== undefined,
+      ).length;
+      return cut === 0
+        ? []
+        : [
+            `${cut} of ${results.length} prompts were longer than the model's positions and lost their beginning`,
+          ];
+    },
   };
 }
 

@@ -80,7 +80,11 @@ export async function evaluate(settings: EvaluationSettings): Promise<Comparison
         for (const { results } of store) progress.found(results.size);
         await measureMissing(subject, store, signal, progress);
         signal.throwIfAborted();
-        figures.push(store.flatMap(({ task, results }) => [...task.figures(ordered(task, results))]));
+        const all = store.map(({ task, results }) => ({ task, results: ordered(task, results) }));
+        for (const { task, results } of all)
+          for (const remark of task.remarks?.(results) ?? [])
+            onNote?.(`${subject.name}, ${task.name}: ${remark}`);
+        figures.push(all.flatMap(({ task, results }) => [...task.figures(results)]));
       } finally {
         for (const { journal } of store) await journal.close();
       }

@@ -28,6 +28,8 @@ export interface EvaluationTask {
   isResult(value: object): boolean;
   /** Figures from all results, one for each item, in their order. The first is the task's headline. */
   figures(results: readonly object[]): readonly Figure[];
+  /** What a reader of the figures should know of how they came about, a sentence each. */
+  remarks?(results: readonly object[]): readonly string[];
 }
 
 export interface Figure {

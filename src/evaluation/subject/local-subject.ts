@@ -37,7 +37,7 @@ export async function localSubject(settings: LocalSubjectSettings): Promise<Subj
     description: {
       model: resolve(model),
       adapter: adapter === null ? null : resolve(adapter),
-      maxLength,
+      max_length: maxLength,
       digests,
     },
     fingerprint: createHash('sha256').update(JSON.stringify({ digests, maxLength })).digest('hex'),

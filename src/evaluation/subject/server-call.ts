@@ -16,18 +16,17 @@ export interface ServerAddress {
   readonly retries: number;
 }
 
-/** A refusal that will not pass, with the server's words. */
-export const refusalCode = 'SERVER_REFUSED';
-
 /**
- * Posts `body` to `path` and gives back the reply's JSON. Throws WhetstoneError `SERVER_REFUSED` (it will not pass),
- * `SERVER_FAILED` (it did not pass in time) and the signal's reason.
+ * Posts `body` to `path` and gives back the reply's JSON. `explain` may know a better error for a refusal in the
+ * server's words. Throws WhetstoneError `SERVER_REFUSED` (it will not pass), `SERVER_FAILED` (it did not pass in time)
+ * and the signal's reason.
  */
 export async function callServer(
   address: ServerAddress,
   path: string,
   body: object,
   signal: AbortSignal,
+  explain: (words: string) => WhetstoneError | null = () => null,
 ): Promise<unknown> {
   const attempt = await withRetries(() => post(address, path, body, signal), {
     retries: address.retries,
@@ -37,7 +36,9 @@ export async function callServer(
   });
   if ('ok' in attempt) return attempt.ok;
   const { kind, words } = attempt.failure;
-  throw new WhetstoneError(kind === 'passing' ? 'SERVER_FAILED' : refusalCode, words, {
+  const better = kind === 'passing' ? null : explain(words);
+  if (better) throw better;
+  throw new WhetstoneError(kind === 'passing' ? 'SERVER_FAILED' : 'SERVER_REFUSED', words, {
     file: `${address.url}${path}`,
     hint:
       kind === 'passing'

@@ -12,7 +12,7 @@ import { echoedLikelihoods, noLogProbs } from './echoed-log-probs.ts';
 import { inParallel } from './in-parallel.ts';
 import { fitInto, requestTokens } from './request-tokens.ts';
 import type { ServerAddress } from './server-call.ts';
-import { callServer, refusalCode } from './server-call.ts';
+import { callServer } from './server-call.ts';
 import type { LikelihoodRequest, LikelihoodSettings, Subject, SubjectSource } from './subject.ts';
 
 export interface ServerSubjectSettings {
@@ -36,7 +36,13 @@ export async function serverSubject(settings: ServerSubjectSettings): Promise<Su
   const tokenizer = folder === null ? null : await loadTokenizer(folder);
   const maxLength =
     settings.maxLength ?? (folder === null ? null : await positionsOf(folder)) ?? usualMaxLength;
-  const description = { url: address.url, model: address.model, tokenizer: folder, prompts, maxLength };
+  const description = {
+    url: address.url,
+    model: address.model,
+    tokenizer: folder,
+    prompts,
+    max_length: maxLength,
+  };
   const seen = {
     url: address.url,
     model: address.model,
@@ -102,25 +108,23 @@ async function scoreByServer(
         indices: indices[i]!,
       })),
     );
-    const prompt =
-      prompts === 'ids'
-        ? rows.map(({ ids }) => ids)
-        : await Promise.all(
-            rows.map(async ({ ids, indices: [first] }) =>
-              truncated === 0
-                ? request.context + request.continuations[first!]!
-                : tokenizer.decode(ids, { skipSpecialTokens: true }),
-            ),
-          );
+    if (prompts === 'text' && truncated > 0) throw tooLongForText(request, truncated);
     const reply = await callServer(
       address,
       '/completions',
-      { model: address.model, prompt, max_tokens: 1, temperature: 0, logprobs: 1, echo: true },
+      {
+        model: address.model,
+        prompt: rows.map(({ ids, indices: [first] }) =>
+          prompts === 'ids' ? ids : request.context + request.continuations[first!]!,
+        ),
+        ...{ max_tokens: 1, temperature: 0, logprobs: 1, echo: true },
+      },
       stop,
-    ).catch((error: unknown) => {
-      if (!(error instanceof WhetstoneError) || error.code !== refusalCode) throw error;
-      throw noLogProbs(address.url, `the server refused to score a prompt (${error.message})`);
-    });
+      (words) =>
+        /^(?:404|405|501):|\becho\b|log_?probs?\b/i.test(words)
+          ? noLogProbs(address.url, `the server refused to score a prompt (${words})`)
+          : null,
+    );
     const values = echoedLikelihoods(reply, rows, address.url);
     const logLikelihoods = new Array<number>(request.continuations.length).fill(NaN);
     for (const [i, { indices }] of rows.entries())
@@ -128,6 +132,16 @@ async function scoreByServer(
     await onResult(index, { logLikelihoods, truncated });
   });
 }
+
+const tooLongForText = ({ location }: LikelihoodRequest, tokens: number): WhetstoneError =>
+  new WhetstoneError(
+    'PROMPT_TOO_LONG',
+    `the prompt is ${tokens} tokens too long, and a text cannot be cut by tokens`,
+    {
+      ...location,
+      hint: 'Send token ids (--server_prompts ids), ask for fewer examples, or leave this row out.',
+    },
+  );
 
 async function answers(
   { address, concurrency }: ServerSubjectSettings,
