@@ -1,0 +1,8 @@
+// Models and data sets of the Hugging Face hub, through its standard cache.
+export { modelFolder } from './model-folder.ts';
+export type { ModelFolder } from './model-folder.ts';
+export type { HubKind } from './repository.ts';
+export { resolveHub } from './resolve.ts';
+export type { HubFolder, HubOptions, HubProgress, HubRequest } from './resolve.ts';
+export { hubSettings } from './settings.ts';
+export type { HubSettings } from './settings.ts';

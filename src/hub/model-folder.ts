@@ -1,0 +1,65 @@
+// What stands where a model folder is expected: a path, or a model of the hub. For the edges; all else takes a path.
+import { stat } from 'node:fs/promises';
+import { WhetstoneError } from '../errors.ts';
+import type { HubOptions } from './resolve.ts';
+import { resolveHub } from './resolve.ts';
+
+export interface ModelFolder {
+  /** A Hugging Face model folder. */
+  readonly path: string;
+  /** Where it came from; null for a path. */
+  readonly hub: { readonly id: string; readonly revision: string; readonly commit: string } | null;
+}
+
+/** Everything of a model that is read here: configuration, tokenizer, weights as safetensors. */
+const patterns: readonly string[] = [
+  'config.json',
+  'generation_config.json',
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'chat_template.jinja',
+  'model.safetensors',
+  'model.safetensors.index.json',
+  'model-*.safetensors',
+];
+
+/**
+ * The folder of a model: `nameOrPath` itself where that exists or cannot be the name of a model (`ORG/NAME`, or
+ * `ORG/NAME@REVISION`); otherwise the hub's model of that name, downloaded into the standard cache if it is not there.
+ * Throws as `resolveHub` does, and WhetstoneError `HUB_NO_WEIGHTS` for a model without safetensors.
+ */
+export async function modelFolder(nameOrPath: string, options: HubOptions = {}): Promise<ModelFolder> {
+  const [, id, revision = 'main'] = /^([\w-][\w.-]*\/[\w-][\w.-]*)(?:@(.+))?$/.exec(nameOrPath) ?? [];
+  const exists = await stat(nameOrPath).then(
+    () => true,
+    () => false,
+  );
+  if (exists || id === undefined) return { path: nameOrPath, hub: null };
+  try {
+    const { path, commit, files, from } = await resolveHub(
+      { kind: 'model', id, revision, files: ['config.json'], patterns },
+      options,
+    );
+    if (!files.some((file) => file.endsWith('.safetensors'))) {
+      if (from === 'cache') {
+        throw new WhetstoneError(
+          'HUB_OFFLINE',
+          `the cache has no weights of the model ${id} at ${revision}`,
+          {
+            file: path,
+            hint: 'They have to be downloaded, and the hub was not asked or gave no answer.',
+          },
+        );
+      }
+      throw new WhetstoneError('HUB_NO_WEIGHTS', `the model ${id} has no weights as safetensors`, {
+        hint: 'Choose another revision, or convert it with transformers: save_pretrained writes safetensors.',
+      });
+    }
+    return { path, hub: { id, revision, commit } };
+  } catch (error) {
+    if (!(error instanceof WhetstoneError)) throw error;
+    const said = `no folder ${nameOrPath} is here, and as a model of the hub: ${error.message}`;
+    throw new WhetstoneError(error.code, said, { cause: error });
+  }
+}

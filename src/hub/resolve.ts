@@ -1,0 +1,304 @@
+// From a repository's name to a folder with its files: out of the standard cache, and from the hub into that cache.
+import { mkdir, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Lock } from '../durable/lock.ts';
+import { acquireLock } from '../durable/lock.ts';
+import { editDistance } from '../edit-distance.ts';
+import { WhetstoneError } from '../errors.ts';
+import type { CacheFolder } from './cache.ts';
+import {
+  blobPath,
+  cacheFolder,
+  cachedCommit,
+  isFile,
+  place,
+  rememberCommit,
+  snapshotFiles,
+  snapshotPath,
+} from './cache.ts';
+import { download } from './download.ts';
+import type { Listing, RemoteFile } from './listing.ts';
+import { findFile, listRepository } from './listing.ts';
+import type { HubKind, Repository } from './repository.ts';
+import { checkRepository, fits, isCommit, isSafePath, words } from './repository.ts';
+import type { HubSettings } from './settings.ts';
+import { hubSettings } from './settings.ts';
+
+export interface HubRequest {
+  readonly kind: HubKind;
+  /** `ORG/NAME`. */
+  readonly id: string;
+  /** A branch, a tag or a commit's full hash; default "main". */
+  readonly revision?: string;
+  /** Paths that have to be there. */
+  readonly files?: readonly string[];
+  /**
+   * Paths wanted if they are there, at least one: `*` stands for text within a folder's name, `**` across folders.
+   * With neither files nor patterns: everything.
+   */
+  readonly patterns?: readonly string[];
+}
+
+export interface HubProgress {
+  /** The file that a piece of has just arrived. */
+  readonly file: string;
+  /** Bytes here of all files that were missing, those of earlier, broken downloads included. */
+  readonly received: number;
+  /** Bytes of all files that were missing; null where the hub does not say. */
+  readonly total: number | null;
+}
+
+export interface HubOptions {
+  /** Default: from the environment (`hubSettings`). */
+  readonly settings?: HubSettings;
+  readonly onProgress?: (progress: HubProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface HubFolder {
+  /** The folder of the commit: .../snapshots/COMMIT. Files in it may be links. */
+  readonly path: string;
+  readonly commit: string;
+  /** The files asked for, sorted; all are in `path`. */
+  readonly files: readonly string[];
+  /** Whether the hub said what the revision has, or only the cache, which may lack some of what fits the patterns. */
+  readonly from: 'hub' | 'cache';
+}
+
+/**
+ * The local folder of a repository with the files asked for.
+ *
+ * A revision that is a commit, with `files` that are all in the cache, needs no server. Otherwise the hub is asked
+ * what the revision stands for now and only what is missing is downloaded. Offline, or where the hub cannot be
+ * reached or refuses, the cache's last answer is used if it has the files.
+ *
+ * Throws WhetstoneError: `HUB_NAME` (not an id, revision or path), `HUB_OFFLINE` (not in the cache, and the hub may
+ * not be asked), `HUB_UNREACHABLE`, `HUB_ACCESS` (gated or private), `HUB_NOT_FOUND` (repository, revision or file),
+ * `HUB_ANSWER` (not a hub's answer), `HUB_CORRUPT`, `HUB_BUSY` (another process has been downloading for very long),
+ * `DISK_FULL`; and the signal's reason.
+ */
+export async function resolveHub(request: HubRequest, options: HubOptions = {}): Promise<HubFolder> {
+  const { kind, id, revision = 'main', files = [] } = request;
+  const patterns = request.patterns ?? (request.files ? [] : ['**']);
+  const repository: Repository = { kind, id, revision };
+  checkRepository(repository);
+  const unsafe = files.find((file) => !isSafePath(file));
+  if (unsafe !== undefined) {
+    throw new WhetstoneError(
+      'HUB_NAME',
+      `${JSON.stringify(unsafe)} is not the path of a file in a repository`,
+    );
+  }
+  const settings = options.settings ?? (await hubSettings());
+  const folder = cacheFolder(settings, repository);
+  const wanted = { files, patterns };
+
+  const cached = await fromCache(folder, revision, wanted);
+  if (cached && isCommit(revision) && patterns.length === 0) return cached;
+  if (settings.offline) {
+    if (cached) return cached;
+    throw new WhetstoneError('HUB_OFFLINE', `${describe(repository, wanted)} is not in the cache`, {
+      file: folder.root,
+      hint: 'HF_HUB_OFFLINE is set, so the hub is not asked. Unset it, or put the files into the cache.',
+    });
+  }
+  let listing: Listing;
+  try {
+    listing = await listRepository(settings, repository, options.signal);
+  } catch (error) {
+    if (cached && error instanceof WhetstoneError && error.code !== 'HUB_NOT_FOUND') return cached;
+    throw error;
+  }
+  const names = select(listing.files, repository, wanted);
+  await fetchMissing(settings, repository, folder, listing.commit, names, options);
+  await rememberCommit(folder, revision, listing.commit);
+  return { path: snapshotPath(folder, listing.commit), commit: listing.commit, files: names, from: 'hub' };
+}
+
+interface Wanted {
+  readonly files: readonly string[];
+  readonly patterns: readonly string[];
+}
+
+/** What the cache has of a revision; null unless it has every file and something for the patterns. */
+async function fromCache(
+  folder: CacheFolder,
+  revision: string,
+  { files, patterns }: Wanted,
+): Promise<HubFolder | null> {
+  const commit = await cachedCommit(folder, revision);
+  if (commit === null) return null;
+  const here = await snapshotFiles(folder, commit);
+  const matching = here.filter((name) => files.includes(name) || fits(name, patterns));
+  if (!files.every((file) => matching.includes(file))) return null;
+  if (matching.length === 0) return null;
+  return { path: snapshotPath(folder, commit), commit, files: matching, from: 'cache' };
+}
+
+function select(there: readonly string[], repository: Repository, { files, patterns }: Wanted): string[] {
+  const missing = files.find((file) => !there.includes(file));
+  const at = `the ${words[repository.kind]} ${repository.id} at ${repository.revision}`;
+  if (missing !== undefined) {
+    const [near] = [...there].sort((a, b) => editDistance(missing, a) - editDistance(missing, b));
+    throw new WhetstoneError('HUB_NOT_FOUND', `${at} has no file ${JSON.stringify(missing)}`, {
+      ...(near !== undefined && { hint: `The nearest is ${JSON.stringify(near)}.` }),
+    });
+  }
+  const found = there.filter((name) => files.includes(name) || fits(name, patterns));
+  if (found.length === 0) {
+    throw new WhetstoneError('HUB_NOT_FOUND', `${at} has no file that fits ${patterns.join(', ')}`, {
+      hint: `It has: ${there.slice(0, 8).join(', ')}${there.length > 8 ? ', …' : ''}`,
+    });
+  }
+  return found;
+}
+
+function describe({ kind, id, revision }: Repository, { files, patterns }: Wanted): string {
+  return `the ${words[kind]} ${id} at ${revision} (${[...files, ...patterns].join(', ')})`;
+}
+
+const atOnce = 4;
+
+async function fetchMissing(
+  settings: HubSettings,
+  repository: Repository,
+  folder: CacheFolder,
+  commit: string,
+  names: readonly string[],
+  options: HubOptions,
+): Promise<void> {
+  const pathOf = (name: string): string => join(snapshotPath(folder, commit), name);
+  const missing = async (): Promise<string[]> => {
+    const there = await Promise.all(names.map((name) => isFile(pathOf(name))));
+    return names.filter((_, i) => !there[i]);
+  };
+  if ((await missing()).length === 0) return;
+  await alone(folder, options.signal, async () => {
+    const left = await missing(); // another process may have fetched them meanwhile
+    const failure = new AbortController();
+    const signal = options.signal ? AbortSignal.any([options.signal, failure.signal]) : failure.signal;
+    const remote = await inParallel(left, failure, (name) =>
+      findFile(settings, repository, commit, name, signal),
+    );
+    const blobs = [...new Map(remote.map((file) => [file.etag, file])).values()];
+    const isHere = await Promise.all(blobs.map((file) => isFile(blobPath(folder, file.etag))));
+    const needed = blobs.filter((_, i) => !isHere[i]);
+    await mkdir(join(folder.root, 'blobs'), { recursive: true });
+    await checkSpace(folder, needed);
+    const report = progressOf(needed, options.onProgress);
+    await inParallel(needed, failure, (file) => {
+      const path = blobPath(folder, file.etag);
+      return download({ settings, repository, file, path, signal, onBytes: (here) => report(file, here) });
+    });
+    const placed = new Map<string, string>(); // etag -> where its content is, which without links has moved
+    for (const { name, etag } of remote) {
+      const blob = placed.get(etag) ?? blobPath(folder, etag);
+      const isNew = !placed.has(etag) && needed.some((file) => file.etag === etag);
+      await place(blob, pathOf(name), { isNew, symlinks: settings.symlinks });
+      if (!placed.has(etag)) placed.set(etag, (await isFile(blob)) ? blob : pathOf(name));
+    }
+  });
+}
+
+/** `work` on every item, a few at once. The first failure stops the others and is thrown when they have stopped. */
+async function inParallel<T, R>(
+  items: readonly T[],
+  failure: AbortController,
+  work: (item: T) => Promise<R>,
+): Promise<R[]> {
+  const results: R[] = [];
+  let next = 0;
+  let first: { readonly error: unknown } | undefined;
+  const worker = async (): Promise<void> => {
+    while (next < items.length && !first) {
+      const at = next++;
+      try {
+        results[at] = await work(items[at]!);
+      } catch (error) {
+        first ??= { error };
+        failure.abort(error);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+  if (first) throw first.error;
+  return results;
+}
+
+function progressOf(
+  files: readonly RemoteFile[],
+  onProgress: HubOptions['onProgress'],
+): (file: RemoteFile, here: number) => void {
+  const here = new Map<string, number>();
+  const sizes = files.map(({ size }) => size);
+  const total = sizes.includes(null) ? null : sizes.reduce<number>((sum, size) => sum + size!, 0);
+  return ({ name, etag }, bytes) => {
+    here.set(etag, bytes);
+    const received = [...here.values()].reduce((sum, each) => sum + each, 0);
+    onProgress?.({ file: name, received, total });
+  };
+}
+
+/** Throws before a download that cannot end well, rather than when the disk is full. */
+async function checkSpace(folder: CacheFolder, files: readonly RemoteFile[]): Promise<void> {
+  const needed = files.reduce((sum, { size }) => sum + (size ?? 0), 0);
+  const space = await statfs(folder.root).catch(() => null);
+  if (space === null || needed <= space.bavail * space.bsize) return;
+  const gb = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`;
+  throw new WhetstoneError(
+    'DISK_FULL',
+    `${gb(needed)} are to be downloaded, and ${gb(space.bavail * space.bsize)} are free`,
+    { file: folder.root, hint: 'Free some space, or let HF_HUB_CACHE name a folder on another disk.' },
+  );
+}
+
+/** Per repository: what this process is doing in it. */
+const underWay = new Map<string, Promise<unknown>>();
+const longestWait = 6 * 3600_000;
+
+/** Runs `work` while no other call, of this or another process, does so for the same repository. */
+async function alone(
+  { root, locks }: CacheFolder,
+  signal: AbortSignal | undefined,
+  work: () => Promise<void>,
+): Promise<void> {
+  const before = underWay.get(root) ?? Promise.resolve();
+  const mine = before
+    .catch(() => undefined)
+    .then(async () => {
+      await mkdir(locks, { recursive: true });
+      const lock = await takeLock(join(locks, 'whetstone.lock'), signal);
+      try {
+        await work();
+      } finally {
+        await lock.release();
+      }
+    });
+  underWay.set(root, mine);
+  try {
+    await mine;
+  } finally {
+    if (underWay.get(root) === mine) underWay.delete(root);
+  }
+}
+
+async function takeLock(path: string, signal: AbortSignal | undefined): Promise<Lock> {
+  const began = performance.now();
+  for (;;) {
+    signal?.throwIfAborted();
+    try {
+      return await acquireLock(path);
+    } catch (error) {
+      if (!(error instanceof WhetstoneError) || error.code !== 'RUN_LOCKED') throw error;
+      if (performance.now() - began > longestWait) {
+        throw new WhetstoneError('HUB_BUSY', 'another process has been downloading this for hours', {
+          file: path,
+          cause: error,
+          hint: 'If that process is gone, remove the file and try again.',
+        });
+      }
+    }
+    await sleep(200, undefined, signal && { signal }).catch(() => signal?.throwIfAborted());
+  }
+}
