@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { lengthControlledWinRate } from '../../src/evaluation/win-rate/length-control.ts';
 import type { LengthTable } from '../../src/evaluation/win-rate/length-control.ts';
+import { isSwitched } from '../../src/evaluation/win-rate/order.ts';
 import { winRate } from '../../src/evaluation/win-rate/win-rate.ts';
 
 interface Fit {
@@ -81,5 +82,11 @@ describe('the length-controlled win rate', () => {
     expect(found.standardError).toBeCloseTo(converged.standard_error!, 5);
     // What AlpacaEval itself prints: its solver stops earlier.
     expect(Math.abs(found.winRate - liblinear.win_rate)).toBeLessThan(0.005);
+  });
+});
+
+describe('the order of a pair', () => {
+  it.each(golden.order)('for $instruction is AlpacaEval’s', ({ instruction, switched }) => {
+    expect(isSwitched(instruction)).toBe(switched);
   });
 });

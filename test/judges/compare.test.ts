@@ -62,9 +62,7 @@ describe('a chat server', () => {
       };
       expect(await compareAll(`${server.url}#m`, { cache })).toEqual(expected);
       expect(server.received).toHaveLength(4);
-      const [{ text }] = server.received.filter((request) => request.text.includes('In words.')) as [
-        { text: string },
-      ];
+      const { text } = server.received.find((request) => request.text.includes('In words.'))!;
       expect(text).toContain('<response-1>\ntwo\n</response-1>');
       expect(text).toContain('<response-2>\none\n</response-2>');
       const odd = server.received.find((request) => request.text.includes('seventeen'))!.text;

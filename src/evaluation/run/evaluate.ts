@@ -41,12 +41,13 @@ export interface EvaluationSettings {
 /** Where the items' results, the record and the tables of an evaluation are. */
 export const evaluationFiles = (
   out: string,
-): { readonly [K in 'record' | 'json' | 'csv' | 'markdown' | 'items' | 'lock']: string } => ({
+): { readonly [K in 'record' | 'json' | 'csv' | 'markdown' | 'items' | 'outputs' | 'lock']: string } => ({
   record: join(out, 'run.yaml'),
   json: join(out, 'results.json'),
   csv: join(out, 'results.csv'),
   markdown: join(out, 'results.md'),
   items: join(out, 'items'),
+  outputs: join(out, 'outputs'),
   lock: join(out, 'lock'),
 });
 
@@ -84,6 +85,8 @@ export async function evaluate(settings: EvaluationSettings): Promise<Comparison
         for (const { task, results } of all)
           for (const remark of task.remarks?.(results) ?? [])
             onNote?.(`${subject.name}, ${task.name}: ${remark}`);
+        for (const { task, results } of all)
+          await task.write?.(join(files.outputs, subject.name, task.name), subject.name, results);
         figures.push(all.flatMap(({ task, results }) => [...task.figures(results)]));
       } finally {
         for (const { journal } of store) await journal.close();

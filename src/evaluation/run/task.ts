@@ -30,6 +30,8 @@ export interface EvaluationTask {
   figures(results: readonly object[]): readonly Figure[];
   /** What a reader of the figures should know of how they came about, a sentence each. */
   remarks?(results: readonly object[]): readonly string[];
+  /** Writes files of a subject's results for other tools into `folder`, which need not be there yet. */
+  write?(folder: string, subject: string, results: readonly object[]): Promise<void>;
 }
 
 export interface Figure {

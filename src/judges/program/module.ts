@@ -135,7 +135,7 @@ function createRowCalls<Request extends { readonly id: string }, Result>(
           let result: Result | Unscored;
           let failure: string | null = null;
           try {
-            result = read(request.id, await inTime(async () => one(request, context), timeout));
+            result = read(request.id, await inTime(() => one(request, context), timeout));
           } catch (error) {
             failure = error instanceof Error ? error.message : String(error);
             result = { id: request.id, unscored: `the module failed: ${failure}` };
@@ -203,7 +203,7 @@ async function judgeAll(
 }
 
 /** Rejects after that many seconds; what is under way is left alone. */
-async function inTime<T>(work: () => Promise<T>, seconds: number): Promise<T> {
+async function inTime<T>(work: () => T | Promise<T>, seconds: number): Promise<T> {
   if (seconds * 1000 >= 2 ** 31) return work();
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
