@@ -34,7 +34,7 @@ async function start(answer: (asked: Asked, call: number) => readonly [number, u
     request.on('end', () => {
       const asked = {
         path: request.url!,
-        body: JSON.parse(text),
+        body: JSON.parse(text) as unknown,
         key: request.headers.authorization,
       } as Asked;
       const [status, body] = answer(asked, calls++);
