@@ -38,7 +38,7 @@ export function numberField(fields: Fields, param: string, range: NumberRange = 
   if (value === null) return null;
   const noun = range.integer ? 'integer' : 'decimal';
   if (typeof value !== 'number' || (range.integer && !Number.isSafeInteger(value)))
-    throw invalidType(param, range.integer ? 'an integer' : 'a number', value);
+    throw invalidType(param, range.integer ? 'an integer (below 2^53)' : 'a number', value);
   const outside = (bound: number, side: 'above maximum' | 'below minimum', sign: string): Error =>
     badRequest(
       `Invalid '${param}': ${noun} ${side} value. Expected a value ${sign} ${bound}, but got ${value} instead.`,

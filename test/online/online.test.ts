@@ -1,5 +1,5 @@
 // Online runs with a scripted judge and the stand-in engine: what they learn from, when they stop, how they go on.
-import { cp, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -122,9 +122,14 @@ describe('an online run', () => {
   it('is done when it is done, and can be lengthened', async () => {
     const first = everySecond();
     const result = await runOnline(options(first));
+    // What a kill may leave behind.
+    await mkdir(join(out, 'rounds/2/training/checkpoints/step-1'), { recursive: true });
+    await writeFile(join(out, 'rounds/1/.judged.jsonl.tmp-99'), 'half');
     const again = everySecond();
     expect(await runOnline({ out, resume: true, judgeWith: again, openEngine })).toEqual(result);
     expect(again.asked).toEqual([]);
+    expect(await readdir(join(out, 'rounds/2/training'))).not.toContain('checkpoints');
+    expect(await readdir(join(out, 'rounds/1'))).not.toContain('.judged.jsonl.tmp-99');
     const longer = await runOnline({ out, resume: true, rounds: 3, judgeWith: again, openEngine });
     expect(longer.rounds.slice(0, 2)).toEqual(result.rounds);
     expect(longer.rounds).toHaveLength(3);
@@ -205,6 +210,17 @@ describe('an online run stops in words', () => {
       code: 'NOTHING_TO_LEARN',
     });
     expect(judge.asked).toHaveLength(asked);
+  });
+
+  it('when nothing was found wrong, whatever it mixes in', async () => {
+    const error = await failure(
+      options(
+        scriptedJudge(() => null),
+        { mix: join(dir, 'mix.jsonl') },
+      ),
+    );
+    expect(error.code).toBe('NOTHING_TO_LEARN');
+    expect(error.message).toContain('round 1: 10 of 10 scored responses are satisfactory');
   });
 
   it('when the judge fails on most rows, and asks for those alone when it goes on', async () => {

@@ -1,9 +1,9 @@
 // An online run: round after round the model responds, a judge judges, the model learns from the judgments. Knows
 // the order of these things and what of them is on disk; each of them is done elsewhere.
-import { cp, mkdir, readFile, rm } from 'node:fs/promises';
+import { cp, mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WhetstoneError } from '../../errors.ts';
-import { writeDirectoryDurably, writeFileDurably } from '../../durable/files.ts';
+import { removeLeftovers, writeDirectoryDurably, writeFileDurably } from '../../durable/files.ts';
 import { estimateJudging } from '../../judges/chat/estimate.ts';
 import type { JudgingEstimate } from '../../judges/chat/estimate.ts';
 import type { Judge, JudgeUsage } from '../../judges/judge.ts';
@@ -228,6 +228,8 @@ async function prepare(options: OnlineOptions): Promise<Prepared> {
     }
 
     const beginning = await claim.begin(await makeOnlineRecord(settings, circumstances));
+    const folders = await readdir(join(claim.path, 'rounds')).catch(() => []);
+    for (const name of folders) await removeLeftovers(join(claim.path, 'rounds', name));
     const history = await openHistory(join(claim.path, 'events.jsonl'));
     opened.push(history);
     const judge = await judgeOf(settings, { path: claim.path, folder }, options);
@@ -343,9 +345,9 @@ async function oneRound(round: number, ready: Begun, options: OnlineOptions): Pr
     const steps = await trainRound(round, ready, options);
     await publishAdapter(round, ready);
     await history.add({ event: 'trained', round, steps, rows });
-    // What a round's training needed to go on; the adapter and the metrics stay.
-    await rm(join(trainingOf(path, round), 'checkpoints'), { recursive: true, force: true });
   }
+  // What a round's training needed to go on; the adapter and the metrics stay.
+  await rm(join(trainingOf(path, round), 'checkpoints'), { recursive: true, force: true });
   const { responses, outcomes } = history.of(round, 'training');
   const evaluation = await evaluate(round, ready, options);
   const summary: RoundSummary = {
@@ -424,6 +426,7 @@ async function writeTrainingRows(round: number, ready: Begun): Promise<number> {
   const { downsample } = settings;
   const rows = trainingRows(rounds, mix, { downsample, seed: seedOf(round, settings) });
   requireLessons(rows, {
+    mixed: mix.length,
     round,
     own: rounds.at(-1)!.triplets,
     settings: trainingSettingsOf(round, ready),

@@ -51,11 +51,13 @@ describe('trainingRows', () => {
     const own = round('a', 3, 0);
     const rows = trainingRows([own], [], { downsample: 0.25, seed: 1 });
     expect(rows).toHaveLength(3);
-    const about = { round: 2, own: own.triplets, adapter: 'run/adapter' };
+    const about = { round: 2, mixed: 0, own: own.triplets, adapter: 'run/adapter' };
     expect(() => requireLessons(rows, { ...about, settings: cut })).toThrow(
       /round 2: 3 of 3 scored responses are satisfactory.*"cut" needs.*\n.*run\/adapter/,
     );
     requireLessons(rows, { ...about, settings: { ...cut, method: 'likelihood' } });
-    requireLessons([...rows, row('mixed', false)], { ...about, settings: cut });
+    const more = [...rows, row('mixed', false)];
+    requireLessons(more, { ...about, settings: cut });
+    expect(() => requireLessons(more, { ...about, mixed: 1, settings: cut })).toThrow(/"cut" needs/);
   });
 });

@@ -47,23 +47,30 @@ export function requireLearnable(settings: AlignSettings, mix: readonly Triplet[
   );
 }
 
-/** Throws WhetstoneError `NOTHING_TO_LEARN` with what the round gave, if the method has no use for any of it. */
+/**
+ * Throws WhetstoneError `NOTHING_TO_LEARN` with what the round gave, if the method has no use for any of it: static
+ * triplets alone are no reason to go on, but where pairs are compared they may be the other half.
+ */
 export function requireLessons(
   rows: readonly Triplet[],
   {
     round,
+    mixed,
     own,
     settings,
     adapter,
   }: {
     readonly round: number;
+    /** How many of the rows, the last ones, are static. */
+    readonly mixed: number;
     readonly own: readonly Triplet[];
     readonly settings: AlignSettings;
     /** The adapter of the round before, for the hint. */
     readonly adapter: string | null;
   },
 ): void {
-  if (usableRows(settings.method, rows, settings).length > 0) return;
+  const judged = methods[settings.method].from === 'pairs' ? rows : rows.slice(0, rows.length - mixed);
+  if (usableRows(settings.method, judged, settings).length > 0) return;
   const satisfactory = own.filter((triplet) => labelOf(triplet) === 'align-p').length;
   throw new WhetstoneError(
     'NOTHING_TO_LEARN',
