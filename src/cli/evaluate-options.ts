@@ -52,7 +52,7 @@ export const evaluateOptions: Schema<EvaluateFlags> = {
     kind: 'list',
     group: 'Tasks',
     placeholder: 'PLACES',
-    help: "DIR with benchmarks in folders of their name, or TASK=DIR, TASK=FILE; JSONL or Parquet in the hub's columns",
+    help: "DIR with benchmarks in folders of their name, TASK=DIR or TASK=FILE (JSONL or Parquet in the hub's columns), hub, or TASK=hub:ORG/NAME@REVISION",
     defaultText: '',
   },
   preset: {

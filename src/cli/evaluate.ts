@@ -1,7 +1,6 @@
 // whetstone evaluate: models measured as the field's own tools measure them, in one table.
 import type { OpenEngine } from '../alignment/engine-seam.ts';
-import { WhetstoneError } from '../errors.ts';
-import type { DataPlaces } from '../evaluation/ranking/data.ts';
+import type { Benchmark } from '../evaluation/ranking/benchmark.ts';
 import type { Preset } from '../evaluation/ranking/benchmarks.ts';
 import type { EvaluationProgress } from '../evaluation/run/evaluate.ts';
 import type { EvaluationTask } from '../evaluation/run/task.ts';
@@ -19,8 +18,8 @@ export const evaluateVerb: Verb<EvaluateFlags> = {
   about: `ARC, HellaSwag, MMLU and TruthfulQA with the prompts, examples and rules of
 lm-evaluation-harness, so that the figures agree with its own. Models run in this process,
 with or without adapters, or behind any server whose /v1/completions tells log-probs of a
-prompt. Data stays where it is: local copies of the hub's data sets, or JSONL with their
-columns. Every result is on disk as soon as it is there: after a kill or Ctrl+C the same
+prompt. Data are local copies of the hub's data sets, JSONL with their columns, or (hub) the
+data sets themselves, through the hub's cache. Every result is on disk as soon as it is there: after a kill or Ctrl+C the same
 command goes on, and a command that asks for more uses what is in --out already.
 --out gets results.md, results.csv, results.json, run.yaml and each document's result.`,
   examples: [
@@ -48,16 +47,17 @@ command goes on, and a command that asks for more uses what is in --out already.
 
 interface Context {
   readonly stdout: Output;
+  readonly stderr: Output;
   readonly openEngine?: OpenEngine;
 }
 
 export async function runEvaluate({ values }: Given<EvaluateFlags>, context: Context): Promise<number> {
-  const { stdout } = context;
+  const { stdout, stderr } = context;
   const { parseSubjects } = await import('../evaluation/subject/parse-subject.ts');
   const { openSubjects } = await import('../evaluation/subject/open-subjects.ts');
   const { evaluate, evaluationFiles } = await import('../evaluation/run/evaluate.ts');
   const specs = parseSubjects(values.model, values.adapter);
-  const tasks = await tasksOf(values);
+  const tasks = await tasksOf(values, stderr);
   const subjects = await openSubjects(specs, {
     ...values,
     serverPrompts: values.serverPrompts as 'ids' | 'text',
@@ -88,17 +88,21 @@ export async function runEvaluate({ values }: Given<EvaluateFlags>, context: Con
 }
 
 /** Every kind of task has its own few lines here: names that it knows, and how its settings become tasks. */
-async function tasksOf(values: EvaluateFlags): Promise<EvaluationTask[]> {
+async function tasksOf(values: EvaluateFlags, stderr: Output): Promise<EvaluationTask[]> {
   const { benchmarksNamed, shotsOf } = await import('../evaluation/ranking/benchmarks.ts');
   const { rankingTask } = await import('../evaluation/ranking/ranking-task.ts');
   const { createPythonRandom } = await import('../evaluation/python-random/index.ts');
-  const data = placesOf(values.data);
+  const { dataPlaces } = await import('./evaluate-data.ts');
+  const benchmarks = benchmarksNamed(values.tasks);
+  const shots = (benchmark: Benchmark): number =>
+    benchmark.fixedShots ?? values.numFewshot ?? shotsOf(values.preset as Preset, benchmark);
+  const data = await dataPlaces(values.data, benchmarks, shots, stderr);
   const tasks: EvaluationTask[] = [];
-  for (const benchmark of benchmarksNamed(values.tasks)) {
+  for (const benchmark of benchmarks) {
     tasks.push(
       await rankingTask(benchmark, {
         data,
-        shots: values.numFewshot ?? shotsOf(values.preset as Preset, benchmark),
+        shots: shots(benchmark),
         limit: values.limit,
         primer: values.truthfulqaPrimer,
         createSampler: createPythonRandom,
@@ -106,19 +110,6 @@ async function tasksOf(values: EvaluateFlags): Promise<EvaluationTask[]> {
     );
   }
   return tasks;
-}
-
-/** "DIR" holds several benchmarks, "TASK=PATH" is the place of one. */
-function placesOf(given: readonly string[]): DataPlaces {
-  const folders: string[] = [];
-  const ofBenchmark: Record<string, string> = {};
-  for (const text of given) {
-    const [, name, path = ''] = /^([a-z][a-z0-9_]*)=([^]*)$/.exec(text) ?? [];
-    if (name === undefined) folders.push(text);
-    else if (path !== '') ofBenchmark[name] = path;
-    else throw new WhetstoneError('INVALID_OPTION', `--data ${text}: nothing follows the task's name`);
-  }
-  return { folders, ofBenchmark };
 }
 
 function showProgress(

@@ -15,6 +15,8 @@ export interface DataPlaces {
   readonly folders: readonly string[];
   /** For single benchmarks by name: the folder of one, or a file with the rows to be evaluated. */
   readonly ofBenchmark: Readonly<Record<string, string>>;
+  /** For those of the hub which data set they are: for the record of an evaluation. */
+  readonly origins?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
 export interface SplitRows {
@@ -82,6 +84,14 @@ export function candidateFolders(
     ...(config === null ? [] : [join(folder, config)]),
   ]);
 }
+
+/** Where in a repository of the hub the rows of a split may be, as patterns. */
+export const splitPatterns = ({ config }: Pick<BenchmarkPart, 'config'>, split: string): string[] =>
+  (config === null ? ['', 'data/'] : [`${config}/`]).flatMap((folder) => [
+    `${folder}${split}-*.parquet`,
+    `${folder}${split}.parquet`,
+    `${folder}${split}.jsonl`,
+  ]);
 
 async function firstWithSplit(folders: readonly string[], split: string): Promise<string[]> {
   const pattern = new RegExp(`^${split}(?:-\\d+-of-\\d+)?\\.${extension}$`);

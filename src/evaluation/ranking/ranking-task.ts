@@ -50,6 +50,7 @@ export interface RankingItem {
 export async function rankingTask(benchmark: Benchmark, settings: RankingSettings): Promise<EvaluationTask> {
   const { items, files, primer, shots } = await rankingItems(benchmark, settings);
   const byId = new Map(items.map((item) => [item.id, item]));
+  const origin = settings.data.origins?.[benchmark.name];
   return {
     name: benchmark.name,
     description: {
@@ -59,6 +60,7 @@ export async function rankingTask(benchmark: Benchmark, settings: RankingSetting
       documents: items.length,
       ...(shots > 0 && benchmark.examples !== 'first' && { fewshot_seed: exampleSeed }),
       ...(primer !== null && { primer_digest: digest(primer) }),
+      ...(origin && { hub: origin }),
       files,
     },
     items: items.map(({ id, request }) => ({ id, key: keyOf(request) })),
