@@ -52,6 +52,19 @@ describe('with the real engine', () => {
       await online.dispose();
     }
   };
+  it('is not ended by judgments longer than the model can read', async () => {
+    const judgeWith = scriptedJudge(() => 'It is wrong. '.repeat(600));
+    const { rounds } = await run(options({ rounds: 1, judgeWith }));
+    expect(rounds[0]!.trainedRows).toBe(8);
+  });
+
+  it('refuses responses longer than the cut-off before anything is generated', async () => {
+    await expect(run(options({ maxNewTokens: 100, cutoffLen: 100 }))).rejects.toMatchObject({
+      code: 'INVALID_OPTIONS',
+      message: expect.stringContaining('Raise --cutoff_len to 112') as string,
+    });
+  });
+
   const adapterOf = (path: string): Promise<Buffer> =>
     readFile(join(path, 'adapter', 'adapter_model.safetensors'));
 

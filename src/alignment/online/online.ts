@@ -140,6 +140,18 @@ export function alignOnline(options: OnlineOptions): OnlineRun {
   };
 }
 
+/** A response is never cut for training, so that one as long as allowed has to fit. */
+function requireRoom({ maxNewTokens, cutoffLen }: OnlineSettings): void {
+  // The end token, at least one of the prompt, and a few more where a text is spelled otherwise than it was generated.
+  const least = maxNewTokens + Math.ceil(maxNewTokens / 10) + 2;
+  if (cutoffLen >= least) return;
+  throw new WhetstoneError(
+    'INVALID_OPTIONS',
+    `max_new_tokens, cutoff_len: a response of ${maxNewTokens} tokens could not be trained on within ${cutoffLen}`,
+    { hint: `Raise --cutoff_len to ${least} or more, or lower --max_new_tokens.` },
+  );
+}
+
 /** A rejected and a satisfactory triplet: what any round may bring. */
 const everyKind: readonly Triplet[] = ['It is wrong.', null].map((judgment, i) => ({
   ...{ instruction: 'instruction', output: 'output', judgment, revision: 'revision' },
@@ -158,6 +170,7 @@ interface Begun {
   /** Adapter that the first round starts from. */
   readonly start: string | null;
   readonly instructions: RunInstructions;
+  readonly maxPositions: number;
   readonly mix: readonly Triplet[];
   readonly claim: RunClaim;
   readonly history: History;
@@ -191,6 +204,7 @@ async function prepare(options: OnlineOptions): Promise<Prepared> {
     const tokenizer = await loadTokenizer(settings.model);
     const template = await loadTemplate(settings.template, tokenizer, { now: started });
 
+    requireRoom(settings);
     const training = trainingSettings(settings, { data: '', adapter: start, seed: settings.seed });
     const mix = settings.mix === null ? [] : (await readTriplets(settings.mix)).triplets;
     requireLearnable(training, mix);
@@ -243,7 +257,19 @@ async function prepare(options: OnlineOptions): Promise<Prepared> {
       doneRounds: roundsDone(history),
       notes: [...beginning.notes, ...notes, ...instructions.notes],
     };
-    const begun = { settings, path: claim.path, start, instructions, mix, claim, history, judge, speakers };
+    const { maxPositions } = engine;
+    const begun = {
+      settings,
+      maxPositions,
+      path: claim.path,
+      start,
+      instructions,
+      mix,
+      claim,
+      history,
+      judge,
+      speakers,
+    };
     return { plan, begun };
   } catch (error) {
     for (const each of opened.reverse()) await each.close();
@@ -441,12 +467,15 @@ const ROUND_STREAM = 15;
 const seedOf = (round: number, { seed }: OnlineSettings): number =>
   createRandom(seed, ROUND_STREAM, round).uint32();
 
-const trainingSettingsOf = (round: number, ready: Begun): AlignSettings =>
-  trainingSettings(ready.settings, {
+const trainingSettingsOf = (round: number, ready: Begun): AlignSettings => ({
+  ...trainingSettings(ready.settings, {
     data: join(folderOf(ready.path, round), 'training.jsonl'),
     adapter: adapterAfter(ready, round - 1),
     seed: seedOf(round, ready.settings),
-  });
+  }),
+  // A long judgment must not end the run: the prompt then loses its beginning, as with a shorter cut-off.
+  cutoffLen: Math.min(ready.settings.cutoffLen, ready.maxPositions),
+});
 
 /** Trains the round in its own run directory, from where it was stopped; returns its steps. */
 async function trainRound(round: number, ready: Begun, options: OnlineOptions): Promise<number> {

@@ -41,6 +41,13 @@ describe('trainingRows', () => {
     expect(names(rows)).toEqual(['a+0', 'a-0', 'a-1']);
   });
 
+  it('leaves out empty responses', () => {
+    const { triplets, finished } = round('a', 1, 2);
+    const empty = triplets.map((triplet, i) => (i === 1 ? { ...triplet, output: ' ' } : triplet));
+    const rows = trainingRows([{ triplets: empty, finished }], [], { downsample: null, seed: 1 });
+    expect(names(rows)).toEqual(['a+0', 'a-1']);
+  });
+
   it('takes several rounds together', () => {
     const rows = trainingRows([round('a', 4, 1), round('b', 4, 3)], [], { downsample: 0.5, seed: 1 });
     expect(names(rows).filter((name) => name.includes('-'))).toEqual(['a-0', 'b-0', 'b-1', 'b-2']);

@@ -13,8 +13,8 @@ export interface JudgedRound {
 }
 
 /**
- * The triplets to train on. A satisfactory response that was cut off at the limit of tokens is left out: learning
- * it would teach the model to stop there. Of the other satisfactory ones at most `downsample` for each
+ * The triplets to train on. An empty response is left out, since there is nothing in it to learn from, and so is a
+ * satisfactory one that was cut off at the limit of tokens: learning it would teach the model to stop there. Of the other satisfactory ones at most `downsample` for each
  * unsatisfactory one stay, drawn with the seed; null keeps all. Those of `mix` stay whole.
  */
 export function trainingRows(
@@ -23,7 +23,9 @@ export function trainingRows(
   { downsample, seed }: { readonly downsample: number | null; readonly seed: number },
 ): Triplet[] {
   const judged = rounds.flatMap(({ triplets, finished }) =>
-    triplets.filter((triplet, i) => finished[i] || labelOf(triplet) === 'align-n'),
+    triplets.filter(
+      (triplet, i) => triplet.output.trim() !== '' && (finished[i] || labelOf(triplet) === 'align-n'),
+    ),
   );
   const labels = judged.map(labelOf);
   // Without anything unsatisfactory there is nothing to keep a proportion to; whether that will do, the method says.
