@@ -26,7 +26,11 @@ export const probability = (coefficients: readonly number[], features: readonly 
  * largest in sum; of equals the first. Row i is held out in fold (rows - 1 - i) mod folds, as scikit-learn's GroupKFold
  * deals out groups of one size. Throws RangeError for fewer rows than folds.
  */
-export function fitCrossValidated(rows: RegressionRows, folds = 5, cs = usualCs): CrossValidated {
+export function fitCrossValidated(
+  rows: RegressionRows,
+  folds: number = 5,
+  cs: readonly number[] = usualCs,
+): CrossValidated {
   const count = rows.targets.length;
   if (count < folds) throw new RangeError(`${folds} folds of ${count} rows`);
   const totals = cs.map(() => 0);
