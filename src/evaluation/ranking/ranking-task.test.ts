@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { afterAll, describe, expect, it } from 'vitest';
-import { createPythonRandom } from '../python-random/index.ts';
 import { benchmarksNamed } from './benchmarks.ts';
 import type { RankingSettings } from './ranking-task.ts';
 import { rankingItems, rankingTask } from './ranking-task.ts';
@@ -32,7 +31,6 @@ const settings = (
   shots: 0,
   limit: null,
   primer: null,
-  createSampler: createPythonRandom,
   ...more,
 });
 const questions = async (task: string, given: RankingSettings): Promise<string[]> =>

@@ -4,13 +4,13 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WhetstoneError } from '../../errors.ts';
+import { createPythonRandom } from '../python-random/index.ts';
 import type { EvaluationTask, Figure } from '../run/task.ts';
 import type { LikelihoodRequest } from '../subject/subject.ts';
 import type { Benchmark, BenchmarkPart } from './benchmark.ts';
 import type { DataPlaces, SplitRows } from './data.ts';
 import { candidateFolders, readSplit } from './data.ts';
 import type { RankingDocument } from './document.ts';
-import type { Sampler } from './few-shot.ts';
 import { chooseExamples, exampleSeed } from './few-shot.ts';
 import type { MeanFigure } from './metrics.ts';
 import { meanFigure, pooledFigure, rankingScore } from './metrics.ts';
@@ -25,8 +25,6 @@ export interface RankingSettings {
   readonly limit: number | null;
   /** File with TruthfulQA's primer; null looks for one beside the data. */
   readonly primer: string | null;
-  /** Python's `random.Random(seed)`. */
-  readonly createSampler: (seed: number) => Sampler;
 }
 
 /** What the journal keeps of a document. */
@@ -102,7 +100,7 @@ const keyOf = ({ context, continuations }: LikelihoodRequest): string =>
 /** All documents of a benchmark with their prompts, in the harness's order. */
 export async function rankingItems(
   benchmark: Benchmark,
-  { data, limit, primer: primerFile, createSampler, ...settings }: RankingSettings,
+  { data, limit, primer: primerFile, ...settings }: RankingSettings,
 ): Promise<{
   readonly items: readonly RankingItem[];
   readonly files: Readonly<Record<string, string>>;
@@ -126,7 +124,7 @@ export async function rankingItems(
       pool = documents(examples);
     }
     // A part is a task of its own to the harness, with a sampler of its own.
-    const examplesFor = chooseExamples(benchmark.examples, pool, shots, createSampler(exampleSeed));
+    const examplesFor = chooseExamples(benchmark.examples, pool, shots, createPythonRandom(exampleSeed));
     const some = limit === null ? evaluated.rows : evaluated.rows.slice(0, limit);
     for (const [i, document] of documents({ ...evaluated, rows: some }).entries()) {
       items.push({

@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createPythonRandom } from '../../../src/evaluation/python-random/index.ts';
 import { benchmarksNamed } from '../../../src/evaluation/ranking/benchmarks.ts';
 import type { RankingSettings } from '../../../src/evaluation/ranking/ranking-task.ts';
 import { rankingItems, rankingTask } from '../../../src/evaluation/ranking/ranking-task.ts';
@@ -66,7 +65,6 @@ const settingsOf = (shots: number): RankingSettings => ({
   shots,
   limit: null,
   primer: null,
-  createSampler: createPythonRandom,
 });
 /** Python's json.dumps of a text or a list of numbers. */
 const digest = (value: string | readonly number[]): string => {
