@@ -29,7 +29,7 @@ export interface ChatServer {
   close(): Promise<void>;
 }
 
-export async function startChatServer(script: Script): Promise<ChatServer> {
+export async function startChatServer(script: Script, port = 0): Promise<ChatServer> {
   const received: Received[] = [];
   const sockets = new Set<Socket>();
   let active = 0;
@@ -52,7 +52,7 @@ export async function startChatServer(script: Script): Promise<ChatServer> {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
     received,

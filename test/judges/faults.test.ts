@@ -14,7 +14,8 @@ afterEach(async () => {
   if (folder) await rm(folder, { recursive: true, force: true });
   server = folder = null;
 });
-const start = async (script: Script): Promise<string> => (server = await startChatServer(script)).url;
+const start = async (script: Script, port?: number): Promise<string> =>
+  (server = await startChatServer(script, port)).url;
 const temporary = async (): Promise<string> => (folder = await mkdtemp(join(tmpdir(), 'whetstone-judges-')));
 
 const judged = { r0: { id: 'r0', judgment: 'It is wrong.' } };
@@ -208,6 +209,33 @@ describe('what will not pass stops at once, with the words of the server', () =>
     const { error } = await ask(url, rows(1));
     expect(error).toMatchObject({ code: 'JUDGE_REFUSED' });
     expect(error?.message).toContain('http://127.0.0.1:9/');
+  });
+
+  it('a server that has answered and is gone is waited for; one that never was there is not', async () => {
+    const clock = hurriedClock();
+    const first = await start(fine);
+    const port = Number(new URL(first).port);
+    let answers = 0;
+    let calls = 0;
+    // Away for twenty calls after its first answer.
+    const patient: typeof clock = {
+      ...clock,
+      sleep: async (milliseconds, signal) => {
+        if (++calls === 20) await start(fine, port);
+        return clock.sleep(milliseconds, signal);
+      },
+    };
+    const { outcomes, error } = await ask(first, rows(3), {
+      ...{ clock: patient, concurrency: 1, retries: 2 },
+      onOutcome: async () => {
+        if (++answers === 1) await server!.close();
+      },
+    });
+    expect([error, Object.keys(outcomes)]).toEqual([null, ['r0', 'r1', 'r2']]);
+    expect(calls).toBe(20);
+    await server!.close();
+    const never = await ask(first, rows(1), { clock: hurriedClock(), retries: 2 });
+    expect([never.error?.code, never.usage.calls]).toEqual(['JUDGE_UNAVAILABLE', 3]);
   });
 
   it('a redirect that repeats the key does not tell it', async () => {

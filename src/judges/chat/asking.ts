@@ -59,6 +59,7 @@ export async function openAsker(
   const prices = pricesOf(settings);
   const spentBefore = prices ? costOf(replies.before, prices) : 0;
   const ledger = prices && createLedger(prices, settings.budget, spentBefore);
+  let answered = false;
   const use = { calls: 0, inputTokens: 0, outputTokens: 0 };
 
   const count = (messages: readonly ChatMessage[], { text, usage }: Completion): TokenCounts =>
@@ -102,6 +103,7 @@ export async function openAsker(
         return result;
       }
       const { completion, raw } = result.ok;
+      answered = true;
       used = count(messages, completion);
       known = true;
       use.inputTokens += used.input;
@@ -120,6 +122,7 @@ export async function openAsker(
     const body = requests.body(messages);
     return withRetries(() => attempt(messages, body, signals), {
       retries: settings.retries,
+      answered: () => answered,
       clock,
       random,
       signal: signals.stop,

@@ -159,7 +159,7 @@ function connectionFailure(error: unknown, { timedOut, begun, server, hidden }: 
   const words = hidden(
     `${begun ? 'the connection broke in the middle of the answer' : unreached ? 'the server cannot be reached' : 'the connection broke'} (${message})`,
   );
-  return { kind: unsafe ? 'final' : 'passing', words, billed: !unsafe && !unreached };
+  return { kind: unsafe ? 'final' : 'passing', words, away: unreached, billed: !unsafe && !unreached };
 }
 
 /** The body as text; null, and the rest is not waited for, if it is longer than `most` bytes. */

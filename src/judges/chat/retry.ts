@@ -10,6 +10,8 @@ export interface Failure {
   readonly words: string;
   /** How long the server asks to wait, in milliseconds. */
   readonly retryAfter?: number;
+  /** Whether there was no server to reach. */
+  readonly away?: boolean;
   /** Whether the server may have done the work, and count it, all the same. */
   readonly billed: boolean;
 }
@@ -18,6 +20,8 @@ export type Attempt<T> = { readonly ok: T } | { readonly failure: Failure };
 
 export interface RetrySettings {
   readonly retries: number;
+  /** Whether the server has answered before: one that is away then is waited for, for `awayRetries` repeats. */
+  readonly answered?: () => boolean;
   readonly clock: Clock;
   readonly random: Random;
   /** Ends a wait. */
@@ -26,6 +30,8 @@ export interface RetrySettings {
   readonly onWait?: (failure: Failure, milliseconds: number) => void;
 }
 
+/** Half an hour or so: a server that is started anew, a network that is down for a while. */
+const awayRetries = 60;
 const firstWait = 1000;
 const longestWait = 60_000;
 /** A server that asks for more than this is not waited for. */
@@ -42,12 +48,13 @@ export const backoff = (repeats: number, random: Random): number =>
  */
 export async function withRetries<T>(
   call: () => Promise<Attempt<T>>,
-  { retries, clock, random, signal, onWait }: RetrySettings,
+  { retries, answered = () => false, clock, random, signal, onWait }: RetrySettings,
 ): Promise<Attempt<T>> {
   for (let repeats = 0; ; repeats++) {
     const attempt = await call();
-    if ('ok' in attempt || attempt.failure.kind !== 'passing' || repeats >= retries) return attempt;
+    if ('ok' in attempt || attempt.failure.kind !== 'passing') return attempt;
     const { failure } = attempt;
+    if (repeats >= (failure.away && answered() ? Math.max(retries, awayRetries) : retries)) return attempt;
     if ((failure.retryAfter ?? 0) > longestRetryAfter) return attempt;
     const jitter = backoff(repeats, random);
     // Those that were sent away together should not come back together.
