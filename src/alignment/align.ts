@@ -3,6 +3,7 @@
 import { resolve } from 'node:path';
 import type { OptimizerSettings } from '../engine/engine.ts';
 import { WhetstoneError } from '../errors.ts';
+import { modelOfSnapshot } from '../hub/index.ts';
 import type { Example } from '../judgments/index.ts';
 import type { Objective } from '../objectives/objective.ts';
 import { takeFromAdapter } from './adapter-settings.ts';
@@ -162,7 +163,7 @@ async function prepare(options: AlignOptions): Promise<Prepared> {
       modelDir: settings.model,
       lora: loraOf(settings),
       seed: settings.seed,
-      baseModelName: resolve(before?.model ?? settings.model),
+      baseModelName: nameOfModel(before?.model ?? settings.model),
       ...(settings.adapter !== null && { adapterDir: settings.adapter }),
       ...(settings.threads !== null && { threads: settings.threads }),
     });
@@ -278,6 +279,9 @@ function requireModelAndData(given: Partial<AlignSettings>, { out, triplets }: A
     ...(out !== undefined && { hint: `There is no run in ${out} to take them from.` }),
   });
 }
+
+/** As an adapter names its base model: a model of the hub by its name there, so that the adapter can be given away. */
+const nameOfModel = (model: string): string => modelOfSnapshot(resolve(model)) ?? resolve(model);
 
 const loraOf = (settings: AlignSettings): LoraSettings => ({
   rank: settings.loraR,

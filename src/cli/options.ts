@@ -20,8 +20,8 @@ const only = (setting: keyof AlignSettings): string => `For ${methodsWith(settin
 const modelOption: Option = {
   kind: 'text',
   group: files,
-  placeholder: 'DIR',
-  help: 'Hugging Face model folder (config.json, tokenizer.json, *.safetensors)',
+  placeholder: 'DIR|NAME',
+  help: 'Hugging Face model folder (config.json, tokenizer.json, *.safetensors), or a model of the hub: ORG/NAME, or ORG/NAME@REVISION for a branch, tag or commit',
 };
 const templateOption: Option = {
   kind: 'text',

@@ -10,6 +10,7 @@ import { demoVerb, runDemo } from './demo.ts';
 import { evaluateVerb, runEvaluate } from './evaluate.ts';
 import { verbCommand } from './flags.ts';
 import { generateVerb, runGenerate } from './generate.ts';
+import { withModelFolder } from './hub-model.ts';
 import { judgeVerb, runJudge } from './judge.ts';
 import { onlineVerb, runOnline } from './online.ts';
 import { suggestion } from './read-options.ts';
@@ -43,13 +44,13 @@ export async function main(argv: readonly string[], context: Context = defaultCo
     .helpCommand('help [verb]', 'show the help of a verb')
     .option('-V, --version', 'show the version')
     .allowExcessArguments()
-    .addCommand(verbCommand(alignVerb, (given) => report(runAlign(given, context))))
-    .addCommand(verbCommand(scoreVerb, (given) => report(runScore(given, context))))
-    .addCommand(verbCommand(generateVerb, (given) => report(runGenerate(given, context))))
+    .addCommand(verbCommand(alignVerb, (given) => report(withModelFolder(given, context, runAlign))))
+    .addCommand(verbCommand(scoreVerb, (given) => report(withModelFolder(given, context, runScore))))
+    .addCommand(verbCommand(generateVerb, (given) => report(withModelFolder(given, context, runGenerate))))
     .addCommand(verbCommand(evaluateVerb, (given) => report(runEvaluate(given, context))))
     .addCommand(verbCommand(trainJudgeVerb, (given) => report(runTrainJudge(given, context))))
-    .addCommand(verbCommand(serveVerb, (given) => report(runServe(given, context))))
-    .addCommand(verbCommand(mergeVerb, (given) => report(runMerge(given, context))))
+    .addCommand(verbCommand(serveVerb, (given) => report(withModelFolder(given, context, runServe))))
+    .addCommand(verbCommand(mergeVerb, (given) => report(withModelFolder(given, context, runMerge))))
     .addCommand(verbCommand(onlineVerb, (given) => report(runOnline(given, context))))
     .addCommand(verbCommand(judgeVerb, (given) => report(runJudge(given, context))))
     .addCommand(dataCommand(context, report))

@@ -28,7 +28,7 @@ const schema: Schema<ServeFlags> = {
     kind: 'text',
     group: 'Models',
     placeholder: 'DIR',
-    help: 'Hugging Face model folder; its name is the name in requests',
+    help: 'Hugging Face model folder, or a model of the hub (ORG/NAME); its name is the name in requests',
   },
   adapter: {
     kind: 'list',

@@ -26,6 +26,12 @@ export const snapshotPath = ({ root }: CacheFolder, commit: string): string =>
   join(root, 'snapshots', commit);
 export const blobPath = ({ root }: CacheFolder, etag: string): string => join(root, 'blobs', etag);
 
+/** `ORG/NAME` of the model whose snapshot a path is; null for any other path. The inverse of the layout above. */
+export function modelOfSnapshot(path: string): string | null {
+  const [, name] = /[/\\]models--([^/\\]+)[/\\]snapshots[/\\][0-9a-f]{40}[/\\]?$/.exec(path) ?? [];
+  return name === undefined ? null : name.replace('--', '/');
+}
+
 /** The commit that the cache knows for a revision; null where it knows none. */
 export async function cachedCommit(folder: CacheFolder, revision: string): Promise<string | null> {
   if (isCommit(revision)) return revision;

@@ -2,7 +2,9 @@
 import { mkdir, mkdtemp, readFile, readdir, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { acquireLock } from '../durable/lock.ts';
 import type { FakeHub, FakeRepository } from './fake-hub.test-helper.ts';
 import { gitHash, sha256, startFakeHub, token } from './fake-hub.test-helper.ts';
 import { modelFolder, resolveHub } from './index.ts';
@@ -181,6 +183,22 @@ describe('resolveHub', () => {
     const [one, other] = await Promise.all([resolve(), resolve()]);
     expect(one).toEqual(other);
     expect(lines().filter((line) => line.startsWith('GET contents'))).toHaveLength(1);
+  });
+
+  it('waits for another process that downloads the same, and then need not', async () => {
+    const locks = join(cache, '.locks/models--ink--well');
+    await mkdir(locks, { recursive: true });
+    const lock = await acquireLock(join(locks, 'whetstone.lock'));
+    const waiting = resolve();
+    const earlier = await Promise.race([waiting, sleep(300, 'still waiting')]);
+    expect(earlier).toBe('still waiting');
+    expect(lines()).toEqual(['GET /api/models/ink/well/revision/main']);
+    const snapshot = join(root(), 'snapshots', commit);
+    await mkdir(snapshot, { recursive: true });
+    for (const name of files) await writeFile(join(snapshot, name), model.files[name]!);
+    await lock.release();
+    expect(await waiting).toMatchObject({ commit, files });
+    expect(lines()).toHaveLength(1);
   });
 });
 

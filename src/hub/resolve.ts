@@ -112,7 +112,7 @@ export async function resolveHub(request: HubRequest, options: HubOptions = {}):
   }
   const names = select(listing.files, repository, wanted);
   await fetchMissing(settings, repository, folder, listing.commit, names, options);
-  await rememberCommit(folder, revision, listing.commit);
+  await inTurn(folder.root, () => rememberCommit(folder, revision, listing.commit));
   return { path: snapshotPath(folder, listing.commit), commit: listing.commit, files: names, from: 'hub' };
 }
 
@@ -254,27 +254,12 @@ async function checkSpace(folder: CacheFolder, files: readonly RemoteFile[]): Pr
 }
 
 /** Per repository: what this process is doing in it. */
-const underWay = new Map<string, Promise<unknown>>();
-const longestWait = 6 * 3600_000;
+const underWay = new Map<string, Promise<void>>();
 
-/** Runs `work` while no other call, of this or another process, does so for the same repository. */
-async function alone(
-  { root, locks }: CacheFolder,
-  signal: AbortSignal | undefined,
-  work: () => Promise<void>,
-): Promise<void> {
+/** Runs `work` when whatever else this process does in the repository at `root` has ended. */
+async function inTurn(root: string, work: () => Promise<void>): Promise<void> {
   const before = underWay.get(root) ?? Promise.resolve();
-  const mine = before
-    .catch(() => undefined)
-    .then(async () => {
-      await mkdir(locks, { recursive: true });
-      const lock = await takeLock(join(locks, 'whetstone.lock'), signal);
-      try {
-        await work();
-      } finally {
-        await lock.release();
-      }
-    });
+  const mine = before.catch(() => undefined).then(work);
   underWay.set(root, mine);
   try {
     await mine;
@@ -282,6 +267,25 @@ async function alone(
     if (underWay.get(root) === mine) underWay.delete(root);
   }
 }
+
+/** Runs `work` while no other call, of this or another process, does so for the same repository. */
+function alone(
+  { root, locks }: CacheFolder,
+  signal: AbortSignal | undefined,
+  work: () => Promise<void>,
+): Promise<void> {
+  return inTurn(root, async () => {
+    await mkdir(locks, { recursive: true });
+    const lock = await takeLock(join(locks, 'whetstone.lock'), signal);
+    try {
+      await work();
+    } finally {
+      await lock.release();
+    }
+  });
+}
+
+const longestWait = 6 * 3600_000;
 
 async function takeLock(path: string, signal: AbortSignal | undefined): Promise<Lock> {
   const began = performance.now();

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { modelOfSnapshot } from './cache.ts';
 import { hubSettings } from './index.ts';
 
 const cacheOf = async (env: Record<string, string>): Promise<string> =>
@@ -23,6 +24,7 @@ it('finds the token', async () => {
   expect(await tokenOf({})).toBeNull();
   await writeFile(join(home, 'token'), 'hf_file\n');
   expect(await tokenOf({})).toBe('hf_file');
+  expect(await tokenOf({ HF_TOKEN: '' })).toBe('hf_file');
   expect(await tokenOf({ HF_TOKEN: ' hf_given\n' })).toBe('hf_given');
   expect(await tokenOf({ HF_TOKEN: 'hf_given', HF_HUB_DISABLE_IMPLICIT_TOKEN: '1' })).toBeNull();
   await rm(home, { recursive: true });
@@ -52,4 +54,12 @@ it('reads switches and times', async () => {
     stallTimeout: 10_000,
   });
   expect((await hubSettings({ HF_HUB_OFFLINE: '0', TRANSFORMERS_OFFLINE: '1' })).offline).toBe(false);
+});
+
+it('knows the name of a model by its snapshot', () => {
+  const commit = '0123456789abcdef0123456789abcdef01234567';
+  expect(modelOfSnapshot(`/c/models--ink--well/snapshots/${commit}`)).toBe('ink/well');
+  expect(modelOfSnapshot(`C:\\c\\models--well\\snapshots\\${commit}`)).toBe('well');
+  expect(modelOfSnapshot(`/c/models--ink--well/snapshots/main`)).toBeNull();
+  expect(modelOfSnapshot(`/c/ink/well`)).toBeNull();
 });

@@ -24,17 +24,18 @@ export interface HubSettings {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+/** Variables that are set to nothing count as not set. */
 export async function hubSettings(env: Environment = process.env): Promise<HubSettings> {
-  const userHome = env['HOME'] ?? env['USERPROFILE'] ?? homedir();
+  const userHome = env['HOME'] || env['USERPROFILE'] || homedir();
   const path = (value: string): string =>
     value
       .replace(/^~(?=$|[/\\])/, userHome)
       .replace(/\$\{?(\w+)\}?/g, (all, name: string) => env[name] ?? all);
-  const home = path(env['HF_HOME'] ?? join(env['XDG_CACHE_HOME'] ?? join(userHome, '.cache'), 'huggingface'));
+  const home = path(env['HF_HOME'] || join(env['XDG_CACHE_HOME'] || join(userHome, '.cache'), 'huggingface'));
   return {
-    cache: path(env['HF_HUB_CACHE'] ?? env['HUGGINGFACE_HUB_CACHE'] ?? join(home, 'hub')),
-    endpoint: (env['HF_ENDPOINT'] ?? 'https://huggingface.co').replace(/\/+$/, ''),
-    token: await readToken(env, path(env['HF_TOKEN_PATH'] ?? join(home, 'token'))),
+    cache: path(env['HF_HUB_CACHE'] || env['HUGGINGFACE_HUB_CACHE'] || join(home, 'hub')),
+    endpoint: (env['HF_ENDPOINT'] || 'https://huggingface.co').replace(/\/+$/, ''),
+    token: await readToken(env, path(env['HF_TOKEN_PATH'] || join(home, 'token'))),
     offline: isTrue(env['HF_HUB_OFFLINE'] || env['TRANSFORMERS_OFFLINE']),
     symlinks: !isTrue(env['HF_HUB_DISABLE_SYMLINKS']),
     answerTimeout: seconds(env['HF_HUB_ETAG_TIMEOUT']),
@@ -54,6 +55,6 @@ function seconds(value: string | undefined): number {
 async function readToken(env: Environment, file: string): Promise<string | null> {
   if (isTrue(env['HF_HUB_DISABLE_IMPLICIT_TOKEN'])) return null;
   const given =
-    env['HF_TOKEN'] ?? env['HUGGING_FACE_HUB_TOKEN'] ?? (await readFile(file, 'utf8').catch(() => ''));
+    env['HF_TOKEN'] || env['HUGGING_FACE_HUB_TOKEN'] || (await readFile(file, 'utf8').catch(() => ''));
   return given.replace(/[\r\n]/g, '').trim() || null;
 }

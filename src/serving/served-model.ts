@@ -7,6 +7,7 @@ import type { OpenEngine } from '../alignment/engine-seam.ts';
 import { versions } from '../alignment/record.ts';
 import { WhetstoneError } from '../errors.ts';
 import type { Engine } from '../engine/engine.ts';
+import { modelOfSnapshot } from '../hub/index.ts';
 import { conversationTemplate, loadTemplate, loadTokenizer } from '../tokens/index.ts';
 import type { ChatMessage, PromptTemplate, Tokenizer } from '../tokens/index.ts';
 import { tokenTexts } from './token-text.ts';
@@ -65,7 +66,7 @@ export async function openModels(
   const template = await loadTemplate(spec, tokenizer);
   const renderChat = spec === 'chat' ? conversationTemplate(tokenizer, () => new Date()) : null;
   const textOf = tokenTexts(tokenizer);
-  const base = basename(resolve(modelDir));
+  const base = modelOfSnapshot(resolve(modelDir)) ?? basename(resolve(modelDir));
   const entries = [
     ...adapters.map(({ name, dir }) => ({ id: name ?? nameOf(dir), dir, parent: base })),
     { id: base, dir: null, parent: null },
