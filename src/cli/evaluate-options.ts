@@ -1,7 +1,9 @@
 // The options of "whetstone evaluate". Knows how they are spelled, not what they do.
+import { evaluateTaskDefaults, evaluateTaskOptions } from './evaluate-task-options.ts';
+import type { EvaluateTaskFlags } from './evaluate-task-options.ts';
 import type { Schema } from './option-kinds.ts';
 
-export interface EvaluateFlags {
+export interface EvaluateFlags extends EvaluateTaskFlags {
   readonly model: readonly string[];
   readonly adapter: readonly string[];
   readonly tasks: readonly string[];
@@ -46,7 +48,7 @@ export const evaluateOptions: Schema<EvaluateFlags> = {
     kind: 'list',
     group: 'Tasks',
     placeholder: 'NAMES',
-    help: 'arc_challenge, arc_easy, hellaswag, mmlu, mmlu_stem and its like, mmlu_virology and its like, truthfulqa_mc1, truthfulqa_mc2, truthfulqa (both), paper (its four)',
+    help: 'arc_challenge, arc_easy, hellaswag, mmlu, mmlu_stem and its like, mmlu_virology and its like, truthfulqa_mc1, truthfulqa_mc2, truthfulqa (both), paper (its four); win_rate, rouge, held_out, each with a file of its own: --data TASK=FILE',
   },
   data: {
     kind: 'list',
@@ -99,7 +101,7 @@ export const evaluateOptions: Schema<EvaluateFlags> = {
     min: 0,
     max: 2 ** 32 - 1,
     group: 'Results',
-    help: 'seed of the bootstrap intervals',
+    help: 'seed of the bootstrap intervals, and of sampled responses',
   },
   config: {
     kind: 'text',
@@ -161,6 +163,7 @@ export const evaluateOptions: Schema<EvaluateFlags> = {
     help: 'environment variable with the key',
     defaultText: 'OPENAI_API_KEY',
   },
+  ...evaluateTaskOptions,
 };
 
 export const evaluateDefaults: Partial<EvaluateFlags> = {
@@ -183,4 +186,5 @@ export const evaluateDefaults: Partial<EvaluateFlags> = {
   resamples: 2000,
   seed: 0,
   details: false,
+  ...evaluateTaskDefaults,
 };

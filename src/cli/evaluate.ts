@@ -57,38 +57,48 @@ export async function runEvaluate({ values }: Given<EvaluateFlags>, context: Con
   const { openSubjects } = await import('../evaluation/subject/open-subjects.ts');
   const { evaluate, evaluationFiles } = await import('../evaluation/run/evaluate.ts');
   const specs = parseSubjects(values.model, values.adapter);
-  const tasks = await tasksOf(values, stderr);
+  const { openFileTasks, splitTasks } = await import('./evaluate-tasks.ts');
+  const split = splitTasks(values);
+  const rankings = await rankingsOf({ ...values, ...split }, stderr);
   const subjects = await openSubjects(specs, {
     ...values,
     serverPrompts: values.serverPrompts as 'ids' | 'text',
     env: process.env,
     openEngine: context.openEngine,
   });
-  const items = tasks.reduce((sum, task) => sum + task.items.length, 0);
-  stdout.write(
-    `${plural(subjects.length, 'model')}, ${plural(tasks.length, 'task')}, ${plural(items, 'document')} each\n`,
-  );
   const line = createLine({ output: stdout });
-  const files = evaluationFiles(values.out);
-  return stoppable(
-    async (signal) => {
-      const comparison = await evaluate({
-        ...{ out: values.out, subjects, tasks, signal },
-        bootstrap: { resamples: values.resamples, seed: values.seed },
-        onProgress: showProgress(line, subjects.length > 1),
-        onNote: (text) => line.note(printable(text)),
-      }).finally(() => line.end());
-      const { comparisonLines, legend } = await import('../evaluation/run/comparison-files.ts');
-      stdout.write(`${tableText(comparisonLines(comparison, values.details), stdout)}\n`);
-      stdout.write(`${legend(comparison)}\n${files.markdown}\n`);
-    },
-    (name) =>
-      line.note(`${name}: stopping. ${values.out} keeps what was measured; the same command goes on.`),
-  );
+  const onNote = (text: string): void => line.note(printable(text));
+  const own = await openFileTasks(split.fileTasks, values, {
+    openEngine: context.openEngine ?? null,
+    onNote,
+  });
+  try {
+    const tasks = [...rankings, ...own.tasks];
+    const items = tasks.reduce((sum, task) => sum + task.items.length, 0);
+    stdout.write(
+      `${plural(subjects.length, 'model')}, ${plural(tasks.length, 'task')}, ${plural(items, 'item')} each\n`,
+    );
+    const files = evaluationFiles(values.out);
+    return await stoppable(
+      async (signal) => {
+        const comparison = await evaluate({
+          ...{ out: values.out, subjects, tasks, signal, onNote },
+          bootstrap: { resamples: values.resamples, seed: values.seed },
+          onProgress: showProgress(line, subjects.length > 1),
+        }).finally(() => line.end());
+        const { comparisonLines, legend } = await import('../evaluation/run/comparison-files.ts');
+        stdout.write(`${tableText(comparisonLines(comparison, values.details), stdout)}\n`);
+        stdout.write(`${legend(comparison)}\n${own.summary()}${files.markdown}\n`);
+      },
+      (name) =>
+        line.note(`${name}: stopping. ${values.out} keeps what was measured; the same command goes on.`),
+    );
+  } finally {
+    await own.close();
+  }
 }
 
-/** Every kind of task has its own few lines here: names that it knows, and how its settings become tasks. */
-async function tasksOf(values: EvaluateFlags, stderr: Output): Promise<EvaluationTask[]> {
+async function rankingsOf(values: EvaluateFlags, stderr: Output): Promise<EvaluationTask[]> {
   const { benchmarksNamed, shotsOf } = await import('../evaluation/ranking/benchmarks.ts');
   const { rankingTask } = await import('../evaluation/ranking/ranking-task.ts');
   const { dataPlaces } = await import('./evaluate-data.ts');

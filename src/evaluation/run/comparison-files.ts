@@ -78,10 +78,13 @@ export function comparisonLines({ subjects, rows }: Comparison, details: boolean
   );
 }
 
-/** "84.3 ± 1.2", and how many items count where not all do. */
-export function valueText({ value, stderr, scored, total }: ComparisonCell, { unit }: Unit): string {
+/** "84.3 ± 1.2", and how many items count where not all do, or where that is always told. */
+export function valueText(
+  { value, stderr, scored, total }: ComparisonCell,
+  { unit, counted }: Unit & Pick<ComparisonRow, 'counted'>,
+): string {
   const error = stderr === null ? '' : ` ± ${number(stderr, unit)}`;
-  const count = scored === total ? '' : ` (${scored} of ${total} scored)`;
+  const count = scored === total && !counted ? '' : ` (${scored} of ${total} scored)`;
   return number(value, unit) + error + count;
 }
 

@@ -9,7 +9,7 @@ export interface ComparisonCell extends Pick<Figure, 'value' | 'stderr' | 'score
   readonly difference: Estimate | null;
 }
 
-export interface ComparisonRow extends Pick<Figure, 'name' | 'metric' | 'unit' | 'detail'> {
+export interface ComparisonRow extends Pick<Figure, 'name' | 'metric' | 'unit' | 'detail' | 'counted'> {
   /** One for each subject. */
   readonly cells: readonly ComparisonCell[];
 }
@@ -34,8 +34,8 @@ export function compare(
       const difference = subject === 0 ? null : paired(scores, base.scores, bootstrap);
       return { value, stderr, scored, total, difference };
     });
-    const { name, metric, unit, detail } = base;
-    return { name, metric, unit, ...(detail && { detail }), cells };
+    const { name, metric, unit, detail, counted } = base;
+    return { name, metric, unit, ...(detail && { detail }), ...(counted && { counted }), cells };
   });
   return { subjects, rows, confidence: bootstrap.confidence ?? 0.95 };
 }

@@ -53,4 +53,6 @@ export interface Figure {
   readonly scores: readonly (number | null)[] | null;
   /** A part of a part, which tables on a terminal leave out. */
   readonly detail?: true;
+  /** Tables say how many items count even where all do. */
+  readonly counted?: true;
 }

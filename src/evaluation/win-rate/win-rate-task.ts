@@ -106,6 +106,7 @@ export function winRateTask(settings: WinRateSettings): EvaluationTask {
       winRateFigures(rows, results as readonly WinRateResult[], comparer.ordered && bothOrders, lengthTable),
     remarks: (results) => [
       remarkOf(lengthControlOf(rows, results as readonly WinRateResult[], lengthTable)),
+      ...unscoredRemark(results as readonly WinRateResult[]),
       ...(comparer.ordered
         ? []
         : [`${comparer.name}: satisfactory beats unsatisfactory, else it is a draw.`]),
@@ -200,7 +201,7 @@ export function winRateFigures(
   const { winRate: rate, standardError, discreteWinRate, scored, total } = winRate(preferences);
   const share = (percent: number | null): number => (percent === null ? NaN : percent / 100);
   const error = (percent: number | null): number | null => (percent === null ? null : percent / 100);
-  const common = { name: 'win_rate', scored, total, unit: 'share' } as const;
+  const common = { name: 'win_rate', scored, total, unit: 'share', counted: true } as const;
   const control = lengthControlOf(rows, results, table);
   const twice = results.flatMap(({ orders }) => {
     const [one, other] = orders.map(({ preference }) => preference);
@@ -238,6 +239,16 @@ export function winRateFigures(
       ...{ scored: total, total, stderr: deviation === null ? null : deviation / Math.sqrt(total) },
     },
   ];
+}
+
+function unscoredRemark(results: readonly WinRateResult[]): string[] {
+  const unscored = results.filter(({ preference }) => preference === null);
+  const why = unscored[0]?.orders.find((order) => order.unscored !== undefined)?.unscored;
+  return why === undefined
+    ? []
+    : [
+        `${unscored.length} of ${results.length} pairs are unscored, the first because ${why}. The same command asks again.`,
+      ];
 }
 
 function remarkOf(control: LengthControlled | null): string {
