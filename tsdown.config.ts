@@ -5,7 +5,7 @@ const config: UserConfig = defineConfig({
   // The public API, one entry a layer (package.json's exports), and the command.
   entry: [
     'src/index.ts',
-    'src/{graph,models,objectives,engine,tokens,generation,judgments,judges,evaluation,world,report,reproduction,serving}/index.ts',
+    'src/{graph,models,objectives,engine,tokens,hub,generation,judgments,judges,evaluation,world,report,reproduction,serving}/index.ts',
     'src/cli/main.ts',
   ],
   format: 'esm',

@@ -18,6 +18,8 @@ export type { Schedule, ScheduleName } from './alignment/schedule.ts';
 export * from './engine/index.ts';
 export * from './errors.ts';
 export * from './generation/index.ts';
+export { modelFolder, resolveHub } from './hub/index.ts';
+export type { HubFolder, HubOptions, HubProgress, HubRequest, ModelFolder } from './hub/index.ts';
 export * from './judgments/index.ts';
 export { mergeAdapter, saveModel } from './models/index.ts';
 export type { MergedModel, WriteModelOptions, WrittenModel } from './models/index.ts';

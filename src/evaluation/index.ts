@@ -27,3 +27,7 @@ export type {
   Subject,
   SubjectSource,
 } from './subject/subject.ts';
+export { createPythonRandom } from './python-random/index.ts';
+export type { PythonRandom } from './python-random/index.ts';
+export { porterStem, rouge, rougeMeans, rougeOfBest, rougeTokens } from './rouge/index.ts';
+export type { RougeEstimate, RougeScore, RougeScores, RougeSettings, RougeType } from './rouge/index.ts';

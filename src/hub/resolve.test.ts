@@ -281,6 +281,21 @@ describe('a download that breaks', () => {
     expect(lines().filter((line) => line.includes('resolve') && line.startsWith('GET'))).toHaveLength(5);
   });
 
+  it('does not begin what the disk has no room for', async () => {
+    hub.fault = (request, response) => {
+      if (request.method !== 'HEAD' || !request.url!.endsWith('model.safetensors')) return false;
+      response.writeHead(302, {
+        'x-linked-etag': `"${sha256('x')}"`,
+        'x-linked-size': 9_000_000_000_000_000,
+        location: 'http://elsewhere.test/x',
+      });
+      response.end();
+      return true;
+    };
+    await expect(resolve()).rejects.toMatchObject({ code: 'DISK_FULL' });
+    expect(contentRequests()).toEqual([]);
+  });
+
   it('stops when told to, and keeps what is here', async () => {
     const stop = new AbortController();
     hub.tamper = (body, response) => {
