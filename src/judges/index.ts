@@ -2,6 +2,10 @@
 export { isJudged } from './judge.ts';
 export type { Judge, JudgeCall, Judged, JudgeRequest, JudgeUsage, Outcome, Unscored } from './judge.ts';
 export { openJudge } from './open-judge.ts';
+export { isCompared } from './comparer.ts';
+export type { CompareCall, Compared, Comparer, Comparison, PairRequest } from './comparer.ts';
+export { compareModes, openComparer } from './open-comparer.ts';
+export type { CompareMode } from './open-comparer.ts';
 export { defaultJudgeSettings } from './settings.ts';
 export type { JudgeSettings, OpenJudgeEngine } from './settings.ts';
 export { judgeKinds, parseJudgeSpec } from './spec.ts';
@@ -14,4 +18,4 @@ export { readJudgeRows } from './judge-rows.ts';
 export type { JudgeRow, JudgeRowFile } from './judge-rows.ts';
 export { judgingFiles, openJudging } from './judging.ts';
 export type { Judging, JudgingFiles } from './judging.ts';
-export type { JudgeAllFunction, JudgeFunction } from './program/module.ts';
+export type { CompareFunction, JudgeAllFunction, JudgeFunction } from './program/module.ts';
