@@ -261,5 +261,9 @@ function remarkOf(control: LengthControlled | null): string {
     length_controlled_minimal:
       "AlpacaEval's length_controlled_minimal: without a table of difficulties every prediction is the same, so its standard error is 0 and not a measure of its certainty",
   } as const;
-  return `length_controlled_winrate is ${known[variant]}.`;
+  const none =
+    control.coefficients.model === 0
+      ? ' Its penalty left nothing of the model: these pairs are too few to tell.'
+      : '';
+  return `length_controlled_winrate is ${known[variant]}.${none}`;
 }
