@@ -7,6 +7,7 @@ import type { EvaluationTask } from '../evaluation/run/task.ts';
 import { evaluateDefaults, evaluateOptions } from './evaluate-options.ts';
 import type { EvaluateFlags } from './evaluate-options.ts';
 import type { Given, Verb } from './flags.ts';
+import { fetchModel } from './hub-model.ts';
 import { createClock, createLine, formatDuration } from './progress.ts';
 import { stoppable } from './signals.ts';
 import type { Output } from './terminal.ts';
@@ -14,13 +15,18 @@ import { colorsFor, plural, printable, thousands } from './terminal.ts';
 
 export const evaluateVerb: Verb<EvaluateFlags> = {
   name: 'evaluate',
-  summary: 'Measure models on ranking benchmarks, in one table with intervals of their differences',
+  summary:
+    'Measure models by benchmarks, win rate, ROUGE and held-out judgments, in one table with intervals',
   about: `ARC, HellaSwag, MMLU and TruthfulQA with the prompts, examples and rules of
 lm-evaluation-harness, so that the figures agree with its own. Models run in this process,
 with or without adapters, or behind any server whose /v1/completions tells log-probs of a
 prompt. Data are local copies of the hub's data sets, JSONL with their columns, or (hub) the
-data sets themselves, through the hub's cache. Every result is on disk as soon as it is there: after a kill or Ctrl+C the same
-command goes on, and a command that asks for more uses what is in --out already.
+data sets themselves, through the hub's cache.
+win_rate has models respond and a judge prefer the response or the reference, as AlpacaEval
+does; rouge compares responses with references as rouge-score does; held_out tells how likely
+judged responses are, and whether tokens that judgments single out are the marked errors.
+Every result is on disk as soon as it is there: after a kill or Ctrl+C the same command goes on,
+and a command that asks for more uses what is in --out already.
 --out gets results.md, results.csv, results.json, run.yaml and each document's result.`,
   examples: [
     [
@@ -39,6 +45,10 @@ command goes on, and a command that asks for more uses what is in --out already.
       'evaluate --model http://127.0.0.1:8080/v1#qwen3 --tokenizer ./qwen3 --tasks arc_easy --data ./benchmarks --out eval',
       'a model behind a server',
     ],
+    [
+      'evaluate --model base=./a,tuned=./a+runs/1/adapter --tasks win_rate --data win_rate=references.json --judge openai:gpt-4o --both_orders --out eval',
+      'pairwise win rates against reference outputs',
+    ],
   ],
   schema: evaluateOptions,
   defaults: evaluateDefaults,
@@ -56,7 +66,11 @@ export async function runEvaluate({ values }: Given<EvaluateFlags>, context: Con
   const { parseSubjects } = await import('../evaluation/subject/parse-subject.ts');
   const { openSubjects } = await import('../evaluation/subject/open-subjects.ts');
   const { evaluate, evaluationFiles } = await import('../evaluation/run/evaluate.ts');
-  const specs = parseSubjects(values.model, values.adapter);
+  const specs = await Promise.all(
+    parseSubjects(values.model, values.adapter).map(async (spec) =>
+      spec.kind === 'local' ? { ...spec, model: (await fetchModel(spec.model, stderr)).path } : spec,
+    ),
+  );
   const { openFileTasks, splitTasks } = await import('./evaluate-tasks.ts');
   const split = splitTasks(values);
   const rankings = await rankingsOf({ ...values, ...split }, stderr);
