@@ -4,10 +4,15 @@ import { fileURLToPath } from 'node:url';
 import { defaultContext, main } from './program.ts';
 import { workerVerbName } from './reproduce.ts';
 
-// A reader that has seen enough (| head) is no failure.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
-});
+/** Verbs that are read by a person or a pipe; the others leave files, and go on when nobody reads any more. */
+const spoken = new Set(['score', 'generate', 'data', 'help']);
+const args = process.argv.slice(2);
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') throw error;
+    // A reader that has seen enough (| head) is no failure.
+    if (args[0] === undefined || spoken.has(args[0])) process.exit(0);
+  });
+}
 const worker = { file: fileURLToPath(import.meta.url), args: [workerVerbName] };
-process.exitCode = await main(process.argv.slice(2), { ...defaultContext, worker });
+process.exitCode = await main(args, { ...defaultContext, worker });

@@ -48,10 +48,12 @@ export async function main(argv: readonly string[], context: Context = defaultCo
     .addCommand(verbCommand(scoreVerb, (given) => report(withModelFolder(given, context, runScore))))
     .addCommand(verbCommand(generateVerb, (given) => report(withModelFolder(given, context, runGenerate))))
     .addCommand(verbCommand(evaluateVerb, (given) => report(runEvaluate(given, context))))
-    .addCommand(verbCommand(trainJudgeVerb, (given) => report(runTrainJudge(given, context))))
+    .addCommand(
+      verbCommand(trainJudgeVerb, (given) => report(withModelFolder(given, context, runTrainJudge))),
+    )
     .addCommand(verbCommand(serveVerb, (given) => report(withModelFolder(given, context, runServe))))
     .addCommand(verbCommand(mergeVerb, (given) => report(withModelFolder(given, context, runMerge))))
-    .addCommand(verbCommand(onlineVerb, (given) => report(runOnline(given, context))))
+    .addCommand(verbCommand(onlineVerb, (given) => report(withModelFolder(given, context, runOnline))))
     .addCommand(verbCommand(judgeVerb, (given) => report(runJudge(given, context))))
     .addCommand(dataCommand(context, report))
     .addCommand(verbCommand(demoVerb, (given) => report(runDemo(given, context))))

@@ -3,7 +3,7 @@
 import { respond } from '../../generation/index.ts';
 import type { Speaker } from '../../generation/index.ts';
 import { WhetstoneError } from '../../errors.ts';
-import type { Judge, Outcome } from '../../judges/judge.ts';
+import type { Judge, Judged, Outcome } from '../../judges/judge.ts';
 import { isJudged } from '../../judges/judge.ts';
 import type { Instruction } from '../../judgments/instructions.ts';
 import type { Triplet } from '../../judgments/index.ts';
@@ -74,6 +74,7 @@ export async function judgeAll(
 ): Promise<void> {
   const { responses, outcomes } = history.of(round, part);
   const missing = positions.filter((position) => !outcomes.has(position));
+  let shown = 0;
   let done = positions.length - missing.length;
   const tell = (): void => on({ kind: 'judging', round, part, done, total: positions.length });
   tell();
@@ -90,6 +91,7 @@ export async function judgeAll(
           const place = { round, part, instruction: Number(outcome.id) };
           if (isJudged(outcome)) {
             const { judgment, suspicious } = outcome;
+            if (suspicious && shown++ < mostShown) on({ kind: 'note', text: describeSuspicious(outcome) });
             await history.add({ event: 'judgment', ...place, judgment, ...(suspicious && { suspicious }) });
           } else await history.add({ event: 'unscored', ...place, reason: outcome.unscored });
           done++;
@@ -99,6 +101,18 @@ export async function judgeAll(
     );
   }
   await requireReliable({ round, part }, [...outcomes.values()], judge, { history, settings });
+}
+
+/** Suspicious judgments of a round that a person is shown; all are marked in the journal. */
+const mostShown = 3;
+
+function describeSuspicious({ judgment, suspicious }: Judged): string {
+  const what =
+    suspicious === 'praise'
+      ? 'counts as criticism, but sounds like praise'
+      : 'counts as praise, but seems to criticise';
+  const words = (judgment ?? '').replace(/\s+/g, ' ');
+  return `A judgment ${what}: ${words.length > 120 ? `${words.slice(0, 120)}…` : words}`;
 }
 
 async function requireReliable(

@@ -186,6 +186,9 @@ export async function prepare(options: OnlineOptions): Promise<Prepared> {
     opened.push(judge);
     const notes: string[] = [];
     if (history.repaired) notes.push('The last line of events.jsonl had been cut off; it was removed.');
+    const judgeBefore = recorded?.run['judge_name'];
+    if (recorded && judgeBefore !== judge_name)
+      notes.push(`The run began with the judge ${String(judgeBefore)}, this is ${judge_name}.`);
     if (resume && !recorded) notes.push(`There was no run in ${out} to go on with; this starts it.`);
     const plan: OnlinePlan = {
       ...about,

@@ -51,10 +51,10 @@ export function chatRequests(
   };
 }
 
-/** Equal where the same model is asked in the same words. */
+/** Equal where the same model is asked in the same words, wherever it is: a server may come back on another port. */
 export const chatFingerprint = (requests: ChatRequests, prompt: Pick<JudgePrompt, 'text'>): string =>
   createHash('sha256')
-    .update(`${requests.endpoint}\n${requests.body([])}\n${prompt.text}`)
+    .update(`${requests.body([])}\n${prompt.text}`)
     .digest('hex');
 
 /**

@@ -6,7 +6,7 @@ import { systemClock } from './clock.ts';
 import type { Clock } from './clock.ts';
 import type { Judge, JudgeRequest } from '../judge.ts';
 import { loadPrompt } from './prompt.ts';
-import { readReply } from './read-reply.ts';
+import { parserVersion, readReply } from './read-reply.ts';
 import type { JudgeSettings } from '../settings.ts';
 import type { ChatSpec } from '../spec.ts';
 
@@ -32,7 +32,7 @@ export async function openChatJudge(
   );
   return {
     name: requests.name,
-    fingerprint: chatFingerprint(requests, prompt),
+    fingerprint: `judgments/${parserVersion}:${chatFingerprint(requests, prompt)}`,
     judge: (requested, { onOutcome, signal }) =>
       rows.askAll(requested, {
         onAnswer: ({ id }, answer) => onOutcome('unscored' in answer ? answer : { id, ...answer }),
