@@ -7,6 +7,7 @@ import { WhetstoneError } from '../errors.ts';
 import type { ReferenceFile } from '../evaluation/references.ts';
 import type { GenerationSettings } from '../evaluation/responses.ts';
 import type { EvaluationTask } from '../evaluation/run/task.ts';
+import type { SubjectSpec } from '../evaluation/subject/parse-subject.ts';
 import type { Comparer } from '../judges/comparer.ts';
 import { formatMoney } from '../judges/chat/cost.ts';
 import { judgeSettingsOf } from '../judges/flags.ts';
@@ -32,8 +33,24 @@ export interface SplitTasks {
   readonly fileTasks: readonly { readonly name: FileTask; readonly file: string }[];
 }
 
-/** Throws WhetstoneError `INVALID_OPTION` where a task's file is not named, or a file's task is not asked for. */
-export function splitTasks({ tasks, data }: Pick<EvaluateFlags, 'tasks' | 'data'>): SplitTasks {
+/**
+ * Throws WhetstoneError `INVALID_OPTION` where a task's file is not named, a file's task is not asked for, or held_out is
+ * asked of a server.
+ */
+export function splitTasks(
+  { tasks, data }: Pick<EvaluateFlags, 'tasks' | 'data'>,
+  models: readonly Pick<SubjectSpec, 'kind' | 'name'>[],
+): SplitTasks {
+  const server = models.find(({ kind }) => kind === 'server');
+  if (server && tasks.includes('held_out')) {
+    throw new WhetstoneError(
+      'INVALID_OPTION',
+      `held_out needs models in this process, and ${server.name} is a server`,
+      {
+        hint: 'A server does not tell the log-probs of single tokens of a response; give the model folder.',
+      },
+    );
+  }
   const files = new Map<string, string>();
   const others = data.filter((text) => {
     const [, name = '', file = ''] = /^([a-z_]+)=([^]+)$/.exec(text) ?? [];

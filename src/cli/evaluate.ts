@@ -72,7 +72,7 @@ export async function runEvaluate({ values }: Given<EvaluateFlags>, context: Con
     ),
   );
   const { openFileTasks, splitTasks } = await import('./evaluate-tasks.ts');
-  const split = splitTasks(values);
+  const split = splitTasks(values, specs);
   const rankings = await rankingsOf({ ...values, ...split }, stderr);
   const subjects = await openSubjects(specs, {
     ...values,

@@ -55,7 +55,10 @@ function sourceProblems(given: Partial<GenerateFlags>): OptionProblem[] {
   return [{ where, message: 'expected exactly one of --instruction, --prompt and --file' }];
 }
 
-const stopProblems = ({ stop }: Partial<GenerateFlags>, where: string): OptionProblem[] =>
+export const stopProblems = (
+  { stop }: { readonly stop?: readonly string[] | null },
+  where: string,
+): OptionProblem[] =>
   (stop ?? [])
     .filter((text) => readEscapes(text) === null)
     .map((text) => ({ where, message: `no text in ${JSON.stringify(text)}: ${escapeHelp}` }));

@@ -2,7 +2,7 @@
 import type { OnlineSettings } from '../alignment/online/settings.ts';
 import type { Option, Schema } from './option-kinds.ts';
 import { judgeOptions } from './judge-options.ts';
-import { alignOptions } from './options.ts';
+import { alignOptions, generateOptions } from './options.ts';
 
 export interface OnlineFlags extends OnlineSettings {
   readonly out: string;
@@ -77,6 +77,7 @@ export const onlineOptions: Schema<OnlineFlags> = {
     ...{ kind: 'number', above: 0, group: responses },
     help: 'makes tokens that were there before less likely; 1 is off',
   },
+  stop: generateOptions.stop,
   ...judgeOptions,
   judgeCache: { ...judgeOptions.judgeCache, defaultText: 'RUN/replies.jsonl' },
   dryRun: {

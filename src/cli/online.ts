@@ -8,7 +8,9 @@ import type { OnlineSettings } from '../alignment/online/settings.ts';
 import type { OnlinePlan, OnlineRun } from '../alignment/online/online.ts';
 import type { Evaluation, OnlineProgress, RoundSummary } from '../alignment/online/progress.ts';
 import { WhetstoneError } from '../errors.ts';
+import { readEscapes } from './escapes.ts';
 import type { Given, Verb } from './flags.ts';
+import { stopProblems } from './generate.ts';
 import { describeEstimate, describeUsage } from './judge.ts';
 import { onlineOptions } from './online-options.ts';
 import type { OnlineFlags } from './online-options.ts';
@@ -56,6 +58,7 @@ from the environment only.`,
       message,
     })),
     ...requirements(given),
+    ...stopProblems(given, where('stop')),
   ],
 };
 
@@ -100,6 +103,7 @@ export async function runOnline(
     line.note(`note report.html was not written: ${error instanceof Error ? error.message : String(error)}`);
   const run = alignOnline({
     ...options,
+    ...(options.stop && { stop: options.stop.map((text) => readEscapes(text)!) }),
     out,
     signal: stop.signal,
     on: (progress) => {

@@ -71,7 +71,7 @@ const failure = async (given: OnlineOptions): Promise<WhetstoneError> => {
 const rowsOf = async (
   round: number,
   name = 'judged',
-): Promise<{ instruction: string; judgment: string | null; id?: unknown }[]> => [
+): Promise<{ instruction: string; output: string; judgment: string | null; id?: unknown }[]> => [
   ...(await readTriplets(join(out, 'rounds', String(round), `${name}.jsonl`))).triplets,
 ];
 
@@ -181,6 +181,20 @@ describe('an online run', () => {
     }
     expect(judge.asked).toEqual([]);
     await expect(readdir(out)).rejects.toThrow(/ENOENT/);
+  });
+
+  it('ends responses at stop texts, in every session', async () => {
+    const judge = everySecond();
+    await runOnline(options(judge, { rounds: 1 }));
+    const whole = await rowsOf(1);
+    const stop = whole[0]!.output.slice(1, 3);
+    out = `${out}-stop`;
+    await runOnline(options(judge, { rounds: 1, stop: [stop] }));
+    await runOnline({ out, resume: true, rounds: 2, judgeWith: judge, openEngine });
+    for (const round of [1, 2]) {
+      expect((await rowsOf(round)).filter(({ output }) => output.includes(stop))).toEqual([]);
+    }
+    expect((await rowsOf(1))[0]!.output).toBe(whole[0]!.output.slice(0, whole[0]!.output.indexOf(stop)));
   });
 
   it('starts from a run or an adapter', async () => {

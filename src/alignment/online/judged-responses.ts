@@ -43,12 +43,12 @@ export async function respondToAll(
   const tell = (): void => on({ kind: 'responding', round, part, done, total: positions.length });
   tell();
   if (missing.length === 0) return;
-  const { maxNewTokens, temperature, topP, topK, repetitionPenalty, seed } = settings;
+  const { maxNewTokens, temperature, topP, topK, repetitionPenalty, stop, seed } = settings;
   await respond(
     await speaker(),
     missing.map((position) => instructions[position]!),
     {
-      ...{ maxNewTokens, topP, topK, repetitionPenalty },
+      ...{ maxNewTokens, topP, topK, repetitionPenalty, stop: stop ?? [] },
       temperature: part === 'held-out' ? 0 : temperature,
       seeds: missing.map((position) => createRandom(seed, RESPONSE_STREAM, round, position).uint32()),
       ...(signal && { signal }),

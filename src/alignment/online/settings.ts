@@ -32,6 +32,8 @@ export interface OnlineSettings extends Omit<AlignSettings, 'data' | 'adapter'>,
   readonly topP: number;
   readonly topK: number;
   readonly repetitionPenalty: number;
+  /** Texts that end a response; none of them becomes part of it. */
+  readonly stop: readonly string[] | null;
   /** A round with a larger share of responses that the judge could not score stops the run. */
   readonly maxUnscored: number;
 }
@@ -50,6 +52,7 @@ export const onlineOnlyDefaults: Omit<Own, 'instructions' | 'rounds' | 'perRound
   topP: 1,
   topK: 0,
   repetitionPenalty: 1,
+  stop: null,
   maxUnscored: 0.5,
 };
 
