@@ -42,7 +42,7 @@ export async function openJournal<T extends object>(
   let waiting: { line: string; done: () => void; failed: (error: unknown) => void }[] = [];
   let writing: Promise<void> | null = null;
   // After a failed write half a line may be in the file; nothing may follow it.
-  let broken: { error: unknown } | null = null;
+  let broken: { readonly error: Error } | null = null;
   const writeWaiting = async (): Promise<void> => {
     while (waiting.length > 0) {
       const batch = waiting;
@@ -55,7 +55,7 @@ export async function openJournal<T extends object>(
         });
         for (const { done } of batch) done();
       } catch (error) {
-        broken = { error };
+        broken = { error: error as Error };
         for (const { failed } of [...batch, ...waiting]) failed(error);
         waiting = [];
       }
