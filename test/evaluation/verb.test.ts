@@ -70,7 +70,7 @@ describe('whetstone evaluate', () => {
       out,
     );
     expect(first).toMatchObject({ code: 0, stderr: '' });
-    expect(first.stdout).toContain('2 models, 3 tasks, 20 documents each');
+    expect(first.stdout).toContain('2 models, 3 tasks, 20 items each');
     expect(first.stdout).toMatch(
       /arc_challenge +acc +base +\d+\.\d ± \d+\.\d\n +other +\d+\.\d ± \d+\.\d +[-+]?\d+\.\d \[/,
     );
