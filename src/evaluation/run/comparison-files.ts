@@ -20,11 +20,12 @@ export function comparisonJson({ subjects, rows, confidence }: Comparison): stri
 
 /** A line for each figure and model, in full precision. */
 export function comparisonCsv({ subjects, rows }: Comparison): string {
-  const header = 'task,metric,model,value,stderr,scored,total,difference,difference_low,difference_high';
+  const header =
+    'task,metric,model,value,stderr,low,high,scored,total,difference,difference_low,difference_high';
   const lines = rows.flatMap(({ name, metric, cells }) =>
-    cells.map(({ value, stderr, scored, total, difference }, i) =>
+    cells.map(({ value, stderr, interval, scored, total, difference }, i) =>
       [
-        ...[name, metric, subjects[i]!, value, stderr, scored, total],
+        ...[name, metric, subjects[i]!, value, stderr, interval?.low, interval?.high, scored, total],
         ...[difference?.value, difference?.low, difference?.high],
       ]
         .map((field) => csvField(field ?? ''))

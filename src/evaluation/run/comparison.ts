@@ -1,10 +1,12 @@
 // Figures of several subjects side by side, each compared with the first on the same items. Knows figures, not what
 // they measure.
 import type { BootstrapSettings, Estimate } from '../bootstrap.ts';
-import { pairedBootstrap } from '../bootstrap.ts';
+import { bootstrapMean, pairedBootstrap } from '../bootstrap.ts';
 import type { Figure } from './task.ts';
 
 export interface ComparisonCell extends Pick<Figure, 'value' | 'stderr' | 'scored' | 'total'> {
+  /** Bootstrap interval over items; null where the figure is no mean. */
+  readonly interval: Pick<Estimate, 'low' | 'high'> | null;
   /** Minus the first subject's value, with an interval over items; null for the first, and where no mean is compared. */
   readonly difference: Estimate | null;
 }
@@ -32,12 +34,19 @@ export function compare(
     const cells = figures.map((own, subject): ComparisonCell => {
       const { value, stderr, scored, total, scores } = own[row]!;
       const difference = subject === 0 ? null : paired(scores, base.scores, bootstrap);
-      return { value, stderr, scored, total, difference };
+      return { value, stderr, scored, total, interval: intervalOf(scores, bootstrap), difference };
     });
     const { name, metric, unit, detail, counted } = base;
     return { name, metric, unit, ...(detail && { detail }), ...(counted && { counted }), cells };
   });
   return { subjects, rows, confidence: bootstrap.confidence ?? 0.95 };
+}
+
+function intervalOf(scores: Figure['scores'], settings: BootstrapSettings): ComparisonCell['interval'] {
+  const scored = (scores ?? []).filter((score) => score !== null);
+  if (scored.length === 0) return null;
+  const { low, high } = bootstrapMean([scored], settings);
+  return { low, high };
 }
 
 /** Over the items that both have a score for. */
