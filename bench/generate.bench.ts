@@ -20,6 +20,8 @@ const { values: args } = parseArgs({
     rounds: { type: 'string', default: '5' },
     tokens: { type: 'string', default: '128' },
     threads: { type: 'string', default: '2' },
+    /** Sequences side by side on our side. */
+    slots: { type: 'string', default: '8' },
     /** Another process that speaks the protocol of generate-worker.ts, as a command line; may be given often. */
     peer: { type: 'string', multiple: true, default: [] },
     only: { type: 'string' },
@@ -90,7 +92,7 @@ const tokensOf = ({ ids }: Answer): number => ids.reduce((sum, row) => sum + row
 
 const peers = fileURLToPath(new URL('../bench/peers/', import.meta.url));
 const commands: Record<string, readonly string[]> = {
-  ours: [process.execPath, 'scripts/run-ts.mjs', 'bench/generate-worker.ts', model, threads],
+  ours: [process.execPath, 'scripts/run-ts.mjs', 'bench/generate-worker.ts', model, threads, args.slots],
   transformers: [args.python, `${peers}generate.py`, '--model', model, '--threads', threads],
   ...Object.fromEntries(args.peer.map((line) => [line.split(' ')[0]!, line.split(' ').slice(1)])),
 };

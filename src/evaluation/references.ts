@@ -1,10 +1,7 @@
 // Instructions with a reference output each, out of a data file. Knows the fields of a row, no task.
 import { dataDigest } from '../alignment/digests.ts';
-import { describe, isFields, optionalText, text } from '../judgments/fields.ts';
-import type { RowReader } from '../judgments/fields.ts';
-import { invalidRows } from '../judgments/read.ts';
-import type { RowProblem } from '../judgments/read.ts';
-import { openRows } from '../judgments/rows.ts';
+import { optionalText, text } from '../judgments/fields.ts';
+import { readEach } from '../judgments/read-each.ts';
 
 export interface ReferenceRow {
   readonly instruction: string;
@@ -27,34 +24,18 @@ export interface ReferenceFile {
  * is wrong with the rows at once.
  */
 export async function readReferences(file: string): Promise<ReferenceFile> {
-  const opened = await openRows(file);
-  const problems: RowProblem[] = [];
-  const rows: ReferenceRow[] = [];
-  let count = 0;
-  for await (const { value, row, line } of opened.rows) {
-    count++;
-    const place = { row, ...(line !== undefined && { line }) };
-    if (!isFields(value)) {
-      problems.push({ field: '', expected: 'an object', found: describe(value), ...place });
-      continue;
-    }
-    const reader: RowReader = {
-      textOnly: opened.format === 'csv' || opened.format === 'tsv',
-      problem: (field, expected, found) => problems.push({ field, expected, found, ...place }),
-      skip: () => {},
-    };
+  const rows = await readEach(file, (value, reader): ReferenceRow => {
     const name = 'reference' in value || !('output' in value) ? 'reference' : 'output';
     const input = optionalText(value, 'input', reader);
     const generator = optionalText(value, 'generator', reader);
     const dataset = optionalText(value, 'dataset', reader);
-    rows.push({
+    return {
       instruction: text(value, 'instruction', reader) ?? '',
       ...(input && { input }),
       reference: text(value, name, reader) ?? '',
       ...(generator && { generator }),
       ...(dataset && { dataset }),
-    });
-  }
-  if (problems.length > 0) throw invalidRows(file, problems, count);
+    };
+  });
   return { file, digest: await dataDigest(file), rows };
 }

@@ -1,10 +1,9 @@
 // Reads responses that are to be judged out of a data file. Knows the fields of a row, no judge.
-import { describe, isFields, optionalId, optionalText, text } from '../judgments/fields.ts';
+import { optionalId, optionalText, text } from '../judgments/fields.ts';
 import type { Fields, RowReader } from '../judgments/fields.ts';
 import type { Format } from '../judgments/input-file.ts';
-import { invalidRows } from '../judgments/read.ts';
-import type { RowProblem } from '../judgments/read.ts';
-import { openRows } from '../judgments/rows.ts';
+import { readEach } from '../judgments/read-each.ts';
+import type { RowPlace } from '../judgments/read-each.ts';
 import type { Triplet } from '../judgments/triplet.ts';
 import type { JudgeRequest } from './judge.ts';
 
@@ -27,27 +26,12 @@ export interface JudgeRowFile {
  * Throws WhetstoneError as `openRows` does, and `INVALID_ROWS` for everything wrong with the rows at once.
  */
 export async function readJudgeRows(file: string, format?: Format): Promise<JudgeRowFile> {
-  const opened = await openRows(file, format);
-  const problems: RowProblem[] = [];
-  const triplets: Omit<Triplet, 'judgment'>[] = [];
   let judgedBefore = 0;
-  let count = 0;
-  for await (const { value, row, line } of opened.rows) {
-    count++;
-    const place = { row, ...(line !== undefined && { line }) };
-    if (!isFields(value)) {
-      problems.push({ field: '', expected: 'an object', found: describe(value), ...place });
-      continue;
-    }
-    const reader: RowReader = {
-      textOnly: opened.format === 'csv' || opened.format === 'tsv',
-      problem: (field, expected, found) => problems.push({ field, expected, found, ...place }),
-      skip: () => {},
-    };
+  const read = (value: Fields, reader: RowReader, place: RowPlace): Omit<Triplet, 'judgment'> => {
     if (isGiven(value['judgment']) || isGiven(value['score'])) judgedBefore++;
-    triplets.push({ ...readFields(value, reader), source: { file, ...place } });
-  }
-  if (problems.length > 0) throw invalidRows(file, problems, count);
+    return { ...readFields(value, reader), source: { file, ...place } };
+  };
+  const triplets = await readEach(file, read, format);
   const ids = triplets.map(({ id }) => (id === undefined ? null : String(id)));
   const named = !ids.includes(null) && new Set(ids).size === ids.length;
   const rows = triplets.map((triplet, i): JudgeRow => {

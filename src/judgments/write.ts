@@ -1,7 +1,8 @@
 // Writes triplets in the canonical form, whole or not at all. It knows no other layout.
-import { link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { link, mkdir, open, rename, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { exists } from '../durable/files.ts';
 import { WhetstoneError } from '../errors.ts';
 import type { Triplet } from './triplet.ts';
 
@@ -116,13 +117,6 @@ function formatOf(path: string): 'json' | 'jsonl' {
     file: path,
     hint: 'The canonical form is written as JSONL (one object a line) or JSON (one array).',
   });
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 function fileExists(file: string): WhetstoneError {

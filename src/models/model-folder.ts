@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { lstat, mkdir, open, readFile, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { syncDirectory } from '../durable/files.ts';
 import { WhetstoneError } from '../errors.ts';
 import { checkpointFileNames, indexName, openCheckpoint, singleName } from './checkpoint.ts';
 import type { StoredWeight } from './checkpoint.ts';
@@ -77,11 +78,11 @@ export async function rewriteModel(
     }
     const index = names.includes(singleName) ? null : await readFile(join(sourceDir, indexName));
     if (index) await writeFileSynced(join(partial, indexName), withTotalSize(index, shards));
-    await syncFolder(partial);
+    await syncDirectory(partial);
     await rewrite.check?.(partial);
     await requireAbsent(out);
     await rename(partial, out);
-    await syncFolder(dirname(out));
+    await syncDirectory(dirname(out));
     return {
       weightBytes,
       weightFiles: names,
@@ -223,16 +224,6 @@ async function writeFileSynced(file: string, bytes: Uint8Array): Promise<void> {
   const handle = await open(file, 'wx');
   try {
     await handle.writeFile(bytes);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-async function syncFolder(dir: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const handle = await open(dir, 'r');
-  try {
     await handle.sync();
   } finally {
     await handle.close();
