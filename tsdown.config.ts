@@ -1,13 +1,20 @@
 import { defineConfig } from 'tsdown';
 import type { UserConfig } from 'tsdown';
 
+const layers = [
+  ...['graph', 'models', 'objectives', 'engine', 'tokens', 'hub', 'generation', 'judgments', 'judges'],
+  ...['evaluation', 'report', 'serving'],
+];
+const lab = ['world', 'reproduction'];
+
 const config: UserConfig = defineConfig({
   // The public API, one entry a layer (package.json's exports), and the command.
-  entry: [
-    'src/index.ts',
-    'src/{graph,models,objectives,engine,tokens,hub,generation,judgments,judges,evaluation,world,report,reproduction,serving}/index.ts',
-    'src/cli/main.ts',
-  ],
+  entry: {
+    index: 'src/index.ts',
+    ...Object.fromEntries(layers.map((name) => [`${name}/index`, `src/${name}/index.ts`])),
+    ...Object.fromEntries(lab.map((name) => [`${name}/index`, `lab/${name}/index.ts`])),
+    'cli/main': 'bin/whetstone.ts',
+  },
   format: 'esm',
   platform: 'node',
   target: 'node20',

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { DemoSummary } from '../src/demo/index.ts';
+import type { DemoSummary } from '../lab/demo/index.ts';
 import { readAdapter } from '../src/models/index.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));

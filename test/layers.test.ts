@@ -1,5 +1,5 @@
-// ARCHITECTURE.md's order of layers, held to the imports: every folder of src/ knows only those above it, and every
-// folder of the repository has its line there.
+// ARCHITECTURE.md's order of layers, held to the imports: every folder of src/, lab/ and bin/ knows only those above it,
+// and every folder of the repository has its line there.
 import { readFileSync, readdirSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,11 +7,15 @@ import { describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const page = readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8');
-const named = [...page.matchAll(/^(src\/[\w.-]+) +\S/gm)].map(([, path]) => path!);
+const named = [...page.matchAll(/^((?:src|lab)\/[\w.-]+|bin) +\S/gm)].map(([, path]) => path!);
 
 const isTest = (file: string): boolean => /(\.test|\.test-helper|test-tokenizers)\.ts$/.test(file);
-const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
-  .map((file) => posix.join('src', file.replaceAll('\\', '/')))
+const sources = ['src', 'lab', 'bin']
+  .flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) =>
+      posix.join(folder, file.replaceAll('\\', '/')),
+    ),
+  )
   .filter((file) => file.endsWith('.ts') && !isTest(file));
 
 const layerOf = (file: string): number =>
@@ -25,9 +29,13 @@ function importsOf(file: string): string[] {
 }
 
 describe('ARCHITECTURE.md', () => {
-  it('names every folder of src/', () => {
-    const folders = readdirSync(join(root, 'src')).filter((name) => !name.endsWith('.test.ts'));
-    expect([...named].sort()).toEqual(folders.map((name) => `src/${name}`).sort());
+  it('names every folder of src/ and lab/', () => {
+    const folders = ['src', 'lab'].flatMap((parent) =>
+      readdirSync(join(root, parent))
+        .filter((name) => !name.endsWith('.test.ts'))
+        .map((name) => `${parent}/${name}`),
+    );
+    expect([...named].sort()).toEqual([...folders, 'bin'].sort());
   });
 
   it.each(sources.filter((file) => file !== 'src/index.ts'))('%s imports only layers above it', (file) => {
@@ -39,7 +47,7 @@ describe('ARCHITECTURE.md', () => {
     const folders = readdirSync(root, { withFileTypes: true })
       .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
       .map(({ name }) => name)
-      .filter((name) => !['src', 'node_modules', 'dist', 'coverage', 'runs'].includes(name));
+      .filter((name) => !['src', 'lab', 'bin', 'node_modules', 'dist', 'coverage', 'runs'].includes(name));
     for (const folder of folders) expect(page).toMatch(new RegExp(`^${folder}/`, 'm'));
   });
 });

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WhetstoneError } from '../errors.ts';
-import { snakeCase } from './names.ts';
+import { snakeCase } from '../options/names.ts';
 import type { AlignSettings } from './settings.ts';
 
 /**

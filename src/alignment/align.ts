@@ -9,12 +9,12 @@ import type { Objective } from '../objectives/objective.ts';
 import { takeFromAdapter } from './adapter-settings.ts';
 import { encodeRunData, readRunData, sequencesOf, standIns, usedTemplate, withoutRevision } from './data.ts';
 import type { GivenTriplet } from './data.ts';
-import { dataDigest, folderDigests } from './digests.ts';
+import { dataDigest, folderDigests } from '../runs/digests.ts';
 import { openOnnxEngine } from './engine-seam.ts';
 import type { LoraSettings, OpenEngine, OpenedEngine } from './engine-seam.ts';
 import { methods, requireMethod, requireUsableRows } from './methods.ts';
 import type { StepRecord } from './metrics.ts';
-import { snakeCase } from './names.ts';
+import { snakeCase } from '../options/names.ts';
 import {
   countRows,
   describeRow,
@@ -39,8 +39,8 @@ import {
 } from './record.ts';
 import type { Circumstances } from './record.ts';
 import { encodeDrafts, reviseRows } from './revise.ts';
-import { claimRun } from './claim.ts';
-import type { RunClaim } from './claim.ts';
+import { claimRun } from '../runs/claim.ts';
+import type { RunClaim } from '../runs/claim.ts';
 import { openRunDirectory } from './run-directory.ts';
 import type { RunDirectory } from './run-directory.ts';
 import { contradictions, resolveSettings } from './settings.ts';

@@ -2,8 +2,8 @@ import { appendFile, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { claimRun } from './claim.ts';
-import type { OpenMode } from './claim.ts';
+import { claimRun } from '../runs/claim.ts';
+import type { OpenMode } from '../runs/claim.ts';
 import { openRunDirectory } from './run-directory.ts';
 import type { RunDirectory } from './run-directory.ts';
 

@@ -6,7 +6,7 @@ import type { TrainingState } from '../engine/engine.ts';
 import { WhetstoneError } from '../errors.ts';
 import { readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { exists, removeLeftovers, writeDirectoryDurably } from '../durable/files.ts';
-import type { RunBeginning } from './claim.ts';
+import type { RunBeginning } from '../runs/claim.ts';
 import { openMetrics } from './metrics.ts';
 import type { MetricsLog } from './metrics.ts';
 

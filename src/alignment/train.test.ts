@@ -7,7 +7,7 @@ import { fakeEngine, fakeExamples } from '../../test/cli/fake-engine.ts';
 import { epochOrder } from '../judgments/order.ts';
 import type { Objective } from '../objectives/objective.ts';
 import { planBatches } from './batches.ts';
-import { claimRun } from './claim.ts';
+import { claimRun } from '../runs/claim.ts';
 import { openRunDirectory } from './run-directory.ts';
 import { train } from './train.ts';
 import type { TrainOptions } from './train.ts';

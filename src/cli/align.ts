@@ -1,7 +1,7 @@
 // whetstone align: says what will happen, trains with a progress line, and stops well when told to.
 import type { AlignmentPlan } from '../alignment/plan.ts';
 import type { AlignSettings } from '../alignment/settings.ts';
-import { snakeCase } from '../alignment/names.ts';
+import { snakeCase } from '../options/names.ts';
 import { methodLines, methods } from '../alignment/methods.ts';
 import { contradictions, defaultSettings } from '../alignment/settings.ts';
 import type { OpenEngine } from '../alignment/engine-seam.ts';

@@ -1,7 +1,7 @@
 // The options of "whetstone evaluate". Knows how they are spelled, not what they do.
 import { evaluateTaskDefaults, evaluateTaskOptions } from './evaluate-task-options.ts';
 import type { EvaluateTaskFlags } from './evaluate-task-options.ts';
-import type { Schema } from './option-kinds.ts';
+import type { Schema } from '../options/kinds.ts';
 
 export interface EvaluateFlags extends EvaluateTaskFlags {
   readonly model: readonly string[];

@@ -4,7 +4,7 @@ import { judgeDefaults } from '../judges/flags.ts';
 import type { JudgeFlags } from '../judges/flags.ts';
 import { compareModes } from '../judges/open-comparer.ts';
 import { judgeOptions } from './judge-options.ts';
-import type { Schema } from './option-kinds.ts';
+import type { Schema } from '../options/kinds.ts';
 
 /** `concurrency` is that of servers of all kinds. */
 type OwnJudgeFlags = Omit<JudgeFlags, 'judge' | 'apiKeyEnv' | 'concurrency'>;

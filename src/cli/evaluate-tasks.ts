@@ -2,7 +2,7 @@
 // how flags become tasks.
 import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { dataDigest, sha256File } from '../alignment/digests.ts';
+import { dataDigest, sha256File } from '../runs/digests.ts';
 import { WhetstoneError } from '../errors.ts';
 import type { ReferenceFile } from '../evaluation/references.ts';
 import type { GenerationSettings } from '../evaluation/responses.ts';

@@ -1,10 +1,10 @@
 // Turns an option schema into a commander verb: flags, grouped help with examples, and values read back.
 // Knows commander and the schema; it does not know what any verb does.
 import { Command, Option as Flag } from 'commander';
-import { snakeCase } from '../alignment/names.ts';
-import type { Option, Schema } from './option-kinds.ts';
-import { missing, readOptions, refuseProblems } from './read-options.ts';
-import type { OptionProblem, RawFlags } from './read-options.ts';
+import { snakeCase } from '../options/names.ts';
+import type { Option, Schema } from '../options/kinds.ts';
+import { missing, readOptions, refuseProblems } from '../options/read.ts';
+import type { OptionProblem, RawFlags } from '../options/read.ts';
 
 export interface Verb<T> {
   readonly name: string;
@@ -53,7 +53,7 @@ export function verbCommand<T>(
     const file = raw.values['config'];
     const entries =
       'config' in verb.schema && typeof file === 'string'
-        ? await (await import('./config-file.ts')).readConfigFile(file)
+        ? await (await import('../options/config-file.ts')).readConfigFile(file)
         : [];
     const result = readOptions(verb.schema, raw, entries);
     const where = (name: keyof T & string): string => result.places[name] ?? `--${snakeCase(name)}`;

@@ -8,7 +8,7 @@ import { escapeHelp, readEscapes } from './escapes.ts';
 import type { Given, Verb } from './flags.ts';
 import { readInstructions } from '../judgments/instructions.ts';
 import { writeJsonl } from './jsonl.ts';
-import type { OptionProblem } from './read-options.ts';
+import type { OptionProblem } from '../options/read.ts';
 import { generateDefaults, generateOptions } from './options.ts';
 import type { GenerateFlags } from './options.ts';
 import type { Output } from './terminal.ts';

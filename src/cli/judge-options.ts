@@ -1,6 +1,6 @@
 // The options of judges, for every verb that asks one. Knows how they are spelled; judges know what they mean.
 import type { JudgeFlags } from '../judges/flags.ts';
-import type { Schema } from './option-kinds.ts';
+import type { Schema } from '../options/kinds.ts';
 
 const positive = { kind: 'number', integer: true, min: 1 } as const;
 const money = { kind: 'number', min: 0, nullable: true } as const;

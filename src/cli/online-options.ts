@@ -1,6 +1,6 @@
 // The options of `online`: those of training and of judges, and how rounds are drawn, made and mixed.
 import type { OnlineSettings } from '../alignment/online/settings.ts';
-import type { Option, Schema } from './option-kinds.ts';
+import type { Option, Schema } from '../options/kinds.ts';
 import { judgeOptions } from './judge-options.ts';
 import { alignOptions, generateOptions } from './options.ts';
 

@@ -1,7 +1,7 @@
 // whetstone online: rounds of responding, judging and training, with a line of progress and words when it stops.
 import { contradictions } from '../alignment/settings.ts';
 import type { AlignSettings } from '../alignment/settings.ts';
-import { snakeCase } from '../alignment/names.ts';
+import { snakeCase } from '../options/names.ts';
 import type { OpenEngine } from '../alignment/engine-seam.ts';
 import { onlineDefaults } from '../alignment/online/settings.ts';
 import type { OnlineSettings } from '../alignment/online/settings.ts';

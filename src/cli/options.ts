@@ -4,7 +4,7 @@ import { methodLines, methodNames, methodsWith } from '../alignment/methods.ts';
 import type { AlignSettings } from '../alignment/settings.ts';
 import { scheduleNames } from '../alignment/schedule.ts';
 import { escapeHelp } from './escapes.ts';
-import type { Option, Schema } from './option-kinds.ts';
+import type { Option, Schema } from '../options/kinds.ts';
 
 const files = 'Files';
 const method = 'Method';

@@ -2,40 +2,46 @@
 // Verbs load what they need when they run, so that --help is quick.
 import { Command, CommanderError } from 'commander';
 import type { OpenEngine } from '../alignment/engine-seam.ts';
-import type { WorkerCommand } from '../reproduction/index.ts';
 import { WhetstoneError } from '../errors.ts';
 import { alignVerb, runAlign } from './align.ts';
 import { dataCommand } from './data.ts';
-import { demoVerb, runDemo } from './demo.ts';
 import { evaluateVerb, runEvaluate } from './evaluate.ts';
 import { verbCommand } from './flags.ts';
 import { generateVerb, runGenerate } from './generate.ts';
 import { withModelFolder } from './hub-model.ts';
 import { judgeVerb, runJudge } from './judge.ts';
 import { onlineVerb, runOnline } from './online.ts';
-import { suggestion } from './read-options.ts';
+import { suggestion } from '../options/read.ts';
 import { mergeVerb, runMerge } from './merge.ts';
-import { reproduceVerb, runReproduce, workerCommand, workerVerbName } from './reproduce.ts';
 import { runScore, scoreVerb } from './score.ts';
 import { runServe, serveVerb } from './serve.ts';
 import type { Output } from './terminal.ts';
 import { colorsFor } from './terminal.ts';
 import { runTrainJudge, trainJudgeVerb } from './train-judge.ts';
-import { worldCommand } from './world.ts';
 
 export interface Context {
   readonly stdout: Output;
   readonly stderr: Output;
   /** In place of the ONNX engine; for tests. */
   readonly openEngine?: OpenEngine;
-  /** How to start this program again, for work in several processes. */
-  readonly worker?: WorkerCommand;
+}
+
+/** A verb that the program is given from outside, beside its own. */
+export interface OtherVerb {
+  /** Not among the verbs that `--help` lists. */
+  readonly hidden?: boolean;
+  /** Its command, whose actions hand what they are doing to `report`. */
+  readonly command: (context: Context, report: (running: Promise<number>) => Promise<void>) => Command;
 }
 
 export const defaultContext: Context = { stdout: process.stdout, stderr: process.stderr };
 
 /** Runs one command line, without "node whetstone", and returns the exit code. */
-export async function main(argv: readonly string[], context: Context = defaultContext): Promise<number> {
+export async function main(
+  argv: readonly string[],
+  context: Context = defaultContext,
+  others: readonly OtherVerb[] = [],
+): Promise<number> {
   let code = 0;
   const report = (running: Promise<number>): Promise<void> => running.then((result) => void (code = result));
   const program = new Command('whetstone')
@@ -56,10 +62,6 @@ export async function main(argv: readonly string[], context: Context = defaultCo
     .addCommand(verbCommand(onlineVerb, (given) => report(withModelFolder(given, context, runOnline))))
     .addCommand(verbCommand(judgeVerb, (given) => report(runJudge(given, context))))
     .addCommand(dataCommand(context, report))
-    .addCommand(verbCommand(demoVerb, (given) => report(runDemo(given, context))))
-    .addCommand(worldCommand(context, report))
-    .addCommand(verbCommand(reproduceVerb, (given) => report(runReproduce(given, context))))
-    .addCommand(workerCommand(), { hidden: true })
     .addHelpText(
       'after',
       '\nStart with:\n  $ whetstone data check judged.jsonl\n  $ whetstone align judged.jsonl --model ./model --out ./run\n  $ whetstone score judged.jsonl --model ./model --adapter ./run/adapter',
@@ -72,12 +74,16 @@ export async function main(argv: readonly string[], context: Context = defaultCo
       }
       const [verb] = program.args;
       if (verb === undefined) program.help({ error: true });
-      const known = program.commands
-        .map((command) => command.name())
-        .filter((name) => name !== workerVerbName);
+      const known = program.commands.map((command) => command.name()).filter((name) => !hidden.has(name));
       const message = `there is no verb "${verb}"${suggestion(verb!, known)}`;
       throw new WhetstoneError('INVALID_OPTIONS', message, { hint: 'See "whetstone --help".' });
     });
+  const hidden = new Set<string>();
+  for (const other of others) {
+    const command = other.command(context, report);
+    if (other.hidden) hidden.add(command.name());
+    program.addCommand(command, { hidden: other.hidden ?? false });
+  }
   quiet(program, context);
   try {
     await program.parseAsync(underscored(program, argv), { from: 'user' });

@@ -3,7 +3,7 @@ import type { OpenEngine } from '../alignment/engine-seam.ts';
 import { WhetstoneError } from '../errors.ts';
 import type { NamedAdapter } from '../serving/index.ts';
 import type { Given, Verb } from './flags.ts';
-import type { Schema } from './option-kinds.ts';
+import type { Schema } from '../options/kinds.ts';
 import { interruption } from './signals.ts';
 import type { Output } from './terminal.ts';
 import { colorsFor, plural } from './terminal.ts';

@@ -1,7 +1,7 @@
 // whetstone train-judge: a judge model from judged rows, trained and then tested on judgments kept back from it.
 import type { OpenEngine } from '../alignment/engine-seam.ts';
 import { contradictions, defaultSettings } from '../alignment/settings.ts';
-import { snakeCase } from '../alignment/names.ts';
+import { snakeCase } from '../options/names.ts';
 import { WhetstoneError } from '../errors.ts';
 import type { Agreement } from '../judge-training/agreement.ts';
 import { foreignSettings, judgeDefaults } from '../judge-training/settings.ts';
@@ -11,7 +11,7 @@ import { describePlan } from './align.ts';
 import type { Given, Verb } from './flags.ts';
 import { alignOptions } from './options.ts';
 import type { AlignFlags } from './options.ts';
-import type { Option, Schema } from './option-kinds.ts';
+import type { Option, Schema } from '../options/kinds.ts';
 import { createCounter, createProgress, formatDuration } from './progress.ts';
 import { interruption } from './signals.ts';
 import type { Output } from './terminal.ts';

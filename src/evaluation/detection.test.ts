@@ -1,6 +1,6 @@
 // Detection figures on responses made by hand: "The capital is Lima ." with a wrong "Lima".
 import { describe, expect, it } from 'vitest';
-import type { Span } from '../tokens/unicode.ts';
+import type { Span } from '../rows/unicode.ts';
 import { detect, detectionFigures, flaggedTokens } from './detection.ts';
 
 const log = (values: readonly number[]): number[] => values.map((value) => Math.log(value));

@@ -1,6 +1,6 @@
 // How well the tokens that a judgment makes more likely agree with where a response's errors are known to be.
 // Knows log-probs, token offsets and spans; it does not know who found the errors.
-import type { Span } from '../tokens/unicode.ts';
+import type { Span } from '../rows/unicode.ts';
 
 /** One unsatisfactory response, scored after the plain prompt and after the one that shows its judgment. */
 export interface ScoredResponse {

@@ -1,7 +1,7 @@
 // Instructions with a reference output each, out of a data file. Knows the fields of a row, no task.
-import { dataDigest } from '../alignment/digests.ts';
-import { optionalText, text } from '../judgments/fields.ts';
-import { readEach } from '../judgments/read-each.ts';
+import { dataDigest } from '../runs/digests.ts';
+import { optionalText, text } from '../rows/fields.ts';
+import { readEach } from '../rows/read-each.ts';
 
 export interface ReferenceRow {
   readonly instruction: string;

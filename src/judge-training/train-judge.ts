@@ -4,12 +4,12 @@ import { copyFile, mkdir, readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { align } from '../alignment/align.ts';
 import type { AlignmentRun } from '../alignment/align.ts';
-import { claimRun } from '../alignment/claim.ts';
-import type { RunClaim, RunRecord } from '../alignment/claim.ts';
-import { dataDigest } from '../alignment/digests.ts';
+import { claimRun } from '../runs/claim.ts';
+import type { RunClaim, RunRecord } from '../runs/claim.ts';
+import { dataDigest } from '../runs/digests.ts';
 import type { OpenEngine } from '../alignment/engine-seam.ts';
 import type { StepRecord } from '../alignment/metrics.ts';
-import { camelCase, mapKeys, snakeCase } from '../alignment/names.ts';
+import { camelCase, mapKeys, snakeCase } from '../options/names.ts';
 import type { AlignmentPlan } from '../alignment/plan.ts';
 import {
   alignResumeRules,

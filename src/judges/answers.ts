@@ -1,5 +1,5 @@
 // What a program of the user's may answer to a row: null or words. Knows values, not how they came.
-import { describe } from '../judgments/fields.ts';
+import { describe } from '../rows/fields.ts';
 import type { JudgeUsage, Outcome } from './judge.ts';
 import { judgedAs } from './suspicion.ts';
 

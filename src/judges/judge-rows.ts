@@ -1,9 +1,9 @@
 // Reads responses that are to be judged out of a data file. Knows the fields of a row, no judge.
-import { optionalId, optionalText, text } from '../judgments/fields.ts';
-import type { Fields, RowReader } from '../judgments/fields.ts';
-import type { Format } from '../judgments/input-file.ts';
-import { readEach } from '../judgments/read-each.ts';
-import type { RowPlace } from '../judgments/read-each.ts';
+import { optionalId, optionalText, text } from '../rows/fields.ts';
+import type { Fields, RowReader } from '../rows/fields.ts';
+import type { Format } from '../rows/input-file.ts';
+import { readEach } from '../rows/read-each.ts';
+import type { RowPlace } from '../rows/read-each.ts';
 import type { Triplet } from '../judgments/triplet.ts';
 import type { JudgeRequest } from './judge.ts';
 

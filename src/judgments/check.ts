@@ -1,13 +1,13 @@
 // The analysis behind `whetstone data check`: counts, lengths, truncation and everything suspicious in a file.
 // It knows nothing of the terminal.
-import { codePointLength } from '../tokens/unicode.ts';
+import { codePointLength } from '../rows/unicode.ts';
 import { FINDING_TITLES, finding, findSuspicious, SEVERITIES } from './findings.ts';
 import type { Finding, FindingCode } from './findings.ts';
 import { fit, spreadOf } from './lengths.ts';
 import type { Spread, TokenLengths } from './lengths.ts';
 import { readTriplets } from './read.ts';
 import type { ReadOptions, TripletFile } from './read.ts';
-import { halfCharacterAt } from './text.ts';
+import { halfCharacterAt } from '../rows/text.ts';
 import { labelOf, labelReason } from './triplet.ts';
 import type { LabelReason, Triplet } from './triplet.ts';
 

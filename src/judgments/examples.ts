@@ -9,8 +9,8 @@ import type { EncodedResponse, EncodedTriplet, Retokenized } from '../tokens/enc
 import type { PromptPieces, PromptTemplate } from '../tokens/prompt.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 import { responseTooLong, truncateLeft } from '../tokens/truncate.ts';
-import { requireUnicode } from '../tokens/unicode.ts';
-import type { Span } from '../tokens/unicode.ts';
+import { requireUnicode } from '../rows/unicode.ts';
+import type { Span } from '../rows/unicode.ts';
 import type { TokenLengths } from './lengths.ts';
 import { labelOf, wordsOf } from './triplet.ts';
 import type { Label, Triplet } from './triplet.ts';

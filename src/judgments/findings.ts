@@ -1,6 +1,6 @@
 // Looks at judged triplets one by one and tells what is suspicious in them. It knows no file and no report.
 import { findDuplicates } from './duplicates.ts';
-import { excerpt, halfCharacterAt } from './text.ts';
+import { excerpt, halfCharacterAt } from '../rows/text.ts';
 import { labelOf, labelReason, SATISFACTORY_SCORE } from './triplet.ts';
 import type { Triplet } from './triplet.ts';
 import {

@@ -1,10 +1,12 @@
 // Judged triplets: reading, checking, converting, and turning them into examples.
 export { isPraise, labelOf, labelReason, SATISFACTORY_SCORE, wordsOf } from './triplet.ts';
 export type { Label, LabelReason, Triplet, TripletSource } from './triplet.ts';
-export { describeProblem, readTriplets } from './read.ts';
-export type { ReadOptions, RowProblem, TripletFile } from './read.ts';
-export { FORMATS } from './input-file.ts';
-export type { Format } from './input-file.ts';
+export { describeProblem } from '../rows/problems.ts';
+export type { RowProblem } from '../rows/problems.ts';
+export { readTriplets } from './read.ts';
+export type { ReadOptions, TripletFile } from './read.ts';
+export { FORMATS } from '../rows/input-file.ts';
+export type { Format } from '../rows/input-file.ts';
 export { LAYOUTS } from './layouts/index.ts';
 export type { Draft, Layout } from './layouts/index.ts';
 export { buildExamples, contrastRoles, encodeLabelled, tokenLengths } from './examples.ts';

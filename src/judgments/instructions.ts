@@ -2,13 +2,13 @@
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { WhetstoneError } from '../errors.ts';
-import { isFields, optionalId, optionalText, text } from './fields.ts';
-import type { RowReader } from './fields.ts';
-import { FORMATS } from './input-file.ts';
-import { invalidRows } from './read.ts';
-import type { RowProblem } from './read.ts';
-import { openRows } from './rows.ts';
-import type { Row } from './rows.ts';
+import { isFields, optionalId, optionalText, text } from '../rows/fields.ts';
+import type { RowReader } from '../rows/fields.ts';
+import { FORMATS } from '../rows/input-file.ts';
+import { invalidRows } from '../rows/problems.ts';
+import type { RowProblem } from '../rows/problems.ts';
+import { openRows } from '../rows/rows.ts';
+import type { Row } from '../rows/rows.ts';
 
 /** An instruction to respond to. */
 export interface Instruction {

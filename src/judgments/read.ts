@@ -1,12 +1,13 @@
 // From a data file to judged triplets: format, layout, rows, and every problem in them at once.
-import { WhetstoneError } from '../errors.ts';
-import { describe, isFields } from './fields.ts';
-import type { Fields, Problem, RowReader } from './fields.ts';
-import type { Format } from './input-file.ts';
+import { describe, isFields } from '../rows/fields.ts';
+import type { Fields, RowReader } from '../rows/fields.ts';
+import type { Format } from '../rows/input-file.ts';
 import { detectLayout, layoutByName } from './layouts/index.ts';
 import type { Layout } from './layouts/index.ts';
-import { openRows } from './rows.ts';
-import type { Row } from './rows.ts';
+import { invalidRows } from '../rows/problems.ts';
+import type { RowProblem } from '../rows/problems.ts';
+import { openRows } from '../rows/rows.ts';
+import type { Row } from '../rows/rows.ts';
 import type { Triplet } from './triplet.ts';
 
 export interface ReadOptions {
@@ -16,12 +17,6 @@ export interface ReadOptions {
   readonly layout?: string;
   /** "throw" (the default) refuses a file with problems; "collect" leaves the rows that have some out. */
   readonly onProblem?: 'throw' | 'collect';
-}
-
-/** A problem and the row that has it, counted from 1. */
-export interface RowProblem extends Problem {
-  readonly row: number;
-  readonly line?: number;
 }
 
 export interface TripletFile {
@@ -38,7 +33,6 @@ export interface TripletFile {
 }
 
 const DETECTION_ROWS = 100;
-const SHOWN_PROBLEMS = 10;
 const EXPECTED_OBJECT = { expected: 'an object' };
 
 /**
@@ -106,29 +100,4 @@ export async function readTriplets(path: string, options: ReadOptions = {}): Pro
 
   if (problems.length > 0 && options.onProblem !== 'collect') throw invalidRows(path, problems, count);
   return { file: path, format, layout: layout.name, rows: count, triplets, skipped, problems };
-}
-
-/** One error for all problems of a file. */
-export function invalidRows(file: string, problems: readonly RowProblem[], rows: number): WhetstoneError {
-  const shown = problems.slice(0, SHOWN_PROBLEMS);
-  const badRows = new Set(problems.map(({ row }) => row)).size;
-  const lines = shown.map((problem) => `\n    ${describeProblem(problem)}`);
-  const rest = problems.length - shown.length;
-  const first = shown[0];
-  return new WhetstoneError(
-    'INVALID_ROWS',
-    `${badRows} of ${rows} rows cannot be used${lines.join('')}${rest > 0 ? `\n    and ${rest} more` : ''}`,
-    {
-      file,
-      ...(first && problems.length === 1 && { row: first.row, ...(first.field && { field: first.field }) }),
-      ...(first?.line !== undefined && problems.length === 1 && { line: first.line }),
-      hint: 'Correct these rows, or run "whetstone data check" on the file to see all that is wrong with it.',
-    },
-  );
-}
-
-/** "row 3 (line 7), field "output": expected a string, found null". */
-export function describeProblem({ row, line, field, expected, found }: RowProblem): string {
-  const place = `row ${row}${line === undefined || line === row ? '' : ` (line ${line})`}`;
-  return `${place}${field && `, field "${field}"`}: expected ${expected}, found ${found}`;
 }

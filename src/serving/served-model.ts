@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
-import { folderDigests } from '../alignment/digests.ts';
+import { folderDigests } from '../runs/digests.ts';
 import type { OpenEngine } from '../alignment/engine-seam.ts';
 import { versions } from '../alignment/record.ts';
 import { WhetstoneError } from '../errors.ts';

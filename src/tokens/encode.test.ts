@@ -6,7 +6,7 @@ import type { PromptTemplate } from './prompt.ts';
 import { loadTemplate, stringTemplate } from './template.ts';
 import { byteLevel, load, sentencePiece, templateProcessing } from './test-tokenizers.ts';
 import type { Tokenizer } from './tokenizer.ts';
-import { codePointLength } from './unicode.ts';
+import { codePointLength } from '../rows/unicode.ts';
 
 fc.configureGlobal({ seed: 20240605, numRuns: 60 });
 

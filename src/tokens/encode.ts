@@ -5,8 +5,8 @@ import { WhetstoneError } from '../errors.ts';
 import type { ErrorLocation } from '../errors.ts';
 import type { PromptPieces, PromptTemplate, PromptText } from './prompt.ts';
 import type { Encoding, Tokenizer } from './tokenizer.ts';
-import type { Span } from './unicode.ts';
-import { codePointLength, requireUnicode } from './unicode.ts';
+import type { Span } from '../rows/unicode.ts';
+import { codePointLength, requireUnicode } from '../rows/unicode.ts';
 
 /** A judged response as text; `judgment` is null where the response (`output`) is satisfactory. */
 export interface TripletText extends PromptText {

@@ -1,6 +1,6 @@
 // Text and tokens: the model's tokenizer, prompt templates, encoded triplets, truncation, tokenizer training.
-export { codePointLength } from './unicode.ts';
-export type { Span } from './unicode.ts';
+export { codePointLength } from '../rows/unicode.ts';
+export type { Span } from '../rows/unicode.ts';
 export { loadTokenizer } from './tokenizer.ts';
 export type { Encoding, Tokenizer } from './tokenizer.ts';
 export { instructionWithInput, PRAISE } from './prompt.ts';

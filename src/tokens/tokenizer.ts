@@ -7,8 +7,8 @@ import { AddedToken, Tokenizer as NativeTokenizer } from 'tokenizers';
 import { WhetstoneError } from '../errors.ts';
 import type { ConfiguredToken } from './tokenizer-config.ts';
 import { readText, readTokenizerConfig } from './tokenizer-config.ts';
-import type { Span } from './unicode.ts';
-import { codePointLength, requireUnicode } from './unicode.ts';
+import type { Span } from '../rows/unicode.ts';
+import { codePointLength, requireUnicode } from '../rows/unicode.ts';
 
 export interface Encoding {
   /** Token ids, shape [tokens]. */

@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { byteLevelAlphabet, byteLevelPreTokenizer } from 'tokenizers';
 import { WhetstoneError } from '../errors.ts';
-import { requireUnicode } from './unicode.ts';
+import { requireUnicode } from '../rows/unicode.ts';
 
 export interface TokenizerTraining {
   /** Ids in all: special tokens, 256 bytes, merges. Fewer come out where the texts have too few pairs. */

@@ -34,7 +34,7 @@ export async function buildCli(engine: 'real' | 'fake'): Promise<Cli> {
   const cache = join(root, 'node_modules', '.cache');
   await mkdir(cache, { recursive: true });
   const outDir = await mkdtemp(join(cache, 'whetstone-cli-'));
-  const entry = engine === 'real' ? 'src/cli/main.ts' : 'test/cli/fake-main.ts';
+  const entry = engine === 'real' ? 'bin/whetstone.ts' : 'test/cli/fake-main.ts';
   await build({
     cwd: root,
     config: false,

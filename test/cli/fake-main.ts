@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { OpenEngine } from '../../src/alignment/engine-seam.ts';
+import { labVerbs } from '../../lab/cli/verbs.ts';
 import { main } from '../../src/cli/program.ts';
 import { fakeEngine } from './fake-engine.ts';
 import type { FakeOptions } from './fake-engine.ts';
@@ -28,8 +29,8 @@ const openEngine: OpenEngine = async ({ seed = 0, adapterDir }) => {
   };
 };
 
-process.exitCode = await main(process.argv.slice(2), {
-  stdout: process.stdout,
-  stderr: process.stderr,
-  openEngine,
-});
+process.exitCode = await main(
+  process.argv.slice(2),
+  { stdout: process.stdout, stderr: process.stderr, openEngine },
+  labVerbs(),
+);

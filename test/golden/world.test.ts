@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openEngine } from '../../src/engine/index.ts';
 import { encodeTriplet, loadTemplate, loadTokenizer } from '../../src/tokens/index.ts';
-import { worldTemplate, worldTokenizerFiles } from '../../src/world/index.ts';
-import { worldModelDir, worldModelWidths } from '../../src/world/model.ts';
+import { worldTemplate, worldTokenizerFiles } from '../../lab/world/index.ts';
+import { worldModelDir, worldModelWidths } from '../../lab/world/model.ts';
 import { maxDifference } from './golden.ts';
 
 interface GoldenRow {

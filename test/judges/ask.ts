@@ -1,7 +1,7 @@
 // Opens a judge against a scripted server, asks it, and gives back all that came of it.
 import { openChatJudge } from '../../src/judges/chat/openai.ts';
-import type { Clock } from '../../src/judges/chat/clock.ts';
-import { systemClock } from '../../src/judges/chat/clock.ts';
+import type { Clock } from '../../src/openai/clock.ts';
+import { systemClock } from '../../src/openai/clock.ts';
 import type { JudgeRequest, JudgeUsage, Outcome } from '../../src/judges/judge.ts';
 import { defaultJudgeSettings } from '../../src/judges/settings.ts';
 import type { JudgeSettings } from '../../src/judges/settings.ts';

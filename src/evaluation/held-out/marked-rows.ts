@@ -1,11 +1,11 @@
 // Judged triplets whose errors may be marked in their responses. Knows the rows' field "errors"; every other field is
 // that of a triplet.
 import { WhetstoneError } from '../../errors.ts';
-import { describe, isFields } from '../../judgments/fields.ts';
+import { describe, isFields } from '../../rows/fields.ts';
 import { labelOf, readTriplets } from '../../judgments/index.ts';
 import type { RowProblem, Triplet } from '../../judgments/index.ts';
-import { invalidRows } from '../../judgments/read.ts';
-import { openRows } from '../../judgments/rows.ts';
+import { invalidRows } from '../../rows/problems.ts';
+import { openRows } from '../../rows/rows.ts';
 import { codePointLength } from '../../tokens/index.ts';
 import type { Span } from '../../tokens/index.ts';
 

@@ -1,5 +1,5 @@
 // Perplexities of responses from their log-probs. Knows sums of log-probs and counts of tokens.
-import { mean, standardDeviation } from '../spread.ts';
+import { mean, standardDeviation } from '../../statistics/spread.ts';
 
 export interface ScoredTokens {
   /** Sum of the tokens' log-probs, in nats. */

@@ -2,10 +2,10 @@
 // their split. Knows file names, no columns.
 import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { dataDigest } from '../../alignment/digests.ts';
+import { dataDigest } from '../../runs/digests.ts';
 import { WhetstoneError } from '../../errors.ts';
-import { describe, isFields } from '../../judgments/fields.ts';
-import { openRows } from '../../judgments/rows.ts';
+import { describe, isFields } from '../../rows/fields.ts';
+import { openRows } from '../../rows/rows.ts';
 import type { Benchmark, BenchmarkPart } from './benchmark.ts';
 import type { BenchmarkRow } from './fields.ts';
 

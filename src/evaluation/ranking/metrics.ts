@@ -1,7 +1,7 @@
 // Scores of one ranked document, and figures over many, as lm-evaluation-harness computes them (lm_eval/api/task.py,
 // lm_eval/api/metrics.py). Knows log-likelihoods and which choices are true.
 import { codePointLength } from '../../tokens/index.ts';
-import { mean, standardDeviation } from '../spread.ts';
+import { mean, standardDeviation } from '../../statistics/spread.ts';
 
 export type RankingMetric = 'acc' | 'acc_norm' | 'mc1' | 'mc2';
 

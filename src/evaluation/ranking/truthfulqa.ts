@@ -4,7 +4,7 @@ import * as jinja from '@huggingface/jinja';
 import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
 import { WhetstoneError } from '../../errors.ts';
-import { isFields } from '../../judgments/fields.ts';
+import { isFields } from '../../rows/fields.ts';
 import { rstrip } from '../python-text.ts';
 import type { Benchmark } from './benchmark.ts';
 import type { RankingDocument } from './document.ts';

@@ -1,6 +1,6 @@
 // ROUGE over many responses: plain means with bootstrap intervals over the responses. Knows scores, not texts.
-import { bootstrapMean } from '../bootstrap.ts';
-import type { BootstrapSettings, Estimate } from '../bootstrap.ts';
+import { bootstrapMean } from '../../statistics/bootstrap.ts';
+import type { BootstrapSettings, Estimate } from '../../statistics/bootstrap.ts';
 import type { RougeScore, RougeScores, RougeType } from './rouge.ts';
 
 /** Means of precision, recall and F over responses; each interval is a percentile interval of the bootstrap. */

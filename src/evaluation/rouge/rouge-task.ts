@@ -1,8 +1,8 @@
 // ROUGE of a subject's responses against references, as a task of an evaluation. Knows prompts and references, not how
 // texts are scored.
 import { createHash } from 'node:crypto';
-import { mean, standardDeviation } from '../spread.ts';
-import type { BootstrapSettings } from '../bootstrap.ts';
+import { mean, standardDeviation } from '../../statistics/spread.ts';
+import type { BootstrapSettings } from '../../statistics/bootstrap.ts';
 import type { ReferenceFile } from '../references.ts';
 import { respondInTurns } from '../responses.ts';
 import type { GenerationSettings } from '../responses.ts';

@@ -1,6 +1,6 @@
 // A comparison as JSON, CSV and Markdown, and as rows of text for a terminal. Knows how figures are written, not what
 // they measure.
-import type { Estimate } from '../bootstrap.ts';
+import type { Estimate } from '../../statistics/bootstrap.ts';
 import type { Comparison, ComparisonCell, ComparisonRow } from './comparison.ts';
 
 /** Figures in full precision. */

@@ -1,7 +1,7 @@
 // Figures of several subjects side by side, each compared with the first on the same items. Knows figures, not what
 // they measure.
-import type { BootstrapSettings, Estimate } from '../bootstrap.ts';
-import { bootstrapMean, pairedBootstrap } from '../bootstrap.ts';
+import type { BootstrapSettings, Estimate } from '../../statistics/bootstrap.ts';
+import { bootstrapMean, pairedBootstrap } from '../../statistics/bootstrap.ts';
 import type { Figure } from './task.ts';
 
 export interface ComparisonCell extends Pick<Figure, 'value' | 'stderr' | 'scored' | 'total'> {

@@ -8,7 +8,7 @@ import { writeFileDurably } from '../../durable/files.ts';
 import { openJournal } from '../../durable/journal.ts';
 import type { Journal } from '../../durable/journal.ts';
 import { acquireLock } from '../../durable/lock.ts';
-import type { BootstrapSettings } from '../bootstrap.ts';
+import type { BootstrapSettings } from '../../statistics/bootstrap.ts';
 import type { SubjectSource } from '../subject/subject.ts';
 import { compare } from './comparison.ts';
 import type { Comparison } from './comparison.ts';

@@ -1,7 +1,7 @@
 // What a server tells of a prompt that it was asked to echo with log-probs (POST /v1/completions). Knows the reply's
 // fields, sends nothing.
 import { WhetstoneError } from '../../errors.ts';
-import { isFields } from '../../judgments/fields.ts';
+import { isFields } from '../../rows/fields.ts';
 
 /** Where a continuation stands among the tokens of a prompt. */
 export interface EchoedSpan {

@@ -1,7 +1,7 @@
 // A model folder, with or without an adapter, evaluated in this process. Knows the engine.
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
-import { folderDigests } from '../../alignment/digests.ts';
+import { folderDigests } from '../../runs/digests.ts';
 import type { OpenEngine } from '../../alignment/engine-seam.ts';
 import { openOnnxEngine } from '../../alignment/engine-seam.ts';
 import { respond } from '../../generation/index.ts';

@@ -1,9 +1,9 @@
 // One JSON call of an OpenAI-compatible server, repeated while there is hope. Knows HTTP, no endpoint's fields.
 import { WhetstoneError } from '../../errors.ts';
-import { systemClock } from '../../judges/chat/clock.ts';
+import { systemClock } from '../../openai/clock.ts';
 import { readServerError } from '../../judges/chat/completion.ts';
-import type { Attempt, Failure } from '../../judges/chat/retry.ts';
-import { readRetryAfter, withRetries } from '../../judges/chat/retry.ts';
+import type { Attempt, Failure } from '../../openai/retry.ts';
+import { readRetryAfter, withRetries } from '../../openai/retry.ts';
 import { createRandom } from '../../random.ts';
 
 export interface ServerAddress {

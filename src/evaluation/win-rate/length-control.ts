@@ -1,6 +1,6 @@
 // Win rates as they would be if both sides' responses were of one length: the regression of length-controlled
 // AlpacaEval (alpaca_eval/metrics/glm_winrate.py). Knows preferences, lengths and difficulties, no texts.
-import { mean, standardDeviation } from '../spread.ts';
+import { mean, standardDeviation } from '../../statistics/spread.ts';
 import { fitCrossValidated, probability } from './logistic.ts';
 import type { RegressionRows } from './logistic.ts';
 import type { Preference } from './win-rate.ts';

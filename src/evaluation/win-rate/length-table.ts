@@ -1,8 +1,8 @@
 // AlpacaEval's tables for length control, as CSV or any other format of rows: instruction_difficulty.csv, or df_gamed.csv
 // with preferences beside the difficulties. Knows their columns.
 import { WhetstoneError } from '../../errors.ts';
-import { isFields, parseNumber } from '../../judgments/fields.ts';
-import { openRows } from '../../judgments/rows.ts';
+import { isFields, parseNumber } from '../../rows/fields.ts';
+import { openRows } from '../../rows/rows.ts';
 import type { GamedPair, LengthTable } from './length-control.ts';
 
 /**

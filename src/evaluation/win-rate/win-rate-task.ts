@@ -8,7 +8,7 @@ import type { ReferenceFile, ReferenceRow } from '../references.ts';
 import { respondInTurns } from '../responses.ts';
 import type { GenerationSettings } from '../responses.ts';
 import type { EvaluationTask, Figure } from '../run/task.ts';
-import { mean, standardDeviation } from '../spread.ts';
+import { mean, standardDeviation } from '../../statistics/spread.ts';
 import { writeAlpacaFiles } from './alpaca-files.ts';
 import type { LengthControlled, LengthTable } from './length-control.ts';
 import { lengthControlledWinRate, lengthFolds } from './length-control.ts';

@@ -1,6 +1,6 @@
 // Win rates from pairwise preferences, as AlpacaEval computes them (alpaca_eval/metrics/winrate.py, helpers.py). Knows
 // numbers only.
-import { mean, standardDeviation } from '../spread.ts';
+import { mean, standardDeviation } from '../../statistics/spread.ts';
 
 /** 1 where the reference is better, 2 where the model is, anything between, 1.5 for a draw; null is unscored. */
 export type Preference = number | null;

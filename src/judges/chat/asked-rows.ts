@@ -6,8 +6,8 @@ import type { Asker, Signals } from './asking.ts';
 import type { ChatRequests } from './chat-request.ts';
 import type { Unscored } from '../judge.ts';
 import type { Reply } from './read-reply.ts';
-import { longestRetryAfter } from './retry.ts';
-import type { Failure } from './retry.ts';
+import { longestRetryAfter } from '../../openai/retry.ts';
+import type { Failure } from '../../openai/retry.ts';
 import type { JudgeSettings } from '../settings.ts';
 import type { ChatMessage, ChatPrompt } from './template.ts';
 

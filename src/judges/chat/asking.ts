@@ -4,17 +4,17 @@ import { WhetstoneError } from '../../errors.ts';
 import { createRandom } from '../../random.ts';
 import { callChat } from './chat-call.ts';
 import type { ChatRequests } from './chat-request.ts';
-import type { Clock } from './clock.ts';
+import type { Clock } from '../../openai/clock.ts';
 import { readCompletion } from './completion.ts';
 import type { Completion } from './completion.ts';
 import { aboutTokens, costOf, createLedger, formatMoney, pricesOf, promptTokens } from './cost.ts';
 import type { Ledger, Reservation, TokenCounts } from './cost.ts';
 import type { JudgeUsage } from '../judge.ts';
-import { createLimits } from './limits.ts';
+import { createLimits } from '../../openai/limits.ts';
 import type { ChatMessage } from './prompt.ts';
 import { openReplies, replyKey } from './replies.ts';
-import { longestRetryAfter, withRetries } from './retry.ts';
-import type { Attempt } from './retry.ts';
+import { longestRetryAfter, withRetries } from '../../openai/retry.ts';
+import type { Attempt } from '../../openai/retry.ts';
 import type { JudgeSettings } from '../settings.ts';
 
 export interface Asker {

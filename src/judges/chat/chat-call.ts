@@ -1,8 +1,8 @@
 // One call of a chat server over HTTP: sent, timed, bounded, and its failure named. Repeats nothing, reads no judgment.
 import { readCompletion, readServerError } from './completion.ts';
 import type { Completion } from './completion.ts';
-import type { Attempt, Failure } from './retry.ts';
-import { readRetryAfter } from './retry.ts';
+import type { Attempt, Failure } from '../../openai/retry.ts';
+import { readRetryAfter } from '../../openai/retry.ts';
 
 export interface ChatServer {
   /** Where calls go, "/chat/completions" included. */

@@ -2,8 +2,8 @@
 import { openAsker } from './asking.ts';
 import { createAskedRows } from './asked-rows.ts';
 import { chatFingerprint, chatKey, chatRequests } from './chat-request.ts';
-import { systemClock } from './clock.ts';
-import type { Clock } from './clock.ts';
+import { systemClock } from '../../openai/clock.ts';
+import type { Clock } from '../../openai/clock.ts';
 import type { Judge, JudgeRequest } from '../judge.ts';
 import { loadPrompt } from './prompt.ts';
 import { parserVersion, readReply } from './read-reply.ts';

@@ -1,5 +1,5 @@
 // What a program of the user's may answer to a pair: a number from 1 to 2. Knows values, not how they came.
-import { describe } from '../../judgments/fields.ts';
+import { describe } from '../../rows/fields.ts';
 import type { Comparison } from '../comparer.ts';
 
 /** The comparison of a value that stands for a preference; anything but a number from 1 to 2 is unscored. */

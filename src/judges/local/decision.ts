@@ -1,5 +1,5 @@
 // How a judge model ends its judgment: with a word for whether the response is perfect. Knows texts only.
-import { excerpt } from '../../judgments/text.ts';
+import { excerpt } from '../../rows/text.ts';
 import { isPraise } from '../../judgments/triplet.ts';
 import { toneOf } from '../../judgments/wording.ts';
 import type { Outcome } from '../judge.ts';

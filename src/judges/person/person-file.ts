@@ -2,8 +2,8 @@
 // are spelled and added; not what a judgment says.
 import { parse, CsvError } from 'csv-parse/sync';
 import { WhetstoneError } from '../../errors.ts';
-import { describe, isFields } from '../../judgments/fields.ts';
-import { decodeUtf8, excerpt } from '../../judgments/text.ts';
+import { describe, isFields } from '../../rows/fields.ts';
+import { decodeUtf8, excerpt } from '../../rows/text.ts';
 
 export type PersonFormat = 'jsonl' | 'csv';
 

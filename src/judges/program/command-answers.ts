@@ -1,7 +1,7 @@
 // The answers of a command, line by line: which rows they belong to, and what was no answer. Knows no processes.
-import { isFields } from '../../judgments/fields.ts';
-import type { Fields } from '../../judgments/fields.ts';
-import { excerpt } from '../../judgments/text.ts';
+import { isFields } from '../../rows/fields.ts';
+import type { Fields } from '../../rows/fields.ts';
+import { excerpt } from '../../rows/text.ts';
 import type { Line } from './lines.ts';
 
 export interface ExpectedAnswers<Outcome> {

@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WhetstoneError } from '../../errors.ts';
-import type { Fields } from '../../judgments/fields.ts';
+import type { Fields } from '../../rows/fields.ts';
 import { outcomeOf, usageOf } from '../answers.ts';
 import { comparisonOf } from '../compare/preference.ts';
 import type { Comparer, Comparison, PairRequest } from '../comparer.ts';

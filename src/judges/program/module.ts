@@ -1,6 +1,6 @@
 // A function of a module of the user's as a judge. Knows how functions fail; not what this one does.
 import { WhetstoneError } from '../../errors.ts';
-import { describe, isFields } from '../../judgments/fields.ts';
+import { describe, isFields } from '../../rows/fields.ts';
 import { outcomeOf, usageOf } from '../answers.ts';
 import { comparisonOf } from '../compare/preference.ts';
 import type { Comparer, PairRequest } from '../comparer.ts';

@@ -1,6 +1,6 @@
 // Whetstone's own rows: { instruction, input?, output, judgment, score?, revision?, id? }.
-import { optionalId, optionalNumber, optionalText, text, textOrNull } from '../fields.ts';
-import type { Fields, RowReader } from '../fields.ts';
+import { optionalId, optionalNumber, optionalText, text, textOrNull } from '../../rows/fields.ts';
+import type { Fields, RowReader } from '../../rows/fields.ts';
 import { hasAll } from './layout.ts';
 import type { Draft, Layout } from './layout.ts';
 

@@ -1,7 +1,7 @@
 // All layouts, and which one a file has. The order matters: the more particular come first.
 import { WhetstoneError } from '../../errors.ts';
-import { isMisspelling } from '../fields.ts';
-import type { Fields } from '../fields.ts';
+import { isMisspelling } from '../../rows/fields.ts';
+import type { Fields } from '../../rows/fields.ts';
 import { alpaca } from './alpaca.ts';
 import { canonical } from './canonical.ts';
 import type { Layout } from './layout.ts';

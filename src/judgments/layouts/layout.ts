@@ -1,5 +1,5 @@
 // What a layout is: how one published data set writes its judged responses, row by row.
-import type { Fields, RowReader } from '../fields.ts';
+import type { Fields, RowReader } from '../../rows/fields.ts';
 import type { Triplet } from '../triplet.ts';
 
 /** A triplet without its place in a file, which the reader adds; `part` says which triplet of the row it is. */

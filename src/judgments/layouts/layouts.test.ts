@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { RowProblem } from '../read.ts';
+import type { RowProblem } from '../../rows/problems.ts';
 import { readTriplets } from '../read.ts';
 import { temporaryFolder } from '../temporary-folder.test-helper.ts';
 import { labelOf } from '../triplet.ts';

@@ -1,7 +1,7 @@
 // The critiques of topic-based summaries and answers of Saunders et al. (arXiv 2206.05802): the "critiques" part
 // of their release, one task a line.
-import { isFields, optionalId, record, records, text } from '../fields.ts';
-import type { Fields, RowReader } from '../fields.ts';
+import { isFields, optionalId, record, records, text } from '../../rows/fields.ts';
+import type { Fields, RowReader } from '../../rows/fields.ts';
 import { hasAll } from './layout.ts';
 import type { Draft, Layout } from './layout.ts';
 

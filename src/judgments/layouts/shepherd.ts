@@ -1,6 +1,6 @@
 // The human critiques of Shepherd (arXiv 2308.04592), github facebookresearch/Shepherd, folder data.
-import { isFields, optionalId, record, records, text } from '../fields.ts';
-import type { Fields, RowReader } from '../fields.ts';
+import { isFields, optionalId, record, records, text } from '../../rows/fields.ts';
+import type { Fields, RowReader } from '../../rows/fields.ts';
 import { hasAll } from './layout.ts';
 import type { Draft, Layout } from './layout.ts';
 

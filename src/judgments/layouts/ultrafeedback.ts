@@ -1,6 +1,6 @@
 // UltraFeedback (arXiv 2310.01377), Hugging Face data set openbmb/UltraFeedback: several judged completions a row.
-import { isFields, optionalId, optionalText, parseNumber, records, text } from '../fields.ts';
-import type { Fields, RowReader } from '../fields.ts';
+import { isFields, optionalId, optionalText, parseNumber, records, text } from '../../rows/fields.ts';
+import type { Fields, RowReader } from '../../rows/fields.ts';
 import { SATISFACTORY_SCORE } from '../triplet.ts';
 import { hasAll } from './layout.ts';
 import type { Draft, Layout } from './layout.ts';

@@ -1,0 +1,19 @@
+#!/usr/bin/env node
+// The whetstone command: the verbs of src/cli, and those of the lab.
+import { fileURLToPath } from 'node:url';
+import { defaultContext, main } from '../src/cli/program.ts';
+import { workerVerbName } from '../lab/cli/reproduce.ts';
+import { labVerbs } from '../lab/cli/verbs.ts';
+
+/** Verbs that are read by a person or a pipe; the others leave files, and go on when nobody reads any more. */
+const spoken = new Set(['score', 'generate', 'data', 'help']);
+const args = process.argv.slice(2);
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') throw error;
+    // A reader that has seen enough (| head) is no failure.
+    if (args[0] === undefined || spoken.has(args[0])) process.exit(0);
+  });
+}
+const worker = { file: fileURLToPath(import.meta.url), args: [workerVerbName] };
+process.exitCode = await main(args, defaultContext, labVerbs(worker));

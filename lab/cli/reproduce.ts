@@ -1,0 +1,244 @@
+// whetstone reproduce: the paper's tables and figures by one command each, and the hidden verb of its workers.
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { snakeCase } from '../../src/options/names.ts';
+import type {
+  ReproduceOptions,
+  ReproductionName,
+  ScheduleEvent,
+  WorkerCommand,
+} from '../reproduction/index.ts';
+import type { Given, Verb } from '../../src/cli/flags.ts';
+import type { Schema } from '../../src/options/kinds.ts';
+import { fitLine, formatDuration } from '../../src/cli/progress.ts';
+import { stoppable } from '../../src/cli/signals.ts';
+import type { Output } from '../../src/cli/terminal.ts';
+import { colorsFor, plural } from '../../src/cli/terminal.ts';
+
+export interface ReproduceFlags {
+  readonly name: ReproductionName;
+  readonly out: string;
+  readonly model: string | null;
+  readonly data: string | null;
+  readonly template: string;
+  readonly seeds: number | null;
+  readonly train: number;
+  readonly test: number;
+  readonly perRound: number;
+  readonly jobs: number | null;
+}
+
+const names = ['table2', 'table4', 'table5', 'table6', 'figure4', 'figure7', 'detection', 'tune'] as const;
+const count = { kind: 'number', integer: true, min: 1 } as const;
+
+const schema: Schema<ReproduceFlags> = {
+  name: {
+    kind: 'choice',
+    choices: names,
+    positional: true,
+    group: 'Files',
+    placeholder: 'NAME',
+    help: `one of ${names.join(', ')}`,
+  },
+  out: {
+    kind: 'text',
+    group: 'Files',
+    placeholder: 'DIR',
+    help: 'folder for NAME.md, NAME.json, NAME.svg and cells/; suites in one folder share what they have in common',
+  },
+  model: {
+    kind: 'text',
+    group: 'Files',
+    placeholder: 'DIR',
+    nullable: true,
+    help: 'model folder: one that "whetstone world pretrain" made or, with --data, any',
+    defaultText: 'the one that comes with Whetstone',
+  },
+  data: {
+    kind: 'text',
+    group: 'Files',
+    placeholder: 'FILE',
+    nullable: true,
+    help: 'judged responses to train on and to score, in place of the world',
+    defaultText: 'the world',
+  },
+  template: {
+    kind: 'text',
+    group: 'Files',
+    placeholder: 'NAME|FILE',
+    help: 'prompt layout for --data: alpaca, chat or a file',
+  },
+  seeds: { ...count, nullable: true, group: 'Size', help: 'runs of each row', defaultText: '3; 1 for tune' },
+  train: { ...count, group: 'Size', help: 'training instructions of the world' },
+  test: { ...count, group: 'Size', help: 'instructions to be tested on, the same for every row' },
+  perRound: { ...count, group: 'Size', help: 'training instructions of an online round' },
+  jobs: {
+    ...count,
+    max: 512,
+    nullable: true,
+    group: 'Run',
+    help: 'experiments at once, each in a process of its own',
+    defaultText: 'one for each core; 1 for wide models',
+  },
+};
+
+export const reproduceVerb: Verb<ReproduceFlags> = {
+  name: 'reproduce',
+  summary: "Make the paper's tables and figures again, on a small world or on your own model and data",
+  about: `table2     every method that learns from judgments
+table4     CUT without one of its parts each
+table5     CUT on models of three sizes
+table6     online rounds of four methods
+figure4    CUT against DPO by amount of data
+figure7    how many satisfactory examples CUT should keep
+detection  the flagged tokens against the true errors
+tune       chooses each method's settings on the development split
+
+Every result is kept in DIR/cells as soon as it is there, so the same command goes on where
+it was interrupted. With --data, held-out rows are scored instead of answers being judged;
+table5, table6, detection and tune need the world.`,
+  examples: [
+    ['reproduce table2', 'into runs/reproduce'],
+    ['reproduce table4 --seeds 5 --jobs 4', 'more seeds, four at once'],
+    ['reproduce table2 --model ./model --data judged.jsonl --out mine', 'on your own model and judgments'],
+  ],
+  schema,
+  defaults: {
+    out: join('runs', 'reproduce'),
+    model: null,
+    data: null,
+    template: 'alpaca',
+    seeds: null,
+    train: 250,
+    test: 600,
+    perRound: 100,
+    jobs: null,
+  },
+  required: ['name'],
+  together: ({ name, model, data, template }) => [
+    ...(data && !model
+      ? [{ where: '--data, --model', message: 'data needs a model to be trained on it' }]
+      : []),
+    ...(template && !data
+      ? [{ where: '--template', message: 'the world has its own; this goes with --data' }]
+      : []),
+    ...(name === 'table5' && model
+      ? [{ where: '--model', message: 'table5 compares the models that come with Whetstone' }]
+      : []),
+  ],
+};
+
+/** The hidden verb: computes experiments for the process that started it. */
+export const workerVerbName = 'reproduce-worker';
+
+export function workerCommand(): Command {
+  return new Command(workerVerbName).action(async () => {
+    const { serveExperiments } = await import('../reproduction/index.ts');
+    await serveExperiments();
+  });
+}
+
+export interface ReproduceContext {
+  readonly stdout: Output;
+  /** How to start this program again; without it one experiment runs at a time, in this process. */
+  readonly worker?: WorkerCommand;
+}
+
+export async function runReproduce(
+  { given, values }: Given<ReproduceFlags>,
+  { stdout, worker }: ReproduceContext,
+): Promise<number> {
+  const { reproduce } = await import('../reproduction/index.ts');
+  const { name, out, model, data, template, seeds, train, test, perRound, jobs } = values;
+  const colors = colorsFor(stdout);
+  const screen = openScreen(stdout);
+  const options: Omit<ReproduceOptions, 'signal'> = {
+    name,
+    out,
+    scale: { train, test, perRound },
+    command: commandOf(given),
+    onEvent: screen.show,
+    ...(model !== null && { model }),
+    ...(data !== null && { data, template }),
+    ...(seeds !== null && { seeds }),
+    ...(jobs !== null && { jobs }),
+    ...(worker && (jobs ?? availableParallelism()) > 1 && { worker }),
+  };
+  try {
+    return await stoppable(
+      async (signal) => {
+        const { table, conclusions, files, seconds } = await reproduce({ ...options, signal });
+        screen.end();
+        stdout.write(`\n${table}\n\n${conclusions.map((line) => `${line}\n`).join('')}\n`);
+        stdout.write(`${colors.green('done')} in ${formatDuration(seconds)}: ${files.join(', ')}\n`);
+      },
+      (signalName) =>
+        screen.note(`${signalName}: stopping. What was computed stays; the same command goes on from there.`),
+    );
+  } finally {
+    screen.end();
+  }
+}
+
+/** The command line again, with what was given. */
+function commandOf(given: Partial<ReproduceFlags>): string {
+  const { name, ...flags } = given;
+  const words = Object.entries(flags).map(([flag, value]) => `--${snakeCase(flag)} ${String(value)}`);
+  return ['whetstone reproduce', name, ...words].join(' ');
+}
+
+interface Screen {
+  readonly show: (event: ScheduleEvent) => void;
+  readonly note: (line: string) => void;
+  readonly end: () => void;
+}
+
+/** A line rewritten in place on a terminal, plain lines now and then in a pipe. */
+function openScreen(output: Output): Screen {
+  const colors = colorsFor(output);
+  const pipeInterval = 5000;
+  let open = false;
+  let printed = -Infinity;
+  const note = (line: string): void => {
+    output.write(open ? `\r\x1b[K${line}\n` : `${line}\n`);
+    open = false;
+  };
+  const progress = (parts: readonly string[], last: boolean): void => {
+    if (output.isTTY) {
+      output.write(`\r${fitLine(parts, (output.columns ?? 80) - 1)}\x1b[K`);
+      open = true;
+    } else if (last || performance.now() - printed >= pipeInterval) {
+      output.write(`${parts.join('  ')}\n`);
+      printed = performance.now();
+    }
+  };
+  return {
+    note,
+    show: (event) => {
+      switch (event.kind) {
+        case 'plan': {
+          const { total, cached } = event;
+          const found = cached === 0 ? '' : `, ${cached} of them done before`;
+          return note(`${plural(total, 'experiment')} to compute${found}`);
+        }
+        case 'damaged':
+          return note(`${colors.yellow('note')} ${event.message}; it is computed again`);
+        case 'begin':
+          return;
+        case 'end': {
+          const { done, total, secondsLeft, seconds } = event;
+          const left = done === total ? 'done' : `${formatDuration(secondsLeft ?? NaN)} left`;
+          return progress(
+            [`${done}/${total}`, left, `the last took ${formatDuration(seconds)}`],
+            done === total,
+          );
+        }
+      }
+    },
+    end: () => {
+      if (open) output.write('\n');
+      open = false;
+    },
+  };
+}

@@ -1,0 +1,20 @@
+// The verbs of the lab, for the program that has them beside its own: demo, world and reproduce.
+import type { OtherVerb } from '../../src/cli/program.ts';
+import { verbCommand } from '../../src/cli/flags.ts';
+import type { WorkerCommand } from '../reproduction/index.ts';
+import { demoVerb, runDemo } from './demo.ts';
+import { reproduceVerb, runReproduce, workerCommand } from './reproduce.ts';
+import { worldCommand } from './world.ts';
+
+/** `worker` tells how to start this program again, for experiments in several processes. */
+export const labVerbs = (worker?: WorkerCommand): readonly OtherVerb[] => [
+  { command: (context, report) => verbCommand(demoVerb, (given) => report(runDemo(given, context))) },
+  { command: worldCommand },
+  {
+    command: (context, report) =>
+      verbCommand(reproduceVerb, (given) =>
+        report(runReproduce(given, { ...context, ...(worker && { worker }) })),
+      ),
+  },
+  { command: workerCommand, hidden: true },
+];

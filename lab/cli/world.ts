@@ -1,0 +1,204 @@
+// whetstone world pretrain and world tasks: making a base model of the synthetic world, and instructions of it.
+import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { Command } from 'commander';
+import { WhetstoneError } from '../../src/errors.ts';
+import type { PretrainProgress, PretrainSettings } from '../world/pretrain.ts';
+import type { Split } from '../world/index.ts';
+import { verbCommand } from '../../src/cli/flags.ts';
+import type { Given, Verb } from '../../src/cli/flags.ts';
+import { writeJsonl } from '../../src/cli/jsonl.ts';
+import type { Schema } from '../../src/options/kinds.ts';
+import { formatDuration } from '../../src/cli/progress.ts';
+import { stoppable } from '../../src/cli/signals.ts';
+import type { Output } from '../../src/cli/terminal.ts';
+import { thousands } from '../../src/cli/terminal.ts';
+
+interface Context {
+  readonly stdout: Output;
+}
+
+export function worldCommand(context: Context, report: (running: Promise<number>) => Promise<void>): Command {
+  return new Command('world')
+    .summary('The synthetic world of the demo: its base models and its instructions')
+    .description('The synthetic world of the demo: its base models and its instructions.')
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand(false)
+    .addCommand(verbCommand(pretrainVerb, (given) => report(runPretrain(given, context)), 'world pretrain'))
+    .addCommand(verbCommand(tasksVerb, (given) => report(runTasks(given, context)), 'world tasks'));
+}
+
+const positive = { kind: 'number', integer: true, min: 1 } as const;
+const pretrainSchema: Schema<PretrainSettings> = {
+  out: { kind: 'text', group: 'Files', placeholder: 'DIR', help: 'new Hugging Face folder' },
+  hiddenSize: { ...positive, group: 'Model', help: 'width' },
+  intermediateSize: { ...positive, group: 'Model', help: 'width of the MLP' },
+  layers: { ...positive, group: 'Model', help: 'decoder layers' },
+  heads: { ...positive, group: 'Model', help: 'attention heads; they divide the width' },
+  dtype: {
+    kind: 'choice',
+    choices: ['F32', 'F16', 'BF16'],
+    group: 'Model',
+    help: 'how the weights are stored:',
+  },
+  tokens: { ...positive, group: 'Training', help: 'predicted tokens to train on' },
+  batchTokens: { ...positive, group: 'Training', help: 'predicted tokens of one step, at least' },
+  learningRate: { kind: 'number', above: 0, group: 'Training', help: 'peak learning rate of AdamW' },
+  weightDecay: { kind: 'number', min: 0, group: 'Training', help: 'weight decay of matrices' },
+  seed: {
+    kind: 'number',
+    integer: true,
+    min: 0,
+    max: 2 ** 32 - 1,
+    group: 'Training',
+    help: 'seed of weights and corpus',
+  },
+  threads: {
+    ...positive,
+    max: 512,
+    nullable: true,
+    group: 'Training',
+    help: 'threads to compute with',
+    defaultText: '1 for narrow models',
+  },
+};
+
+const pretrainVerb: Verb<PretrainSettings> = {
+  name: 'pretrain',
+  summary: "Train a base model of the world from nothing, as the project's own was",
+  about: `Writes a corpus, trains every weight of a small Llama on it, measures the result and leaves a
+Hugging Face folder with a model card. With the defaults it makes models/world-128 again, in
+under twenty minutes on one core; the same settings give the same bytes on the same kind of
+machine.`,
+  examples: [
+    ['world pretrain --out world', 'the base model of the demo'],
+    ['world pretrain --out small --hidden_size 64 --intermediate_size 176', 'a smaller one'],
+  ],
+  schema: pretrainSchema,
+  defaults: {},
+  required: ['out'],
+};
+
+async function runPretrain({ given }: Given<PretrainSettings>, { stdout }: Context): Promise<number> {
+  const { pretrain, pretrainDefaults } = await import('../world/pretrain.ts');
+  const settings: PretrainSettings = { ...pretrainDefaults, ...given, out: resolve(given.out!) };
+  if (settings.hiddenSize % (2 * settings.heads) !== 0) {
+    throw new WhetstoneError(
+      'INVALID_OPTIONS',
+      `--heads ${settings.heads} must divide --hidden_size ${settings.hiddenSize} into even parts`,
+    );
+  }
+  if (await stat(settings.out).catch(() => null)) {
+    throw new WhetstoneError('OUT_EXISTS', 'is there already, and nothing is overwritten', {
+      file: given.out!,
+      hint: 'Give another folder with --out, or remove this one.',
+    });
+  }
+  await mkdir(dirname(settings.out), { recursive: true });
+  return stoppable(
+    async (signal) => {
+      const began = performance.now();
+      const losses: number[] = [];
+      let last: PretrainProgress | undefined;
+      let shown = -Infinity;
+      for await (const progress of pretrain(settings, signal)) {
+        last = progress;
+        losses.push(progress.loss);
+        const now = performance.now();
+        const due = stdout.isTTY ? now - shown > 200 : now - shown > 10_000;
+        if (!due && progress.tokens < settings.tokens) continue;
+        shown = now;
+        const left = ((now - began) / 1000) * (settings.tokens / progress.tokens - 1);
+        const recent = losses.slice(-250).reduce((a, b) => a + b, 0) / Math.min(losses.length, 250);
+        const line = `step ${progress.step}  loss ${recent.toFixed(4)}  ${thousands(progress.tokens)} of ${thousands(settings.tokens)} tokens  ${formatDuration(left)} left`;
+        stdout.write(stdout.isTTY ? `\r${line}\x1b[K` : `${line}\n`);
+      }
+      if (stdout.isTTY) stdout.write('\n');
+      const finalLoss = losses.slice(-250).reduce((a, b) => a + b, 0) / Math.min(losses.length, 250);
+      await describeModel(settings, given, { last: last!, finalLoss, stdout });
+      stdout.write(`${given.out!} in ${formatDuration((performance.now() - began) / 1000)}\n`);
+    },
+    (name) => stdout.write(`\n${name}: stopping, nothing is kept\n`),
+  );
+}
+
+async function describeModel(
+  settings: PretrainSettings,
+  given: Partial<PretrainSettings>,
+  { last, finalLoss, stdout }: { last: PretrainProgress; finalLoss: number; stdout: Output },
+): Promise<void> {
+  const { openEngine } = await import('../../src/engine/index.ts');
+  const { loadTemplate, loadTokenizer } = await import('../../src/tokens/index.ts');
+  const { assess } = await import('../world/assess.ts');
+  const { modelCard } = await import('../world/model-card.ts');
+  const { versions } = await import('../../src/alignment/record.ts');
+  const { snakeCase } = await import('../../src/options/names.ts');
+  const tokenizer = await loadTokenizer(settings.out);
+  const template = await loadTemplate(join(settings.out, 'template.json'), tokenizer);
+  const engine = await openEngine({ modelDir: settings.out });
+  try {
+    const assessment = await assess({ engine, tokenizer, template });
+    const flags = Object.entries({ ...given, out: `models/world-${settings.hiddenSize}` })
+      .map(([name, value]) => ` --${snakeCase(name)} ${String(value)}`)
+      .join('');
+    const card = modelCard({
+      ...{ settings, last, finalLoss, assessment },
+      command: `whetstone world pretrain${flags}`,
+      parameters: engine.describe().parameters,
+      vocabulary: engine.describe().vocabSize,
+      versions: { ...(await versions()) },
+    });
+    await writeFile(join(settings.out, 'README.md'), card);
+    stdout.write(
+      `${(100 * assessment.overall.satisfactory).toFixed(1)}% of ${assessment.tasks} development answers satisfactory; ` +
+        `${(100 * assessment.overall.typical).toFixed(1)}% with the typical mistake alone; ` +
+        `${(100 * assessment.revised).toFixed(1)}% of the unsatisfactory ones revised well\n`,
+    );
+  } finally {
+    await engine.dispose();
+  }
+}
+
+interface TasksFlags {
+  readonly out: string;
+  readonly split: Split;
+  readonly count: number;
+  readonly seed: number;
+}
+
+const tasksVerb: Verb<TasksFlags> = {
+  name: 'tasks',
+  summary: 'Write instructions of the world as JSONL',
+  about: `Rows of { instruction, family }, distinct, as many of each family as of any other. The splits are
+disjoint whatever the seed. "whetstone generate" answers such files.`,
+  examples: [['world tasks --split test --count 100 --out tasks.jsonl', 'a hundred held-out instructions']],
+  schema: {
+    out: { kind: 'text', group: 'Files', placeholder: 'FILE', help: 'new JSONL file; - for standard output' },
+    split: {
+      kind: 'choice',
+      choices: ['train', 'development', 'test'],
+      group: 'Run',
+      help: 'train, development or test',
+    },
+    count: { ...positive, group: 'Run', help: 'how many' },
+    seed: {
+      kind: 'number',
+      integer: true,
+      min: 0,
+      max: 2 ** 32 - 1,
+      group: 'Run',
+      help: 'seed of the drawing',
+    },
+  },
+  defaults: { out: '-', split: 'train', count: 100, seed: 0 },
+  required: [],
+};
+
+async function runTasks({ values }: Given<TasksFlags>, { stdout }: Context): Promise<number> {
+  const { drawTasks } = await import('../world/index.ts');
+  const tasks = drawTasks(values.split, values.count, values.seed);
+  await writeJsonl(values.out, null, stdout, async (append) => {
+    for (const { instruction, family } of tasks) await append({ instruction, family });
+  });
+  return 0;
+}

@@ -1,0 +1,272 @@
+// The demonstration: a small model answers, a judge writes what is wrong, CUT trains, and the model answers again.
+// Knows the order of these things and tells a listener; it prints nothing.
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { align } from '../../src/alignment/align.ts';
+import { writeFileDurably } from '../../src/durable/files.ts';
+import type { StepRecord } from '../../src/alignment/metrics.ts';
+import { versions } from '../../src/alignment/record.ts';
+import { openEngine } from '../../src/engine/index.ts';
+import { WhetstoneError } from '../../src/errors.ts';
+import { pairedBootstrap, successRate } from '../../src/evaluation/index.ts';
+import type { Estimate } from '../../src/evaluation/index.ts';
+import type { Speaker } from '../../src/generation/index.ts';
+import type { Triplet } from '../../src/judgments/index.ts';
+import { createRandom } from '../../src/random.ts';
+import { renderReport } from '../../src/report/index.ts';
+import { loadTemplate, loadTokenizer } from '../../src/tokens/index.ts';
+import { drawTasks, families, judge } from '../world/index.ts';
+import type { Task, Verdict } from '../world/index.ts';
+import { markTokens } from './marked.ts';
+import type { MarkedResponse } from './marked.ts';
+import { reportOf } from './report.ts';
+import { demoSettings } from './settings.ts';
+
+export interface DemoOptions {
+  /** Folder for everything that the demonstration leaves behind; must not hold one already. */
+  readonly out: string;
+  /** A model pretrained on the world, with its template.json. */
+  readonly model: string;
+  readonly seed: number;
+  /** Instructions to learn from, and held-out ones to be tested on. */
+  readonly instructions: number;
+  readonly tests: number;
+  readonly command: string;
+  readonly signal?: AbortSignal;
+}
+
+/** A judged answer to a task. */
+export interface Graded {
+  readonly task: Task;
+  readonly text: string;
+  readonly verdict: Verdict;
+}
+
+/** What happens, as it happens. */
+export type DemoEvent =
+  | { readonly kind: 'begin'; readonly parameters: number; readonly families: number }
+  | {
+      readonly kind: 'judged';
+      readonly answers: readonly Graded[];
+      readonly examples: readonly MarkedResponse[];
+    }
+  | { readonly kind: 'base'; readonly tests: readonly Graded[] }
+  | { readonly kind: 'plan'; readonly totalSteps: number; readonly trained: number }
+  | { readonly kind: 'step'; readonly record: StepRecord }
+  | { readonly kind: 'end'; readonly summary: DemoSummary; readonly results: DemoResults };
+
+export interface DemoResults {
+  readonly before: readonly Graded[];
+  readonly after: readonly Graded[];
+  readonly steps: readonly StepRecord[];
+  readonly examples: readonly MarkedResponse[];
+}
+
+/** summary.json. Rates are shares of satisfactory answers, differences in shares; durations in seconds. */
+export interface DemoSummary {
+  readonly base: { readonly success_rate: number };
+  readonly aligned: { readonly success_rate: number };
+  /** After minus before, with a 95% interval of the paired bootstrap over test instructions. */
+  readonly gain: { readonly value: number; readonly low: number; readonly high: number };
+  readonly families: Readonly<
+    Record<string, { readonly tests: number; readonly base: number; readonly aligned: number }>
+  >;
+  readonly triplets: { readonly total: number; readonly unsatisfactory: number };
+  readonly tests: number;
+  readonly seeds: readonly number[];
+  readonly seconds: {
+    readonly answering: number;
+    readonly training: number;
+    readonly testing: number;
+    readonly total: number;
+  };
+}
+
+const maxNewTokens = 96;
+const shownExamples = 12;
+
+/**
+ * Runs the demonstration. `out` then holds judged.jsonl, run/ (a run directory of `align` with its adapter),
+ * summary.json and report.html. Throws `OUT_EXISTS`, and what generation and training throw.
+ */
+export async function demonstrate(
+  options: DemoOptions,
+  tell: (event: DemoEvent) => void,
+): Promise<DemoSummary> {
+  const { out, model, seed, signal } = options;
+  await newFolder(out);
+  const clock = stopwatch();
+  const tokenizer = await loadTokenizer(model);
+  const templateFile = join(model, 'template.json');
+  const voice = { tokenizer, template: await loadTemplate(templateFile, tokenizer) };
+  const learn = drawTasks('train', options.instructions, seed);
+  const tests = drawTasks('test', options.tests, 0);
+
+  const base = await openEngine({ modelDir: model });
+  let answered: Graded[];
+  let before: Graded[];
+  let examples: MarkedResponse[];
+  try {
+    tell({ kind: 'begin', parameters: base.describe().parameters, families: families.length });
+    answered = await answerAll({ ...voice, engine: base }, learn, seed, signal);
+    const wrong = answered.filter(({ verdict }) => !verdict.satisfactory);
+    examples = await markTokens(
+      { ...voice, engine: base },
+      oneOfEach(wrong, shownExamples),
+      demoSettings.lambda,
+    );
+    tell({ kind: 'judged', answers: answered, examples });
+    clock.lap('answering');
+    before = await answerAll({ ...voice, engine: base }, tests, 0, signal);
+    tell({ kind: 'base', tests: before });
+    clock.lap('testing');
+  } finally {
+    await base.dispose();
+  }
+
+  const data = join(out, 'judged.jsonl');
+  await writeFileDurably(data, answered.map((row) => `${JSON.stringify(rowOf(row))}\n`).join(''));
+  const run = align({
+    ...demoSettings,
+    ...{ model, data, out: join(out, 'run'), template: templateFile, seed },
+    ...(signal && { signal }),
+  });
+  const steps: StepRecord[] = [];
+  let settings;
+  try {
+    const plan = await run.prepare();
+    settings = plan.settings;
+    tell({ kind: 'plan', totalSteps: plan.totalSteps, trained: plan.engine.trainableParameters });
+    for await (const record of run) {
+      steps.push(record);
+      tell({ kind: 'step', record });
+    }
+  } finally {
+    await run.dispose();
+  }
+  signal?.throwIfAborted();
+  clock.lap('training');
+
+  const aligned = await openEngine({ modelDir: model, adapterDir: join(out, 'run', 'adapter') });
+  let after: Graded[];
+  try {
+    after = await answerAll({ ...voice, engine: aligned }, tests, 0, signal);
+  } finally {
+    await aligned.dispose();
+  }
+  clock.lap('testing');
+
+  const results = { before, after, steps, examples };
+  const summary = summarize(results, answered, options, clock.seconds());
+  await writeFileDurably(join(out, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
+  const page = reportOf(results, summary, { ...options, settings, versions: await versions() });
+  await writeFileDurably(join(out, 'report.html'), renderReport(page));
+  tell({ kind: 'end', summary, results });
+  return summary;
+}
+
+async function newFolder(out: string): Promise<void> {
+  await mkdir(join(out, '..'), { recursive: true });
+  await mkdir(out).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== 'EEXIST') throw cause;
+    throw new WhetstoneError('OUT_EXISTS', 'is there already, and nothing of it is overwritten', {
+      file: out,
+      hint: 'Give another folder with --out, or remove this one.',
+      cause,
+    });
+  });
+}
+
+async function answerAll(
+  speaker: Speaker,
+  tasks: readonly Task[],
+  seed: number,
+  signal: AbortSignal | undefined,
+): Promise<Graded[]> {
+  const random = createRandom(seed, wordingStream);
+  const grade = (task: Task, text: string): Verdict => judge(task, text, random);
+  const { outcomes } = await successRate(speaker, tasks, grade, { maxNewTokens, ...(signal && { signal }) });
+  return outcomes.map(({ text, verdict }, i) => ({ task: tasks[i]!, text, verdict }));
+}
+
+const wordingStream = 1;
+
+const rowOf = ({ task, text, verdict }: Graded): Omit<Triplet, 'source'> => ({
+  instruction: task.instruction,
+  output: text,
+  judgment: verdict.judgment,
+});
+
+/** Up to `count` answers, from as many families as there are. */
+function oneOfEach(graded: readonly Graded[], count: number): Graded[] {
+  const turns = new Map<string, number>();
+  const turnOf = ({ task }: Graded): number => {
+    const turn = turns.get(task.family) ?? 0;
+    turns.set(task.family, turn + 1);
+    return turn;
+  };
+  return graded
+    .map((each, i) => ({ each, turn: turnOf(each), i }))
+    .sort((a, b) => a.turn - b.turn || a.i - b.i)
+    .slice(0, count)
+    .map(({ each }) => each);
+}
+
+function summarize(
+  { before, after }: DemoResults,
+  answered: readonly Graded[],
+  { seed }: DemoOptions,
+  seconds: Readonly<Record<string, number>>,
+): DemoSummary {
+  const gain = gainOf(before, after);
+  const names = [...new Set(before.map(({ task }) => task.family))].sort();
+  const { answering = 0, training = 0, testing = 0 } = seconds;
+  return {
+    base: { success_rate: rateOf(before) },
+    aligned: { success_rate: rateOf(after) },
+    gain: { value: gain.value, low: gain.low, high: gain.high },
+    families: Object.fromEntries(
+      names.map((name) => {
+        const own = (list: readonly Graded[]): Graded[] => list.filter(({ task }) => task.family === name);
+        return [name, { tests: own(before).length, base: rateOf(own(before)), aligned: rateOf(own(after)) }];
+      }),
+    ),
+    triplets: {
+      total: answered.length,
+      unsatisfactory: answered.filter(({ verdict }) => !verdict.satisfactory).length,
+    },
+    tests: before.length,
+    seeds: [seed],
+    seconds: { answering, training, testing, total: answering + training + testing },
+  };
+}
+
+/** Share of satisfactory answers. */
+export const rateOf = (graded: readonly Graded[]): number =>
+  graded.filter(({ verdict }) => verdict.satisfactory).length / Math.max(1, graded.length);
+
+const marks = (graded: readonly Graded[]): number[] =>
+  graded.map(({ verdict }) => Number(verdict.satisfactory));
+
+/** After minus before with its interval. */
+export const gainOf = (before: readonly Graded[], after: readonly Graded[]): Estimate =>
+  pairedBootstrap([marks(after)], [marks(before)]);
+
+interface Stopwatch {
+  /** Adds the time since the last lap to a name. */
+  lap(name: string): void;
+  seconds(): Record<string, number>;
+}
+
+function stopwatch(): Stopwatch {
+  const total: Record<string, number> = {};
+  let last = performance.now();
+  return {
+    lap: (name) => {
+      const now = performance.now();
+      total[name] = (total[name] ?? 0) + (now - last) / 1000;
+      last = now;
+    },
+    seconds: () => ({ ...total }),
+  };
+}

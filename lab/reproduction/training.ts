@@ -1,0 +1,115 @@
+// One training run of an experiment: judged answers in, an adapter folder and the facts of the run out.
+// A loss that is not finite is a fact, not a failure. Knows `align`; it does not know what is measured afterwards.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { OpenedEngine } from '../../src/alignment/engine-seam.ts';
+import { WhetstoneError } from '../../src/errors.ts';
+import { mean } from '../../src/evaluation/index.ts';
+import type { Triplet } from '../../src/judgments/triplet.ts';
+import type { Bench } from './bench.ts';
+import type { JudgedAnswer, MethodSettings, Model, TrainingFacts } from './experiment.ts';
+
+export interface TrainRequest {
+  readonly model: Model;
+  readonly triplets: readonly Triplet[];
+  readonly settings: MethodSettings;
+  readonly seed: number;
+  /** Adapter to go on from. */
+  readonly adapter?: string;
+  /** Where to write the new adapter. */
+  readonly into: string;
+}
+
+/**
+ * Trains and writes the adapter. Where a step's loss is not finite the adapter is that of the step before.
+ * Throws what `align` throws for settings and data.
+ */
+export async function trainAdapter(bench: Bench, request: TrainRequest): Promise<TrainingFacts> {
+  const { settings, adapter, triplets, seed, into } = request;
+  const began = performance.now();
+  const run = bench.align({
+    ...settings,
+    // An adapter brings its own.
+    ...(adapter !== undefined && { adapter }),
+    model: bench.modelDir(request.model),
+    template: bench.template,
+    triplets,
+    seed,
+    ...(bench.threads !== null && { threads: bench.threads }),
+    ...(bench.signal && { signal: bench.signal }),
+  });
+  const losses: number[] = [];
+  const flagged: number[] = [];
+  let diverged: TrainingFacts['diverged'] = null;
+  try {
+    const { rows } = await run.prepare();
+    try {
+      for await (const { loss, flaggedFraction } of run) {
+        losses.push(Number(loss.toPrecision(6)));
+        flagged.push(flaggedFraction);
+      }
+    } catch (error) {
+      if (!(error instanceof WhetstoneError) || error.code !== 'NON_FINITE_LOSS') throw error;
+      diverged = { step: losses.length + 1, message: error.message.split('\n')[0]! };
+    }
+    bench.signal?.throwIfAborted();
+    const seconds = (performance.now() - began) / 1000;
+    await run.saveAdapter(into);
+    return {
+      examples: rows.used,
+      steps: losses.length,
+      seconds,
+      losses,
+      flagged: flagged.length === 0 ? 0 : mean(flagged),
+      diverged,
+    };
+  } finally {
+    await run.dispose();
+  }
+}
+
+/** Judged answers as triplets, in order; `instructions[i]` is what `answers[i]` answer. */
+export function toTriplets(
+  instructions: readonly { readonly instruction: string }[],
+  answers: readonly (readonly JudgedAnswer[])[],
+): Triplet[] {
+  return answers.flatMap((responses, i) =>
+    responses.map(({ output, judgment, score }) => ({
+      instruction: instructions[i]!.instruction,
+      output,
+      judgment,
+      score,
+      source: { file: 'the world', row: i + 1 },
+    })),
+  );
+}
+
+/** Opens a model for `use`, with an adapter if there is one, and closes it. */
+export async function withEngine<T>(
+  bench: Bench,
+  model: Model,
+  adapter: string | null,
+  use: (engine: OpenedEngine) => Promise<T>,
+): Promise<T> {
+  const engine = await bench.openEngine({
+    modelDir: bench.modelDir(model),
+    ...(adapter !== null && { adapterDir: adapter }),
+    ...(bench.threads !== null && { threads: bench.threads }),
+  });
+  try {
+    return await use(engine);
+  } finally {
+    await engine.dispose();
+  }
+}
+
+/** A folder for `use`, gone afterwards. */
+export async function withScratch<T>(use: (dir: string) => Promise<T>): Promise<T> {
+  const dir = await mkdtemp(join(tmpdir(), 'whetstone-'));
+  try {
+    return await use(dir);
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,101 @@
+// Chooses each method's learning rate and knob on the development split, with the same number of runs for each.
+// Knows the grid; the test split is never touched here.
+import { percent } from '../../src/report/format.ts';
+import { mean } from '../../src/evaluation/index.ts';
+import type { MethodSettings } from './experiment.ts';
+import { markdownTable } from './markdown.ts';
+import type { SuiteMethod } from './methods.ts';
+import { methodTitles, responsesFor, suiteMethods } from './methods.ts';
+import { gridOf, knobs, learningRates } from './settings.ts';
+import type { Suite, SuiteRow } from './suite.ts';
+import type { Table } from './table.ts';
+import type { Tuned } from './tuned.ts';
+
+/** Seeds of tuning, which no suite uses. */
+export const tuningSeeds: readonly number[] = [101];
+
+const pointId = (method: SuiteMethod, point: number): string => `${method}-${point}`;
+
+export const tuningSuite: Suite = {
+  name: 'tune',
+  title: 'Settings, chosen on the development split',
+  about:
+    `Every method gets the same ${learningRates.length * 4} points: ${learningRates.length} learning rates times four ` +
+    'values of a knob of its own. The best share of satisfactory answers to the plain prompt wins, the smaller ' +
+    'learning rate among equals.',
+  layout: 'list',
+  paper: null,
+  needsWorld: "it chooses by the judge's verdicts on new answers",
+  rows: suiteMethods.flatMap((method) =>
+    gridOf(method).map((settings, point): SuiteRow => {
+      return {
+        id: pointId(method, point),
+        label: `${methodTitles[method]}: ${settingsText(settings)}`,
+        against: null,
+        training: { method, settings, responses: responsesFor(method) },
+        part: 'plain',
+      };
+    }),
+  ),
+};
+
+/** "learning_rate 0.002, lambda 1.2" */
+export function settingsText(settings: MethodSettings): string {
+  const entries = Object.entries(settings).map(([name, value]) => `${name} ${String(value)}`);
+  return entries.join(', ');
+}
+
+export interface TuningChoice {
+  readonly method: SuiteMethod;
+  readonly settings: MethodSettings;
+  /** Share of satisfactory answers on the development split, in the order of the grid. */
+  readonly rates: readonly number[];
+}
+
+export function chooseSettings(table: Table): TuningChoice[] {
+  return suiteMethods.map((method) => {
+    const grid = gridOf(method);
+    const rates = grid.map((_, point) => {
+      const row = table.rows.find(({ row: { id } }) => id === pointId(method, point))!;
+      return mean(row.cells.success!.perSeed);
+    });
+    const order = grid.map((_, point) => point);
+    const rate = (point: number): number => grid[point]!.learningRate!;
+    order.sort((a, b) => rates[b]! - rates[a]! || rate(a) - rate(b) || a - b);
+    return { method, settings: grid[order[0]!]!, rates };
+  });
+}
+
+/** A table of knob values by learning rates for each method, the choice marked. */
+export function tuningMarkdown(choices: readonly TuningChoice[]): string {
+  const header = ['method, knob', ...learningRates.map((rate) => `learning rate ${rate}`)];
+  const rows = choices.flatMap(({ method, settings, rates }) =>
+    knobs[method].map((knob, k) => [
+      `${methodTitles[method]}, ${settingsText(knob)}`,
+      ...learningRates.map((learningRate, i) => {
+        const text = percent(rates[k * learningRates.length + i]!);
+        const chosen = JSON.stringify({ ...knob, learningRate }) === JSON.stringify(settings);
+        return chosen ? `**${text}**` : text;
+      }),
+    ]),
+  );
+  return markdownTable(header, rows);
+}
+
+/** The content of tuned.ts. */
+export function tunedSource(choices: readonly TuningChoice[], source: string): string {
+  const methods = Object.fromEntries(choices.map(({ method, settings }) => [method, settings]));
+  const record: Tuned = { source, methods: methods as Tuned['methods'] };
+  return `// What \`whetstone reproduce tune\` chose on the development split; see its table for every point of the grid.
+import type { MethodSettings } from './experiment.ts';
+import type { SuiteMethod } from './methods.ts';
+
+export interface Tuned {
+  /** Where the choice comes from, for the tables' notes. */
+  readonly source: string;
+  readonly methods: Readonly<Record<SuiteMethod, MethodSettings>>;
+}
+
+export const tuned: Tuned = ${JSON.stringify(record, null, 2)};
+`;
+}

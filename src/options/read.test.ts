@@ -1,0 +1,162 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { camelCase, snakeCase } from './names.ts';
+import { defaultSettings } from '../alignment/settings.ts';
+import { checkFlag, checkValue } from './kinds.ts';
+import type { Option } from './kinds.ts';
+import {
+  alignOptions,
+  checkOptions,
+  convertOptions,
+  generateOptions,
+  mergeOptions,
+  scoreOptions,
+} from '../cli/options.ts';
+import { missing, readOptions, refuseProblems, suggestion } from './read.ts';
+
+const flags = (
+  values: Record<string, string | true>,
+  positionals: string[] = [],
+  unknown: string[] = [],
+) => ({ values, positionals, unknown });
+const place = { file: 'c.yaml', line: 1, column: 1 };
+
+describe('readOptions', () => {
+  it('knows no option by a name that every object has, and shows numbers that JSON lacks', () => {
+    const config = [
+      { key: 'constructor', value: 1, place },
+      { key: '__proto__', value: 1, place },
+      { key: 'learning_rate', value: Infinity, place },
+    ];
+    expect(readOptions(alignOptions, flags({}), config).problems.map(({ message }) => message)).toEqual([
+      'no such option',
+      'no such option',
+      'expected a number of at least 0, found Infinity',
+    ]);
+  });
+
+  it('takes a name that is listed twice once', () => {
+    const { values } = readOptions(alignOptions, flags({ lora_target_modules: 'q_proj,v_proj, q_proj' }), []);
+    expect(values.loraTargetModules).toEqual(['q_proj', 'v_proj']);
+  });
+
+  it('refuses more threads than any machine has use for', () => {
+    expect(readOptions(alignOptions, flags({ threads: '100000' }), []).problems).toMatchObject([
+      { where: '--threads', message: expect.stringMatching(/at most 512/) as string },
+    ]);
+  });
+
+  it('lets flags win over the file and keeps only what was given', () => {
+    const config = [
+      { key: 'lambda', value: 1.1, place },
+      { key: 'lora_target_modules', value: ['q_proj'], place },
+      { key: 'downsample', value: null, place },
+    ];
+    const { values, problems } = readOptions(
+      alignOptions,
+      flags({ lambda: '1.3', shuffle: 'false', max_steps: 'none' }, ['d.json']),
+      config,
+    );
+    expect(problems).toEqual([]);
+    expect(values).toEqual({
+      data: 'd.json',
+      lambda: 1.3,
+      shuffle: false,
+      maxSteps: null,
+      downsample: null,
+      loraTargetModules: ['q_proj'],
+    });
+  });
+
+  it('finds everything that is wrong', () => {
+    const config = [
+      { key: 'epochs', value: '3', place },
+      { key: 'loraR', value: 4, place },
+      { key: 'out', value: '', place },
+    ];
+    const result = readOptions(alignOptions, flags({ batch_size: '0' }, ['a', 'b'], ['--foo']), config);
+    expect(result.problems.map(({ where }) => where)).toEqual([
+      'c.yaml:1:1: epochs',
+      'c.yaml:1:1: loraR',
+      'c.yaml:1:1: out',
+      '"b"',
+      '--batch_size',
+      '--foo',
+    ]);
+    expect(result.problems[1]!.message).toContain('did you mean lora_r?');
+    expect(() => refuseProblems(result.problems, 'align')).toThrow(/^6 options are wrong:\n/);
+    expect(missing(alignOptions, result, ['model', 'out']).map(({ where }) => where)).toEqual(['--model']);
+  });
+
+  it('takes every default of the settings as a YAML value', () => {
+    const config = Object.entries(defaultSettings).map(([name, value]) => ({
+      key: snakeCase(name),
+      value,
+      place,
+    }));
+    const { values, problems } = readOptions(alignOptions, flags({}), config);
+    expect(problems).toEqual([]);
+    expect(values).toEqual(defaultSettings);
+  });
+});
+
+describe('checks of single values', () => {
+  const number: Option = { kind: 'number', help: '', group: '', above: 0, max: 2, integer: true };
+  it('keep to the range, in flags and files', () => {
+    for (const good of [1, 2])
+      expect([checkValue(number, good), checkFlag(number, String(good))]).toEqual([
+        { ok: true, value: good },
+        { ok: true, value: good },
+      ]);
+    for (const bad of [0, 3, 1.5, NaN, Infinity])
+      expect([checkValue(number, bad).ok, checkFlag(number, String(bad)).ok]).toEqual([false, false]);
+    for (const bad of ['', ' ', 'x', '1x', true] as const) expect(checkFlag(number, bad).ok).toBe(false);
+    expect(checkValue(number, '1').ok).toBe(false);
+  });
+  it('read scientific notation, booleans and lists', () => {
+    expect(checkFlag(alignOptions.learningRate, '4e-4')).toEqual({ ok: true, value: 4e-4 });
+    expect(checkFlag(alignOptions.shuffle, true)).toEqual({ ok: true, value: true });
+    expect(checkFlag(alignOptions.shuffle, 'yes').ok).toBe(false);
+    expect(checkFlag(alignOptions.loraTargetModules, 'q_proj, v_proj,')).toEqual({
+      ok: true,
+      value: ['q_proj', 'v_proj'],
+    });
+    expect(checkValue(alignOptions.loraTargetModules, []).ok).toBe(false);
+    expect(checkValue(alignOptions.loraTargetModules, ['q_proj', 3]).ok).toBe(false);
+    expect(checkFlag(alignOptions.lambda, 'none').ok).toBe(false);
+  });
+});
+
+it('names survive the change of spelling', () => {
+  for (const schema of [
+    alignOptions,
+    scoreOptions,
+    generateOptions,
+    mergeOptions,
+    checkOptions,
+    convertOptions,
+  ]) {
+    for (const name of Object.keys(schema)) expect(camelCase(snakeCase(name))).toBe(name);
+  }
+  expect(snakeCase('loraTargetModules')).toBe('lora_target_modules');
+  expect([snakeCase('adamBeta1'), snakeCase('l1'), snakeCase('alignP')]).toEqual([
+    'adam_beta1',
+    'l1',
+    'align_p',
+  ]);
+});
+
+it('suggests the name with one typing error, and nothing for a stranger', () => {
+  const known = Object.keys(alignOptions)
+    .map(snakeCase)
+    .filter((name) => name.length >= 5);
+  fc.assert(
+    fc.property(fc.constantFrom(...known), fc.nat(20), (name, at) => {
+      const i = 1 + (at % (name.length - 1));
+      const shorter = name.slice(0, i) + name.slice(i + 1);
+      expect(known.includes(shorter) || suggestion(shorter, known).startsWith(' (did you mean ')).toBe(true);
+    }),
+  );
+  expect(suggestion('lr', known)).toBe('');
+  expect(suggestion('bacth_size', known)).toBe(' (did you mean batch_size?)');
+});

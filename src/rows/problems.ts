@@ -1,0 +1,36 @@
+// What is wrong with the rows of a file, told all at once. Knows no layout.
+import { WhetstoneError } from '../errors.ts';
+import type { Problem } from './fields.ts';
+
+const SHOWN_PROBLEMS = 10;
+
+/** A problem and the row that has it, counted from 1. */
+export interface RowProblem extends Problem {
+  readonly row: number;
+  readonly line?: number;
+}
+
+/** One error for all problems of a file. */
+export function invalidRows(file: string, problems: readonly RowProblem[], rows: number): WhetstoneError {
+  const shown = problems.slice(0, SHOWN_PROBLEMS);
+  const badRows = new Set(problems.map(({ row }) => row)).size;
+  const lines = shown.map((problem) => `\n    ${describeProblem(problem)}`);
+  const rest = problems.length - shown.length;
+  const first = shown[0];
+  return new WhetstoneError(
+    'INVALID_ROWS',
+    `${badRows} of ${rows} rows cannot be used${lines.join('')}${rest > 0 ? `\n    and ${rest} more` : ''}`,
+    {
+      file,
+      ...(first && problems.length === 1 && { row: first.row, ...(first.field && { field: first.field }) }),
+      ...(first?.line !== undefined && problems.length === 1 && { line: first.line }),
+      hint: 'Correct these rows, or run "whetstone data check" on the file to see all that is wrong with it.',
+    },
+  );
+}
+
+/** "row 3 (line 7), field "output": expected a string, found null". */
+export function describeProblem({ row, line, field, expected, found }: RowProblem): string {
+  const place = `row ${row}${line === undefined || line === row ? '' : ` (line ${line})`}`;
+  return `${place}${field && `, field "${field}"`}: expected ${expected}, found ${found}`;
+}

@@ -1,0 +1,161 @@
+// Rows of a data file as plain records, in file order, whatever the format. It does not know what a row means.
+import { WhetstoneError } from '../errors.ts';
+import { emptyFile, openInput, readBytes, readText } from './input-file.ts';
+import type { Format, InputFile } from './input-file.ts';
+import { findJsonFault } from './json-position.ts';
+import { readCsvRows } from './csv.ts';
+import { readParquetRows } from './parquet.ts';
+import { decodeUtf8, positionAt } from './text.ts';
+
+export interface Row {
+  /** What the row holds; a layout decides whether that will do. */
+  readonly value: unknown;
+  /** Counted from 1. */
+  readonly row: number;
+  /** First line of the row, from 1, in formats that have lines. */
+  readonly line?: number;
+}
+
+export interface RowFile {
+  /** The format that was found, which may differ from the extension: a .json file may hold one object a line. */
+  readonly format: Format;
+  readonly rows: AsyncIterable<Row> | Iterable<Row>;
+}
+
+/**
+ * Opens a data file. Errors that need no look at the content come at once, others while the rows are read.
+ *
+ * Throws WhetstoneError as `openInput` does, and `MALFORMED_JSON`, `MALFORMED_CSV`, `MALFORMED_PARQUET`,
+ * `INVALID_UTF8`, `FILE_TOO_LARGE`, `EMPTY_FILE`, `NO_ROWS`, with line and column where there are any.
+ */
+export async function openRows(path: string, format?: Format): Promise<RowFile> {
+  const input = await openInput(path, format);
+  switch (input.format) {
+    case 'json':
+      return readJsonRows(input);
+    case 'jsonl':
+      return { format: 'jsonl', rows: readJsonLines(input) };
+    case 'csv':
+    case 'tsv':
+      return { format: input.format, rows: readCsvRows(await readText(input), path, input.format) };
+    case 'parquet':
+      return { format: 'parquet', rows: await readParquetRows(path) };
+  }
+}
+
+async function readJsonRows(input: InputFile): Promise<RowFile> {
+  const text = await readText(input);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    const fault = findJsonFault(text);
+    // Many files named .json hold one object a line, as the datasets library writes them.
+    if (fault?.afterValue && !input.formatGiven && isFirstLine(text.slice(0, fault.offset))) {
+      return { format: 'jsonl', rows: readJsonLines(input) };
+    }
+    throw malformedJson(text, fault, input.path, 'file', cause);
+  }
+  const list = listOfRows(value);
+  if (list === null) {
+    throw new WhetstoneError('NO_ROWS', `expected an array of rows, found ${describeTopLevel(value)}`, {
+      file: input.path,
+      hint: 'Write [{"instruction": ..., "output": ..., "judgment": ...}, ...] or one such object a line (.jsonl).',
+    });
+  }
+  if (list.length === 0) {
+    throw new WhetstoneError('NO_ROWS', 'expected at least one row, found an empty array', {
+      file: input.path,
+    });
+  }
+  return { format: 'json', rows: list.map((item, i) => ({ value: item, row: i + 1 })) };
+}
+
+/** True for one object on one line, followed by its line break. */
+function isFirstLine(text: string): boolean {
+  const value = text.trimEnd();
+  return value.startsWith('{') && !/[\r\n]/.test(value) && /[\r\n]/.test(text);
+}
+
+/** The array itself, or the one under "data". */
+function listOfRows(value: unknown): readonly unknown[] | null {
+  const list = typeof value === 'object' && value !== null && 'data' in value ? value.data : value;
+  return Array.isArray(list) ? (list as unknown[]) : null;
+}
+
+function describeTopLevel(value: unknown): string {
+  if (value === null || typeof value !== 'object') return value === null ? 'null' : `a ${typeof value}`;
+  const keys = Object.keys(value);
+  const named = keys.slice(0, 6).map((key) => JSON.stringify(key));
+  const columns = Object.values(value).some((entry) => Array.isArray(entry) || isRecord(entry));
+  return `an object with ${named.join(', ') || 'no fields'}${keys.length > 6 ? ', …' : ''}${
+    columns && keys.includes('instruction') ? ' (one array a column?)' : ''
+  }`;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+async function* readJsonLines(input: InputFile): AsyncGenerator<Row> {
+  // The beginning of a line whose end has not been read yet.
+  let begun: Buffer[] = [];
+  let line = 0;
+  let row = 0;
+
+  const parse = (bytes: Buffer): Row | null => {
+    line++;
+    const text = decodeUtf8(bytes, input.path, line);
+    if (text.trim() === '') return null;
+    row++;
+    try {
+      return { value: JSON.parse(text) as unknown, row, line };
+    } catch (cause) {
+      throw malformedJson(text, findJsonFault(text, 'line'), input.path, 'line', cause, { line, row });
+    }
+  };
+
+  for await (const piece of readBytes(input)) {
+    let start = 0;
+    for (let end = piece.indexOf(10); end !== -1; end = piece.indexOf(10, start)) {
+      const parsed = parse(Buffer.concat([...begun, piece.subarray(start, end)]));
+      begun = [];
+      start = end + 1;
+      if (parsed) yield parsed;
+    }
+    if (start < piece.length) begun.push(piece.subarray(start));
+  }
+  const parsed = parse(Buffer.concat(begun));
+  if (parsed) yield parsed;
+  if (row === 0) throw emptyFile(input.path);
+}
+
+function malformedJson(
+  text: string,
+  fault: ReturnType<typeof findJsonFault>,
+  file: string,
+  whole: 'file' | 'line',
+  cause: unknown,
+  at?: { line: number; row: number },
+): WhetstoneError {
+  // A fault that only V8 sees would be a bug of findJsonFault; then its message is all there is.
+  if (fault === null) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    return new WhetstoneError('MALFORMED_JSON', message, { file, cause, ...at });
+  }
+  const position = positionAt(text, fault.offset);
+  const hint =
+    whole === 'file'
+      ? fault.afterValue
+        ? 'If the file holds one object a line, name it .jsonl.'
+        : 'Correct the file there; everything before that position is well formed.'
+      : 'JSONL holds one whole JSON object a line. If the file is one JSON array, name it .json.';
+  return new WhetstoneError('MALFORMED_JSON', fault.message, {
+    file,
+    line: at?.line ?? position.line,
+    column: position.column,
+    ...(at && { row: at.row }),
+    cause,
+    hint,
+  });
+}
