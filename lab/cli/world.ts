@@ -127,25 +127,23 @@ async function describeModel(
   given: Partial<PretrainSettings>,
   { last, finalLoss, stdout }: { last: PretrainProgress; finalLoss: number; stdout: Output },
 ): Promise<void> {
-  const { openEngine } = await import('../../src/engine/index.ts');
-  const { loadTemplate, loadTokenizer } = await import('../../src/tokens/index.ts');
+  const { openModel } = await import('../../src/generation/index.ts');
   const { assess } = await import('../world/assess.ts');
   const { modelCard } = await import('../world/model-card.ts');
   const { versions } = await import('../../src/alignment/record.ts');
   const { snakeCase } = await import('../../src/options/names.ts');
-  const tokenizer = await loadTokenizer(settings.out);
-  const template = await loadTemplate(join(settings.out, 'template.json'), tokenizer);
-  const engine = await openEngine({ modelDir: settings.out });
+  const { out } = settings;
+  const opened = await openModel({ model: out, template: join(out, 'template.json') });
   try {
-    const assessment = await assess({ engine, tokenizer, template });
+    const assessment = await assess(opened);
     const flags = Object.entries({ ...given, out: `models/world-${settings.hiddenSize}` })
       .map(([name, value]) => ` --${snakeCase(name)} ${String(value)}`)
       .join('');
     const card = modelCard({
       ...{ settings, last, finalLoss, assessment },
       command: `whetstone world pretrain${flags}`,
-      parameters: engine.describe().parameters,
-      vocabulary: engine.describe().vocabSize,
+      parameters: opened.engine.describe().parameters,
+      vocabulary: opened.engine.describe().vocabSize,
       versions: { ...(await versions()) },
     });
     await writeFile(join(settings.out, 'README.md'), card);
@@ -155,7 +153,7 @@ async function describeModel(
         `${(100 * assessment.revised).toFixed(1)}% of the unsatisfactory ones revised well\n`,
     );
   } finally {
-    await engine.dispose();
+    await opened.dispose();
   }
 }
 

@@ -6,15 +6,14 @@ import { align } from '../../src/alignment/align.ts';
 import { writeFileDurably } from '../../src/durable/files.ts';
 import type { StepRecord } from '../../src/alignment/metrics.ts';
 import { versions } from '../../src/alignment/record.ts';
-import { openEngine } from '../../src/engine/index.ts';
 import { WhetstoneError } from '../../src/errors.ts';
 import { pairedBootstrap, successRate } from '../../src/evaluation/index.ts';
 import type { Estimate } from '../../src/evaluation/index.ts';
+import { openModel } from '../../src/generation/index.ts';
 import type { Speaker } from '../../src/generation/index.ts';
 import type { Triplet } from '../../src/judgments/index.ts';
 import { createRandom } from '../../src/random.ts';
 import { renderReport } from '../../src/report/index.ts';
-import { loadTemplate, loadTokenizer } from '../../src/tokens/index.ts';
 import { drawTasks, families, judge } from '../world/index.ts';
 import type { Task, Verdict } from '../world/index.ts';
 import { markTokens } from './marked.ts';
@@ -96,28 +95,22 @@ export async function demonstrate(
   const { out, model, seed, signal } = options;
   await newFolder(out);
   const clock = stopwatch();
-  const tokenizer = await loadTokenizer(model);
-  const templateFile = join(model, 'template.json');
-  const voice = { tokenizer, template: await loadTemplate(templateFile, tokenizer) };
+  const template = join(model, 'template.json');
   const learn = drawTasks('train', options.instructions, seed);
   const tests = drawTasks('test', options.tests, 0);
 
-  const base = await openEngine({ modelDir: model });
+  const base = await openModel({ model, template });
   let answered: Graded[];
   let before: Graded[];
   let examples: MarkedResponse[];
   try {
-    tell({ kind: 'begin', parameters: base.describe().parameters, families: families.length });
-    answered = await answerAll({ ...voice, engine: base }, learn, seed, signal);
+    tell({ kind: 'begin', parameters: base.engine.describe().parameters, families: families.length });
+    answered = await answerAll(base, learn, seed, signal);
     const wrong = answered.filter(({ verdict }) => !verdict.satisfactory);
-    examples = await markTokens(
-      { ...voice, engine: base },
-      oneOfEach(wrong, shownExamples),
-      demoSettings.lambda,
-    );
+    examples = await markTokens(base, oneOfEach(wrong, shownExamples), demoSettings.lambda);
     tell({ kind: 'judged', answers: answered, examples });
     clock.lap('answering');
-    before = await answerAll({ ...voice, engine: base }, tests, 0, signal);
+    before = await answerAll(base, tests, 0, signal);
     tell({ kind: 'base', tests: before });
     clock.lap('testing');
   } finally {
@@ -128,7 +121,7 @@ export async function demonstrate(
   await writeFileDurably(data, answered.map((row) => `${JSON.stringify(rowOf(row))}\n`).join(''));
   const run = align({
     ...demoSettings,
-    ...{ model, data, out: join(out, 'run'), template: templateFile, seed },
+    ...{ model, data, out: join(out, 'run'), template, seed },
     ...(signal && { signal }),
   });
   const steps: StepRecord[] = [];
@@ -147,10 +140,10 @@ export async function demonstrate(
   signal?.throwIfAborted();
   clock.lap('training');
 
-  const aligned = await openEngine({ modelDir: model, adapterDir: join(out, 'run', 'adapter') });
+  const aligned = await openModel({ model, template, adapter: join(out, 'run', 'adapter') });
   let after: Graded[];
   try {
-    after = await answerAll({ ...voice, engine: aligned }, tests, 0, signal);
+    after = await answerAll(aligned, tests, 0, signal);
   } finally {
     await aligned.dispose();
   }

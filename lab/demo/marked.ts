@@ -1,8 +1,8 @@
 // Judged answers token by token: what each token's probability is before and after the judgment is read.
 // Knows scoring and the rule of detection; not who shows it.
-import type { OnnxEngine } from '../../src/engine/index.ts';
 import { flaggedTokens } from '../../src/evaluation/index.ts';
-import type { PromptTemplate, Span, Tokenizer } from '../../src/tokens/index.ts';
+import type { OpenedModel } from '../../src/generation/index.ts';
+import type { Span } from '../../src/tokens/index.ts';
 import { encodeTriplet } from '../../src/tokens/index.ts';
 import type { Graded } from './demo.ts';
 
@@ -26,15 +26,10 @@ export interface MarkedToken {
 
 /** Scores unsatisfactory answers with and without their judgments. */
 export async function markTokens(
-  model: {
-    readonly engine: Pick<OnnxEngine, 'score'>;
-    readonly tokenizer: Tokenizer;
-    readonly template: PromptTemplate;
-  },
+  { engine, tokenizer, template }: OpenedModel,
   answers: readonly Graded[],
   lambda: number,
 ): Promise<MarkedResponse[]> {
-  const { engine, tokenizer, template } = model;
   const marked: MarkedResponse[] = [];
   for (const answer of answers) {
     const { judgment } = answer.verdict;

@@ -1,10 +1,8 @@
 // What an experiment needs besides its description: where models lie, the world, the data, and what runs things.
 // Tests put stand-ins behind it.
 import type { AlignOptions, AlignmentRun } from '../../src/alignment/align.ts';
-import type { OpenEngine } from '../../src/alignment/engine-seam.ts';
 import type { Triplet } from '../../src/judgments/triplet.ts';
 import type { Random } from '../../src/random.ts';
-import type { Tokenizer } from '../../src/tokens/tokenizer.ts';
 import type { Split, Task, Verdict } from '../world/index.ts';
 import type { Experiment, Model, Result } from './experiment.ts';
 
@@ -25,8 +23,6 @@ export interface Bench {
   /** The rows of the user's data file. */
   readTriplets(): Promise<readonly Triplet[]>;
   align(options: AlignOptions): AlignmentRun;
-  readonly openEngine: OpenEngine;
-  loadTokenizer(dir: string): Promise<Tokenizer>;
   /** Threads of one engine; null leaves it to the engine. */
   readonly threads: number | null;
   readonly signal?: AbortSignal;

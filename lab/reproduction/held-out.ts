@@ -1,19 +1,18 @@
 // A real model on a user's judged responses: trains on one part and scores the other. There is no judge to ask for
 // new verdicts, so what is measured is how likely held-out responses, good and bad, have become.
 import { join } from 'node:path';
-import type { OpenedEngine } from '../../src/alignment/engine-seam.ts';
 import { defaultSettings } from '../../src/alignment/settings.ts';
 import { WhetstoneError } from '../../src/errors.ts';
 import { flaggedTokens } from '../../src/evaluation/index.ts';
+import type { OpenedModel } from '../../src/generation/index.ts';
 import { labelOf } from '../../src/judgments/triplet.ts';
 import type { Triplet } from '../../src/judgments/triplet.ts';
 import { createRandom, shuffle } from '../../src/random.ts';
 import { encodeTriplet } from '../../src/tokens/encode.ts';
-import { loadTemplate } from '../../src/tokens/template.ts';
 import { truncateLeft } from '../../src/tokens/truncate.ts';
 import type { Bench } from './bench.ts';
 import type { HeldOutExperiment, HeldOutResult, TrainingFacts } from './experiment.ts';
-import { trainAdapter, withEngine, withScratch } from './training.ts';
+import { trainAdapter, withModel, withScratch } from './training.ts';
 
 /** What `align` throws where the data has nothing that a method learns from; the row of a table then says so. */
 const refusals = new Set([
@@ -29,9 +28,7 @@ export async function runHeldOut(experiment: HeldOutExperiment, bench: Bench): P
   const { model, heldOut, training, lambda } = experiment;
   const { used, kept } = splitRows(await bench.readTriplets(), heldOut);
   if (training === null) {
-    const rows = await withEngine(bench, model, null, (engine) =>
-      score(bench, engine, experiment, kept, lambda),
-    );
+    const rows = await withModel(bench, model, null, (opened) => score(opened, kept, lambda, bench.signal));
     return { rows, training: null, refused: null };
   }
   const triplets = used.slice(0, Math.max(1, Math.round(used.length * training.share)));
@@ -45,9 +42,7 @@ export async function runHeldOut(experiment: HeldOutExperiment, bench: Bench): P
       if (!(error instanceof WhetstoneError) || !refusals.has(error.code)) throw error;
       return { rows: [], training: null, refused: error.message.split('\n')[0]! };
     }
-    const rows = await withEngine(bench, model, into, (engine) =>
-      score(bench, engine, experiment, kept, lambda),
-    );
+    const rows = await withModel(bench, model, into, (opened) => score(opened, kept, lambda, bench.signal));
     return { rows, training: facts, refused: null };
   });
 }
@@ -84,18 +79,15 @@ export function splitRows(
 const splitStream = 0x73706c69;
 
 async function score(
-  bench: Bench,
-  engine: OpenedEngine,
-  { model }: HeldOutExperiment,
+  { engine, tokenizer, template }: OpenedModel,
   triplets: readonly Triplet[],
   lambda: number,
+  signal: AbortSignal | undefined,
 ): Promise<HeldOutResult['rows']> {
-  const tokenizer = await bench.loadTokenizer(bench.modelDir(model));
-  const template = await loadTemplate(bench.template, tokenizer);
   const cutoffLength = Math.min(defaultSettings.cutoffLen, engine.describe().maxPositions);
   const rows: HeldOutResult['rows'][number][] = [];
   for (const triplet of triplets) {
-    bench.signal?.throwIfAborted();
+    signal?.throwIfAborted();
     const label = labelOf(triplet);
     const shown = label === 'align-n' ? triplet.judgment : null;
     const encoded = await encodeTriplet(tokenizer, template, { ...triplet, judgment: shown });

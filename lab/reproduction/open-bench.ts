@@ -2,11 +2,9 @@
 // same one.
 import { createHash } from 'node:crypto';
 import { align } from '../../src/alignment/align.ts';
-import { openOnnxEngine } from '../../src/alignment/engine-seam.ts';
 import { WhetstoneError } from '../../src/errors.ts';
 import { readTriplets } from '../../src/judgments/read.ts';
 import { createRandom } from '../../src/random.ts';
-import { loadTokenizer } from '../../src/tokens/tokenizer.ts';
 import { drawTasks, judge, worldTemplate } from '../world/index.ts';
 import type { Split } from '../world/index.ts';
 import type { Bench } from './bench.ts';
@@ -41,8 +39,6 @@ export async function openBench(setup: BenchSetup, signal?: AbortSignal): Promis
     },
     readTriplets: async () => (await readTriplets(setup.data!)).triplets,
     align,
-    openEngine: openOnnxEngine,
-    loadTokenizer,
     threads: setup.threads,
     ...(signal && { signal }),
   };

@@ -2,17 +2,13 @@
 // results.
 import { join } from 'node:path';
 import { WhetstoneError } from '../../src/errors.ts';
-import type { OpenedEngine } from '../../src/alignment/engine-seam.ts';
 import type { ScoredResponse } from '../../src/evaluation/index.ts';
 import { detect, successRate } from '../../src/evaluation/index.ts';
 import { respond } from '../../src/generation/index.ts';
-import type { ResponseSettings } from '../../src/generation/index.ts';
+import type { ResponseSettings, Speaker } from '../../src/generation/index.ts';
 import { createRandom } from '../../src/random.ts';
 import type { Random } from '../../src/random.ts';
-import { loadTemplate } from '../../src/tokens/template.ts';
 import { encodeTriplet } from '../../src/tokens/encode.ts';
-import type { PromptTemplate } from '../../src/tokens/prompt.ts';
-import type { Tokenizer } from '../../src/tokens/tokenizer.ts';
 import type { Task, Verdict } from '../world/index.ts';
 import type { Bench } from './bench.ts';
 import type {
@@ -22,7 +18,6 @@ import type {
   DetectionResult,
   Experiment,
   JudgedAnswer,
-  Model,
   OnlineExperiment,
   OnlineResult,
   Result,
@@ -33,7 +28,7 @@ import type {
 } from './experiment.ts';
 import { runHeldOut } from './held-out.ts';
 import type { TrainRequest } from './training.ts';
-import { toTriplets, trainAdapter, withEngine, withScratch } from './training.ts';
+import { toTriplets, trainAdapter, withModel, withScratch } from './training.ts';
 
 /** Longer answers are cut off; answers of the world have at most a quarter of this. */
 const maxNewTokens = 96;
@@ -57,32 +52,21 @@ export async function runExperiment<E extends Experiment>(experiment: E, bench: 
   return (await run()) as Result<E>;
 }
 
-interface Voice {
-  readonly tokenizer: Tokenizer;
-  readonly template: PromptTemplate;
-}
-
-async function voiceOf(bench: Bench, model: Model): Promise<Voice> {
-  const tokenizer = await bench.loadTokenizer(bench.modelDir(model));
-  return { tokenizer, template: await loadTemplate(bench.template, tokenizer) };
-}
-
 const drawOf = ({ world }: Bench, { split, count, seed }: TaskDraw): Task[] =>
   world.drawTasks(split, count, seed);
 
 async function collectAnswers(experiment: AnswersExperiment, bench: Bench): Promise<AnswersResult> {
   const { model, tasks, responses, seed } = experiment;
-  const voice = await voiceOf(bench, model);
   const drawn = drawOf(bench, tasks);
-  return withEngine(bench, model, null, async (engine) => ({
-    answers: await judgedAnswers(bench, { ...voice, engine }, drawn, responses, seed),
+  return withModel(bench, model, null, async (speaker) => ({
+    answers: await judgedAnswers(bench, speaker, drawn, responses, seed),
   }));
 }
 
 /** Each task's responses, the greedy one first, then what sampling adds that is not there yet. */
 async function judgedAnswers(
   bench: Bench,
-  speaker: Voice & { readonly engine: OpenedEngine },
+  speaker: Speaker,
   tasks: readonly Task[],
   responses: number,
   seed: number,
@@ -115,14 +99,11 @@ function judgedAnswer(output: string, { judgment, errors, satisfactory }: Verdic
 
 async function runTrial(experiment: TrialExperiment, bench: Bench): Promise<TrialResult> {
   const { model, training, tests, praised } = experiment;
-  const voice = await voiceOf(bench, model);
   const test = async (adapter: string | null): Promise<Omit<TrialResult, 'training'>> =>
-    withEngine(bench, model, adapter, async (engine) => {
+    withModel(bench, model, adapter, async (speaker) => {
       const tasks = drawOf(bench, tests);
-      const plain = await graded(bench, { ...voice, engine }, tasks);
-      const withPraise = praised
-        ? await graded(bench, { ...voice, engine }, tasks, voice.template.praise)
-        : null;
+      const plain = await graded(bench, speaker, tasks);
+      const withPraise = praised ? await graded(bench, speaker, tasks, speaker.template.praise) : null;
       return { plain: plain.marks, praised: withPraise?.marks ?? null, answers: plain.texts };
     });
   if (training === null) return { ...(await test(null)), training: null };
@@ -139,7 +120,7 @@ async function runTrial(experiment: TrialExperiment, bench: Bench): Promise<Tria
 
 async function graded(
   bench: Bench,
-  speaker: Voice & { readonly engine: OpenedEngine },
+  speaker: Speaker,
   tasks: readonly Task[],
   judgment: string | null = null,
 ): Promise<{ marks: string; texts: string[] }> {
@@ -158,7 +139,6 @@ const stopping = ({ signal }: Bench): { signal?: AbortSignal } => (signal ? { si
 
 async function runOnline(experiment: OnlineExperiment, bench: Bench): Promise<OnlineResult> {
   const { model, settings, instructions, rounds, responses, seed, tests } = experiment;
-  const voice = await voiceOf(bench, model);
   const all = drawOf(bench, { split: 'train', count: instructions * rounds.length, seed });
   const testTasks = drawOf(bench, tests);
   return withScratch(async (dir) => {
@@ -166,13 +146,13 @@ async function runOnline(experiment: OnlineExperiment, bench: Bench): Promise<On
     let adapter: string | null = null;
     for (const [i, change] of [...rounds, null].entries()) {
       const fresh = change ? all.slice(i * instructions, (i + 1) * instructions) : [];
-      const [test, judged]: [{ marks: string }, JudgedAnswer[][]] = await withEngine(
+      const [test, judged]: [{ marks: string }, JudgedAnswer[][]] = await withModel(
         bench,
         model,
         adapter,
-        async (engine) => [
-          await graded(bench, { ...voice, engine }, testTasks),
-          await judgedAnswers(bench, { ...voice, engine }, fresh, responses, seed * 1000 + i),
+        async (speaker) => [
+          await graded(bench, speaker, testTasks),
+          await judgedAnswers(bench, speaker, fresh, responses, seed * 1000 + i),
         ],
       );
       results.push({
@@ -212,13 +192,12 @@ const nothingUsable: ReadonlySet<string> = new Set(['UNSUITABLE_DATA', 'NO_EXAMP
 
 async function runDetection(experiment: DetectionExperiment, bench: Bench): Promise<DetectionResult> {
   const { answers: from, lambdas } = experiment;
-  const { tokenizer, template } = await voiceOf(bench, from.model);
   const { answers: judged } = await bench.resultOf(from);
   const tasks = drawOf(bench, from.tasks);
   const rejected = judged.flatMap((list, i) =>
     list.filter(({ judgment }) => judgment !== null).map((answer) => ({ ...answer, task: tasks[i]! })),
   );
-  return withEngine(bench, from.model, null, async (engine) => {
+  return withModel(bench, from.model, null, async ({ engine, tokenizer, template }) => {
     const scored: ScoredResponse[] = [];
     for (const { task, output, judgment, errors } of rejected) {
       bench.signal?.throwIfAborted();

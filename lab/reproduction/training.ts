@@ -3,9 +3,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { OpenedEngine } from '../../src/alignment/engine-seam.ts';
 import { WhetstoneError } from '../../src/errors.ts';
 import { mean } from '../../src/evaluation/index.ts';
+import { openModel } from '../../src/generation/index.ts';
+import type { OpenedModel } from '../../src/generation/index.ts';
 import type { Triplet } from '../../src/judgments/triplet.ts';
 import type { Bench } from './bench.ts';
 import type { JudgedAnswer, MethodSettings, Model, TrainingFacts } from './experiment.ts';
@@ -86,21 +87,18 @@ export function toTriplets(
 }
 
 /** Opens a model for `use`, with an adapter if there is one, and closes it. */
-export async function withEngine<T>(
+export async function withModel<T>(
   bench: Bench,
   model: Model,
   adapter: string | null,
-  use: (engine: OpenedEngine) => Promise<T>,
+  use: (opened: OpenedModel) => Promise<T>,
 ): Promise<T> {
-  const engine = await bench.openEngine({
-    modelDir: bench.modelDir(model),
-    ...(adapter !== null && { adapterDir: adapter }),
-    ...(bench.threads !== null && { threads: bench.threads }),
-  });
+  const { template, threads } = bench;
+  const opened = await openModel({ model: bench.modelDir(model), adapter, template, threads });
   try {
-    return await use(engine);
+    return await use(opened);
   } finally {
-    await engine.dispose();
+    await opened.dispose();
   }
 }
 

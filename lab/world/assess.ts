@@ -1,9 +1,8 @@
 // What a model of the world can do: how many of its answers are right, what is wrong with the others, and how well
 // it revises them when told. Measured on the development split.
-import type { Engine } from '../../src/engine/engine.ts';
 import { encodePieces } from '../../src/tokens/index.ts';
-import type { PromptTemplate, Tokenizer } from '../../src/tokens/index.ts';
 import { successRate } from '../../src/evaluation/index.ts';
+import type { Speaker } from '../../src/generation/index.ts';
 import { createRandom } from '../../src/random.ts';
 import { typicalOf } from './answers.ts';
 import { families } from './families/index.ts';
@@ -29,14 +28,7 @@ export interface AnswerShares {
 
 const maxNewTokens = 96;
 
-export async function assess(
-  speaker: {
-    readonly engine: Pick<Engine, 'generate'>;
-    readonly tokenizer: Tokenizer;
-    readonly template: PromptTemplate;
-  },
-  count = 600,
-): Promise<Assessment> {
+export async function assess(speaker: Speaker, count = 600): Promise<Assessment> {
   const { engine, tokenizer, template } = speaker;
   const tasks = drawTasks('development', count, 0);
   const random = createRandom(0);

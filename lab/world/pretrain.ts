@@ -82,7 +82,7 @@ export async function* pretrain(
       modelDir: fresh,
       lora: null,
       seed: settings.seed,
-      ...(settings.threads !== null && { threads: settings.threads }),
+      threads: settings.threads ?? undefined,
     });
     try {
       yield* train(engine, tokenizer, settings, signal);

@@ -8,7 +8,7 @@ import { judgedRows, writeJsonl, writeTinyModel } from '../../test/cli/fixtures.
 import type { TokenExample } from '../engine/engine.ts';
 import { align } from './align.ts';
 import type { AlignOptions } from './align.ts';
-import type { OpenEngine } from './engine-seam.ts';
+import type { OpenEngine } from '../engine/engine.ts';
 
 let dir: string;
 let model: string;
@@ -31,11 +31,6 @@ function opener(options: Partial<FakeOptions> = {}): { openEngine: OpenEngine; b
         batches.push([...batch]);
         return engine.step(batch, ...rest);
       },
-      describe: () => ({
-        ...{ modelType: 'fake', parameters: 1000, trainableParameters: 64 },
-        ...{ maxPositions: 4096, vocabSize: 100_000, threads: 1 },
-      }),
-      estimateMemory: () => 1e6,
     });
   };
   return { openEngine, batches };

@@ -1,17 +1,17 @@
 // One alignment run from files to adapter: reads the data, opens the engine, trains, keeps the run directory.
 // Knows the order of these things; each of them is done elsewhere.
 import { resolve } from 'node:path';
-import type { OptimizerSettings } from '../engine/engine.ts';
+import type { Engine, OpenEngine, OptimizerSettings } from '../engine/engine.ts';
+import { openWeights } from '../engine/open-weights.ts';
 import { WhetstoneError } from '../errors.ts';
 import { modelOfSnapshot } from '../hub/index.ts';
 import type { Example } from '../judgments/index.ts';
+import type { LoraConfig } from '../models/index.ts';
 import type { Objective } from '../objectives/objective.ts';
 import { takeFromAdapter } from './adapter-settings.ts';
 import { encodeRunData, readRunData, sequencesOf, standIns, usedTemplate, withoutRevision } from './data.ts';
 import type { GivenTriplet } from './data.ts';
 import { dataDigest, folderDigests } from '../runs/digests.ts';
-import { openOnnxEngine } from './engine-seam.ts';
-import type { LoraSettings, OpenEngine, OpenedEngine } from './engine-seam.ts';
 import { methods, requireMethod, requireUsableRows } from './methods.ts';
 import type { StepRecord } from './metrics.ts';
 import { snakeCase } from '../options/names.ts';
@@ -115,7 +115,7 @@ export function align(options: AlignOptions): AlignmentRun {
 
 interface Prepared {
   readonly plan: AlignmentPlan;
-  readonly engine: OpenedEngine;
+  readonly engine: Engine;
   readonly claim: RunClaim | null;
   readonly directory: RunDirectory | null;
   readonly training: Parameters<typeof train>[0];
@@ -128,7 +128,7 @@ async function prepare(options: AlignOptions): Promise<Prepared> {
   refuseContradictions(given, options);
   const claim =
     out === undefined ? null : await claimRun(out, overwrite ? 'overwrite' : resume ? 'resume' : 'new');
-  let engine: OpenedEngine | undefined;
+  let engine: Engine | undefined;
   let directory: RunDirectory | null = null;
   try {
     const recorded = claim?.recorded ?? null;
@@ -159,13 +159,14 @@ async function prepare(options: AlignOptions): Promise<Prepared> {
     const rehearsal = await encodeRunData(data, standIns(data.triplets, wanting), settings);
     planSteps(settings, weighted(rehearsal.examples).length);
 
-    engine = await (options.openEngine ?? openOnnxEngine)({
-      modelDir: settings.model,
+    engine = await openWeights({
+      model: settings.model,
+      adapter: settings.adapter,
       lora: loraOf(settings),
       seed: settings.seed,
+      threads: settings.threads,
       baseModelName: nameOfModel(before?.model ?? settings.model),
-      ...(settings.adapter !== null && { adapterDir: settings.adapter }),
-      ...(settings.threads !== null && { threads: settings.threads }),
+      openEngine: options.openEngine,
     });
     const description = engine.describe();
     const drafts = await encodeDrafts(wanting, data, settings, description.maxPositions);
@@ -283,7 +284,7 @@ function requireModelAndData(given: Partial<AlignSettings>, { out, triplets }: A
 /** As an adapter names its base model: a model of the hub by its name there, so that the adapter can be given away. */
 const nameOfModel = (model: string): string => modelOfSnapshot(resolve(model)) ?? resolve(model);
 
-const loraOf = (settings: AlignSettings): LoraSettings => ({
+const loraOf = (settings: AlignSettings): LoraConfig => ({
   rank: settings.loraR,
   alpha: settings.loraAlpha,
   rankStabilized: false,

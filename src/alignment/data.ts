@@ -10,8 +10,9 @@ import {
 } from '../judgments/index.ts';
 import type { Example, Triplet } from '../judgments/index.ts';
 import type { Role } from '../objectives/objective.ts';
-import { loadTemplate, loadTokenizer } from '../tokens/index.ts';
-import type { PromptTemplate, TemplateStrings, Tokenizer } from '../tokens/index.ts';
+import { loadVoice } from '../generation/index.ts';
+import type { Voice } from '../generation/index.ts';
+import type { TemplateStrings } from '../tokens/index.ts';
 import { methods } from './methods.ts';
 import { templateText } from './record.ts';
 import type { AlignSettings } from './settings.ts';
@@ -19,9 +20,7 @@ import type { AlignSettings } from './settings.ts';
 /** A triplet in memory; without a source it is named by its place among the others. */
 export type GivenTriplet = Omit<Triplet, 'source'> & Partial<Pick<Triplet, 'source'>>;
 
-export interface RunData {
-  readonly tokenizer: Tokenizer;
-  readonly template: PromptTemplate;
+export interface RunData extends Voice {
   readonly rows: readonly Triplet[];
   /** What examples are made of: the rows or the pairs that they make. */
   readonly triplets: readonly Triplet[];
@@ -36,15 +35,14 @@ export async function readRunData(
   settings: AlignSettings,
   { triplets: given, now }: { triplets: readonly GivenTriplet[] | undefined; now: Date },
 ): Promise<RunData> {
-  const { model, data, downsample, seed, method } = settings;
-  const tokenizer = await loadTokenizer(model);
-  const template = await loadTemplate(settings.template, tokenizer, { now });
+  const { model, template, data, downsample, seed, method } = settings;
+  const voice = await loadVoice({ model, template, now });
   const rows = given?.map(withSource) ?? (await readTriplets(data!)).triplets;
   const kept =
     downsample === null
       ? Array.from(rows.keys())
       : Array.from(keptAfterDownsampling(rows.map(labelOf), downsample, seed));
-  const counts = { tokenizer, template, rows, downsampled: rows.length - kept.length };
+  const counts = { ...voice, rows, downsampled: rows.length - kept.length };
   if (methods[method].from !== 'pairs') return { ...counts, triplets: rows, positions: kept };
   const pairs = preferencePairs(kept.map((position) => rows[position]!));
   return { ...counts, triplets: pairs, positions: Array.from(pairs.keys()) };

@@ -7,7 +7,7 @@ import type { Example, Triplet } from '../judgments/index.ts';
 import type { Objective } from '../objectives/objective.ts';
 import { planBatches } from './batches.ts';
 import type { BatchPlan } from './batches.ts';
-import type { EngineDescription, OpenedEngine } from './engine-seam.ts';
+import type { EngineDescription, Engine } from '../engine/engine.ts';
 import { availableMemory, ownMemory } from './memory.ts';
 import { resolveWarmup } from './schedule.ts';
 import type { Schedule } from './schedule.ts';
@@ -137,7 +137,7 @@ export function planSchedule(settings: AlignSettings, totalSteps: number): Sched
  * `VOCABULARY_MISMATCH` for a token that it has no embedding for, and `NOT_ENOUGH_MEMORY`.
  */
 export async function requireFit(
-  engine: Pick<OpenedEngine, 'estimateMemory' | 'describe'>,
+  engine: Pick<Engine, 'estimateMemory' | 'describe'>,
   sequences: readonly Sequence[],
   settings: AlignSettings,
 ): Promise<{ peak: number; available: number }> {
@@ -147,7 +147,7 @@ export async function requireFit(
 }
 
 async function requireMemory(
-  engine: Pick<OpenedEngine, 'estimateMemory'>,
+  engine: Pick<Engine, 'estimateMemory'>,
   sequences: readonly Sequence[],
 ): Promise<{ peak: number; available: number }> {
   const sizes = sequences.map((sequence) => ({

@@ -7,7 +7,6 @@ import { wordsOf } from '../judgments/index.ts';
 import type { Triplet } from '../judgments/index.ts';
 import { encodePieces, truncateLeft } from '../tokens/index.ts';
 import type { RunData } from './data.ts';
-import type { EngineDescription } from './engine-seam.ts';
 import { methods } from './methods.ts';
 import { revisionNotes, withRevisions, writeRevisions } from './revisions.ts';
 import type { Draft } from './revisions.ts';
@@ -48,7 +47,7 @@ export async function encodeDrafts(
 }
 
 export interface ReviseOptions {
-  readonly engine: Pick<Engine, 'generate'> & { describe(): EngineDescription };
+  readonly engine: Pick<Engine, 'generate' | 'describe'>;
   readonly settings: AlignSettings;
   /** Run directory; without one the revisions are kept in memory. */
   readonly out?: string;

@@ -4,7 +4,7 @@ import type { AlignSettings } from '../alignment/settings.ts';
 import { snakeCase } from '../options/names.ts';
 import { methodLines, methods } from '../alignment/methods.ts';
 import { contradictions, defaultSettings } from '../alignment/settings.ts';
-import type { OpenEngine } from '../alignment/engine-seam.ts';
+import type { OpenEngine } from '../engine/engine.ts';
 import { WhetstoneError } from '../errors.ts';
 import type { Given, Verb } from './flags.ts';
 import { alignOptions } from './options.ts';

@@ -86,9 +86,9 @@ async function runCheck({ values }: Given<CheckFlags>, { stdout }: Context): Pro
 
 async function lengthsIn(model: string, spec: string): Promise<(triplet: Triplet) => Promise<TokenLengths>> {
   const { tokenLengths } = await import('../judgments/index.ts');
-  const { loadTemplate, loadTokenizer } = await import('../tokens/index.ts');
-  const tokenizer = await loadTokenizer(model);
-  return tokenLengths(tokenizer, await loadTemplate(spec, tokenizer));
+  const { loadVoice } = await import('../generation/index.ts');
+  const { tokenizer, template } = await loadVoice({ model, template: spec });
+  return tokenLengths(tokenizer, template);
 }
 
 async function runConvert({ values }: Given<ConvertFlags>, { stdout }: Context): Promise<number> {

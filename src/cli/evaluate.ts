@@ -1,5 +1,5 @@
 // whetstone evaluate: models measured as the field's own tools measure them, in one table.
-import type { OpenEngine } from '../alignment/engine-seam.ts';
+import type { OpenEngine } from '../engine/engine.ts';
 import type { Benchmark } from '../evaluation/ranking/benchmark.ts';
 import type { Preset } from '../evaluation/ranking/benchmarks.ts';
 import type { EvaluationProgress } from '../evaluation/run/evaluate.ts';

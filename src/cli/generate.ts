@@ -1,9 +1,9 @@
 // whetstone generate: continues prompts with a model, with or without an adapter.
-import type { OpenEngine } from '../alignment/engine-seam.ts';
+import type { OpenEngine } from '../engine/engine.ts';
 import { WhetstoneError } from '../errors.ts';
-import type { TextGeneration, TextPiece } from '../generation/index.ts';
+import type { TextGeneration, TextPiece, Voice } from '../generation/index.ts';
 import { createRandom } from '../random.ts';
-import type { PromptTemplate, PromptText, Tokenizer } from '../tokens/index.ts';
+import type { PromptText } from '../tokens/index.ts';
 import { escapeHelp, readEscapes } from './escapes.ts';
 import type { Given, Verb } from './flags.ts';
 import { readInstructions } from '../judgments/instructions.ts';
@@ -74,29 +74,22 @@ export async function runGenerate(
 ): Promise<number> {
   const { model, adapter, out, file, threads } = values;
   const { stdout } = context;
-  const { loadTemplate, loadTokenizer } = await import('../tokens/index.ts');
-  const { openOnnxEngine } = await import('../alignment/engine-seam.ts');
-  const { generateText } = await import('../generation/index.ts');
-  const tokenizer = await loadTokenizer(model);
-  const template = await loadTemplate(values.template, tokenizer);
-  const prompts = await encodePrompts(values, tokenizer, template);
+  const { generateText, loadVoice, openModel } = await import('../generation/index.ts');
+  const voice = await loadVoice({ model, template: values.template });
+  const prompts = await encodePrompts(values, voice);
   const stop = (values.stop ?? []).map((text) => readEscapes(text)!);
   const { maxNewTokens, temperature, topP, topK, repetitionPenalty } = values;
-  const engine = await (context.openEngine ?? openOnnxEngine)({
-    modelDir: model,
-    ...(adapter !== null && { adapterDir: adapter }),
-    ...(threads !== null && { threads }),
-  });
+  const { openEngine } = context;
+  const speaker = await openModel({ model, adapter, threads, openEngine, voice });
   const generate = (index: number, onText?: (piece: TextPiece) => void): Promise<TextGeneration> => {
     const seed = createRandom(values.seed, index).uint32();
-    return generateText(
-      { engine, tokenizer },
-      {
-        prompt: prompts[index]!.ids,
-        sampling: { maxNewTokens, temperature, topP, topK, repetitionPenalty, seed },
-        ...{ stop, continues: values.prompt !== null, ...(onText && { onText }) },
-      },
-    );
+    return generateText(speaker, {
+      prompt: prompts[index]!.ids,
+      sampling: { maxNewTokens, temperature, topP, topK, repetitionPenalty, seed },
+      stop,
+      continues: values.prompt !== null,
+      onText,
+    });
   };
   const safe = stdout.isTTY ? printable : (text: string) => text;
   const { bold, dim } = colorsFor(stdout);
@@ -129,14 +122,13 @@ export async function runGenerate(
     if (out !== '-') stdout.write(`${plural(prompts.length, 'response')} written to ${out}\n`);
     return 0;
   } finally {
-    await engine.dispose();
+    await speaker.dispose();
   }
 }
 
 async function encodePrompts(
   { instruction, judgment, prompt, file }: GenerateFlags,
-  tokenizer: Tokenizer,
-  template: PromptTemplate,
+  { tokenizer, template }: Voice,
 ): Promise<Prompt[]> {
   if (prompt !== null) {
     const { ids } = await tokenizer.encode(prompt);

@@ -1,6 +1,6 @@
 // whetstone merge: an adapter folded into its base model, as a complete Hugging Face folder, checked before it
 // gets its name.
-import type { OpenEngine } from '../alignment/engine-seam.ts';
+import type { OpenEngine } from '../engine/engine.ts';
 import type { MergeCheck } from '../engine/verify-merge.ts';
 import type { Given, Verb } from './flags.ts';
 import { mergeOptions } from './options.ts';

@@ -2,7 +2,7 @@
 import { contradictions } from '../alignment/settings.ts';
 import type { AlignSettings } from '../alignment/settings.ts';
 import { snakeCase } from '../options/names.ts';
-import type { OpenEngine } from '../alignment/engine-seam.ts';
+import type { OpenEngine } from '../engine/engine.ts';
 import { onlineDefaults } from '../alignment/online/settings.ts';
 import type { OnlineSettings } from '../alignment/online/settings.ts';
 import type { OnlinePlan, OnlineRun } from '../alignment/online/online.ts';

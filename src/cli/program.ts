@@ -1,7 +1,7 @@
 // The command line as a whole: its verbs, how errors are shown, and the exit codes (0 done, 1 failed, 2 misused).
 // Verbs load what they need when they run, so that --help is quick.
 import { Command, CommanderError } from 'commander';
-import type { OpenEngine } from '../alignment/engine-seam.ts';
+import type { OpenEngine } from '../engine/engine.ts';
 import { WhetstoneError } from '../errors.ts';
 import { alignVerb, runAlign } from './align.ts';
 import { dataCommand } from './data.ts';

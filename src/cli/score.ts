@@ -1,6 +1,6 @@
 // whetstone score: token log-probs of every response, and which tokens its judgment is about.
 import type { Engine } from '../engine/engine.ts';
-import type { OpenEngine } from '../alignment/engine-seam.ts';
+import type { OpenEngine } from '../engine/engine.ts';
 import { flaggedTokens } from '../evaluation/detection.ts';
 import type { Example, Triplet } from '../judgments/index.ts';
 import type { Tokenizer } from '../tokens/index.ts';
@@ -58,17 +58,12 @@ export async function runScore(
 ): Promise<number> {
   const { data, model, adapter, lambda, out, cutoffLen, threads } = values;
   const { buildExamples, readTriplets } = await import('../judgments/index.ts');
-  const { loadTemplate, loadTokenizer } = await import('../tokens/index.ts');
-  const { openOnnxEngine } = await import('../alignment/engine-seam.ts');
-  const tokenizer = await loadTokenizer(model);
-  const template = await loadTemplate(values.template, tokenizer);
+  const { loadVoice, openModel } = await import('../generation/index.ts');
+  const voice = await loadVoice({ model, template: values.template });
   const { triplets } = await readTriplets(data);
-  const { examples } = await buildExamples(triplets, { tokenizer, template, cutoffLength: cutoffLen });
-  const engine = await (context.openEngine ?? openOnnxEngine)({
-    modelDir: model,
-    ...(adapter !== null && { adapterDir: adapter }),
-    ...(threads !== null && { threads }),
-  });
+  const { examples } = await buildExamples(triplets, { ...voice, cutoffLength: cutoffLen });
+  const { openEngine } = context;
+  const { engine, tokenizer } = await openModel({ model, adapter, threads, openEngine, voice });
   try {
     const rows = scoreRows(engine, tokenizer, examples, lambda);
     if (out === null) {

@@ -1,5 +1,5 @@
 // whetstone serve: a model and its adapters behind OpenAI's API.
-import type { OpenEngine } from '../alignment/engine-seam.ts';
+import type { OpenEngine } from '../engine/engine.ts';
 import { WhetstoneError } from '../errors.ts';
 import type { NamedAdapter } from '../serving/index.ts';
 import type { Given, Verb } from './flags.ts';
@@ -156,16 +156,15 @@ export async function runServe(
   const { host, port, maxNewTokens, maxBodyBytes, quiet } = values;
   const apiKey = readKey(values.apiKeyEnv);
   const { isLoopback, openModels, startServer } = await import('../serving/index.ts');
-  const { openOnnxEngine } = await import('../alignment/engine-seam.ts');
   const asked = interruption();
-  const served = await openModels(
-    {
-      modelDir: values.model,
-      adapters: (values.adapter ?? []).map(readAdapter),
-      ...{ template: values.template, threads: values.threads, slots: values.slots },
-    },
-    context.openEngine ?? openOnnxEngine,
-  );
+  const served = await openModels({
+    modelDir: values.model,
+    adapters: (values.adapter ?? []).map(readAdapter),
+    template: values.template,
+    threads: values.threads,
+    slots: values.slots,
+    openEngine: context.openEngine,
+  });
   try {
     const log = (line: string): void => void stderr.write(`${line}\n`);
     const server = await startServer({

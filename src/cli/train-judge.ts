@@ -1,5 +1,5 @@
 // whetstone train-judge: a judge model from judged rows, trained and then tested on judgments kept back from it.
-import type { OpenEngine } from '../alignment/engine-seam.ts';
+import type { OpenEngine } from '../engine/engine.ts';
 import { contradictions, defaultSettings } from '../alignment/settings.ts';
 import { snakeCase } from '../options/names.ts';
 import { WhetstoneError } from '../errors.ts';

@@ -1,6 +1,41 @@
 // The Engine interface: what any training back end offers to the layers below it in the data flow.
 // It knows token sequences and objectives; it does not know text, files of judgments or run directories.
+import type { LoraConfig } from '../models/index.ts';
 import type { Objective, Role } from '../objectives/objective.ts';
+
+export interface OpenEngineOptions {
+  /** Hugging Face model folder. */
+  readonly modelDir: string;
+  /** PEFT adapter to start from; its rank, alpha and projections win over `lora`. */
+  readonly adapterDir?: string;
+  /** The adapter to train; null trains every weight; left out, nothing is trained. */
+  readonly lora?: LoraConfig | null;
+  readonly seed?: number;
+  /** Threads of one graph; default the engine's own choice. */
+  readonly threads?: number;
+  /** Sequences that are generated side by side; default the engine's own choice. */
+  readonly slots?: number;
+  /** Recorded in saved adapters as the base model; default the model folder. */
+  readonly baseModelName?: string;
+}
+
+/** Opens a model for scoring, training and generation. */
+export type OpenEngine = (options: OpenEngineOptions) => Promise<Engine>;
+
+export interface EngineDescription {
+  readonly modelType: string;
+  readonly parameters: number;
+  readonly trainableParameters: number;
+  readonly vocabSize: number;
+  readonly maxPositions: number;
+  readonly threads: number;
+}
+
+/** Longest sequence of a run and how much of it is response. */
+export interface LongestSequence {
+  readonly tokens: number;
+  readonly responseTokens: number;
+}
 
 /** A context and a response that continues it, as token ids of one model. */
 export interface Sequence {
@@ -109,6 +144,9 @@ export interface TrainingState {
 
 /** Calls may overlap: each begins when those before it have ended. After `dispose` they throw `ENGINE_DISPOSED`. */
 export interface Engine {
+  describe(): EngineDescription;
+  /** Peak bytes of a training run whose longest sequence is this long. */
+  estimateMemory(longest: LongestSequence): number;
   /**
    * Token log-probs (nats) of each sequence's response: one array of shape [response tokens] a sequence. The
    * initial model is the one that was opened, its adapter included.

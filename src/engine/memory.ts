@@ -1,12 +1,7 @@
 // How much memory a training run will need, from the configuration alone.
 import { totalmem } from 'node:os';
 import type { Checkpoint, DecoderConfig, Trainable } from '../models/index.ts';
-
-/** Longest sequence of a run and how much of it is response. */
-export interface LongestSequence {
-  readonly tokens: number;
-  readonly responseTokens: number;
-}
+import type { LongestSequence } from './engine.ts';
 
 /** Node, ONNX Runtime's code and the compiled graph. */
 const runtimeBytes = 300 << 20;

@@ -12,6 +12,7 @@ import { responseTokensOf, sizeOf } from './batch-plan.ts';
 import type {
   ContinuationGroup,
   Engine,
+  OpenEngineOptions,
   OptimizerSettings,
   Sequence,
   StepMetrics,
@@ -22,7 +23,6 @@ import { openBranchScorer } from './branches.ts';
 import { openGenerator, usualSlots } from './generate.ts';
 import { generationQueue } from './generation-queue.ts';
 import { lazily } from './lazily.ts';
-import type { LongestSequence } from './memory.ts';
 import { estimatePeakMemory, worthPrepacking } from './memory.ts';
 import type { ParameterLayout } from './parameters.ts';
 import { layOut, views } from './parameters.ts';
@@ -35,41 +35,16 @@ import { chooseTrainable, initialParameters, requireUsableLora, trainableParamet
 import { takeTurns } from './turns.ts';
 import { requireFiniteWeights } from './weight-check.ts';
 
-export interface EngineOptions {
-  /** Hugging Face model folder. */
-  readonly modelDir: string;
-  /** PEFT adapter to start from; its rank, alpha and projections win over `lora`. */
-  readonly adapterDir?: string;
-  /** The adapter to train; null trains every weight; left out, nothing is trained. */
-  readonly lora?: LoraConfig | null;
-  readonly seed?: number;
-  /** Threads of one graph; default all cores, or one for a narrow model. */
-  readonly threads?: number;
+export interface EngineOptions extends OpenEngineOptions {
   /** Whether training and generation repack weights; default where the copies are small beside the machine's memory. */
   readonly prepack?: boolean;
-  /** Sequences that are generated side by side; default 8, or 64 for a narrow model. */
-  readonly slots?: number;
   /** Whether one run takes a whole batch or a sequence at a time; default for narrow models, for tests to choose. */
   readonly wholeBatches?: boolean;
   /** Prefix of ONNX Runtime's profile of the training step; for benchmarks. */
   readonly profile?: string;
-  /** Recorded in adapters as the base model; default the model folder. */
-  readonly baseModelName?: string;
-}
-
-export interface EngineDescription {
-  readonly modelType: string;
-  readonly parameters: number;
-  readonly trainableParameters: number;
-  readonly vocabSize: number;
-  readonly maxPositions: number;
-  readonly threads: number;
 }
 
 export interface OnnxEngine extends Engine {
-  describe(): EngineDescription;
-  /** Peak bytes of a training run whose longest sequence has this many tokens, `responseTokens` of them answer. */
-  estimateMemory(longest: LongestSequence): number;
   /** With every weight trained: writes a complete Hugging Face folder, in `dtype` or that of the checkpoint. */
   saveModel(dir: string, dtype?: StoredDType): Promise<void>;
   /** Gradient of the last step before clipping, flat, in the order of `layout`; a copy. */
@@ -85,7 +60,7 @@ export const defaultLora: LoraConfig = {
   targetModules: ['gate_proj', 'up_proj', 'down_proj'],
 };
 
-/** In narrow models handing work to other threads costs more than the work. */
+/** All cores; but in narrow models handing work to other threads costs more than the work. */
 const usefulThreads = (config: DecoderConfig): number => (isNarrow(config) ? 1 : availableParallelism());
 
 /** Opens a model for scoring, training and generation. Graphs are compiled when first needed. */

@@ -1,8 +1,10 @@
 // Text from models: responses to instructions, streamed text, stop strings.
 export { generateText } from './generate-text.ts';
 export type { TextGeneration, TextRequest } from './generate-text.ts';
+export { loadVoice, openModel } from './open-model.ts';
+export type { OpenedModel, VoiceSettings } from './open-model.ts';
 export { respond } from './respond.ts';
 export type { Response, ResponseSettings } from './respond.ts';
-export type { Speaker } from './speaker.ts';
+export type { Speaker, Voice } from './speaker.ts';
 export { openTextStream } from './text-stream.ts';
 export type { TextPiece, TextStream } from './text-stream.ts';

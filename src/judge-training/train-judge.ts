@@ -7,7 +7,7 @@ import type { AlignmentRun } from '../alignment/align.ts';
 import { claimRun } from '../runs/claim.ts';
 import type { RunClaim, RunRecord } from '../runs/claim.ts';
 import { dataDigest } from '../runs/digests.ts';
-import type { OpenEngine } from '../alignment/engine-seam.ts';
+import type { OpenEngine } from '../engine/engine.ts';
 import type { StepRecord } from '../alignment/metrics.ts';
 import { camelCase, mapKeys, snakeCase } from '../options/names.ts';
 import type { AlignmentPlan } from '../alignment/plan.ts';
@@ -27,7 +27,7 @@ import { labelOf, readTriplets, writeTriplets } from '../judgments/index.ts';
 import type { Triplet } from '../judgments/index.ts';
 import type { DecisionWords } from '../judges/local/decision.ts';
 import { canSpell } from '../judges/local/judge-model.ts';
-import { loadTemplate, loadTokenizer } from '../tokens/index.ts';
+import { loadVoice } from '../generation/index.ts';
 import type { Agreement } from './agreement.ts';
 import { recordedAgreement, testJudge } from './held-out.ts';
 import { noRows, splitByInstruction, withDecisionRow } from './rows.ts';
@@ -233,8 +233,9 @@ async function readRows(
   if (recorded && recorded.run['data'] !== digest)
     refuseDifferences(out, ['data: the file has other content than when the run began']);
   const { triplets } = await readTriplets(data!);
-  const tokenizer = await loadTokenizer(model!);
-  const { praise } = await loadTemplate(template, tokenizer);
+  const voice = await loadVoice({ model: model!, template });
+  const { tokenizer } = voice;
+  const { praise } = voice.template;
   for (const [name, word] of Object.entries(words) as ['yes' | 'no', string][]) {
     if (word.trim() === '' || words.yes.toLowerCase() === words.no.toLowerCase())
       throw wrongWord(name, 'expected two words that differ');

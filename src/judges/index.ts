@@ -7,7 +7,7 @@ export type { CompareCall, Compared, Comparer, Comparison, PairRequest } from '.
 export { compareModes, openComparer } from './open-comparer.ts';
 export type { CompareMode } from './open-comparer.ts';
 export { defaultJudgeSettings } from './settings.ts';
-export type { JudgeSettings, OpenJudgeEngine } from './settings.ts';
+export type { JudgeSettings } from './settings.ts';
 export { judgeKinds, parseJudgeSpec } from './spec.ts';
 export type { JudgeSpec } from './spec.ts';
 export { estimateJudging } from './chat/estimate.ts';

@@ -1,5 +1,5 @@
 // What can be set about judges. Each kind of judge takes what concerns it. Knows no command line.
-import type { Engine } from '../engine/engine.ts';
+import type { OpenEngine } from '../engine/engine.ts';
 
 export interface JudgeSettings {
   /** Requests, commands or calls under way at once. */
@@ -36,7 +36,7 @@ export interface JudgeSettings {
   /** Where keys come from. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** How a local judge model is opened; null is the ONNX engine. */
-  readonly openEngine: OpenJudgeEngine | null;
+  readonly openEngine: OpenEngine | null;
   /** Where a command runs; default the present folder. */
   readonly cwd?: string;
   /** Threads of a local judge model; null leaves it to the engine. */
@@ -46,14 +46,6 @@ export interface JudgeSettings {
   /** Hears in a sentence what a person should know: a wait for a limit, a retry, a repaired file. */
   readonly onNote: (text: string) => void;
 }
-
-/** What a local judge asks of an engine; `openEngine` of src/engine fits. */
-export type OpenJudgeEngine = (options: {
-  readonly modelDir: string;
-  readonly adapterDir?: string;
-  readonly threads?: number;
-  readonly seed?: number;
-}) => Promise<Pick<Engine, 'generate' | 'dispose'>>;
 
 export const defaultJudgeSettings: JudgeSettings = {
   concurrency: 8,

@@ -3,12 +3,13 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { folderDigests } from '../runs/digests.ts';
-import type { OpenEngine } from '../alignment/engine-seam.ts';
 import { versions } from '../alignment/record.ts';
 import { WhetstoneError } from '../errors.ts';
-import type { Engine } from '../engine/engine.ts';
+import type { Engine, OpenEngine } from '../engine/engine.ts';
+import { openWeights } from '../engine/open-weights.ts';
+import { loadVoice } from '../generation/index.ts';
 import { modelOfSnapshot } from '../hub/index.ts';
-import { conversationTemplate, loadTemplate, loadTokenizer } from '../tokens/index.ts';
+import { conversationTemplate } from '../tokens/index.ts';
 import type { ChatMessage, PromptTemplate, Tokenizer } from '../tokens/index.ts';
 import { tokenTexts } from './token-text.ts';
 import type { TokenText } from './token-text.ts';
@@ -47,6 +48,8 @@ export interface ModelsToServe {
   readonly threads: number | null;
   /** Texts generated side by side, of each model; null leaves it to the engine. */
   readonly slots?: number | null;
+  /** In place of the engine on ONNX Runtime. */
+  readonly openEngine?: OpenEngine;
 }
 
 export interface ServedModels {
@@ -57,14 +60,10 @@ export interface ServedModels {
 }
 
 /** Opens a model and its adapters, each with an engine of its own. Throws WhetstoneError as opening each does. */
-export async function openModels(
-  { modelDir, adapters, template: templateName, threads, slots = null }: ModelsToServe,
-  openEngine: OpenEngine,
-): Promise<ServedModels> {
-  const tokenizer = await loadTokenizer(modelDir);
-  const spec = templateName ?? (tokenizer.chatTemplate === null ? 'alpaca' : 'chat');
-  const template = await loadTemplate(spec, tokenizer);
-  const renderChat = spec === 'chat' ? conversationTemplate(tokenizer, () => new Date()) : null;
+export async function openModels(settings: ModelsToServe): Promise<ServedModels> {
+  const { modelDir, adapters, threads, slots, openEngine } = settings;
+  const { tokenizer, template } = await loadVoice({ model: modelDir, template: settings.template });
+  const renderChat = template.name === 'chat' ? conversationTemplate(tokenizer, () => new Date()) : null;
   const textOf = tokenTexts(tokenizer);
   const base = modelOfSnapshot(resolve(modelDir)) ?? basename(resolve(modelDir));
   const entries = [
@@ -84,12 +83,7 @@ export async function openModels(
   try {
     const models: ServedModel[] = [];
     for (const { id, dir, parent } of entries) {
-      const engine = await openEngine({
-        modelDir,
-        ...(dir !== null && { adapterDir: dir }),
-        ...(threads !== null && { threads }),
-        ...(slots !== null && { slots }),
-      });
+      const engine = await openWeights({ model: modelDir, adapter: dir, threads, slots, openEngine });
       opened.push(engine);
       const { maxPositions, vocabSize } = engine.describe();
       models.push({

@@ -8,7 +8,12 @@ import { WhetstoneError } from '../../src/errors.ts';
 
 export interface FakeOptions {
   readonly seed: number;
+  /** Trainable parameters. */
   readonly parameters?: number;
+  readonly modelParameters?: number;
+  readonly vocabSize?: number;
+  /** Estimated peak of memory in bytes. */
+  readonly peak?: number;
   /** Milliseconds a step takes. */
   readonly delay?: number;
   /** Milliseconds a call to generate takes, and how much longer each of its responses takes than the one before. */
@@ -52,6 +57,15 @@ export function fakeEngine(options: FakeOptions): Engine {
       (id, at) => -1 - Math.abs(Math.sin(id * 3 + responseStart + at)),
     );
   return {
+    describe: () => ({
+      modelType: 'fake',
+      parameters: options.modelParameters ?? 1000,
+      trainableParameters: size(options),
+      maxPositions: 4096,
+      vocabSize: options.vocabSize ?? 100_000,
+      threads: 1,
+    }),
+    estimateMemory: () => options.peak ?? 1e6,
     score: (sequences) => Promise.resolve(sequences.map(logprobs)),
     scoreContinuations: (groups) =>
       Promise.resolve(

@@ -1,7 +1,7 @@
 // The command line with the stand-in engine behind it; FAKE_ENGINE holds its options as JSON.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { OpenEngine } from '../../src/alignment/engine-seam.ts';
+import type { OpenEngine } from '../../src/engine/engine.ts';
 import { labVerbs } from '../../lab/cli/verbs.ts';
 import { main } from '../../src/cli/program.ts';
 import { fakeEngine } from './fake-engine.ts';
@@ -10,23 +10,8 @@ import type { FakeOptions } from './fake-engine.ts';
 const openEngine: OpenEngine = async ({ seed = 0, adapterDir }) => {
   const weights = adapterDir === undefined ? null : join(adapterDir, 'adapter_model.safetensors');
   const start = weights === null ? undefined : await readFile(weights);
-  const options = JSON.parse(process.env['FAKE_ENGINE'] ?? '{}') as Partial<FakeOptions> & {
-    peak?: number;
-    vocabSize?: number;
-    modelParameters?: number;
-  };
-  return {
-    ...fakeEngine({ ...options, seed, ...(start && { start }) }),
-    describe: () => ({
-      modelType: 'fake',
-      parameters: options.modelParameters ?? 1000,
-      trainableParameters: options.parameters ?? 64,
-      maxPositions: 4096,
-      vocabSize: options.vocabSize ?? 100_000,
-      threads: 1,
-    }),
-    estimateMemory: () => options.peak ?? 1e6,
-  };
+  const options = JSON.parse(process.env['FAKE_ENGINE'] ?? '{}') as Partial<FakeOptions>;
+  return fakeEngine({ ...options, seed, start });
 };
 
 process.exitCode = await main(

@@ -3,7 +3,7 @@ import { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { OpenEngine } from '../../src/alignment/engine-seam.ts';
+import type { OpenEngine } from '../../src/engine/engine.ts';
 import { alignOnline } from '../../src/alignment/online/online.ts';
 import type { OnlineOptions, OnlineResult } from '../../src/alignment/online/online.ts';
 import type { OnlineProgress } from '../../src/alignment/online/progress.ts';
@@ -32,15 +32,8 @@ afterAll(() => rm(dir, { recursive: true, force: true }));
 beforeEach(() => (out = join(dir, `run-${count++}`)));
 
 const openEngine: OpenEngine = async ({ seed = 0, adapterDir }) => {
-  const start = adapterDir && (await readFile(join(adapterDir, 'adapter_model.safetensors')));
-  return {
-    ...fakeEngine({ seed, parameters: 64, ...(start && { start }) }),
-    describe: () => ({
-      ...{ modelType: 'fake', parameters: 1000, trainableParameters: 64 },
-      ...{ maxPositions: 4096, vocabSize: 100_000, threads: 1 },
-    }),
-    estimateMemory: () => 1e6,
-  };
+  const weights = adapterDir === undefined ? null : join(adapterDir, 'adapter_model.safetensors');
+  return fakeEngine({ seed, start: weights === null ? undefined : await readFile(weights) });
 };
 
 /** Every second response is wrong, by its instruction. */

@@ -3,6 +3,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WhetstoneError } from '../../errors.ts';
+import { loadVoice } from '../../generation/index.ts';
 import { removeLeftovers } from '../../durable/files.ts';
 import { estimateJudging } from '../../judges/chat/estimate.ts';
 import type { JudgingEstimate } from '../../judges/chat/estimate.ts';
@@ -12,13 +13,11 @@ import { openJudge } from '../../judges/open-judge.ts';
 import { defaultJudgeSettings } from '../../judges/settings.ts';
 import { readTriplets } from '../../judgments/index.ts';
 import type { Triplet } from '../../judgments/index.ts';
-import { loadTemplate, loadTokenizer } from '../../tokens/index.ts';
 import { takeFromAdapter } from '../adapter-settings.ts';
 import { claimRun } from '../../runs/claim.ts';
 import type { RunClaim } from '../../runs/claim.ts';
 import { usedTemplate } from '../data.ts';
-import type { EngineDescription, OpenEngine } from '../engine-seam.ts';
-import { openOnnxEngine } from '../engine-seam.ts';
+import type { EngineDescription, OpenEngine } from '../../engine/engine.ts';
 import { snakeCase } from '../../options/names.ts';
 import { recordedStart, refuseDifferences, settingDifferences, settingsToResume } from '../record.ts';
 import { contradictions } from '../settings.ts';
@@ -122,7 +121,7 @@ export async function free({ speakers, judge, history, claim }: Begun): Promise<
 }
 
 export async function prepare(options: OnlineOptions): Promise<Prepared> {
-  const { out, resume = false, overwrite = false, openEngine = openOnnxEngine } = options;
+  const { out, resume = false, overwrite = false, openEngine } = options;
   const given = givenSettings(options);
   refuseContradictions(given, options);
   const claim = await claimRun(out, overwrite ? 'overwrite' : resume ? 'resume' : 'new', 'online');
@@ -137,8 +136,7 @@ export async function prepare(options: OnlineOptions): Promise<Prepared> {
     const start = resolved.from === null ? null : await adapterOf(resolved.from);
     const settings = before ? resolved : await withAdapterSettings(resolved, start, given);
     const started = recorded ? recordedStart(recorded) : new Date();
-    const tokenizer = await loadTokenizer(settings.model);
-    const template = await loadTemplate(settings.template, tokenizer, { now: started });
+    const voice = await loadVoice({ model: settings.model, template: settings.template, now: started });
 
     requireRoom(settings);
     const training = trainingSettings(settings, { data: '', adapter: start, seed: settings.seed });
@@ -152,19 +150,19 @@ export async function prepare(options: OnlineOptions): Promise<Prepared> {
     if (nameless !== options.judgeWith) await nameless.close();
     const circumstances = {
       ...(await filesOf(settings, start)),
-      tokenizer: tokenizer.fingerprint,
+      tokenizer: voice.tokenizer.fingerprint,
       // Those of the optional prompts that the method trains with; a template that lacks one is refused here.
-      template: usedTemplate({ template, triplets: everyKind, positions: [0, 1] }, training),
+      template: usedTemplate({ template: voice.template, triplets: everyKind, positions: [0, 1] }, training),
       ...{ judge_name, judge_fingerprint, folder },
       started: started.toISOString(),
     };
     refuseDifferences(out, [...changed, ...(recorded ? onlineDifferences(circumstances, recorded) : [])]);
 
     const { model, threads, seed } = settings;
-    const speakers = openSpeakers(openEngine, { tokenizer, template }, { model, threads, seed });
+    const speakers = openSpeakers({ model, threads, seed, openEngine }, voice);
     opened.push(speakers);
-    const engine = (await speakers.with(start)).describe();
-    const instructions = await readRunInstructions(settings, { tokenizer, template }, engine.maxPositions);
+    const engine = (await speakers.with(start)).engine.describe();
+    const instructions = await readRunInstructions(settings, voice, engine.maxPositions);
 
     const about = {
       ...{ settings, engine, judge: judge_name },

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { folderDigests } from '../../runs/digests.ts';
-import type { OpenEngine } from '../../alignment/engine-seam.ts';
-import { openOnnxEngine } from '../../alignment/engine-seam.ts';
+import type { OpenEngine } from '../../engine/engine.ts';
+import { openWeights } from '../../engine/open-weights.ts';
 import { respond } from '../../generation/index.ts';
 import type { PromptTemplate, Tokenizer } from '../../tokens/index.ts';
 import { loadTemplate, loadTokenizer } from '../../tokens/index.ts';
@@ -51,14 +51,10 @@ async function openLocal({
   template: templateName,
   maxLength,
   threads,
-  openEngine = openOnnxEngine,
+  openEngine,
 }: LocalSubjectSettings): Promise<Subject> {
   const tokenizer = await loadTokenizer(model);
-  const engine = await openEngine({
-    modelDir: model,
-    ...(adapter !== null && { adapterDir: adapter }),
-    ...(threads !== null && { threads }),
-  });
+  const engine = await openWeights({ model, adapter, threads, openEngine });
   let template: PromptTemplate | undefined;
   const positions = engine.describe().maxPositions;
   const local: Omit<LocalModel, 'template'> = {

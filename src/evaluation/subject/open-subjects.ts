@@ -1,5 +1,5 @@
 // From what a person named to subjects that can be opened. Knows the two kinds.
-import type { OpenEngine } from '../../alignment/engine-seam.ts';
+import type { OpenEngine } from '../../engine/engine.ts';
 import { chatKey } from '../../judges/chat/chat-request.ts';
 import { defaultJudgeSettings } from '../../judges/settings.ts';
 import { localSubject } from './local-subject.ts';

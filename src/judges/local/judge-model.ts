@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import { hasCode } from '../../durable/files.ts';
 import { WhetstoneError } from '../../errors.ts';
-import { generateText } from '../../generation/index.ts';
-import type { Speaker } from '../../generation/index.ts';
+import { generateText, loadVoice, openModel } from '../../generation/index.ts';
+import type { OpenedModel, Speaker } from '../../generation/index.ts';
 import { isFields } from '../../rows/fields.ts';
 import type { Fields } from '../../rows/fields.ts';
-import { encodePieces, loadTemplate, loadTokenizer } from '../../tokens/index.ts';
+import { encodePieces } from '../../tokens/index.ts';
 import { fileDigest } from '../program/command-digest.ts';
 import { defaultDecisionWords } from './decision.ts';
 import type { DecisionWords } from './decision.ts';
@@ -40,10 +40,9 @@ export type ModelReply = ({ readonly text: string } | { readonly impossible: str
  */
 export async function openJudgeModel(run: string, settings: JudgeModelSettings): Promise<JudgeModel> {
   const record = await readRun(run);
-  const { words } = record;
-  const tokenizer = await loadTokenizer(record.model);
-  const template = await loadTemplate(record.template, tokenizer, { now: record.started });
-  const critique = template.renderCritique({ instruction: '{instruction}' }, '{output}').join('{end}');
+  const { model, words } = record;
+  const voice = await loadVoice({ model, template: record.template, now: record.started });
+  const critique = voice.template.renderCritique({ instruction: '{instruction}' }, '{output}').join('{end}');
   if (record.critique !== null && record.critique !== critique) {
     throw new WhetstoneError('BAD_RUN', 'the prompt reads differently than when the judge was trained', {
       file: record.template,
@@ -59,14 +58,11 @@ export async function openJudgeModel(run: string, settings: JudgeModelSettings):
     });
   }
   const known = { model: record.digests, adapter, critique, words, maxTokens: settings.maxTokens };
-  let opening: Promise<Speaker & { engine: { dispose(): Promise<void> } }> | undefined;
+  const { threads, openEngine } = settings;
+  let opening: Promise<OpenedModel> | undefined;
   const underWay = new Set<Promise<ModelReply>>();
-  const open = async (): Promise<Speaker & { engine: { dispose(): Promise<void> } }> => {
-    const openEngine = settings.openEngine ?? (await import('../../engine/index.ts')).openEngine;
-    const threads = settings.threads !== null && { threads: settings.threads };
-    const engine = await openEngine({ modelDir: record.model, adapterDir, ...threads });
-    return { engine, tokenizer, template };
-  };
+  const open = (): Promise<OpenedModel> =>
+    openModel({ model, adapter: adapterDir, threads, openEngine, voice });
   return {
     fingerprint: `local:${createHash('sha256').update(JSON.stringify(known)).digest('hex')}`,
     words,
@@ -80,8 +76,8 @@ export async function openJudgeModel(run: string, settings: JudgeModelSettings):
     close: async () => {
       // An engine that is freed under a running graph takes the process with it.
       await Promise.allSettled(underWay);
-      const speaker = await opening?.catch(() => undefined);
-      await speaker?.engine.dispose();
+      const opened = await opening?.catch(() => undefined);
+      await opened?.dispose();
     },
   };
 }
