@@ -171,10 +171,10 @@ describe('what cannot be run is refused by name', () => {
   });
 
   it.each([
-    [{ rope_scaling: { rope_type: 'yarn', factor: 4 } }, 'rope_scaling.rope_type', /"yarn" is not supported/],
-    [{ rope_parameters: { type: 'dynamic' } }, 'rope_parameters.rope_type', /"dynamic"/],
+    [{ rope_scaling: { rope_type: 'ntk', factor: 4 } }, 'rope_scaling.rope_type', /"ntk" is not supported/],
+    [{ rope_parameters: { type: 'mrope' } }, 'rope_parameters.type', /"mrope"/],
     [{ partial_rotary_factor: 0.5 }, 'partial_rotary_factor', /0\.5/],
-    [{ rope_parameters: { partial_rotary_factor: 0.25 } }, 'partial_rotary_factor', /0\.25/],
+    [{ rope_parameters: { partial_rotary_factor: 0.25 } }, 'rope_parameters.partial_rotary_factor', /0\.25/],
     [{ hidden_act: 'relu' }, 'hidden_act', /"relu" is not supported[^]*silu and gelu_pytorch_tanh/],
     [{ hidden_act: 'gelu' }, 'hidden_act', /"gelu"/],
     [{ model_type: 'gemma', hidden_activation: 'gelu' }, 'hidden_activation', /"gelu"/],
@@ -193,19 +193,19 @@ describe('what cannot be run is refused by name', () => {
   });
 
   it.each([
-    [{ hidden_size: undefined }, 'hidden_size', /must be a number; found nothing/],
-    [{ hidden_size: '64' }, 'hidden_size', /must be a number; found "64"/],
+    [{ hidden_size: undefined }, 'hidden_size', /must be a positive integer; found nothing/],
+    [{ hidden_size: '64' }, 'hidden_size', /must be a positive integer; found "64"/],
     [{ vocab_size: 0 }, 'vocab_size', /must be a positive integer; found 0/],
-    [{ num_hidden_layers: 2.5 }, 'num_hidden_layers', /must be a positive integer; found 2\.5/],
+    [{ num_hidden_layers: 2.5 }, 'num_hidden_layers', /must be an integer from 1 to 10000; found 2\.5/],
     [{ num_key_value_heads: 3 }, 'num_key_value_heads', /4 attention heads cannot share 3/],
-    [{ rms_norm_eps: 'small' }, 'rms_norm_eps', /must be a number; found "small"/],
+    [{ rms_norm_eps: 'small' }, 'rms_norm_eps', /must be a number from 0 up to 1; found "small"/],
     [{ tie_word_embeddings: 'yes' }, 'tie_word_embeddings', /must be true or false; found "yes"/],
     [{ attention_bias: 1 }, 'attention_bias', /must be true or false; found 1/],
     [{ rope_theta: [] }, 'rope_theta', /must be a number/],
     [{ rope_scaling: 'linear' }, 'rope_scaling', /must be an object; found "linear"/],
-    [{ rope_scaling: { type: 'linear' } }, 'rope_scaling.factor', /must be a number; found nothing/],
+    [{ rope_scaling: { type: 'linear' } }, 'rope_scaling.factor', /must be a number above 0; found nothing/],
     [{ rope_scaling: { type: 'llama3', factor: 8 } }, 'rope_scaling.low_freq_factor', /must be a number/],
-    [{ model_type: 'mistral', sliding_window: '4096' }, 'sliding_window', /must be a number; found "4096"/],
+    [{ model_type: 'mistral', sliding_window: '4096' }, 'sliding_window', /must be a positive integer; found "4096"/],
     [{ model_type: 'mistral', sliding_window: 0 }, 'sliding_window', /must be a positive integer; found 0/],
     [
       { model_type: 'qwen2', layer_types: ['full_attention'] },
@@ -213,6 +213,23 @@ describe('what cannot be run is refused by name', () => {
       /must be a list of 3 kinds of attention/,
     ],
     [{ model_type: 'qwen2', use_sliding_window: 'no' }, 'use_sliding_window', /must be true or false/],
+    [{ rope_theta: 0 }, 'rope_theta', /must be a number above 1 and up to 1e\+30; found 0/],
+    [{ rope_theta: -10000 }, 'rope_theta', /above 1/],
+    [{ rope_scaling: { rope_theta: 1e39, type: 'default' } }, 'rope_scaling.rope_theta', /up to 1e\+30/],
+    [{ rms_norm_eps: -1 }, 'rms_norm_eps', /must be a number from 0 up to 1; found -1/],
+    [{ rms_norm_eps: 1e5 }, 'rms_norm_eps', /from 0 up to 1/],
+    [{ rope_scaling: { type: 'linear', factor: -2 } }, 'rope_scaling.factor', /a number above 0; found -2/],
+    [
+      { rope_scaling: { type: 'llama3', factor: 8, low_freq_factor: 4, high_freq_factor: 4 } },
+      'rope_scaling.high_freq_factor',
+      /a number above 4; found 4/,
+    ],
+    [{ num_hidden_layers: 1e9 }, 'num_hidden_layers', /an integer from 1 to 10000; found 1000000000/],
+    [{ head_dim: 1e12 }, 'head_dim', /an integer from 1 to 65536/],
+    [{ vocab_size: 2 ** 40 }, 'vocab_size', /must be a positive integer/],
+    [{ num_attention_heads: 100 }, 'num_attention_heads', /100 heads share a hidden size of 64/],
+    [{ max_window_layers: -1, model_type: 'qwen2' }, 'max_window_layers', /a number from 0; found -1/],
+    [{ hidden_size: 'x'.repeat(1000) }, 'hidden_size', /found "x{79}…$/],
   ])('%j', async (json, field, message) => {
     const error = await failureOf(() => parse(json));
     expect([error.code, error.location.field]).toEqual(['MODEL_CONFIG', field]);
@@ -220,10 +237,12 @@ describe('what cannot be run is refused by name', () => {
   });
 
   it.each([
-    ['no file', null, /cannot be read/],
+    ['no file', null, /is missing/],
     ['broken JSON', '{"model_type": ', /is not valid JSON/],
     ['a list', '[]', /must hold a JSON object/],
     ['null', 'null', /must hold a JSON object/],
+    ['nothing', '', /is not valid JSON: /],
+    ['a key without a value', '{\n  "hidden_size": ,\n}', /config\.json:2:18: is not valid JSON: expected a value/],
   ])('%s', async (_, text, message) => {
     const dir = newFolder();
     const file = join(dir, 'config.json');
@@ -232,4 +251,32 @@ describe('what cannot be run is refused by name', () => {
     expect([error.code, error.location.file]).toEqual(['MODEL_CONFIG', file]);
     expect(error.message).toMatch(message);
   });
+});
+
+describe('quantized models are refused by the name of the method, before anything else', () => {
+  it.each([
+    [{ quant_method: 'gptq', bits: 4, group_size: 128 }, /a model quantized with GPTQ \(4 bits\)/],
+    [{ quant_method: 'awq', bits: 4 }, /AWQ \(4 bits\)/],
+    [{ quant_method: 'bitsandbytes', load_in_4bit: true, load_in_8bit: false }, /bitsandbytes \(4 bits\)/],
+    [{ load_in_8bit: true }, /bitsandbytes \(8 bits\)/],
+    [{ quant_method: 'fp8', weight_block_size: [128, 128] }, /quantized with FP8 is/],
+    [{ quant_method: 'hqq' }, /quantized with "hqq" is/],
+    [{}, /a method that it does not name/],
+    ['int4', /a method that it does not name/],
+  ])('%j', async (settings, message) => {
+    const error = await failureOf(() => parseDecoderConfig({ quantization_config: settings }));
+    expect([error.code, error.location.field]).toEqual(['MODEL_UNSUPPORTED', 'quantization_config']);
+    expect(error.message).toMatch(message);
+    expect(error.hint).toMatch(/Name the model that it was made from/);
+  });
+
+  it('null says that it is not', () => {
+    expect(parse({ quantization_config: null }).layers).toBe(3);
+  });
+});
+
+it('skips a byte order mark', async () => {
+  const dir = newFolder();
+  writeFileSync(join(dir, 'config.json'), `\ufeff${JSON.stringify({ model_type: 'llama', ...sizes })}`);
+  expect((await readDecoderConfig(dir)).layers).toBe(3);
 });

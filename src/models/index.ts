@@ -1,5 +1,6 @@
 // Decoder families, their checkpoints and adapters as graph functions.
 export * from './config.ts';
+export type { RopeScaling } from './rope-config.ts';
 export * from './checkpoint.ts';
 export * from './safetensors.ts';
 export * from './safetensors-writer.ts';

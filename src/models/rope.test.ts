@@ -2,7 +2,8 @@
 import { expect, it } from 'vitest';
 import { expectClose, numbersOf, openSession, toOrt } from '../graph/gradient-check.test-helper.ts';
 import { dim, emit, input } from '../graph/index.ts';
-import type { DecoderConfig, RopeScaling } from './config.ts';
+import type { DecoderConfig } from './config.ts';
+import type { RopeScaling } from './rope-config.ts';
 import { inverseFrequencies, rotaryTables } from './rope.ts';
 
 const config = (headDim: number, ropeScaling: RopeScaling, ropeTheta = 10000): DecoderConfig =>

@@ -1,0 +1,66 @@
+// Reads a JSON object from a file of a model: its text, and what to say where that fails. Knows no field.
+import { readFile } from 'node:fs/promises';
+import { WhetstoneError } from '../errors.ts';
+import { findJsonFault } from '../rows/json-position.ts';
+import { positionAt } from '../rows/text.ts';
+
+export type Json = Readonly<Record<string, unknown>>;
+
+/**
+ * The JSON object in `file`. A byte order mark before it is skipped. Throws `code` for a file that is missing, may
+ * not be read, or holds anything else; `hint` says what to do about a missing one.
+ */
+export async function readJsonObject(file: string, code: string, hint: string): Promise<Json> {
+  let text: string;
+  try {
+    text = (await readFile(file, 'utf8')).replace(/^\uFEFF/, '');
+  } catch (cause) {
+    throw unreadable(file, code, cause, hint);
+  }
+  const value = parseJson(text, file, code);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new WhetstoneError(code, 'must hold a JSON object', { file, hint: damaged });
+  }
+  return value as Json;
+}
+
+const damaged = 'The file is damaged or incomplete; copy it again from where the model came from.';
+
+function parseJson(text: string, file: string, code: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const fault = findJsonFault(text);
+    const message = fault?.message ?? (cause as Error).message;
+    const position = fault && positionAt(text, fault.offset);
+    throw new WhetstoneError(code, `is not valid JSON: ${message}`, { file, ...position, hint: damaged, cause });
+  }
+}
+
+/** Why the system would not open or read a file; `hint` is for one that is not there. */
+export function unreadable(file: string, code: string, cause: unknown, hint: string): WhetstoneError {
+  const errno = (cause as NodeJS.ErrnoException).code ?? '';
+  const known = reasons[errno];
+  return new WhetstoneError(code, known?.message ?? `cannot be read (${errno || (cause as Error).message})`, {
+    file,
+    cause,
+    hint: known ? (known.hint ?? hint) : 'The disk or the network drive that holds it may have a fault.',
+  });
+}
+
+const forbidden = {
+  message: 'cannot be read: permission denied',
+  hint: 'Give yourself the right to read the file and to enter the folders above it (chmod, or ask its owner).',
+};
+
+const reasons: Readonly<Record<string, { readonly message: string; readonly hint?: string }>> = {
+  ENOENT: { message: 'is missing' },
+  ENOTDIR: { message: 'is missing: a part of its path is a file, not a folder' },
+  EISDIR: { message: 'is a folder, not a file' },
+  ELOOP: {
+    message: 'is a link that leads back to itself',
+    hint: 'Replace the link by the file, or download the model again.',
+  },
+  EACCES: forbidden,
+  EPERM: forbidden,
+};
