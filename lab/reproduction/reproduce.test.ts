@@ -176,7 +176,7 @@ it('leaves the folder free for the next run, and refuses it to a second one mean
   );
   expect(refused).toBeInstanceOf(WhetstoneError);
   expect((refused as WhetstoneError).code).toBe('RUN_LOCKED');
-  expect(await readdir(join(dir, 'out'))).not.toContain('.lock');
+  expect(await readdir(join(dir, 'out'))).not.toContain('run.lock');
 });
 
 it('goes on after an interruption', async () => {

@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { dataDigest, folderDigests } from '../../src/runs/digests.ts';
 import { removeLeftovers, writeFileDurably } from '../../src/durable/files.ts';
-import { acquireLock } from '../../src/durable/lock.ts';
+import { lockFolder } from '../../src/durable/lock.ts';
 import { versions } from '../../src/alignment/record.ts';
 import { WhetstoneError } from '../../src/errors.ts';
 import { readDecoderConfig } from '../../src/models/config.ts';
@@ -106,7 +106,7 @@ export async function reproduce(options: ReproduceOptions): Promise<Reproduction
   const out = resolve(options.out);
   refuseWithoutWorld(options);
   await mkdir(out, { recursive: true });
-  const lock = await acquireLock(join(out, '.lock'));
+  const lock = await lockFolder(out);
   try {
     await removeLeftovers(out);
     const plan = await planOf(options, out);

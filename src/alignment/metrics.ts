@@ -3,6 +3,7 @@
 import { open, readFile } from 'node:fs/promises';
 import type { StepMetrics } from '../engine/engine.ts';
 import { explainFullDisk, hasCode, writeAll, writeFileDurably } from '../durable/files.ts';
+import { requireHeld } from '../durable/held.ts';
 
 /** What a run says about one optimizer step. Losses in nats. */
 export interface StepRecord {
@@ -99,7 +100,10 @@ export async function openMetrics(path: string, step: number): Promise<MetricsLo
   const file = await open(path, 'a');
   let closed = false;
   return {
-    append: (record) => explainFullDisk(path, () => writeAll(file, Buffer.from(metricsLine(record) + '\n'))),
+    append: async (record) => {
+      await requireHeld(path);
+      await explainFullDisk(path, () => writeAll(file, Buffer.from(metricsLine(record) + '\n')));
+    },
     sync: () => explainFullDisk(path, () => file.sync()),
     close: async () => {
       if (closed) return;

@@ -2,6 +2,7 @@ import { appendFile, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { thisProcess } from '../durable/holder.ts';
 import { claimRun } from '../runs/claim.ts';
 import type { OpenMode } from '../runs/claim.ts';
 import { openRunDirectory } from './run-directory.ts';
@@ -67,7 +68,11 @@ describe('claimRun', () => {
 
   it('takes what a process killed at the very start left behind', async () => {
     await mkdir(out);
-    await writeFile(join(out, 'run.lock'), '{"pid":4194305');
+    await writeFile(
+      join(out, 'run.lock'),
+      JSON.stringify({ ...(await thisProcess()), pid: 4194305, since: 'then' }),
+    );
+    await writeFile(join(out, '.run.lock.new.tmp-12'), '{');
     await writeFile(join(out, '.run.yaml.tmp-7'), 'lam');
     await within('new', async () => {});
     expect((await readdir(out)).sort()).toEqual(['checkpoints', 'metrics.jsonl', 'run.yaml']);

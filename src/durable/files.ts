@@ -4,6 +4,7 @@ import { open, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { WhetstoneError } from '../errors.ts';
+import { requireHeld } from './held.ts';
 
 const chunkBytes = 1 << 26;
 
@@ -26,7 +27,7 @@ export async function syncDirectory(dir: string): Promise<void> {
   }
 }
 
-/** Replaces `path` by `bytes` in one step. Throws WhetstoneError `DISK_FULL`; the old file is then untouched. */
+/** Replaces `path` by `bytes` in one step. Throws WhetstoneError `DISK_FULL` and `LOCK_LOST`; the old file is then untouched. */
 export async function writeFileDurably(path: string, bytes: string | Uint8Array): Promise<void> {
   await replaceFile(path, (append) => append(bytes));
 }
@@ -46,6 +47,7 @@ export async function replaceFile(
       } finally {
         await file.close();
       }
+      await requireHeld(path);
       await rename(temporary, path);
     } catch (error) {
       await rm(temporary, { force: true });
@@ -73,6 +75,7 @@ export async function writeDirectoryDurably(
       await mkdir(temporary, { recursive: true });
       await fill(temporary);
       await syncTree(temporary);
+      await requireHeld(target);
       await rm(replaced, { recursive: true, force: true });
       await rename(target, replaced).catch(ignore('ENOENT'));
       await rename(temporary, target);

@@ -4,6 +4,7 @@ import { open, readFile, truncate } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { WhetstoneError } from '../errors.ts';
 import { explainFullDisk, hasCode, syncDirectory, writeAll } from './files.ts';
+import { requireHeld } from './held.ts';
 
 export interface Journal<T extends object> {
   /** The records that the file held when it was opened. */
@@ -20,7 +21,7 @@ export interface Journal<T extends object> {
  * Opens or makes the journal `path`. `parse` turns a line's value into a record, or says null where it is none.
  *
  * Throws WhetstoneError `DAMAGED_JOURNAL` with the line of a record that cannot be read, unless it is the last
- * and has no line end; appending throws `DISK_FULL`.
+ * and has no line end; appending throws `DISK_FULL` and `LOCK_LOST`.
  */
 export async function openJournal<T extends object>(
   path: string,
@@ -49,6 +50,7 @@ export async function openJournal<T extends object>(
       waiting = [];
       try {
         const lines = Buffer.from(batch.map(({ line }) => line).join(''));
+        await requireHeld(path);
         await explainFullDisk(path, async () => {
           await writeAll(file, lines);
           await file.datasync();

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { acquireLock } from '../durable/lock.ts';
+import { lockFile } from '../durable/lock.ts';
 import type { FakeHub, FakeRepository } from './fake-hub.test-helper.ts';
 import { gitHash, sha256, startFakeHub, token } from './fake-hub.test-helper.ts';
 import { modelFolder, resolveHub } from './index.ts';
@@ -188,7 +188,7 @@ describe('resolveHub', () => {
   it('waits for another process that downloads the same, and then need not', async () => {
     const locks = join(cache, '.locks/models--ink--well');
     await mkdir(locks, { recursive: true });
-    const lock = await acquireLock(join(locks, 'whetstone.lock'));
+    const lock = await lockFile(join(locks, 'whetstone'));
     const waiting = resolve();
     const earlier = await Promise.race([waiting, sleep(300, 'still waiting')]);
     expect(earlier).toBe('still waiting');

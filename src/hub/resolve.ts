@@ -3,7 +3,7 @@ import { mkdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lock } from '../durable/lock.ts';
-import { acquireLock } from '../durable/lock.ts';
+import { lockFile } from '../durable/lock.ts';
 import { editDistance } from '../options/edit-distance.ts';
 import { WhetstoneError } from '../errors.ts';
 import type { CacheFolder } from './cache.ts';
@@ -276,7 +276,7 @@ function alone(
 ): Promise<void> {
   return inTurn(root, async () => {
     await mkdir(locks, { recursive: true });
-    const lock = await takeLock(join(locks, 'whetstone.lock'), signal);
+    const lock = await takeLock(join(locks, 'whetstone'), signal);
     try {
       await work();
     } finally {
@@ -292,12 +292,12 @@ async function takeLock(path: string, signal: AbortSignal | undefined): Promise<
   for (;;) {
     signal?.throwIfAborted();
     try {
-      return await acquireLock(path);
+      return await lockFile(path);
     } catch (error) {
       if (!(error instanceof WhetstoneError) || error.code !== 'RUN_LOCKED') throw error;
       if (performance.now() - began > longestWait) {
         throw new WhetstoneError('HUB_BUSY', 'another process has been downloading this for hours', {
-          file: path,
+          ...(error.location.file !== undefined && { file: error.location.file }),
           cause: error,
           hint: 'If that process is gone, remove the file and try again.',
         });

@@ -7,7 +7,7 @@ import { dirname } from 'node:path';
 import { replaceFile } from '../durable/files.ts';
 import { openJournal } from '../durable/journal.ts';
 import type { Journal } from '../durable/journal.ts';
-import { acquireLock } from '../durable/lock.ts';
+import { lockFile } from '../durable/lock.ts';
 import { WhetstoneError } from '../errors.ts';
 import { writeTriplets } from '../judgments/write.ts';
 import { isJudged } from './judge.ts';
@@ -70,7 +70,7 @@ export async function openJudging(
 ): Promise<Judging> {
   const files = judgingFiles(out);
   await mkdir(dirname(out), { recursive: true });
-  const lock = await acquireLock(`${out}.lock`);
+  const lock = await lockFile(out);
   try {
     const beginning: Beginning = {
       judging: 1,

@@ -6,8 +6,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { parse, stringify } from 'yaml';
 import { WhetstoneError } from '../errors.ts';
 import { exists, ignore, removeLeftovers, writeFileDurably } from '../durable/files.ts';
-import { acquireLock } from '../durable/lock.ts';
-import type { Lock } from '../durable/lock.ts';
+import { folderLock, lockFolder } from '../durable/lock.ts';
+import type { Lock, LockOptions } from '../durable/lock.ts';
 
 export type OpenMode = 'new' | 'resume' | 'overwrite';
 
@@ -42,7 +42,12 @@ export interface RunClaim {
  * `NOT_A_RUN` if it holds anything else, `RUN_LOCKED` if another process works in it, `BAD_RUN` if run.yaml
  * cannot be read or is to be gone on with and of another kind.
  */
-export async function claimRun(out: string, mode: OpenMode, kind: RunKind = 'align'): Promise<RunClaim> {
+export async function claimRun(
+  out: string,
+  mode: OpenMode,
+  kind: RunKind = 'align',
+  lockOptions: LockOptions = {},
+): Promise<RunClaim> {
   const path = resolve(out);
   const found = await look(path);
   if (found === 'foreign') {
@@ -58,8 +63,7 @@ export async function claimRun(out: string, mode: OpenMode, kind: RunKind = 'ali
     });
   }
   const made = (await mkdir(path, { recursive: true })) !== undefined;
-  const lock = await acquireLock(join(path, 'run.lock'));
-  let release = lock.release;
+  let lock = await lockFolder(path, lockOptions);
   try {
     const recorded = found === 'run' && mode === 'resume' ? await readRecord(path) : null;
     if (recorded) requireKind(recorded, kind, out);
@@ -72,20 +76,20 @@ export async function claimRun(out: string, mode: OpenMode, kind: RunKind = 'ali
           if (!isDeepStrictEqual(recorded.settings, record.settings))
             await writeRecord(path, { settings: record.settings, run: recorded.run });
           await removeLeftovers(path);
-          return { path, notes: [] };
+          return { path, notes: lock.notes };
         }
-        const notes: string[] = [];
+        const notes = [...lock.notes];
         if (found === 'run') {
-          const [aside, fresh] = await moveAside(path);
-          release = fresh.release;
-          notes.push(`The old run is now ${aside}.`);
+          const moved = await moveAside(path, lock);
+          lock = moved.lock;
+          notes.push(`The old run is now ${moved.aside}.`);
         }
         await writeRecord(path, { settings: record.settings, run: { kind, ...record.run } });
         await removeLeftovers(path);
         return { path, notes };
       },
       release: async () => {
-        await release();
+        await lock.release();
         if (made) await rmdir(path).catch(() => undefined); // only if nothing was begun in it
       },
     };
@@ -118,9 +122,8 @@ async function look(path: string): Promise<'nothing' | 'run' | 'foreign'> {
   const names = await readdir(path);
   if (names.includes('run.yaml')) return 'run';
   // What a process killed before its run began leaves behind.
-  return names.every((name) => name.startsWith('run.lock') || name.startsWith('.run.yaml.tmp-'))
-    ? 'nothing'
-    : 'foreign';
+  const left = [folderLock, `.${folderLock}.`, '.run.yaml.tmp-'];
+  return names.every((name) => left.some((start) => name.startsWith(start))) ? 'nothing' : 'foreign';
 }
 
 const writeRecord = (path: string, { settings, run }: RunRecord): Promise<void> =>
@@ -143,13 +146,13 @@ async function readRecord(path: string): Promise<RunRecord> {
 }
 
 /** Renames the run at `path` to the first free PATH.old-N and takes `path` afresh. */
-async function moveAside(path: string): Promise<[string, Lock]> {
+async function moveAside(path: string, lock: Lock): Promise<{ aside: string; lock: Lock }> {
   let n = 1;
   while (await exists(`${path}.old-${n}`)) n++;
   const aside = `${path}.old-${n}`;
   await rename(path, aside);
   await mkdir(path, { recursive: true });
-  const fresh = await acquireLock(join(path, 'run.lock'));
-  await rm(join(aside, 'run.lock'), { force: true }); // it moved with the folder
-  return [aside, fresh];
+  await lock.release(); // its file moved with the folder
+  await rm(join(aside, folderLock), { force: true });
+  return { aside, lock: await lockFolder(path) };
 }

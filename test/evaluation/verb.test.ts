@@ -111,7 +111,7 @@ describe('whetstone evaluate', () => {
     const { code, stdout } = await finished;
     expect(code).toBe(130);
     expect(stdout).toContain('the same command goes on');
-    expect(existsSync(join(out, 'lock'))).toBe(false);
+    expect(existsSync(join(out, 'run.lock'))).toBe(false);
   });
 
   it('fetches data from the hub, and records the commit', async () => {

@@ -91,7 +91,7 @@ describe('evaluate', () => {
     expect(JSON.parse(readFileSync(files.json, 'utf8'))).toMatchObject({ models: ['a', 'b'] });
     expect(readFileSync(files.markdown, 'utf8')).toContain('| one | acc | 50.0 | 75.0 |');
     expect(readFileSync(files.record, 'utf8')).toContain('fingerprint: aaaaaaaaaaaaaaaaaaaa');
-    expect(existsSync(files.lock)).toBe(false);
+    expect(existsSync(join(out, 'run.lock'))).toBe(false);
   });
 
   it('goes on where it was stopped, and opens nothing when all is there', async () => {

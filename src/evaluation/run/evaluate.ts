@@ -7,7 +7,7 @@ import { versions } from '../../alignment/record.ts';
 import { writeFileDurably } from '../../durable/files.ts';
 import { openJournal } from '../../durable/journal.ts';
 import type { Journal } from '../../durable/journal.ts';
-import { acquireLock } from '../../durable/lock.ts';
+import { lockFolder } from '../../durable/lock.ts';
 import type { BootstrapSettings } from '../../statistics/bootstrap.ts';
 import type { SubjectSource } from '../subject/subject.ts';
 import { compare } from './comparison.ts';
@@ -41,14 +41,13 @@ export interface EvaluationSettings {
 /** Where the items' results, the record and the tables of an evaluation are. */
 export const evaluationFiles = (
   out: string,
-): { readonly [K in 'record' | 'json' | 'csv' | 'markdown' | 'items' | 'outputs' | 'lock']: string } => ({
+): { readonly [K in 'record' | 'json' | 'csv' | 'markdown' | 'items' | 'outputs']: string } => ({
   record: join(out, 'run.yaml'),
   json: join(out, 'results.json'),
   csv: join(out, 'results.csv'),
   markdown: join(out, 'results.md'),
   items: join(out, 'items'),
   outputs: join(out, 'outputs'),
-  lock: join(out, 'lock'),
 });
 
 /** An item's line of a journal; all other fields are the task's own. */
@@ -68,7 +67,7 @@ export async function evaluate(settings: EvaluationSettings): Promise<Comparison
   const { out, subjects, tasks, signal, onNote } = settings;
   const files = evaluationFiles(out);
   await mkdir(files.items, { recursive: true });
-  const lock = await acquireLock(files.lock);
+  const lock = await lockFolder(out);
   try {
     await writeFileDurably(files.record, stringify(await recordOf(settings)));
     const figures: Figure[][] = [];

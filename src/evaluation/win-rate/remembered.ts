@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { openJournal } from '../../durable/journal.ts';
 import type { Journal } from '../../durable/journal.ts';
-import { acquireLock } from '../../durable/lock.ts';
+import { lockFile } from '../../durable/lock.ts';
 import { isCompared } from '../../judges/comparer.ts';
 import type { Comparer, PairRequest } from '../../judges/comparer.ts';
 
@@ -18,7 +18,7 @@ interface Kept {
  * comparer, which closes with it. Throws WhetstoneError `RUN_LOCKED` and `DAMAGED_JOURNAL`.
  */
 export async function rememberComparisons(comparer: Comparer, path: string): Promise<Comparer> {
-  const lock = await acquireLock(`${path}.lock`);
+  const lock = await lockFile(path);
   let journal: Journal<Kept>;
   try {
     journal = await openJournal(path, parseKept);

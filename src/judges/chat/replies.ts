@@ -5,7 +5,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { openJournal } from '../../durable/journal.ts';
 import type { Journal } from '../../durable/journal.ts';
-import { acquireLock } from '../../durable/lock.ts';
+import { lockFile } from '../../durable/lock.ts';
 import type { TokenCounts } from './cost.ts';
 
 export interface KeptReply {
@@ -74,7 +74,7 @@ export async function openReplies(path: string | null): Promise<Replies> {
     };
   }
   await mkdir(dirname(path), { recursive: true });
-  const lock = await acquireLock(`${path}.lock`);
+  const lock = await lockFile(path);
   let journal: Journal<Line>;
   try {
     journal = await openJournal(path, parseLine);
