@@ -50,7 +50,7 @@ interface Started {
 /** `inside` are words of a command that runs the process elsewhere. */
 function start(patience: number, inside: readonly string[] = []): Started {
   const [command, ...args] = [...inside, process.execPath, join(built, 'holder.mjs'), dir, String(patience)];
-  const child = spawn(command!, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   children.push(child);
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const next = async (): Promise<Said> => JSON.parse((await lines.next()).value as string) as Said;
