@@ -1,21 +1,12 @@
 // The model's own chat template as a prompt template: one user message, then the turn of the assistant.
 // It does not know tokens or where templates are kept.
-import * as jinja from '@huggingface/jinja';
 import { WhetstoneError } from '../errors.ts';
+import type { Value } from '../jinja/index.ts';
+import { callable, compileTemplate, fault, fromJson } from '../jinja/index.ts';
 import type { PromptTemplate, PromptText } from './prompt.ts';
 import { instructionWithInput, PRAISE } from './prompt.ts';
+import { formatTime } from './strftime.ts';
 import type { Tokenizer } from './tokenizer.ts';
-
-// The package's type files import each other without extensions, which TypeScript cannot follow in ESM.
-interface Scope {
-  set(name: string, value: unknown): unknown;
-}
-const { Environment, Interpreter, parse, tokenize } = jinja as unknown as {
-  readonly Environment: new () => Scope;
-  readonly Interpreter: new (scope: Scope) => { run(program: unknown): { readonly value: unknown } };
-  readonly parse: (tokens: unknown) => unknown;
-  readonly tokenize: (source: string, options: Readonly<Record<string, boolean>>) => unknown;
-};
 
 /** What stands between instruction and judgment in the user message of a judged prompt. */
 export const JUDGED_REQUEST = '\n\nWrite a response that deserves the following judgment.\n\nJudgment: ';
@@ -50,25 +41,22 @@ export function conversationTemplate(
       hint: 'Use --template alpaca, or the path of a template file; base models have seldom a template of their own.',
     });
   }
-  const program = attempt('cannot be parsed', () =>
-    parse(tokenize(source, { lstrip_blocks: true, trim_blocks: true })),
-  );
+  const template = attempt(() => compileTemplate(source));
+  const fixed = {
+    ...valuesOf(tokenizer.specialTokens),
+    tools: null,
+    documents: null,
+    add_generation_prompt: true,
+  };
   return (messages) =>
-    attempt('failed', () => {
-      const scope = new Environment();
-      for (const [name, value] of Object.entries({ ...globals(now()), ...tokenizer.specialTokens })) {
-        scope.set(name, value);
-      }
-      scope.set(
-        'messages',
-        messages.map(({ role, content }) => ({ role, content })),
-      );
-      scope.set('add_generation_prompt', true);
-      scope.set('tools', null);
-      scope.set('documents', null);
-      return String(new Interpreter(scope).run(program).value);
+    attempt(() => {
+      const spoken = messages.map(({ role, content }) => fromJson({ role, content }));
+      return template({ ...functions(now), ...fixed, messages: spoken });
     });
 }
+
+const valuesOf = (fields: Readonly<Record<string, unknown>>): Record<string, Value> =>
+  Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, fromJson(value)]));
 
 /**
  * The chat template of a tokenizer as a prompt template: the instruction is the only message. Throws what
@@ -95,76 +83,37 @@ export function chatTemplate(
   };
 }
 
-function attempt<T>(what: string, work: () => T): T {
+function attempt<T>(work: () => T): T {
   try {
     return work();
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    throw new WhetstoneError('BAD_CHAT_TEMPLATE', `the model's chat template ${what}: ${message}`, {
-      hint: 'Use --template alpaca, or the path of a template file.',
-      cause: error,
-    });
+    if (!(error instanceof WhetstoneError) || !Object.hasOwn(ways, error.code)) throw error;
+    throw new WhetstoneError(
+      'BAD_CHAT_TEMPLATE',
+      `the model's chat template ${ways[error.code]}: ${error.message}`,
+      {
+        hint: 'Use --template alpaca, or the path of a template file.',
+        cause: error,
+      },
+    );
   }
 }
 
-/** The functions and constants that transformers gives to chat templates. */
-function globals(now: Date): Record<string, unknown> {
-  return {
-    true: true,
-    True: true,
-    false: false,
-    False: false,
-    none: null,
-    None: null,
-    raise_exception: (message: unknown): never => {
-      throw new Error(`it refuses this prompt: ${String(message)}`);
-    },
-    range: (first: number, stop?: number, step = 1): number[] => {
-      const [from, to] = stop === undefined ? [0, first] : [first, stop];
-      if (step === 0) throw new Error('range() needs a step other than 0');
-      return Array.from({ length: Math.max(0, Math.ceil((to - from) / step)) }, (_, i) => from + i * step);
-    },
-    strftime_now: (format: string): string => formatTime(now, format),
-  };
-}
+/** How a template's errors are told. */
+const ways: Readonly<Record<string, string>> = {
+  JINJA_SYNTAX: 'cannot be read',
+  JINJA_FAILED: 'fails',
+  JINJA_RAISED: 'refuses this prompt',
+  JINJA_LIMIT: 'does too much',
+};
 
-const MONTHS = [
-  ...['January', 'February', 'March', 'April', 'May', 'June', 'July'],
-  ...['August', 'September', 'October', 'November', 'December'],
-];
-const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
-
-/** Python's strftime in the C locale and local time; a directive that it does not know stays as it is. */
-export function formatTime(time: Date, format: string): string {
-  const month = MONTHS[time.getMonth()] ?? '';
-  const day = DAYS[time.getDay()] ?? '';
-  const year = time.getFullYear();
-  const hour12 = time.getHours() % 12 || 12;
-  const daysBefore = Date.UTC(year, time.getMonth(), time.getDate()) - Date.UTC(year, 0, 1);
-  // [value, width, padding] for numbers, text for names.
-  const directives: Readonly<Record<string, string | readonly [number, number, string?]>> = {
-    Y: [year, 4],
-    y: [year % 100, 2],
-    m: [time.getMonth() + 1, 2],
-    d: [time.getDate(), 2],
-    e: [time.getDate(), 2, ' '],
-    j: [daysBefore / 86_400_000 + 1, 3],
-    H: [time.getHours(), 2],
-    I: [hour12, 2],
-    M: [time.getMinutes(), 2],
-    S: [time.getSeconds(), 2],
-    B: month,
-    b: month.slice(0, 3),
-    A: day,
-    a: day.slice(0, 3),
-    p: time.getHours() < 12 ? 'AM' : 'PM',
-    '%': '%',
-  };
-  return format.replace(/%(-?)([A-Za-z%])/g, (whole, bare: string, letter: string) => {
-    const value = directives[letter];
-    if (value === undefined) return whole;
-    if (typeof value === 'string') return value;
-    const [number, width, padding = '0'] = value;
-    return bare ? String(number) : String(number).padStart(width, padding);
-  });
-}
+/** The functions that transformers gives to chat templates beside those of jinja2. */
+const functions = (now: () => Date): Record<string, Value> => ({
+  raise_exception: callable('raise_exception', ([message]) => {
+    throw fault('JINJA_RAISED', typeof message === 'string' ? message : 'it gives no reason');
+  }),
+  strftime_now: callable('strftime_now', ([format]) => {
+    if (typeof format !== 'string') throw fault('JINJA_FAILED', 'strftime_now() needs a format');
+    return formatTime(now(), format);
+  }),
+});

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { WhetstoneError } from '../errors.ts';
-import { formatTime, JUDGED_REQUEST } from './chat-template.ts';
+import { JUDGED_REQUEST } from './chat-template.ts';
+import { formatTime } from './strftime.ts';
 import { loadTemplate, stringTemplate } from './template.ts';
 import { withFolder } from './test-tokenizers.ts';
 
@@ -196,9 +197,13 @@ describe('chat', () => {
 
   test.each([
     ['NO_CHAT_TEMPLATE', null, 'no chat template'],
-    ['BAD_CHAT_TEMPLATE', '{% if %}', 'cannot be parsed'],
+    ['BAD_CHAT_TEMPLATE', '{% if %}', 'cannot be read: line 1: expected an expression'],
     ['BAD_CHAT_TEMPLATE', '{{ raise_exception("System message needed") }}', 'System message needed'],
-    ['BAD_CHAT_TEMPLATE', '{{ messages | no_such_filter }}', 'failed'],
+    [
+      'BAD_CHAT_TEMPLATE',
+      '{{ messages | no_such_filter }}',
+      'fails: line 1: there is no filter "no_such_filter"',
+    ],
   ])('%s: %s', async (code, chatTemplate, message) => {
     const error = (await loadTemplate('chat', { chatTemplate, specialTokens: {} }).catch(
       (e: unknown) => e,

@@ -1,6 +1,6 @@
 // HellaSwag (Rowan/hellaswag). Knows its columns and how its texts are cleaned, as lm-evaluation-harness does it in
 // lm_eval/tasks/hellaswag/utils.py.
-import { capitalize, strip } from '../python-text.ts';
+import { capitalize, strip } from '../../jinja/python-text.ts';
 import type { Benchmark } from './benchmark.ts';
 import type { RankingDocument } from './document.ts';
 import type { BenchmarkRow } from './fields.ts';

@@ -1,6 +1,6 @@
 // MMLU (cais/mmlu): its 57 subjects in four groups, columns and prompt, as lm-evaluation-harness has them in
 // lm_eval/tasks/mmlu/default.
-import { strip } from '../python-text.ts';
+import { strip } from '../../jinja/python-text.ts';
 import type { Benchmark, BenchmarkPart } from './benchmark.ts';
 import type { RankingDocument } from './document.ts';
 import type { BenchmarkRow } from './fields.ts';

@@ -1,11 +1,11 @@
 // TruthfulQA's multiple-choice tasks (truthfulqa/truthful_qa). Knows their columns and where their primer stands: six
 // questions with answers before every question, which the user brings.
-import * as jinja from '@huggingface/jinja';
 import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
 import { WhetstoneError } from '../../errors.ts';
 import { isFields } from '../../rows/fields.ts';
-import { rstrip } from '../python-text.ts';
+import { compileTemplate } from '../../jinja/index.ts';
+import { rstrip } from '../../jinja/python-text.ts';
 import type { Benchmark } from './benchmark.ts';
 import type { RankingDocument } from './document.ts';
 import type { BenchmarkRow } from './fields.ts';
@@ -66,11 +66,6 @@ export async function readPrimer(file: string): Promise<string> {
   return primer.replace(/\r\n/g, '\n');
 }
 
-// The package's type files import each other without extensions, which TypeScript cannot follow in ESM.
-const { Template } = jinja as unknown as {
-  readonly Template: new (source: string) => { render(values: Readonly<Record<string, unknown>>): string };
-};
-
 function primerOfTask(text: string, file: string): string {
   // "!function utils.name" is a tag of the harness; what it stands for is not needed.
   const task: unknown = parse(text, { logLevel: 'silent' });
@@ -79,7 +74,7 @@ function primerOfTask(text: string, file: string): string {
     throw badPrimer(file, 'expected a task file with "doc_to_text", found none', 'doc_to_text');
   const question = '\u{f0000}';
   const end = `\n\nQ: ${question}\nA:`;
-  const prompt = new Template(template).render({ question });
+  const prompt = compileTemplate(template)({ question });
   if (!prompt.endsWith(end))
     throw badPrimer(file, 'expected a prompt that ends in "Q: {question}" and "A:"', 'doc_to_text');
   return prompt.slice(0, -end.length);

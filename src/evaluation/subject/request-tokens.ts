@@ -3,7 +3,7 @@
 import { WhetstoneError } from '../../errors.ts';
 import type { ErrorLocation } from '../../errors.ts';
 import type { Tokenizer } from '../../tokens/index.ts';
-import { rstrip } from '../python-text.ts';
+import { rstrip } from '../../jinja/python-text.ts';
 import type { LikelihoodRequest } from './subject.ts';
 
 type RequestTokenizer = Pick<Tokenizer, 'encode' | 'decode' | 'bosTokenId' | 'eosTokenId'>;

@@ -1,7 +1,7 @@
 // The token layer against what transformers and tokenizers make of the same files; see generate.py.
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { formatTime } from '../../../src/tokens/chat-template.ts';
+import { formatTime } from '../../../src/tokens/strftime.ts';
 import {
   encodePrompt,
   encodeTriplet,

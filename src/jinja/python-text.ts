@@ -2,15 +2,27 @@
 // in Python. Knows Unicode, nothing of prompts.
 
 /** What `str.isspace` holds for: JavaScript's white space but for U+FEFF, and the controls 1C to 1F and 85. */
-const space = '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]';
-const leading = new RegExp(`^${space}+`);
-const trailing = new RegExp(`${space}+$`);
+const space = /[\t-\r\u{1c}-\u{20}\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/u; // eslint-disable-line no-control-regex
+
+/** Whether there is white space at a position of a text; false behind its end. */
+export const isSpaceAt = (text: string, at: number): boolean => at < text.length && space.test(text[at]!);
 
 /** `str.rstrip()`. */
-export const rstrip = (text: string): string => text.replace(trailing, '');
+export function rstrip(text: string): string {
+  let end = text.length;
+  while (end > 0 && isSpaceAt(text, end - 1)) end--;
+  return text.slice(0, end);
+}
+
+/** `str.lstrip()`. */
+export function lstrip(text: string): string {
+  let start = 0;
+  while (isSpaceAt(text, start)) start++;
+  return text.slice(start);
+}
 
 /** `str.strip()`. */
-export const strip = (text: string): string => rstrip(text).replace(leading, '');
+export const strip = (text: string): string => lstrip(rstrip(text));
 
 /** `str.capitalize()`: the first character in title case, all others in lower case. */
 export function capitalize(text: string): string {
@@ -24,7 +36,7 @@ export function capitalize(text: string): string {
 const digraphs = [0x1c4, 0x1c7, 0x1ca, 0x1f1];
 
 /** A character's title case (UnicodeData.txt and SpecialCasing.txt), which JavaScript does not have. */
-function titleCase(character: string): string {
+export function titleCase(character: string): string {
   const code = character.codePointAt(0)!;
   const digraph = digraphs.find((from) => code >= from && code <= from + 2);
   if (digraph !== undefined) return String.fromCharCode(digraph + 1);
