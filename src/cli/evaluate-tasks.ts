@@ -9,7 +9,7 @@ import type { GenerationSettings } from '../evaluation/responses.ts';
 import type { EvaluationTask } from '../evaluation/run/task.ts';
 import type { SubjectSpec } from '../evaluation/subject/parse-subject.ts';
 import type { Comparer } from '../judges/comparer.ts';
-import { formatMoney } from '../judges/chat/cost.ts';
+import { formatMoney } from '../openai/cost.ts';
 import { judgeSettingsOf } from '../judges/flags.ts';
 import type { CompareMode } from '../judges/open-comparer.ts';
 import type { JudgeSettings } from '../judges/settings.ts';

@@ -1,6 +1,6 @@
 // whetstone judge: responses in, judged triplets out, whoever judges.
 import { WhetstoneError } from '../errors.ts';
-import { formatMoney } from '../judges/chat/cost.ts';
+import { formatMoney } from '../openai/cost.ts';
 import type { JudgingEstimate } from '../judges/chat/estimate.ts';
 import type { Judge, Judged, JudgeUsage, Outcome } from '../judges/judge.ts';
 import type { JudgeRow } from '../judges/judge-rows.ts';

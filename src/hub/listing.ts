@@ -1,5 +1,7 @@
 // What the hub says of a repository and of a file in it. Knows the hub's answers, nothing of the cache.
 import { WhetstoneError } from '../errors.ts';
+import { readBounded } from '../openai/body.ts';
+import { isFields } from '../rows/fields.ts';
 import type { Repository } from './repository.ts';
 import { isCommit, isSafePath } from './repository.ts';
 import type { HubSettings } from './settings.ts';
@@ -32,15 +34,11 @@ export async function listRepository(
   const json = await retry(settings, 2, signal, async () => {
     const answer = await send(settings, url, { method: 'GET', elsewhere: 'follow', signal });
     const accepted = await accept(settings, repository, answer);
-    return (await accepted.json().catch(() => null)) as {
-      sha?: unknown;
-      siblings?: unknown;
-    } | null;
+    return parseListing(await readBounded(accepted, mostBytes).catch(() => null));
   });
-  const commit = json?.sha;
-  const siblings = json?.siblings;
+  const { sha: commit, siblings } = json;
   const names = Array.isArray(siblings)
-    ? siblings.map((each: { rfilename?: unknown }) => each.rfilename)
+    ? siblings.map((each: unknown) => (isFields(each) ? each['rfilename'] : null))
     : null;
   if (typeof commit !== 'string' || !isCommit(commit) || names === null) {
     throw new WhetstoneError('HUB_ANSWER', `${url} did not answer with a commit and its files`, {
@@ -51,6 +49,19 @@ export async function listRepository(
     commit,
     files: names.filter((name): name is string => typeof name === 'string' && isSafePath(name)).sort(),
   };
+}
+
+/** A repository of a hundred thousand files has a listing of some ten MiB. */
+const mostBytes = 64 << 20;
+
+/** Nothing where the text is no JSON object, or was too long to be read. */
+function parseListing(text: string | null): { readonly sha?: unknown; readonly siblings?: unknown } {
+  try {
+    const value: unknown = JSON.parse(text ?? '');
+    return isFields(value) ? value : {};
+  } catch {
+    return {};
+  }
 }
 
 /** Where a file's content is, how large and under what name. */

@@ -1,7 +1,9 @@
 // Requests to the hub: redirects that never carry the token elsewhere, retries, and refusals in words. Knows HTTP,
 // nothing of files on disk.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { WhetstoneError } from '../errors.ts';
+import { createTimer } from '../openai/body.ts';
+import { systemClock } from '../openai/clock.ts';
+import { readRetryAfter } from '../openai/retry.ts';
 import type { HubSettings } from './settings.ts';
 import type { Repository } from './repository.ts';
 import { words } from './repository.ts';
@@ -23,14 +25,14 @@ export async function send(settings: HubSettings, url: string, init: HubRequestI
   const home = new URL(settings.endpoint).origin;
   let target = new URL(url);
   for (let hop = 0; hop < 10; hop++) {
-    const timeout = new AbortController();
-    const timer = setTimeout(() => timeout.abort(new Error('no answer in time')), settings.answerTimeout);
+    const timer = createTimer();
+    timer.start(settings.answerTimeout);
     let response: Response;
     try {
       response = await fetch(target, {
         method: init.method,
         redirect: 'manual',
-        signal: init.signal ? AbortSignal.any([init.signal, timeout.signal]) : timeout.signal,
+        signal: init.signal ? AbortSignal.any([init.signal, timer.signal]) : timer.signal,
         headers: {
           'user-agent': 'whetstone',
           'accept-encoding': 'identity', // sizes and ranges are those of the file
@@ -43,7 +45,7 @@ export async function send(settings: HubSettings, url: string, init: HubRequestI
       init.signal?.throwIfAborted();
       throw unreachable(target.host, cause);
     } finally {
-      clearTimeout(timer);
+      timer.end();
     }
     const location = response.status >= 300 && response.status < 400 && response.headers.get('location');
     if (!location) return response;
@@ -55,8 +57,8 @@ export async function send(settings: HubSettings, url: string, init: HubRequestI
   throw new WhetstoneError('HUB_ANSWER', `${home} redirects without end`);
 }
 
-/** For a connection that failed or broke; `retry` gives it another try. */
-export function unreachable(host: string, cause: unknown, waitSeconds = 0): WhetstoneError {
+/** For a connection that failed or broke; `retry` gives it another try, not before `retryAfter` milliseconds. */
+export function unreachable(host: string, cause: unknown, retryAfter = 0): WhetstoneError {
   const found = cause as {
     message?: string;
     code?: string;
@@ -64,10 +66,13 @@ export function unreachable(host: string, cause: unknown, waitSeconds = 0): Whet
   } | null;
   const why = found?.cause?.code ?? found?.cause?.message ?? found?.code ?? found?.message ?? 'no answer';
   return new WhetstoneError('HUB_UNREACHABLE', `${host} cannot be reached (${why})`, {
-    cause: { error: cause, waitSeconds },
+    cause: { error: cause, retryAfter },
     hint: 'Check the connection, or HF_ENDPOINT; with HF_HUB_OFFLINE=1 only what is in the cache is used.',
   });
 }
+
+/** Milliseconds: a hub that asks for more is asked again after this. */
+const longestRetryAfter = 60_000;
 
 /**
  * Runs `attempt` until it resolves, up to `attempts` times while it throws `HUB_UNREACHABLE`, with a pause that
@@ -88,9 +93,9 @@ export async function retry<T>(
       signal?.throwIfAborted();
       if (!(error instanceof WhetstoneError) || error.code !== 'HUB_UNREACHABLE' || failed >= attempts)
         throw error;
-      const asked = (error.cause as { waitSeconds?: number } | undefined)?.waitSeconds ?? 0;
-      const pause = Math.max(retryDelay * 2 ** (failed - 1), Math.min(asked, 60) * 1000);
-      await sleep(pause, undefined, signal && { signal }).catch(() => signal?.throwIfAborted());
+      const asked = (error.cause as { retryAfter?: number } | undefined)?.retryAfter ?? 0;
+      const pause = Math.max(retryDelay * 2 ** (failed - 1), Math.min(asked, longestRetryAfter));
+      await systemClock.sleep(pause, signal);
     }
   }
 }
@@ -107,7 +112,7 @@ export async function accept(
   await response.body?.cancel();
   const host = new URL(settings.endpoint).host;
   if (status === 408 || status === 429 || status >= 500) {
-    throw unreachable(host, { message: `HTTP ${status}` }, Number(headers.get('retry-after')) || 0);
+    throw unreachable(host, { message: `HTTP ${status}` }, readRetryAfter(headers, systemClock.now()));
   }
   throw refusal(settings, repository, status, headers.get('x-error-code') ?? '', file);
 }

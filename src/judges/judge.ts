@@ -1,4 +1,5 @@
 // What a judge is: something that says in words what is wrong with a response. Knows no way of asking one.
+import type { ClientUsage } from '../openai/client.ts';
 
 /** A response to be judged. `id` is the caller's, unique within a call. */
 export interface JudgeRequest {
@@ -28,16 +29,10 @@ export interface Unscored {
 
 export const isJudged = (outcome: Outcome): outcome is Judged => !('unscored' in outcome);
 
-/** What a judge has cost in this process. */
-export interface JudgeUsage {
-  /** Requests sent, retries and re-asks included. */
-  readonly calls: number;
+/** What a judge has cost in this process; calls are with re-asks. */
+export interface JudgeUsage extends ClientUsage {
   /** Outcomes that came from earlier replies without a call. */
   readonly cached: number;
-  readonly inputTokens: number;
-  readonly outputTokens: number;
-  /** In the currency of the prices, calls that were cut off at what they cost at most; null where no price is known. */
-  readonly cost: number | null;
 }
 
 export interface JudgeCall {

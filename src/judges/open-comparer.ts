@@ -41,7 +41,7 @@ async function openPairComparer(spec: string, settings: JudgeSettings): Promise<
   const wanted = parseJudgeSpec(spec);
   switch (wanted.kind) {
     case 'chat':
-      return (await import('./chat/comparer.ts')).openChatComparer(wanted, settings);
+      return (await import('./chat/chat-comparer.ts')).openChatComparer(wanted, settings);
     case 'command':
       return (await import('./program/command.ts')).openCommandComparer(wanted.command, settings);
     case 'module':

@@ -13,7 +13,7 @@ export async function openJudge(spec: string, given: Partial<JudgeSettings> = {}
   const settings: JudgeSettings = { ...defaultJudgeSettings, ...given };
   switch (wanted.kind) {
     case 'chat':
-      return (await import('./chat/openai.ts')).openChatJudge(wanted, settings);
+      return (await import('./chat/chat-judge.ts')).openChatJudge(wanted, settings);
     case 'command':
       return (await import('./program/command.ts')).openCommandJudge(wanted.command, settings);
     case 'module':

@@ -1,6 +1,8 @@
 // Which judge a person means by a short text such as "openai:gpt-4o" or "cmd:./critic.sh". Opens none of them.
 import { resolve } from 'node:path';
 import { WhetstoneError } from '../errors.ts';
+import { parseServedModel } from '../openai/address.ts';
+import type { ServedModel } from '../openai/address.ts';
 
 export type JudgeSpec =
   | ChatSpec
@@ -9,11 +11,8 @@ export type JudgeSpec =
   | { readonly kind: 'local'; readonly run: string }
   | { readonly kind: 'person'; readonly file: string };
 
-export interface ChatSpec {
+export interface ChatSpec extends ServedModel {
   readonly kind: 'chat';
-  readonly model: string;
-  /** Ends before "/chat/completions"; null is the one of `openai:`. */
-  readonly url: string | null;
 }
 
 /** What there is, a line each with an example. */
@@ -42,7 +41,7 @@ export function parseJudgeSpec(spec: string): JudgeSpec {
     case 'person':
       return { kind: 'person', file: rest };
   }
-  if (/^https?:/i.test(spec)) return parseUrl(spec);
+  if (/^https?:/i.test(spec)) return { kind: 'chat', ...parseServedModel(spec, 'judge') };
   if (MODULE.test(spec)) return { kind: 'module', path: spec };
   throw refused(spec, 'this names no judge');
 }
@@ -54,30 +53,7 @@ export function absoluteJudgeSpec(spec: string): string {
   return /^(?:cmd:|openai:|https?:)/i.test(spec) || !MODULE.test(spec) ? spec : resolve(spec);
 }
 
-function parseUrl(spec: string): ChatSpec {
-  const url = URL.canParse(spec) ? new URL(spec) : null;
-  if (url === null || url.hostname === '') throw refused(withoutSecrets(spec), 'this is no URL');
-  const shown = withoutSecrets(spec);
-  if (url.username !== '' || url.password !== '') {
-    throw refused(shown, 'a URL with a password would be written into files', keyHint);
-  }
-  const secret = [...url.searchParams.keys()].find((name) => /key|token|secret|password|sig/i.test(name));
-  if (secret !== undefined) {
-    throw refused(shown, `the parameter "${secret}" would be written into files`, keyHint);
-  }
-  const model = decodeURIComponent(url.hash.slice(1)).trim();
-  if (model === '') throw refused(shown, 'the model is missing', `Name it behind the URL: ${shown}#MODEL`);
-  url.hash = '';
-  url.pathname = url.pathname.replace(/\/+$/, '').replace(/\/chat\/completions$/, '');
-  return { kind: 'chat', model, url: url.href };
-}
-
-const keyHint = 'Keys come from the environment only: name the variable with api_key_env.';
-
-const withoutSecrets = (spec: string): string =>
-  spec.replace(/^([a-z]+:\/\/)[^/@]*@/i, '$1').replace(/\?[^#]*/, '');
-
-const refused = (spec: string, what: string, hint?: string): WhetstoneError =>
+const refused = (spec: string, what: string): WhetstoneError =>
   new WhetstoneError('INVALID_OPTION', `judge ${JSON.stringify(spec)}: ${what}`, {
-    hint: hint ?? `A judge is one of\n    ${judgeKinds.join('\n    ')}`,
+    hint: `A judge is one of\n    ${judgeKinds.join('\n    ')}`,
   });

@@ -1,4 +1,4 @@
-// Time as the judges see it, so that tests can bring their own.
+// Time as those see it who wait for servers, so that tests can bring their own.
 
 export interface Clock {
   /** Milliseconds since 1970, never going back. */

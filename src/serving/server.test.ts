@@ -3,6 +3,7 @@
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
+import { readJsonEvents } from '../openai/stream.ts';
 import { fakeModel } from './fake-model.test-helper.ts';
 import type { FakeModel } from './fake-model.test-helper.ts';
 import { startServer } from './server.ts';
@@ -64,11 +65,10 @@ const chat = (content: string, more: object = {}): object => ({
   ...more,
 });
 /** The events of a stream; it has to end with "[DONE]". */
-function events(text: string): Body[] {
-  const parts = text.split('\n\n');
-  expect(parts.every((part) => part === '' || part.startsWith('data: '))).toBe(true);
-  expect(parts.slice(-2)).toEqual(['data: [DONE]', '']);
-  return parts.slice(0, -2).map((part) => JSON.parse(part.slice(6)) as Body);
+async function events(response: Response): Promise<Body[]> {
+  const { values, done } = await readJsonEvents(response.body!);
+  expect(done).toBe(true);
+  return values as Body[];
 }
 const until = async (test: () => boolean): Promise<void> => {
   for (let i = 0; i < 1000 && !test(); i++) await sleep(5);
@@ -111,7 +111,7 @@ describe('completions', () => {
       const init = { method: 'POST', headers: { 'content-type': 'application/json' } };
       const response = await fetch(`${url}/v1/chat/completions`, { ...init, body: JSON.stringify(body) });
       expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
-      return events(await response.text());
+      return events(response);
     };
     const all = await ask(
       chat('ab🙂', { stream: true, n: 2, logprobs: true, stream_options: { include_usage: true } }),
@@ -182,7 +182,7 @@ describe('completions', () => {
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ ...request, max_tokens: 2, stream: true }),
     });
-    const parts = events(await streamed.text());
+    const parts = await events(streamed);
     expect(parts.map(({ choices }) => choices[0]!.text).join('')).toBe('aé🙂aé');
     for (const list of ['tokens', 'token_logprobs', 'text_offset', 'top_logprobs'])
       expect(parts.flatMap(({ choices }) => choices[0]!.logprobs?.[list] ?? [])).toEqual(

@@ -1,5 +1,5 @@
 // Opens a judge against a scripted server, asks it, and gives back all that came of it.
-import { openChatJudge } from '../../src/judges/chat/openai.ts';
+import { openChatJudge } from '../../src/judges/chat/chat-judge.ts';
 import type { Clock } from '../../src/openai/clock.ts';
 import { systemClock } from '../../src/openai/clock.ts';
 import type { JudgeRequest, JudgeUsage, Outcome } from '../../src/judges/judge.ts';
@@ -54,7 +54,7 @@ export async function ask(
     onNote: (text: string) => void notes.push(text),
     ...given,
   };
-  const judge = await openChatJudge({ kind: 'chat', model: 'm', url }, settings, clock);
+  const judge = await openChatJudge({ model: 'm', url }, settings, clock);
   const outcomes: Record<string, Outcome> = {};
   let error: Asked['error'] = null;
   try {

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createHash } from 'node:crypto';
-import { replyKey } from '../../src/judges/chat/replies.ts';
+import { replyKey } from '../../src/openai/replies.ts';
 
 export interface JudgeServer {
   /** For --judge. */

@@ -1,20 +1,24 @@
 import { describe, expect, it } from 'vitest';
+import { readEchoes } from '../../openai/answers.ts';
+import type { EchoedSpan } from './echoed-log-probs.ts';
 import { echoedLikelihoods } from './echoed-log-probs.ts';
 
 const reply = (...lists: unknown[]): unknown => ({
   choices: lists.map((token_logprobs, index) => ({ index, logprobs: { token_logprobs } })),
 });
+const likelihoods = (value: unknown, spans: readonly EchoedSpan[], server = 's'): number[] =>
+  echoedLikelihoods(readEchoes(value)!, spans, server);
 const span = { start: 2, end: 4 };
 
 describe('echoedLikelihoods', () => {
   it('adds up the continuation, without what was generated behind it', () => {
-    expect(echoedLikelihoods(reply([null, -1, -2, -3, -9]), [span], 's')).toEqual([-5]);
-    expect(echoedLikelihoods(reply([null, -1, -2, -3]), [span], 's')).toEqual([-5]);
+    expect(likelihoods(reply([null, -1, -2, -3, -9]), [span])).toEqual([-5]);
+    expect(likelihoods(reply([null, -1, -2, -3]), [span])).toEqual([-5]);
   });
 
   it('takes choices by their index', () => {
     const { choices } = reply([null, -1, -2, -3], [null, -1, -4, -4]) as { choices: unknown[] };
-    expect(echoedLikelihoods({ choices: choices.reverse() }, [span, span], 's')).toEqual([-5, -8]);
+    expect(likelihoods({ choices: choices.reverse() }, [span, span])).toEqual([-5, -8]);
   });
 
   it.each([
@@ -25,9 +29,9 @@ describe('echoedLikelihoods', () => {
     ['a hole', reply([null, -1, null, -3]), 'NO_LOG_PROBS'],
     ['fewer tokens', reply([null, -1, -2]), 'OTHER_TOKENS'],
     ['more tokens', reply([null, -1, -2, -3, -4, -5]), 'OTHER_TOKENS'],
-    ['an error', { error: 'no' }, 'NO_LOG_PROBS'],
+    ['something else', { content: 'no' }, 'NO_LOG_PROBS'],
   ])('refuses %s', (_, value, code) => {
-    expect(() => echoedLikelihoods(value, [span], 'http://x/v1')).toThrow(
+    expect(() => likelihoods(value, [span], 'http://x/v1')).toThrow(
       expect.objectContaining({ code, location: { file: 'http://x/v1' } }) as Error,
     );
   });

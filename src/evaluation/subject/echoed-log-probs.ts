@@ -1,7 +1,6 @@
-// What a server tells of a prompt that it was asked to echo with log-probs (POST /v1/completions). Knows the reply's
-// fields, sends nothing.
+// Log-likelihoods out of prompts that a server echoed with log-probs. Knows which tokens count, sends nothing.
 import { WhetstoneError } from '../../errors.ts';
-import { isFields } from '../../rows/fields.ts';
+import type { EchoedPrompt } from '../../openai/answers.ts';
 
 /** Where a continuation stands among the tokens of a prompt. */
 export interface EchoedSpan {
@@ -14,30 +13,20 @@ export interface EchoedSpan {
  * is left out. Throws WhetstoneError `NO_LOG_PROBS` where the reply has none, and `OTHER_TOKENS` where the server cut
  * the prompt into other tokens than the tokenizer at hand.
  */
-export function echoedLikelihoods(reply: unknown, spans: readonly EchoedSpan[], server: string): number[] {
-  const choices = isFields(reply) && Array.isArray(reply['choices']) ? (reply['choices'] as unknown[]) : [];
-  const byIndex = new Map<number, unknown>();
-  for (const [i, choice] of choices.entries()) {
-    const index = isFields(choice) && typeof choice['index'] === 'number' ? choice['index'] : i;
-    byIndex.set(index, choice);
-  }
+export function echoedLikelihoods(
+  echoes: readonly (EchoedPrompt | undefined)[],
+  spans: readonly EchoedSpan[],
+  server: string,
+): number[] {
   return spans.map((span, i) => {
-    const choice = byIndex.get(i);
-    if (choice === undefined) {
-      throw noLogProbs(
-        server,
-        `expected a choice for each of ${spans.length} prompts, found ${choices.length}`,
-      );
+    const echo = echoes[i];
+    if (echo === undefined) {
+      const found = echoes.filter((each) => each !== undefined).length;
+      throw noLogProbs(server, `expected a choice for each of ${spans.length} prompts, found ${found}`);
     }
-    return spanSum(tokenLogProbs(choice, server), span, server);
+    if (echo.logProbs === null) throw noLogProbs(server, 'the reply has no "logprobs.token_logprobs"');
+    return spanSum(echo.logProbs, span, server);
   });
-}
-
-function tokenLogProbs(choice: unknown, server: string): readonly unknown[] {
-  const logprobs = isFields(choice) ? choice['logprobs'] : undefined;
-  const list = isFields(logprobs) ? logprobs['token_logprobs'] : undefined;
-  if (Array.isArray(list)) return list as unknown[];
-  throw noLogProbs(server, 'the reply has no "logprobs.token_logprobs"');
 }
 
 function spanSum(logProbs: readonly unknown[], { start, end }: EchoedSpan, server: string): number {

@@ -1,7 +1,6 @@
 // From what a person named to subjects that can be opened. Knows the two kinds.
 import type { OpenEngine } from '../../engine/engine.ts';
-import { chatKey } from '../../judges/chat/chat-request.ts';
-import { defaultJudgeSettings } from '../../judges/settings.ts';
+import { keyFor } from '../../openai/address.ts';
 import { localSubject } from './local-subject.ts';
 import type { SubjectSpec } from './parse-subject.ts';
 import { serverSubject } from './server-subject.ts';
@@ -22,6 +21,7 @@ export interface OpenSubjectSettings {
   readonly apiKeyEnv: string | null;
   readonly env: NodeJS.ProcessEnv;
   readonly openEngine?: OpenEngine | undefined;
+  onNote?(this: void, text: string): void;
 }
 
 /** Opens no model. Throws what reading folders throws, and `NO_API_KEY`. */
@@ -32,12 +32,22 @@ export function openSubjects(
   return Promise.all(
     specs.map((spec) => {
       if (spec.kind === 'local') return localSubject({ ...settings, ...spec });
-      const { apiKeyEnv, env, timeout, retries } = settings;
-      const key = chatKey(spec.spec, { ...defaultJudgeSettings, apiKeyEnv, env });
+      const { timeout, retries, tokenizer, maxLength, concurrency, onNote } = settings;
+      const { model, url } = spec.served;
       return serverSubject({
-        ...{ name: spec.name, tokenizer: settings.tokenizer, maxLength: settings.maxLength },
-        ...{ prompts: settings.serverPrompts, concurrency: settings.concurrency },
-        address: { url: spec.spec.url!.replace(/\/+$/, ''), model: spec.spec.model, key, timeout, retries },
+        name: spec.name,
+        tokenizer,
+        maxLength,
+        prompts: settings.serverPrompts,
+        concurrency,
+        address: {
+          url: url.replace(/\/+$/, ''),
+          model,
+          key: keyFor(spec.served, settings),
+          timeout,
+          retries,
+        },
+        ...(onNote && { onNote }),
       });
     }),
   );

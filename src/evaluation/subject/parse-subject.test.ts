@@ -26,7 +26,7 @@ describe('parseSubjects', () => {
       {
         name: 'org-m',
         kind: 'server',
-        spec: { kind: 'chat', url: 'http://127.0.0.1:1/v1', model: 'org/m' },
+        served: { url: 'http://127.0.0.1:1/v1', model: 'org/m' },
       },
     ]);
   });

@@ -2,12 +2,12 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { WhetstoneError } from '../../errors.ts';
-import { parseJudgeSpec } from '../../judges/spec.ts';
-import type { ChatSpec } from '../../judges/spec.ts';
+import { parseServedModel } from '../../openai/address.ts';
+import type { ServedModel } from '../../openai/address.ts';
 
 export type SubjectSpec = { readonly name: string } & (
   | { readonly kind: 'local'; readonly model: string; readonly adapter: string | null }
-  | { readonly kind: 'server'; readonly spec: ChatSpec }
+  | { readonly kind: 'server'; readonly served: ServedModel & { readonly url: string } }
 );
 
 /** What there is, a line each. */
@@ -53,8 +53,8 @@ export function parseSubjects(models: readonly string[], adapters: readonly stri
 function parseSubject(text: string): SubjectSpec {
   const { name, rest } = named(text);
   if (/^https?:/i.test(rest)) {
-    const spec = parseJudgeSpec(rest) as ChatSpec;
-    return { name: checked(name ?? spec.model.replaceAll('/', '-'), text), kind: 'server', spec };
+    const served = parseServedModel(rest, 'model');
+    return { name: checked(name ?? served.model.replaceAll('/', '-'), text), kind: 'server', served };
   }
   const plus = existsSync(rest) ? -1 : rest.indexOf('+');
   const model = plus < 0 ? rest : rest.slice(0, plus);

@@ -25,8 +25,10 @@ interface Asked {
 let server: Server | undefined;
 afterEach(() => new Promise((done) => (server ? server.close(done) : done(null))));
 
-/** `answer` gives status and body of each call. */
-async function start(answer: (asked: Asked, call: number) => readonly [number, unknown]): Promise<string> {
+/** `answer` gives status, body and headers of each call. */
+type Answer = readonly [number, unknown, Record<string, string>?];
+
+async function start(answer: (asked: Asked, call: number) => Answer): Promise<string> {
   let calls = 0;
   server = createServer((request, response) => {
     let text = '';
@@ -37,8 +39,10 @@ async function start(answer: (asked: Asked, call: number) => readonly [number, u
         body: JSON.parse(text) as unknown,
         key: request.headers.authorization,
       } as Asked;
-      const [status, body] = answer(asked, calls++);
-      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+      const [status, body, headers = {}] = answer(asked, calls++);
+      response
+        .writeHead(status, { 'content-type': 'application/json', ...headers })
+        .end(JSON.stringify(body));
     });
   });
   await new Promise<void>((done) => server!.listen(0, '127.0.0.1', done));
@@ -138,6 +142,31 @@ describe('a server that scores prompts', () => {
     const failure = await likelihoods(await open(url)).catch((error: unknown) => error);
     expect(failure).toMatchObject({ code, message: expect.stringContaining(words) as string });
     expect(String(failure)).not.toContain('a-secret-key');
+  });
+
+  it('may not send more than prompts of that length need, and the words say so', async () => {
+    const url = await start((each) => [
+      200,
+      { ...(scored(each)[1] as object), padding: ' '.repeat(5 << 20) },
+    ]);
+    const address = { url, model: 'm', key: null, timeout: 5, retries: 0 };
+    await expect(likelihoods(await open(url, { address }))).rejects.toMatchObject({
+      code: 'SERVER_FAILED',
+      message: expect.stringMatching(/m at 127\.0\.0\.1:\d+ does not answer: .*larger than 4 MiB/) as string,
+      location: { file: `${url}/completions` },
+    });
+  });
+
+  it('is waited for as long as it asks, and a note says so', async () => {
+    const notes: string[] = [];
+    const url = await start((each, call) =>
+      call === 0 ? [429, { error: { message: 'later' } }, { 'retry-after-ms': '1200' }] : scored(each),
+    );
+    const began = performance.now();
+    const source = await open(url, { concurrency: 1, onNote: (text: string) => void notes.push(text) });
+    expect(await likelihoods(source)).toHaveLength(2);
+    expect(performance.now() - began).toBeGreaterThan(1200);
+    expect(notes).toEqual([expect.stringMatching(/^429: later; again in /)]);
   });
 
   it('needs a tokenizer, and prompts that fit where they go as text', async () => {

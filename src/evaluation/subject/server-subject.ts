@@ -5,15 +5,30 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WhetstoneError } from '../../errors.ts';
 import type { Response, ResponseSettings } from '../../generation/index.ts';
-import { readCompletion } from '../../judges/chat/completion.ts';
+import { endpointOf, servedName } from '../../openai/address.ts';
+import { openClient } from '../../openai/client.ts';
+import type { Client, ClientRequest } from '../../openai/client.ts';
+import { chatRequest, echoRequest } from '../../openai/requests.ts';
+import { refusalText, unavailableText } from '../../openai/server-error.ts';
 import type { PromptText, Tokenizer } from '../../tokens/index.ts';
 import { instructionWithInput, loadTokenizer } from '../../tokens/index.ts';
 import { echoedLikelihoods, noLogProbs } from './echoed-log-probs.ts';
+import type { EchoedSpan } from './echoed-log-probs.ts';
 import { inParallel } from './in-parallel.ts';
 import { fitInto, requestTokens } from './request-tokens.ts';
-import type { ServerAddress } from './server-call.ts';
-import { callServer } from './server-call.ts';
+import type { TokenGroup } from './request-tokens.ts';
 import type { LikelihoodRequest, LikelihoodSettings, Subject, SubjectSource } from './subject.ts';
+
+export interface ServerAddress {
+  /** Ends in "/v1" or the like, without a slash. */
+  readonly url: string;
+  readonly model: string;
+  readonly key: string | null;
+  /** Seconds until an answer begins, and then until it ends. */
+  readonly timeout: number;
+  /** How often a call is repeated that failed in a way that may pass. */
+  readonly retries: number;
+}
 
 export interface ServerSubjectSettings {
   readonly name: string;
@@ -25,7 +40,11 @@ export interface ServerSubjectSettings {
   /** Longest sequence in tokens, the one that a server has to generate included; null reads it from config.json. */
   readonly maxLength: number | null;
   readonly concurrency: number;
+  /** Hears in a sentence what a person should know: a retry, a wait. */
+  onNote?(this: void, text: string): void;
 }
+
+type ServerSettings = ServerSubjectSettings & { readonly maxLength: number };
 
 /** What lm-evaluation-harness takes for servers. */
 const usualMaxLength = 2048;
@@ -54,19 +73,32 @@ export async function serverSubject(settings: ServerSubjectSettings): Promise<Su
     name,
     description,
     fingerprint: createHash('sha256').update(JSON.stringify(seen)).digest('hex'),
-    open: () =>
-      Promise.resolve({
-        logLikelihoods: (requests, likelihood) =>
-          scoreByServer(
-            { ...settings, maxLength },
-            requireTokenizer(tokenizer, address),
-            requests,
-            likelihood,
-          ),
-        respond: (texts, responses) => answers(settings, texts, responses),
-        local: null,
-        close: () => Promise.resolve(),
-      } satisfies Subject),
+    open: () => openServer({ ...settings, maxLength }, tokenizer),
+  };
+}
+
+async function openServer(settings: ServerSettings, tokenizer: Tokenizer | null): Promise<Subject> {
+  const { address, concurrency, onNote = () => {} } = settings;
+  const client = await openClient({
+    ...address,
+    bodyTimeout: address.timeout,
+    concurrency,
+    requestsPerMinute: null,
+    tokensPerMinute: null,
+    inputPrice: null,
+    outputPrice: null,
+    currency: '',
+    budget: null,
+    cache: null,
+    seed: 0,
+    onNote,
+  });
+  return {
+    logLikelihoods: (requests, likelihood) =>
+      scoreByServer(client, settings, requireTokenizer(tokenizer, address), requests, likelihood),
+    respond: (texts, responses) => answers(client, settings, texts, responses),
+    local: null,
+    close: () => client.close(),
   };
 }
 
@@ -89,49 +121,52 @@ function requireTokenizer(tokenizer: Tokenizer | null, { url }: ServerAddress): 
 }
 
 async function scoreByServer(
-  settings: ServerSubjectSettings & { readonly maxLength: number },
+  client: Client,
+  { address, concurrency, maxLength, prompts }: ServerSettings,
   tokenizer: Tokenizer,
   requests: readonly LikelihoodRequest[],
   { signal, onResult }: LikelihoodSettings,
 ): Promise<void> {
-  const { address, concurrency, maxLength, prompts } = settings;
   await inParallel(requests.length, concurrency, signal, async (index, stop) => {
     const request = requests[index]!;
+    const { context, continuations } = request;
     const tokens = await requestTokens(tokenizer, request);
     // A server has to generate a token, for which there must be room: one less than in this process.
     const { groups, truncated } = fitInto(tokens, maxLength - 1, request.location);
-    const rows = groups.flatMap(({ context, continuations, indices }) =>
-      continuations.map((continuation, i) => ({
-        ids: [...context, ...continuation],
-        start: context.length,
-        end: context.length + continuation.length,
-        indices: indices[i]!,
-      })),
-    );
+    const rows = groups.flatMap(rowsOf);
     if (prompts === 'text' && truncated > 0) throw tooLongForText(request, truncated);
-    const reply = await callServer(
-      address,
-      '/completions',
-      {
-        model: address.model,
-        prompt: rows.map(({ ids, indices: [first] }) =>
-          prompts === 'ids' ? ids : request.context + request.continuations[first!]!,
-        ),
-        ...{ max_tokens: 1, temperature: 0, logprobs: 1, echo: true },
-      },
-      stop,
-      (words) =>
-        /^(?:404|405|501):|\becho\b|log_?probs?\b/i.test(words)
-          ? noLogProbs(address.url, `the server refused to score a prompt (${words})`)
-          : null,
-    );
-    const values = echoedLikelihoods(reply, rows, address.url);
-    const logLikelihoods = new Array<number>(request.continuations.length).fill(NaN);
+    const ids = rows.map((row) => row.ids);
+    const texts = rows.map(({ indices: [first] }) => context + continuations[first!]!);
+    const body = { model: address.model, prompt: prompts === 'ids' ? ids : texts };
+    const length = rows.reduce((sum, { end }) => sum + end, 0);
+    const echoes = await ask(client, address, echoRequest(body, length), stop, scoresNothing);
+    const values = echoedLikelihoods(echoes, rows, address.url);
+    const logLikelihoods = new Array<number>(continuations.length).fill(NaN);
     for (const [i, { indices }] of rows.entries())
       for (const continuation of indices) logLikelihoods[continuation] = values[i]!;
     await onResult(index, { logLikelihoods, truncated });
   });
 }
+
+/** A prompt: context and one continuation, and which of the request's continuations that is. */
+interface ScoredRow extends EchoedSpan {
+  readonly ids: number[];
+  readonly indices: readonly number[];
+}
+
+const rowsOf = ({ context, continuations, indices }: TokenGroup): ScoredRow[] =>
+  continuations.map((continuation, i) => ({
+    ids: [...context, ...continuation],
+    start: context.length,
+    end: context.length + continuation.length,
+    indices: indices[i]!,
+  }));
+
+/** A refusal that says that the server does not score prompts at all. */
+const scoresNothing: Explain = (words, server) =>
+  /^(?:404|405|501):|\becho\b|log_?probs?\b/i.test(words)
+    ? noLogProbs(server, `the server refused to score a prompt (${words})`)
+    : null;
 
 const tooLongForText = ({ location }: LikelihoodRequest, tokens: number): WhetstoneError =>
   new WhetstoneError(
@@ -144,7 +179,8 @@ const tooLongForText = ({ location }: LikelihoodRequest, tokens: number): Whetst
   );
 
 async function answers(
-  { address, concurrency }: ServerSubjectSettings,
+  client: Client,
+  { address, concurrency }: ServerSettings,
   prompts: readonly PromptText[],
   settings: ResponseSettings,
 ): Promise<Response[]> {
@@ -152,25 +188,56 @@ async function answers(
   const found: Response[] = [];
   const signal = settings.signal ?? new AbortController().signal;
   await inParallel(prompts.length, concurrency, signal, async (index, giveUp) => {
-    const body = {
-      model: address.model,
-      messages: [{ role: 'user', content: instructionWithInput(prompts[index]!) }],
-      max_tokens: maxNewTokens,
-      temperature,
-      ...(topP !== undefined && { top_p: topP }),
-      ...(temperature > 0 && { seed: seeds?.[index] ?? seed }),
-      ...(stop && stop.length > 0 && { stop }),
-    };
-    const completion = readCompletion(await callServer(address, '/chat/completions', body, giveUp));
-    if (completion === null)
-      throw new WhetstoneError('SERVER_FAILED', 'the reply is no chat completion', { file: address.url });
-    const response = {
-      text: completion.text,
-      finished: completion.finish !== 'length',
-      tokens: completion.usage?.output ?? 0,
-    };
+    const request = chatRequest(
+      {
+        model: address.model,
+        messages: [{ role: 'user', content: instructionWithInput(prompts[index]!) }],
+        max_tokens: maxNewTokens,
+        temperature,
+        ...(topP !== undefined && { top_p: topP }),
+        ...(temperature > 0 && { seed: seeds?.[index] ?? seed }),
+        ...(stop && stop.length > 0 && { stop: [...stop] }),
+      },
+      maxNewTokens,
+    );
+    const { text, finish, usage } = await ask(client, address, request, giveUp);
+    const response = { text, finished: finish !== 'length', tokens: usage?.output ?? 0 };
     found[index] = response;
     await onResponse?.(index, response);
   });
   return found;
+}
+
+/** May know a better error for a refusal in the server's words. */
+type Explain = (words: string, server: string) => WhetstoneError | null;
+
+/**
+ * A reply. Throws WhetstoneError `SERVER_REFUSED` (it will not pass), `SERVER_FAILED` (it did not pass in time), what
+ * `explain` knows, and the signal's reason.
+ */
+async function ask<Reply>(
+  client: Client,
+  { url, model, retries }: ServerAddress,
+  request: ClientRequest<Reply>,
+  signal: AbortSignal,
+  explain: Explain = () => null,
+): Promise<Reply> {
+  const attempt = await client.ask(request, { stop: signal, giveUp: signal });
+  if ('ok' in attempt) return attempt.ok;
+  const { failure } = attempt;
+  const name = servedName(model, url);
+  const file = endpointOf(url, request.path);
+  if (failure.kind === 'passing') {
+    throw new WhetstoneError('SERVER_FAILED', unavailableText(name, failure, retries + 1), {
+      file,
+      hint: 'What was measured so far is kept: the same command goes on.',
+    });
+  }
+  throw (
+    explain(failure.words, url) ??
+    new WhetstoneError('SERVER_REFUSED', refusalText(name, failure), {
+      file,
+      hint: 'Those are the words of the server; its own log may say more.',
+    })
+  );
 }

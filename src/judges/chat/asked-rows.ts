@@ -2,14 +2,16 @@
 // once more, and rows without an answer are told from a server that is away. Knows neither HTTP nor what is asked.
 import { setMaxListeners } from 'node:events';
 import { WhetstoneError } from '../../errors.ts';
-import type { Asker, Signals } from './asking.ts';
+import type { Client, Signals } from '../../openai/client.ts';
 import type { ChatRequests } from './chat-request.ts';
 import type { Unscored } from '../judge.ts';
 import type { Reply } from './read-reply.ts';
 import { longestRetryAfter } from '../../openai/retry.ts';
+import { afterCalls, refusalText, unavailableText } from '../../openai/server-error.ts';
 import type { Failure } from '../../openai/retry.ts';
 import type { JudgeSettings } from '../settings.ts';
-import type { ChatMessage, ChatPrompt } from './template.ts';
+import type { ChatMessage } from '../../openai/answers.ts';
+import type { ChatPrompt } from './template.ts';
 
 /** So many rows, one after the other, whose calls all failed mean that the server is away rather than a row at fault. */
 const mostFailedRows = 3;
@@ -41,17 +43,60 @@ export interface RowCall<Row, Answer> {
 }
 
 export function createAskedRows<Row extends { readonly id: string }, Answer extends object>(
-  { prompt, read: readReply }: RowQuestion<Row, Answer>,
-  asker: Pick<Asker, 'ask' | 'kept'>,
-  requests: Pick<ChatRequests, 'name' | 'body'>,
+  question: RowQuestion<Row, Answer>,
+  client: Pick<Client, 'ask' | 'kept'>,
+  requests: Pick<ChatRequests, 'name' | 'request'>,
   settings: Pick<JudgeSettings, 'cache' | 'concurrency' | 'retries'>,
 ): AskedRows<Row, Answer> {
+  const { name, request } = requests;
+  const read = createReader(question, client, request, settings.cache !== null);
   let cached = 0;
+  return {
+    cached: () => cached,
+    askAll: (rows, { onAnswer, signal }) =>
+      stoppable(signal, async (stop, signals) => {
+        const silent = createSilence<Row>(name, settings.retries + 1, (row, why) =>
+          onAnswer(row, unscored(row, why)),
+        );
+        await inParallel(rows, settings.concurrency, stop, async (row) => {
+          const verdict = await read(row, signals);
+          if ('reading' in verdict) {
+            const { reading } = verdict;
+            if (verdict.cached) cached++;
+            await onAnswer(row, 'unreadable' in reading ? unscored(row, reading.unreadable) : reading);
+            if (!verdict.cached) await silent.broken();
+          } else if (verdict.failure.kind === 'row') {
+            await onAnswer(row, unscored(row, verdict.failure.words));
+            await silent.broken();
+          } else silent.add(row, verdict.failure);
+        });
+        await silent.end();
+      }),
+  };
+}
 
-  /** A reading, or the failure that kept it from being made. */
-  async function read(row: Row, signals: Signals): Promise<Verdict<Answer>> {
+interface Question<Answer> {
+  readonly messages: readonly ChatMessage[];
+  /** What the kept reply says, if there is one. */
+  readonly kept: Answer | Unreadable | null;
+}
+
+/** A reading, or the failure that kept it from being made. */
+type Verdict<Answer> =
+  { readonly reading: Answer | Unreadable; readonly cached: boolean } | { readonly failure: Failure };
+
+type Read<Row, Answer> = (row: Row, signals: Signals) => Promise<Verdict<Answer>>;
+
+/** Reads a row's answer: a kept one, or one that is asked for. With `share`, rows that ask the same share it. */
+function createReader<Row, Answer extends object>(
+  { prompt, read: readReply }: RowQuestion<Row, Answer>,
+  client: Pick<Client, 'ask' | 'kept'>,
+  request: ChatRequests['request'],
+  share: boolean,
+): Read<Row, Answer> {
+  const read: Read<Row, Answer> = async (row, signals) => {
     const question = (messages: readonly ChatMessage[]): Question<Answer> => {
-      const kept = asker.kept(messages);
+      const kept = client.kept(request(messages));
       return { messages, kept: kept && readReply(kept, row, messages) };
     };
     const first = question(prompt.messages(row));
@@ -62,20 +107,18 @@ export function createAskedRows<Row extends { readonly id: string }, Answer exte
     // Where both replies are kept and neither can be read, there is nothing to lose by asking anew.
     let reading: Unreadable | null = second.kept === null ? unreadable(first.kept) : null;
     for (const { messages } of reading ? [second] : [first, second]) {
-      const answer = await asker.ask(messages, signals);
+      const answer = await client.ask(request(messages), signals);
       if ('failure' in answer) return { failure: answer.failure };
       const next = readReply(answer.ok, row, messages);
       if (!('unreadable' in next)) return { reading: next, cached: false };
       reading = reading ? { unreadable: together(reading.unreadable, next.unreadable) } : next;
     }
     return { reading: reading!, cached: false };
-  }
-
+  };
+  if (!share) return read;
   const underWay = new Map<string, Promise<Verdict<Answer>>>();
-  /** Rows that ask the same share an answer, where answers are kept at all. */
-  async function readOnce(row: Row, signals: Signals): Promise<Verdict<Answer>> {
-    if (settings.cache === null) return read(row, signals);
-    const question = requests.body(prompt.messages(row));
+  return async (row, signals) => {
+    const question = request(prompt.messages(row)).body;
     const other = underWay.get(question);
     if (other) {
       // That the other was stopped need not stop this one.
@@ -85,76 +128,89 @@ export function createAskedRows<Row extends { readonly id: string }, Answer exte
     const reading = read(row, signals);
     underWay.set(question, reading);
     return reading.finally(() => underWay.delete(question));
-  }
-
-  async function askAll(rows: readonly Row[], { onAnswer, signal }: RowCall<Row, Answer>): Promise<void> {
-    const stop = new AbortController();
-    const giveUp = new AbortController();
-    // Every call under way listens; Node warns from the eleventh on.
-    setMaxListeners(0, stop.signal, giveUp.signal);
-    const stopped = (): void => {
-      stop.abort(stoppedError());
-      giveUp.abort(stoppedError());
-    };
-    if (signal?.aborted) stopped();
-    signal?.addEventListener('abort', stopped, { once: true });
-    const signals: Signals = { stop: stop.signal, giveUp: giveUp.signal };
-    let failed: { readonly row: Row; readonly why: string }[] = [];
-    let answered = false;
-    const release = async (): Promise<void> => {
-      const released = failed;
-      failed = [];
-      for (const { row, why } of released) await onAnswer(row, unscored(row, why));
-    };
-    const handle = async (row: Row): Promise<void> => {
-      const verdict = await readOnce(row, signals);
-      if ('reading' in verdict) {
-        if (verdict.cached) cached++;
-        else answered = true;
-        const { reading } = verdict;
-        await onAnswer(row, 'unreadable' in reading ? unscored(row, reading.unreadable) : reading);
-        if (!verdict.cached) await release();
-        return;
-      }
-      const { failure } = verdict;
-      if (failure.kind === 'final') throw refused(requests.name, failure);
-      if ((failure.retryAfter ?? 0) > longestRetryAfter) {
-        const hours = (failure.retryAfter! / 3_600_000).toFixed(1);
-        throw unavailable(requests.name, `${failure.words} (it asks to wait for ${hours} hours)`);
-      }
-      if (failure.kind === 'row') {
-        answered = true;
-        await onAnswer(row, unscored(row, failure.words));
-        return release();
-      }
-      failed.push({ row, why: `no answer after ${settings.retries + 1} calls: ${failure.words}` });
-      if (failed.length >= mostFailedRows) throw unavailable(requests.name, failed[0]!.why);
-    };
-    try {
-      await inParallel(rows, settings.concurrency, stop, handle);
-      if (failed[0] && !answered) throw unavailable(requests.name, failed[0].why);
-      await release();
-    } finally {
-      signal?.removeEventListener('abort', stopped);
-    }
-  }
-
-  return { askAll, cached: () => cached };
+  };
 }
-
-interface Question<Answer> {
-  readonly messages: readonly ChatMessage[];
-  /** What the kept reply says, if there is one. */
-  readonly kept: Answer | Unreadable | null;
-}
-
-type Verdict<Answer> =
-  { readonly reading: Answer | Unreadable; readonly cached: boolean } | { readonly failure: Failure };
 
 const unreadable = <Answer extends object>(kept: Answer | Unreadable | null): Unreadable | null =>
   kept !== null && 'unreadable' in kept ? kept : null;
 
 const unscored = ({ id }: { readonly id: string }, why: string): Unscored => ({ id, unscored: why });
+
+const together = (first: string, second: string): string =>
+  first === second ? `${first}, twice` : `${first}; asked again: ${second}`;
+
+/** Rows without an answer, until it is known whether they are at fault or the server is away. */
+interface Silence<Row> {
+  /** Throws WhetstoneError `JUDGE_REFUSED` and `JUDGE_UNAVAILABLE` where going on is pointless. */
+  add(row: Row, failure: Failure): void;
+  /** The server is there: the rows were at fault. */
+  broken(): Promise<void>;
+  /** Throws WhetstoneError `JUDGE_UNAVAILABLE` where it was never there. */
+  end(): Promise<void>;
+}
+
+function createSilence<Row>(
+  name: string,
+  calls: number,
+  tell: (row: Row, why: string) => Promise<void>,
+): Silence<Row> {
+  let rows: { readonly row: Row; readonly failure: Failure }[] = [];
+  let heard = false;
+  const release = async (): Promise<void> => {
+    const released = rows;
+    rows = [];
+    for (const { row, failure } of released) await tell(row, afterCalls(failure.words, calls));
+  };
+  return {
+    add: (row, failure) => {
+      if (failure.kind === 'final') throw refused(name, failure);
+      if ((failure.retryAfter ?? 0) > longestRetryAfter) throw unavailable(name, failure, calls);
+      rows.push({ row, failure });
+      if (rows.length >= mostFailedRows) throw unavailable(name, rows[0]!.failure, calls);
+    },
+    broken: () => {
+      heard = true;
+      return release();
+    },
+    end: async () => {
+      if (rows[0] && !heard) throw unavailable(name, rows[0].failure, calls);
+      await release();
+    },
+  };
+}
+
+const refused = (name: string, failure: Failure): WhetstoneError =>
+  new WhetstoneError('JUDGE_REFUSED', refusalText(name, failure), {
+    hint: 'Those are the words of the server. Asking again would not help; what was judged so far is kept.',
+  });
+
+const unavailable = (name: string, failure: Failure, calls: number): WhetstoneError =>
+  new WhetstoneError('JUDGE_UNAVAILABLE', unavailableText(name, failure, calls), {
+    hint: 'What was judged so far is kept; run it again when the server is back.',
+  });
+
+/** Runs `work`, which may stop by itself; an abort of `signal` stops it, and gives up the calls under way. */
+async function stoppable(
+  signal: AbortSignal | undefined,
+  work: (stop: AbortController, signals: Signals) => Promise<void>,
+): Promise<void> {
+  const stop = new AbortController();
+  const giveUp = new AbortController();
+  // Every call under way listens; Node warns from the eleventh on.
+  setMaxListeners(0, stop.signal, giveUp.signal);
+  const stopped = (): void => {
+    const reason = new WhetstoneError('STOPPED', 'judging was stopped');
+    stop.abort(reason);
+    giveUp.abort(reason);
+  };
+  if (signal?.aborted) stopped();
+  signal?.addEventListener('abort', stopped, { once: true });
+  try {
+    await work(stop, { stop: stop.signal, giveUp: giveUp.signal });
+  } finally {
+    signal?.removeEventListener('abort', stopped);
+  }
+}
 
 /** Runs `handle` on every row, so many at once, in order; after the first error none is begun, and it is thrown. */
 async function inParallel<T>(
@@ -177,20 +233,3 @@ async function inParallel<T>(
   await Promise.all(Array.from({ length: Math.min(concurrency, rows.length) }, work));
   stop.signal.throwIfAborted();
 }
-
-const together = (first: string, second: string): string =>
-  first === second ? `${first}, twice` : `${first}; asked again: ${second}`;
-
-function refused(name: string, { words }: Failure): WhetstoneError {
-  return new WhetstoneError('JUDGE_REFUSED', `${name} refuses: ${words}`, {
-    hint: 'Those are the words of the server. Asking again would not help; what was judged so far is kept.',
-  });
-}
-
-function unavailable(name: string, words: string): WhetstoneError {
-  return new WhetstoneError('JUDGE_UNAVAILABLE', `${name} does not answer: ${words}`, {
-    hint: 'What was judged so far is kept; run it again when the server is back.',
-  });
-}
-
-const stoppedError = (): WhetstoneError => new WhetstoneError('STOPPED', 'judging was stopped');

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { chatFingerprint, chatKey, chatRequests } from './chat-request.ts';
+import { endpointOf } from '../../openai/address.ts';
+import { chatFingerprint, chatRequests } from './chat-request.ts';
 import { loadPrompt } from './prompt.ts';
 import { defaultJudgeSettings } from '../settings.ts';
 import type { JudgeSettings } from '../settings.ts';
@@ -16,14 +17,16 @@ const key = 'key-of-the-test-123';
 
 describe('chatRequests', () => {
   it('goes where the spec says', () => {
-    const endpointOf = (text: string, given?: Partial<JudgeSettings>): string =>
-      chatRequests(spec(text), settings(given)).endpoint;
-    expect(endpointOf('openai:m')).toBe('https://api.openai.com/v1/chat/completions');
-    expect(endpointOf('openai:m', { env: { OPENAI_BASE_URL: 'http://127.0.0.1:1/v1/' } })).toBe(
+    const endpoint = (text: string, given?: Partial<JudgeSettings>): string => {
+      const { url, request } = chatRequests(spec(text), settings(given));
+      return endpointOf(url, request([]).path);
+    };
+    expect(endpoint('openai:m')).toBe('https://api.openai.com/v1/chat/completions');
+    expect(endpoint('openai:m', { env: { OPENAI_BASE_URL: 'http://127.0.0.1:1/v1/' } })).toBe(
       'http://127.0.0.1:1/v1/chat/completions',
     );
-    expect(endpointOf('http://127.0.0.1:8/v1#m')).toBe('http://127.0.0.1:8/v1/chat/completions');
-    expect(endpointOf('https://x.org/o?api-version=3#m')).toBe(
+    expect(endpoint('http://127.0.0.1:8/v1#m')).toBe('http://127.0.0.1:8/v1/chat/completions');
+    expect(endpoint('https://x.org/o?api-version=3#m')).toBe(
       'https://x.org/o/chat/completions?api-version=3',
     );
     expect(chatRequests(spec('https://x.org:81/v1#m'), settings()).name).toBe('m at x.org:81');
@@ -31,7 +34,7 @@ describe('chatRequests', () => {
 
   it('names the limit as the server knows it, and takes further fields', () => {
     const bodyOf = (text: string, given?: Partial<JudgeSettings>): unknown =>
-      JSON.parse(chatRequests(spec(text), settings(given)).body([]));
+      JSON.parse(chatRequests(spec(text), settings(given)).request([]).body);
     expect(bodyOf('openai:m')).toEqual({
       model: 'm',
       messages: [],
@@ -46,36 +49,12 @@ describe('chatRequests', () => {
       max_completion_tokens: 9,
       seed: 1,
     });
-    expect(chatRequests(spec('http://x/v1#m'), settings({ extraBody })).mostOutput).toBe(9);
+    expect(chatRequests(spec('http://x/v1#m'), settings({ extraBody })).request([]).most.output).toBe(9);
+    const unlimited = { extraBody: { max_tokens: null }, budget: 1 };
+    expect(() => bodyOf('http://x/v1#m', unlimited)).toThrow('a budget needs a limit of tokens');
     for (const field of ['stream', 'n', 'model', 'messages']) {
       expect(() => bodyOf('http://x/v1#m', { extraBody: { [field]: 1 } })).toThrow(field);
     }
-  });
-});
-
-describe('chatKey', () => {
-  const env = { OPENAI_API_KEY: key, OTHER: 'another-key-456' };
-  it.each<[string, Partial<JudgeSettings>, string | null]>([
-    ['openai:m', { env }, key],
-    ['http://127.0.0.1:1/v1#m', { env: {} }, null],
-    ['http://localhost:1/v1#m', { env }, key],
-    ['https://x.org/v1#m', { env }, key],
-    // Without encryption anyone on the way could read it.
-    ['http://x.org/v1#m', { env }, null],
-    ['http://x.org/v1#m', { env, apiKeyEnv: 'OTHER' }, 'another-key-456'],
-    ['openai:m', { env: { OPENAI_API_KEY: ` ${key}\n` } }, key],
-  ])('%s', (text, given, expected) => {
-    expect(chatKey(spec(text), settings(given))).toBe(expected);
-  });
-
-  it.each<[string, Partial<JudgeSettings>]>([
-    ['openai:m', {}],
-    ['http://127.0.0.1:1/v1#m', { env, apiKeyEnv: 'MISSING' }],
-    ['openai:m', { env: { OPENAI_API_KEY: `${key}\nHost: x` } }],
-  ])('%s without a key that will do is refused', (text, given) => {
-    const get = (): unknown => chatKey(spec(text), settings(given));
-    expect(get).toThrow(expect.objectContaining({ code: 'NO_API_KEY' }) as Error);
-    expect(get).not.toThrow(key);
   });
 });
 

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { chatRequests } from './chat-request.ts';
 import { estimateJudging } from './estimate.ts';
 import { loadPrompt } from './prompt.ts';
-import { openReplies, replyKey } from './replies.ts';
+import { openReplies, replyKey } from '../../openai/replies.ts';
 import { defaultJudgeSettings } from '../settings.ts';
 import type { ChatSpec } from '../spec.ts';
 
@@ -38,7 +38,7 @@ describe('estimateJudging', () => {
     const prompt = await loadPrompt('default');
     const replies = await openReplies(cache);
     await replies.keep({
-      key: replyKey(requests.endpoint, requests.body(prompt.messages(rows[0]!))),
+      key: replyKey('http://x/v1/chat/completions', requests.request(prompt.messages(rows[0]!)).body),
       at: '2024-01-01T00:00:00.000Z',
       usage: { input: 1, output: 1 },
       reply: {},
@@ -53,22 +53,5 @@ describe('estimateJudging', () => {
 
   it('says nothing of judges that ask for no money', async () => {
     expect(await estimateJudging('cmd:true', settings, rows)).toBeNull();
-  });
-});
-
-describe('replies', () => {
-  it('are for one process at a time, and damaged ones are not passed over', async () => {
-    const path = join(folder, 'locked.jsonl');
-    const first = await openReplies(path);
-    await expect(openReplies(path)).rejects.toMatchObject({ code: 'RUN_LOCKED' });
-    await first.keep({ key: 'k', at: '', usage: { input: 2, output: 3 }, reply: { a: 1 } });
-    await first.close();
-    const second = await openReplies(path);
-    expect([second.get('k')?.reply, second.before]).toEqual([{ a: 1 }, { input: 2, output: 3 }]);
-    await second.keep({ key: 3 as unknown as string, at: '', usage: { input: 0, output: 0 }, reply: {} });
-    await second.close();
-    await expect(openReplies(path)).rejects.toMatchObject({ code: 'DAMAGED_JOURNAL' });
-    // A failed opening does not keep the lock.
-    await expect(openReplies(path)).rejects.toMatchObject({ code: 'DAMAGED_JOURNAL' });
   });
 });

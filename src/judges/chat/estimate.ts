@@ -1,11 +1,12 @@
 // What judging would cost, before anything is sent. Knows prompts and prices; asks no server.
 import { readFile } from 'node:fs/promises';
 import { chatRequests } from './chat-request.ts';
-import { costOf, pricesOf, promptTokens } from './cost.ts';
-import type { TokenCounts } from './cost.ts';
+import { endpointOf } from '../../openai/address.ts';
+import { costOf, pricesOf, promptTokens } from '../../openai/cost.ts';
+import type { TokenCounts } from '../../openai/cost.ts';
 import type { JudgeRequest } from '../judge.ts';
 import { loadPrompt } from './prompt.ts';
-import { replyKey } from './replies.ts';
+import { replyKey } from '../../openai/replies.ts';
 import type { JudgeSettings } from '../settings.ts';
 import { parseJudgeSpec } from '../spec.ts';
 
@@ -35,7 +36,6 @@ export async function estimateJudging(
   const requests = chatRequests(wanted, settings);
   const prompt = await loadPrompt(settings.prompt);
   const kept = await keptKeys(settings.cache);
-  const output = requests.mostOutput ?? settings.maxTokens;
   const about = { input: 0, output: 0 };
   const most = { input: 0, output: 0 };
   const asked = new Set<string>();
@@ -43,19 +43,22 @@ export async function estimateJudging(
   let cached = 0;
   for (const row of rows) {
     const messages = prompt.messages(row);
-    const key = replyKey(requests.endpoint, requests.body(messages));
+    const first = requests.request(messages);
+    const again = requests.request(prompt.reminded(row));
+    const key = replyKey(endpointOf(requests.url, first.path), first.body);
     if (kept.has(key) || (settings.cache !== null && asked.has(key))) {
       cached++;
       continue;
     }
     asked.add(key);
     calls++;
-    const texts = messages.map(({ content }) => content);
-    const again = prompt.reminded(row).map(({ content }) => content);
-    about.input += promptTokens(texts, 'about');
-    about.output += Math.min(usualJudgmentTokens, output);
-    most.input += promptTokens(texts, 'most') + promptTokens(again, 'most');
-    most.output += 2 * output;
+    about.input += promptTokens(
+      messages.map(({ content }) => content),
+      'about',
+    );
+    about.output += Math.min(usualJudgmentTokens, first.most.output);
+    most.input += first.most.input + again.most.input;
+    most.output += first.most.output + again.most.output;
   }
   const prices = pricesOf(settings);
   return {

@@ -3,8 +3,6 @@ import type { JudgeRequest } from '../judge.ts';
 import { loadTemplatePrompt } from './template.ts';
 import type { ChatPrompt, TemplateKind } from './template.ts';
 
-export type { ChatMessage } from './template.ts';
-
 export type RowTexts = Omit<JudgeRequest, 'id'>;
 
 export type JudgePrompt = ChatPrompt<RowTexts>;

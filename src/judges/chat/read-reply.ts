@@ -3,19 +3,15 @@ import { isPraise } from '../../judgments/triplet.ts';
 import { bareText, isPlaceholder, repetition } from '../../judgments/wording.ts';
 import { brokenText } from '../answers.ts';
 import type { Judged } from '../judge.ts';
-import type { ChatMessage, RowTexts } from './prompt.ts';
+import type { ChatAnswer, ChatMessage } from '../../openai/answers.ts';
+import type { RowTexts } from './prompt.ts';
 import { suspicionOf } from '../suspicion.ts';
 
 /** Raised whenever the same reply may be read otherwise than before. */
 export const parserVersion = 2;
 
-export interface Reply {
-  readonly text: string;
-  /** Why the model stopped, as servers say it: "stop", "length", "content_filter"; null where none was told. */
-  readonly finish: string | null;
-  /** The model's own notice that it will not answer. */
-  readonly refusal?: string;
-}
+/** What a judge's answer is read from. */
+export type Reply = Omit<ChatAnswer, 'usage'>;
 
 export type Reading = Pick<Judged, 'suspicious'> &
   ({ readonly judgment: string | null } | { readonly unreadable: string });

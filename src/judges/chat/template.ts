@@ -1,11 +1,7 @@
 // Templates for what a chat model is asked: texts of a row in marked places. Knows no particular question.
 import { readFile } from 'node:fs/promises';
 import { WhetstoneError } from '../../errors.ts';
-
-export interface ChatMessage {
-  readonly role: 'system' | 'user' | 'assistant';
-  readonly content: string;
-}
+import type { ChatMessage } from '../../openai/answers.ts';
 
 /** What is asked of a row. */
 export interface ChatPrompt<Row> {

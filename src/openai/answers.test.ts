@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { readCompletion, readServerError } from './completion.ts';
+import { readChatAnswer, readEchoes } from './answers.ts';
 
 const of = (message: unknown, rest: object = {}): unknown => ({
   choices: [{ message, finish_reason: 'stop' }],
   ...rest,
 });
 
-describe('readCompletion', () => {
+describe('readChatAnswer', () => {
   it.each([
     ['a text', of({ content: 'Bad.' }), { text: 'Bad.', finish: 'stop', usage: null }],
     [
@@ -35,7 +35,7 @@ describe('readCompletion', () => {
       { text: 'x', finish: null, usage: null },
     ],
   ])('with %s', (_, value, expected) => {
-    expect(readCompletion(value)).toEqual(expected);
+    expect(readChatAnswer(value)).toEqual(expected);
   });
 
   it.each([
@@ -50,24 +50,21 @@ describe('readCompletion', () => {
     of({ content: 3 }),
     of({ content: {} }),
   ])('%j is none', (value) => {
-    expect(readCompletion(value)).toBeNull();
+    expect(readChatAnswer(value)).toBeNull();
   });
 });
 
-describe('readServerError', () => {
-  it.each([
-    ['{"error":{"message":"No.","type":"t","code":"c"}}', { words: 'No.', code: 'c t' }],
-    ['{"error":"No."}', { words: 'No.', code: '' }],
-    ['{"message":"No.","code":403}', { words: 'No.', code: '403' }],
-    ['{"detail":"No."}', { words: 'No.', code: '' }],
-    ['{"detail":[{"msg":"No."}]}', { words: '{"detail":[{"msg":"No."}]}', code: '' }],
-    ['<html><style>x{}</style><body>Bad\u001b[2J\n gateway</body>', { words: 'Bad [2J gateway', code: '' }],
-    ['', null],
-  ])('%j', (body, expected) => {
-    expect(readServerError(body)).toEqual(expected);
+describe('readEchoes', () => {
+  it('has the prompts in order, undefined where one was left out', () => {
+    const choice = (index: number): object => ({ index, logprobs: { token_logprobs: [null, -index] } });
+    expect(readEchoes({ choices: [choice(2), choice(0)] })).toEqual([
+      { logProbs: [null, -0] },
+      undefined,
+      { logProbs: [null, -2] },
+    ]);
   });
 
-  it('is short', () => {
-    expect(readServerError('long '.repeat(1000))!.words.length).toBeLessThanOrEqual(301);
+  it.each([[null], ['x'], [{ error: 'no' }]])('%j is none', (value) => {
+    expect(readEchoes(value)).toBeNull();
   });
 });

@@ -3,9 +3,9 @@
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { openJournal } from '../../durable/journal.ts';
-import type { Journal } from '../../durable/journal.ts';
-import { lockFile } from '../../durable/lock.ts';
+import { openJournal } from '../durable/journal.ts';
+import type { Journal } from '../durable/journal.ts';
+import { lockFile } from '../durable/lock.ts';
 import type { TokenCounts } from './cost.ts';
 
 export interface KeptReply {
