@@ -1,6 +1,7 @@
 // What a run will do, worked out before its first step: which rows, how many steps, whether it fits into memory,
 // and what the user should know. Knows examples and settings; nothing is trained or written here.
 import type { Sequence } from '../engine/engine.ts';
+import { responseLength } from '../engine/engine.ts';
 import { WhetstoneError } from '../errors.ts';
 import { epochOrder } from '../judgments/index.ts';
 import type { Example, Triplet } from '../judgments/index.ts';
@@ -63,15 +64,13 @@ export function countRows(
     ...left,
     truncated: count(({ dropped }) => dropped > 0),
     retokenized: count(({ retokenized }) => retokenized !== null),
-    responseTokens: used.reduce((sum, { sequences }) => sum + predicted(mainSequence(sequences)), 0),
+    responseTokens: used.reduce((sum, { sequences }) => sum + responseLength(mainSequence(sequences)), 0),
     longest: used.reduce(
       (most, { sequences }) => Math.max(most, ...Object.values(sequences).map(({ ids }) => ids.length)),
       0,
     ),
   };
 }
-
-const predicted = ({ ids, responseStart }: Sequence): number => ids.length - responseStart;
 
 /** The one whose tokens count as the row's: its response or, where that is not predicted, what is in its place. */
 function mainSequence({
@@ -98,7 +97,7 @@ export function hasWeight(objective: Objective, example: Example): boolean {
 /** Parts of the loss that the example has weight in, by the names that metrics give them. */
 export function partsOf(objective: Objective, { sequences, rejected }: Example): string[] {
   const tokens = Object.fromEntries(
-    Object.entries(sequences).map(([role, sequence]) => [role, predicted(sequence)]),
+    Object.entries(sequences).map(([role, sequence]) => [role, responseLength(sequence)]),
   );
   const [weights] = objective.weigh([{ tokens, rejected }]);
   const names = { likelihood: 'likelihood', comparison: 'comparison', ...objective.partNames };
@@ -152,7 +151,7 @@ async function requireMemory(
 ): Promise<{ peak: number; available: number }> {
   const sizes = sequences.map((sequence) => ({
     tokens: sequence.ids.length,
-    responseTokens: predicted(sequence),
+    responseTokens: responseLength(sequence),
   }));
   // Either the longest sequence or the one with the longest response needs the most.
   const longest = sizes.reduce((a, b) => (b.tokens > a.tokens ? b : a));

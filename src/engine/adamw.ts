@@ -92,10 +92,3 @@ export async function compileAdamW(layout: ParameterLayout, threads: number): Pr
     release: () => session.release(),
   };
 }
-
-/** L2 norm, accumulated in double precision. */
-export function l2Norm(vector: Float32Array): number {
-  let sum = 0;
-  for (const x of vector) sum += x * x;
-  return Math.sqrt(sum);
-}

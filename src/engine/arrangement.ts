@@ -16,6 +16,7 @@ import {
 import type { Attend, DecoderConfig, DecoderInput, Heads } from '../models/index.ts';
 import { causalAttention } from '../models/index.ts';
 import type { Sequence } from './engine.ts';
+import { responseLength } from './engine.ts';
 import type { Feed } from './session.ts';
 
 /** Name of the dimension that counts predicted tokens: those of all responses of a run. */
@@ -51,8 +52,6 @@ export const queryBlocks = 4;
 /** The arrangement of runs that take a whole batch, or else of runs of `sequences` sequences. */
 export const arrangementFor = (wholeBatches: boolean, sequences = 1): Arrangement =>
   wholeBatches ? gridArrangement() : blockArrangement(sequences, queryBlocks);
-
-const countOutputs = ({ ids, responseStart }: Sequence): number => ids.length - responseStart;
 
 /** A fixed number of sequences, one after the other, each cut into blocks of queries (see `causalAttention`). */
 export function blockArrangement(count: number, blocks: number): Arrangement {
@@ -173,7 +172,7 @@ function tokenFeeds(
   rowsOf: (sequence: Sequence) => number,
 ): Record<string, Feed> {
   const total = sequences.reduce((sum, sequence) => sum + rowsOf(sequence), 0);
-  const outputs = sequences.reduce((sum, sequence) => sum + countOutputs(sequence), 0);
+  const outputs = sequences.reduce((sum, sequence) => sum + responseLength(sequence), 0);
   const ids = new Int32Array(total);
   const rows = new Int32Array(outputs);
   const targets = new Int32Array(outputs);

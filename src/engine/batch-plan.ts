@@ -2,6 +2,7 @@
 import { WhetstoneError } from '../errors.ts';
 import type { Comparison, ExampleSize, ExampleWeights, Role, Witness } from '../objectives/objective.ts';
 import type { Sequence, TokenExample } from './engine.ts';
+import { responseLength } from './engine.ts';
 
 /** One sequence of the batch and its part in the loss. */
 export interface Job {
@@ -25,7 +26,7 @@ export interface BatchPlan {
 export const sizeOf = ({ rejected, sequences }: TokenExample): ExampleSize => ({
   rejected,
   tokens: Object.fromEntries(
-    Object.entries(sequences).map(([role, { ids, responseStart }]) => [role, ids.length - responseStart]),
+    Object.entries(sequences).map(([role, sequence]) => [role, responseLength(sequence)]),
   ),
 });
 

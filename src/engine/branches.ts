@@ -2,7 +2,7 @@
 // attends to it and to itself. Knows token ids; what the continuations mean is the caller's.
 import type { Dim, Tensor } from '../graph/index.ts';
 import { addDims, concat, dim, input, reshape, split } from '../graph/index.ts';
-import type { Checkpoint, DecoderConfig, Trainable } from '../models/index.ts';
+import type { DecoderConfig } from '../models/index.ts';
 import {
   attention,
   bindWeights,
@@ -15,6 +15,7 @@ import { queryBlocks } from './arrangement.ts';
 import { biasName } from './decoding-graph.ts';
 import type { ContinuationGroup } from './engine.ts';
 import { lazily } from './lazily.ts';
+import type { EngineModel } from './model.ts';
 import type { Feed } from './session.ts';
 import { compile } from './session.ts';
 
@@ -24,20 +25,10 @@ export interface BranchScorer {
   release(): Promise<void>;
 }
 
-export interface BranchModel {
-  readonly config: DecoderConfig;
-  readonly checkpoint: Checkpoint;
-  readonly trainable: Trainable;
-  readonly threads: number;
-  readonly prepack: boolean;
-  /** The trainable tensors' present values. */
-  readonly parameters: Readonly<Record<string, Feed>>;
-}
-
 /** Most rows of continuations in a run, unless a single one has more. */
 const mostRows = 1024;
 
-export function openBranchScorer(model: BranchModel): BranchScorer {
+export function openBranchScorer(model: EngineModel): BranchScorer {
   const { config, checkpoint, threads, prepack, parameters } = model;
   const session = lazily(() => compile(traceBranches(model), { root: checkpoint.root, threads, prepack }));
   return {
@@ -77,7 +68,7 @@ const blockName = (block: number): string => `positions_${block}`;
  * [branches]; for each kind of layer `bias` [1, 1, 1, branches, context + branches]; `rows` and `targets` [outputs].
  * Output: `logprobs` [outputs]. The rows of the branches are the continuations' tokens but the last of each.
  */
-function traceBranches({ config, checkpoint, trainable }: BranchModel): Record<string, Tensor> {
+function traceBranches({ config, checkpoint, trainable }: EngineModel): Record<string, Tensor> {
   const weights = bindWeights(checkpoint, trainable, { training: false });
   const blocks = Array.from({ length: queryBlocks }, (_, i) => dim(`block_${i}`));
   const context = blocks.reduce<Dim>(addDims, 0);

@@ -45,6 +45,9 @@ export interface Sequence {
   readonly responseStart: number;
 }
 
+/** Tokens of the response, which are those that are predicted. */
+export const responseLength = ({ ids, responseStart }: Sequence): number => ids.length - responseStart;
+
 /** One judged response as the token sequences that an objective asks for. */
 export interface TokenExample {
   /** Position of the row in the user's data, counted from 0; only for messages and for `score` output. */

@@ -3,7 +3,8 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { modelDir } from '../../test/golden/golden.ts';
 import { createRandom } from '../random.ts';
 import type { GeneratedToken, GenerationRequest, Sampling } from './engine.ts';
-import type { EngineOptions, OnnxEngine } from './onnx-engine.ts';
+import type { EngineOptions } from './model.ts';
+import type { OnnxEngine } from './onnx-engine.ts';
 import { openEngine } from './onnx-engine.ts';
 
 const engines: OnnxEngine[] = [];

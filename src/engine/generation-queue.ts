@@ -1,7 +1,7 @@
 // Lets overlapping calls for generation share one batch: a call joins the one under way unless something else that
 // may change the model waits in between. Knows turns; it does not know how tokens are made.
 import type { Generation, GenerationRequest } from './engine.ts';
-import type { Waiting } from './generate.ts';
+import type { Waiting } from './running.ts';
 import type { Turns } from './turns.ts';
 
 /**

@@ -1,8 +1,7 @@
 // The training engine: its interface and the implementation on ONNX Runtime.
 export * from './engine.ts';
 export * from './onnx-engine.ts';
-export type { MemoryPlan } from './memory.ts';
-export { estimatePeakMemory } from './memory.ts';
+export type { EngineOptions } from './model.ts';
 export { openWeights } from './open-weights.ts';
 export type { WeightSettings } from './open-weights.ts';
 export * from './verify-merge.ts';

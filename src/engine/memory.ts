@@ -1,7 +1,9 @@
 // How much memory a training run will need, from the configuration alone.
 import { totalmem } from 'node:os';
-import type { Checkpoint, DecoderConfig, Trainable } from '../models/index.ts';
+import type { Checkpoint } from '../models/index.ts';
+import { queryBlocks, rowLimit } from './arrangement.ts';
 import type { LongestSequence } from './engine.ts';
+import type { EngineModel } from './model.ts';
 
 /** Node, ONNX Runtime's code and the compiled graph. */
 const runtimeBytes = 300 << 20;
@@ -25,26 +27,18 @@ export function worthPrepacking(checkpoint: Checkpoint): boolean {
 const floatBytes = ({ weights }: Checkpoint): number =>
   [...weights.values()].reduce((sum, { shape }) => sum + 4 * shape.reduce((a, b) => a * b, 1), 0);
 
-export interface MemoryPlan {
-  readonly config: DecoderConfig;
-  readonly checkpoint: Checkpoint;
-  readonly trainable: Trainable;
-  readonly trainableParameters: number;
-  readonly prepack: boolean;
-  /** Pieces that attention is cut into. */
-  readonly blocks: number;
-  /** Rows of one run, where it takes whole batches; one sequence's if absent. */
-  readonly rows?: number;
-}
+type MemoryPlan = Omit<EngineModel, 'adapter' | 'values' | 'parameters' | 'threads'>;
 
 /**
  * Peak bytes of the training step: weights, trainable state, and the values kept from forward to backward.
  */
 export function estimatePeakMemory(plan: MemoryPlan, { tokens, responseTokens }: LongestSequence): number {
-  const { config, trainable, trainableParameters, blocks } = plan;
+  const { config, trainable, layout, wholeBatches } = plan;
   const { hiddenSize, intermediateSize, heads, kvHeads, headDim, layers, vocabSize } = config;
   const lora = trainable.kind === 'lora' ? trainable.lora : null;
-  const rows = Math.max(plan.rows ?? 0, tokens);
+  const rows = wholeBatches ? Math.max(rowLimit, tokens) : tokens;
+  /** Pieces that attention is cut into. */
+  const blocks = wholeBatches ? 1 : queryBlocks;
   // Residual, norm, query, key, value and mixture of attention; residual, norm, gate and up of the MLP.
   const kept =
     4 * hiddenSize + 2 * (heads + kvHeads) * headDim + 2 * intermediateSize + 3 * (lora?.rank ?? 0);
@@ -55,7 +49,7 @@ export function estimatePeakMemory(plan: MemoryPlan, { tokens, responseTokens }:
   const activations = 4 * (layers * rows * (kept + keptForWeights) + oneLayer + head);
   const masks = lora && lora.dropout > 0 ? layers * rows * (2 * hiddenSize + intermediateSize) : 0;
   // Parameters, two moments, the gradient and its accumulator.
-  const state = trainableParameters * 4 * 5;
+  const state = layout.total * 4 * 5;
   return runtimeBytes + weightBytes(plan) + state + masks + arenaSlack * activations;
 }
 

@@ -1,10 +1,10 @@
 // Log-probs and next-token distributions of sequences under one set of weights. Knows nothing of training.
-import type { Checkpoint, DecoderConfig, Trainable } from '../models/index.ts';
-import type { Arrangement } from './arrangement.ts';
-import { intoRuns } from './arrangement.ts';
+import { arrangementFor, intoRuns } from './arrangement.ts';
 import type { Sequence } from './engine.ts';
+import { responseLength } from './engine.ts';
 import { lazily } from './lazily.ts';
-import type { Feed, Session } from './session.ts';
+import type { EngineModel } from './model.ts';
+import type { Session } from './session.ts';
 import { compile } from './session.ts';
 import { traceScore } from './step-graph.ts';
 
@@ -16,21 +16,12 @@ export interface Scorer {
   release(): Promise<void>;
 }
 
-export interface ScorerModel {
-  readonly config: DecoderConfig;
-  readonly checkpoint: Checkpoint;
-  readonly trainable: Trainable;
-  readonly arrangement: Arrangement;
-  readonly threads: number;
-  /** The trainable tensors' present values. */
-  readonly parameters: Readonly<Record<string, Feed>>;
-}
-
 /** Graphs are compiled when first needed. */
-export function openScorer(model: ScorerModel): Scorer {
-  const { arrangement, checkpoint, threads, parameters } = model;
+export function openScorer(model: EngineModel): Scorer {
+  const { checkpoint, threads, parameters } = model;
+  const arrangement = arrangementFor(model.wholeBatches);
   const open = (distributions: boolean): Promise<Session> =>
-    compile(traceScore(model, distributions).outputs, { root: checkpoint.root, threads });
+    compile(traceScore({ ...model, arrangement }, distributions).outputs, { root: checkpoint.root, threads });
   const sessions = [lazily(() => open(false)), lazily(() => open(true))] as const;
 
   const run = async (session: Session, sequences: readonly Sequence[]): Promise<Float32Array[]> => {
@@ -39,7 +30,7 @@ export function openScorer(model: ScorerModel): Scorer {
     const order = sequences
       .map((sequence, position) => ({ sequence, position }))
       .filter(({ sequence, position }) => {
-        if (sequence.responseStart < sequence.ids.length) return true;
+        if (responseLength(sequence) > 0) return true;
         results[position] = new Float32Array(0);
         return false;
       })
@@ -52,11 +43,11 @@ export function openScorer(model: ScorerModel): Scorer {
     for (const items of runs) {
       const own = items.map(({ sequence }) => sequence);
       const { logprobs } = await session.run({ ...parameters, ...arrangement.feeds(own) });
-      const outputs = own.reduce((sum, { ids, responseStart }) => sum + ids.length - responseStart, 0);
+      const outputs = own.reduce((sum, sequence) => sum + responseLength(sequence), 0);
       const width = logprobs!.length / outputs;
       let start = 0;
       for (const { sequence, position } of items) {
-        const size = (sequence.ids.length - sequence.responseStart) * width;
+        const size = responseLength(sequence) * width;
         results[position] = logprobs!.slice(start, start + size);
         start += size;
       }

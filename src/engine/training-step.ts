@@ -1,21 +1,25 @@
 // The gradient of one batch: runs its sequences in the order that the objective's comparison needs, and adds up
 // gradients and losses. Knows nothing of optimizers.
-import type { Comparison, Objective, Role } from '../objectives/objective.ts';
+import type { Objective, Role } from '../objectives/objective.ts';
 import { createRandom } from '../random.ts';
 import type { Arrangement } from './arrangement.ts';
-import { intoRuns } from './arrangement.ts';
-import type { BatchPlan, Job } from './batch-plan.ts';
-import { planBatch, requireRole, sizeOf, witnessesOf } from './batch-plan.ts';
+import { arrangementFor, intoRuns } from './arrangement.ts';
+import type { Job } from './batch-plan.ts';
+import { planBatch, sizeOf } from './batch-plan.ts';
 import type { MaskSource } from './dropout.ts';
 import { maskSource } from './dropout.ts';
-import type { Sequence, TokenExample } from './engine.ts';
-import type { ParameterLayout } from './parameters.ts';
+import type { TokenExample } from './engine.ts';
+import { responseLength } from './engine.ts';
+import { lossFeeds } from './loss-feeds.ts';
+import type { EngineModel } from './model.ts';
 import { views } from './parameters.ts';
 import type { Scorer } from './scoring.ts';
-import type { Feed, Session } from './session.ts';
+import type { Session } from './session.ts';
 import { compile } from './session.ts';
-import type { ModelTrace } from './step-graph.ts';
-import { feeds, traceStep } from './step-graph.ts';
+import { traceStep } from './step-graph.ts';
+import type { Testimony } from './testimony.ts';
+import { callWitnesses } from './testimony.ts';
+import { addInto, sumOf } from './vectors.ts';
 
 /** Sums over a batch. Losses in nats. */
 export interface BatchLoss {
@@ -26,23 +30,18 @@ export interface BatchLoss {
 }
 
 export interface StepRunner {
-  /** Fills `gradient` with the batch's and returns its loss. `step` and `seed` name the dropout masks. */
+  /** Fills the gradient with the batch's and returns its loss. `step` and the seed name the dropout masks. */
   run(batch: readonly TokenExample[], objective: Objective, step: number): Promise<BatchLoss>;
   release(): Promise<void>;
 }
 
-export interface StepModel extends Omit<ModelTrace, 'arrangement'> {
-  /** The arrangement of runs of so many sequences. */
-  readonly arrangementOf: (sequences: number) => Arrangement;
-  readonly layout: ParameterLayout;
-  readonly parameters: Readonly<Record<string, Feed>>;
-  /** Flat, of the layout's size. */
-  readonly gradient: Float32Array;
+export interface StepSettings {
   /** The model as it is being trained, and the one that training began from. */
   readonly present: Scorer;
   readonly initial: Scorer;
-  readonly settings: Parameters<typeof compile>[1];
   readonly seed: number;
+  /** Prefix of ONNX Runtime's profile. */
+  readonly profile: string | undefined;
 }
 
 /** Dropout streams are named by a sequence's role; a number stays with its role. */
@@ -55,76 +54,35 @@ const roleStream: Readonly<Record<Role, number>> = {
   preferred: 5,
 };
 
-interface Compiled {
-  readonly session: Session;
-  readonly masks: MaskSource;
-  readonly arrangement: Arrangement;
-}
-
-/** What each compared sequence is compared with: log-probs or distributions, one array a witness. */
-type Testimony = ReadonlyMap<Job, readonly Float32Array[]>;
-
-export function openStepRunner(model: StepModel): StepRunner {
-  const { layout, parameters, gradient, present, initial, seed } = model;
-  const runGradient = new Float32Array(layout.total);
-  const gradientFeeds = views(layout, runGradient, 'grad.');
-  // What the start of training says never changes, so it is asked once for each sequence.
-  const remembered = new WeakMap<Sequence, Float32Array>();
-  let compiled: { objective: Objective; bySize: Map<number, Compiled> } | null = null;
-
-  const releaseCompiled = async (): Promise<void> => {
-    const former = compiled;
-    compiled = null;
-    for (const { session } of former?.bySize.values() ?? []) await session.release();
-  };
-
-  const graphFor = async (objective: Objective, sequences: number): Promise<Compiled> => {
-    if (compiled?.objective !== objective) {
-      await releaseCompiled();
-      compiled = { objective, bySize: new Map() };
-    }
-    const arrangement = model.arrangementOf(sequences);
-    const size = arrangement.sequences === 'any' ? 0 : arrangement.sequences;
-    const known = compiled.bySize.get(size);
-    if (known) return known;
-    const traced = traceStep({ ...model, arrangement }, objective);
-    const made = {
-      session: await compile(traced.outputs, model.settings),
-      masks: maskSource(traced.weights, model.trainable),
-      arrangement,
-    };
-    compiled.bySize.set(size, made);
-    return made;
-  };
-
-  const recall = async (sequences: readonly Sequence[]): Promise<Float32Array[]> => {
-    const fresh = [...new Set(sequences)].filter((sequence) => !remembered.has(sequence));
-    const scored = await initial.logProbs(fresh);
-    fresh.forEach((sequence, i) => remembered.set(sequence, scored[i]!));
-    return sequences.map((sequence) => remembered.get(sequence)!);
-  };
+/** `gradient` is flat, of the layout's size. */
+export function openStepRunner(
+  model: EngineModel,
+  gradient: Float32Array,
+  { present, initial, seed, profile }: StepSettings,
+): StepRunner {
+  const runGradient = new Float32Array(model.layout.total);
+  const gradientFeeds = views(model.layout, runGradient, 'grad.');
+  const graphs = stepGraphs(model, profile);
+  const witnesses = callWitnesses(present, initial);
 
   /** Gradients and losses of some sequences, a run at a time; returns each one's log-probs. */
   const runJobs = async (
     groups: readonly (readonly Job[])[],
-    objective: Objective,
-    step: number,
-    testimony: Testimony,
-    total: { -readonly [K in keyof BatchLoss]: number },
+    { objective, step, total, testimony }: Pass,
   ): Promise<Map<Job, Float32Array>> => {
     const results = new Map<Job, Float32Array>();
     if (groups.length === 0) return results;
     const largest = Math.max(...groups.map((group) => group.length));
-    const { session, masks, arrangement } = await graphFor(objective, largest);
+    const { session, masks, arrangement } = await graphs.graphFor(objective, largest);
     for (const jobs of intoRuns(groups, arrangement, ({ sequence }) => sequence)) {
       const outputs = await session.run(
         {
-          ...parameters,
+          ...model.parameters,
           ...arrangement.feeds(jobs.map(({ sequence }) => sequence)),
           ...masks(
             jobs.map(({ example, role, sequence }) => ({
               rows: arrangement.rowsOf(sequence),
-              outputs: outputsOf(sequence),
+              outputs: responseLength(sequence),
               random: createRandom(seed, step, example, roleStream[role]),
             })),
           ),
@@ -133,54 +91,9 @@ export function openStepRunner(model: StepModel): StepRunner {
         gradientFeeds,
       );
       addInto(gradient, runGradient);
-      let start = 0;
-      for (const job of jobs) {
-        const size = outputsOf(job.sequence);
-        const logProbs = outputs.logprobs!.subarray(start, start + size);
-        results.set(job, logProbs);
-        if (job.likelihood > 0) total.likelihood -= job.likelihood * sumOf(logProbs);
-        if (job.comparison > 0 && outputs.flagged) {
-          total.flaggedTokens += sumOf(outputs.flagged.subarray(start, start + size));
-          total.comparedTokens += size;
-        }
-        start += size;
-      }
-      if (outputs.comparison && jobs.some(({ comparison }) => comparison > 0)) {
-        total.comparison += sumOf(outputs.comparison);
-      }
+      for (const [job, logProbs] of addLosses(total, jobs, outputs)) results.set(job, logProbs);
     }
     return results;
-  };
-
-  const gatherTestimony = async (
-    batch: readonly TokenExample[],
-    { compared }: BatchPlan,
-    comparison: Comparison | undefined,
-    trained: ReadonlyMap<Job, Float32Array>,
-  ): Promise<Testimony> => {
-    const jobs = compared.flat();
-    const testimony = new Map<Job, Float32Array[]>(jobs.map((job) => [job, []]));
-    if (!comparison || jobs.length === 0) return testimony;
-    if (comparison.over === 'pairs') {
-      const scored = await recall(jobs.map(({ sequence }) => sequence));
-      jobs.forEach((job, i) => testimony.get(job)!.push(scored[i]!));
-    }
-    const alreadyRun = new Map([...trained].map(([{ example, role }, p]) => [`${example} ${role}`, p]));
-    for (const { role, model: asked } of witnessesOf(comparison)) {
-      const sequences = jobs.map(({ example }) => requireRole(batch[example]!, role));
-      const known = asked === 'present' && comparison.over === 'tokens';
-      const own = jobs.map(({ example }) => (known ? alreadyRun.get(`${example} ${role}`) : undefined));
-      const missing = sequences.filter((_, i) => !own[i]);
-      const ask = (): Promise<Float32Array[]> => {
-        if (comparison.over === 'distributions')
-          return (asked === 'present' ? present : initial).distributions(missing);
-        return asked === 'present' ? present.logProbs(missing) : recall(missing);
-      };
-      const told = await ask();
-      let next = 0;
-      jobs.forEach((job, i) => testimony.get(job)!.push(own[i] ?? told[next++]!));
-    }
-    return testimony;
   };
 
   return {
@@ -188,92 +101,86 @@ export function openStepRunner(model: StepModel): StepRunner {
       const plan = planBatch(batch, objective.weigh(batch.map(sizeOf)), objective.comparison);
       const total = { likelihood: 0, comparison: 0, flaggedTokens: 0, comparedTokens: 0 };
       gradient.fill(0);
-      const trained = await runJobs(
-        plan.alone.map((job) => [job]),
-        objective,
-        step,
-        new Map(),
-        total,
-      );
-      const testimony = await gatherTestimony(batch, plan, objective.comparison, trained);
-      await runJobs(plan.compared, objective, step, testimony, total);
+      const alone = plan.alone.map((job) => [job]);
+      const trained = await runJobs(alone, { objective, step, total, testimony: new Map() });
+      const compared = plan.compared.flat();
+      const testimony = await witnesses.testify(batch, compared, objective.comparison, trained);
+      await runJobs(plan.compared, { objective, step, total, testimony });
       return total;
     },
-    release: releaseCompiled,
+    release: () => graphs.release(),
   };
 }
 
-const outputsOf = ({ ids, responseStart }: Sequence): number => ids.length - responseStart;
+/** Sequences of a step that are run one after the other, and what their losses are added to. */
+interface Pass {
+  readonly objective: Objective;
+  readonly step: number;
+  readonly total: { -readonly [K in keyof BatchLoss]: number };
+  readonly testimony: Testimony;
+}
 
-/** Weights and witnesses of a run's tokens, as far as its graph asks for them. */
-function lossFeeds(
+/** Adds a run's outputs to the batch's sums; returns each sequence's log-probs. */
+function addLosses(
+  total: Pass['total'],
   jobs: readonly Job[],
-  comparison: Comparison | undefined,
-  testimony: Testimony,
-  vocabSize: number,
-): Record<string, Feed> {
-  const outputs = jobs.reduce((sum, { sequence }) => sum + outputsOf(sequence), 0);
-  const perToken = (valueOf: (job: Job) => number): Feed => {
-    const data = new Float32Array(outputs);
-    let start = 0;
-    for (const job of jobs) data.fill(valueOf(job), start, (start += outputsOf(job.sequence)));
-    return { data, dims: [outputs] };
-  };
-  const likelihood = { [feeds.likelihoodWeight]: perToken((job) => job.likelihood) };
-  if (!comparison) return likelihood;
-  if (comparison.over === 'pairs') return { ...likelihood, ...pairFeeds(jobs, outputs, testimony) };
-  const row = comparison.over === 'tokens' ? [] : [vocabSize];
-  const width = row[0] ?? 1;
-  const witnesses = witnessesOf(comparison).map((_, i) => {
-    const data = new Float32Array(outputs * width);
-    let start = 0;
-    for (const job of jobs) {
-      const values = testimony.get(job)?.[i];
-      if (values) data.set(values, start);
-      start += outputsOf(job.sequence) * width;
-    }
-    return [feeds.witness(i), { data, dims: [outputs, ...row] }] as const;
-  });
-  return {
-    ...likelihood,
-    [feeds.comparisonWeight]: perToken((job) => job.comparison),
-    ...Object.fromEntries(witnesses),
-  };
-}
-
-/** Pairs are neighbours, the preferred response first. A run without one holds a pair of nothing, of weight 0. */
-function pairFeeds(jobs: readonly Job[], outputs: number, testimony: Testimony): Record<string, Feed> {
-  const pairs = jobs.filter(({ comparison, role }) => comparison > 0 && role === 'preferred');
-  const count = Math.max(pairs.length, 1);
-  const members = { preferred: new Float32Array(count * outputs), plain: new Float32Array(count * outputs) };
-  const references = { preferred: new Float32Array(count), plain: new Float32Array(count) };
-  const weights = new Float32Array(count);
-  let [start, pair] = [0, -1];
-  for (const job of jobs) {
-    const end = start + outputsOf(job.sequence);
-    if (job.comparison > 0) {
-      const side = job.role === 'preferred' ? 'preferred' : 'plain';
-      if (side === 'preferred') weights[++pair] = job.comparison;
-      members[side].fill(1, pair * outputs + start, pair * outputs + end);
-      references[side][pair] = sumOf(testimony.get(job)![0]!);
+  { logprobs, flagged, comparison }: Readonly<Record<string, Float32Array>>,
+): [Job, Float32Array][] {
+  let start = 0;
+  const results = jobs.map((job): [Job, Float32Array] => {
+    const end = start + responseLength(job.sequence);
+    const own = logprobs!.subarray(start, end);
+    if (job.likelihood > 0) total.likelihood -= job.likelihood * sumOf(own);
+    if (job.comparison > 0 && flagged) {
+      total.flaggedTokens += sumOf(flagged.subarray(start, end));
+      total.comparedTokens += end - start;
     }
     start = end;
-  }
-  return {
-    [feeds.preferredOf]: { data: members.preferred, dims: [count, outputs] },
-    [feeds.plainOf]: { data: members.plain, dims: [count, outputs] },
-    [feeds.preferredReference]: { data: references.preferred, dims: [count] },
-    [feeds.plainReference]: { data: references.plain, dims: [count] },
-    [feeds.comparisonWeight]: { data: weights, dims: [count] },
+    return [job, own];
+  });
+  if (comparison && jobs.some((job) => job.comparison > 0)) total.comparison += sumOf(comparison);
+  return results;
+}
+
+interface StepGraph {
+  readonly session: Session;
+  readonly masks: MaskSource;
+  readonly arrangement: Arrangement;
+}
+
+interface StepGraphs {
+  /** The compiled step for runs of so many sequences. */
+  graphFor(objective: Objective, sequences: number): Promise<StepGraph>;
+  release(): Promise<void>;
+}
+
+/** Compiled when first asked for; those of one objective are kept, until another comes. */
+function stepGraphs(model: EngineModel, profile: string | undefined): StepGraphs {
+  const { checkpoint, trainable, threads, prepack, wholeBatches } = model;
+  let compiled: { objective: Objective; bySize: Map<number, StepGraph> } | null = null;
+
+  const release = async (): Promise<void> => {
+    const former = compiled;
+    compiled = null;
+    for (const { session } of former?.bySize.values() ?? []) await session.release();
   };
-}
 
-function sumOf(values: Float32Array): number {
-  let sum = 0;
-  for (const x of values) sum += x;
-  return sum;
-}
-
-function addInto(target: Float32Array, addend: Float32Array): void {
-  for (let i = 0; i < target.length; i++) target[i]! += addend[i]!;
+  return {
+    graphFor: async (objective, sequences) => {
+      if (compiled?.objective !== objective) {
+        await release();
+        compiled = { objective, bySize: new Map() };
+      }
+      const arrangement = arrangementFor(wholeBatches, sequences);
+      const size = arrangement.sequences === 'any' ? 0 : arrangement.sequences;
+      const known = compiled.bySize.get(size);
+      if (known) return known;
+      const { outputs, weights } = traceStep({ ...model, arrangement }, objective);
+      const session = await compile(outputs, { root: checkpoint.root, threads, prepack, profile });
+      const graph = { session, masks: maskSource(weights, trainable), arrangement };
+      compiled.bySize.set(size, graph);
+      return graph;
+    },
+    release,
+  };
 }

@@ -12,7 +12,8 @@ import { readAdapter } from '../models/index.ts';
 import type { Objective, TokenComparison } from '../objectives/index.ts';
 import { cut, likelihood } from '../objectives/index.ts';
 import type { OptimizerSettings, StepMetrics, TrainingState } from './engine.ts';
-import type { EngineOptions, OnnxEngine } from './onnx-engine.ts';
+import type { EngineOptions } from './model.ts';
+import type { OnnxEngine } from './onnx-engine.ts';
 import { defaultLora, openEngine } from './onnx-engine.ts';
 
 const engines: OnnxEngine[] = [];

@@ -1,6 +1,7 @@
 // Left truncation: prompts lose their oldest tokens until prompt and response fit, the response stays whole.
 // It does not know text.
 import type { Sequence } from '../engine/engine.ts';
+import { responseLength } from '../engine/engine.ts';
 import { WhetstoneError } from '../errors.ts';
 import type { ErrorLocation } from '../errors.ts';
 
@@ -27,7 +28,7 @@ export function truncateLeft(
   { cutoffLength, bosTokenId }: TruncationSettings,
 ): { readonly sequence: Sequence; readonly dropped: number } | null {
   const { ids, responseStart } = sequence;
-  const room = cutoffLength - (ids.length - responseStart);
+  const room = cutoffLength - responseLength(sequence);
   if (room < 1) return null;
   const dropped = responseStart - room;
   if (dropped <= 0) return { sequence, dropped: 0 };

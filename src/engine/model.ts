@@ -1,0 +1,72 @@
+// A model as an engine holds it: what is read of its folders, and how its graphs are to be run. Nothing is compiled
+// or run here.
+import { availableParallelism } from 'node:os';
+import type { Adapter, Checkpoint, DecoderConfig, Trainable } from '../models/index.ts';
+import { openCheckpoint, readAdapter, readDecoderConfig } from '../models/index.ts';
+import { isNarrow } from './arrangement.ts';
+import type { OpenEngineOptions } from './engine.ts';
+import { worthPrepacking } from './memory.ts';
+import type { ParameterLayout } from './parameters.ts';
+import { layOut, views } from './parameters.ts';
+import type { Feed } from './session.ts';
+import { chooseTrainable, initialParameters, requireUsableLora, trainableParameters } from './trainable.ts';
+import { requireFiniteWeights } from './weight-check.ts';
+
+export interface EngineOptions extends OpenEngineOptions {
+  /** Whether training and generation repack weights; default where the copies are small beside the machine's memory. */
+  readonly prepack?: boolean;
+  /** Whether one run takes a whole batch or a sequence at a time; default for narrow models, for tests to choose. */
+  readonly wholeBatches?: boolean;
+  /** Prefix of ONNX Runtime's profile of the training step; for benchmarks. */
+  readonly profile?: string;
+}
+
+export interface EngineModel {
+  readonly config: DecoderConfig;
+  /** Without what the decoder does not read. */
+  readonly checkpoint: Checkpoint;
+  readonly adapter: Adapter | null;
+  readonly trainable: Trainable;
+  readonly layout: ParameterLayout;
+  /** The trainable tensors' present values, flat; training changes them in place. */
+  readonly values: Float32Array;
+  /** The same values by name, as graphs are fed with them. */
+  readonly parameters: Readonly<Record<string, Feed>>;
+  readonly threads: number;
+  readonly prepack: boolean;
+  readonly wholeBatches: boolean;
+}
+
+/** Throws what reading the folders throws, and `ENGINE_OPTIONS` for a `lora` that does not fit the model. */
+export async function readModel(options: EngineOptions): Promise<EngineModel> {
+  const { modelDir, adapterDir, seed = 0 } = options;
+  const config = await readDecoderConfig(modelDir);
+  const checkpoint = usedWeights(config, await openCheckpoint(modelDir));
+  const adapter = adapterDir === undefined ? null : await readAdapter(adapterDir);
+  const trainable = chooseTrainable(options.lora, adapter);
+  if (trainable.kind === 'lora') requireUsableLora(trainable.lora, config);
+  await requireFiniteWeights(checkpoint);
+  const layout = layOut(trainableParameters(config, checkpoint, trainable));
+  const values = await initialParameters(layout, checkpoint, trainable, adapter, seed);
+  return {
+    config,
+    checkpoint,
+    adapter,
+    trainable,
+    layout,
+    values,
+    parameters: views(layout, values),
+    threads: options.threads ?? usefulThreads(config),
+    prepack: options.prepack ?? worthPrepacking(checkpoint),
+    wholeBatches: options.wholeBatches ?? isNarrow(config),
+  };
+}
+
+/** All cores; but in narrow models handing work to other threads costs more than the work. */
+const usefulThreads = (config: DecoderConfig): number => (isNarrow(config) ? 1 : availableParallelism());
+
+/** The checkpoint without what the decoder does not read, such as old rotary buffers or a copy of tied embeddings. */
+function usedWeights(config: DecoderConfig, checkpoint: Checkpoint): Checkpoint {
+  const names = trainableParameters(config, checkpoint, { kind: 'full' }).map(({ name }) => name);
+  return { ...checkpoint, weights: new Map(names.map((name) => [name, checkpoint.weights.get(name)!])) };
+}

@@ -1,0 +1,114 @@
+// Optimizer steps: the gradient of a batch, clipping, AdamW, and the state that a run goes on from. Knows neither
+// how a batch's gradient is computed nor who waits for a step.
+import { WhetstoneError } from '../errors.ts';
+import type { Objective } from '../objectives/objective.ts';
+import { compileAdamW } from './adamw.ts';
+import { responseTokensOf, sizeOf } from './batch-plan.ts';
+import type { Engine, StepMetrics, TokenExample, TrainingState } from './engine.ts';
+import { lazily } from './lazily.ts';
+import type { EngineModel } from './model.ts';
+import { requireTrainable } from './sequence-check.ts';
+import { openStepRunner } from './training-step.ts';
+import type { BatchLoss, StepSettings } from './training-step.ts';
+import { l2Norm } from './vectors.ts';
+
+export interface Trainer {
+  readonly step: Engine['step'];
+  /** Of the last step before clipping, flat; a copy. */
+  readonly gradient: () => Float32Array;
+  readonly state: Engine['trainingState'];
+  /** Throws `ENGINE_STATE` for the state of another model. */
+  readonly restore: Engine['restore'];
+  release(): Promise<void>;
+}
+
+/** Graphs are compiled, and memory for gradient and moments taken, when first needed. */
+export function openTrainer(model: EngineModel, settings: StepSettings): Trainer {
+  const { config, layout, values, threads } = model;
+  const zeros = (): Float32Array => new Float32Array(layout.total);
+  const gradient = lazily(zeros);
+  const runner = lazily(() => openStepRunner(model, gradient(), settings));
+  const optimizer = lazily(() => compileAdamW(layout, threads));
+  let moments: Pick<TrainingState, 'firstMoment' | 'secondMoment'> | null = null;
+  let steps = 0;
+
+  return {
+    step: async (batch, objective, optimizerSettings) => {
+      requireSomethingToTrain(layout.total, batch);
+      for (const example of batch) requireTrainable(example, config);
+      const sums = await runner().run(batch, objective, steps);
+      const gradNorm = l2Norm(gradient());
+      requireFinite(sums, gradNorm);
+      moments ??= { firstMoment: zeros(), secondMoment: zeros() };
+      const scale = clippingScale(gradNorm, optimizerSettings.maxGradNorm);
+      const state = { parameters: values, ...moments };
+      await (await optimizer()).update(state, gradient(), scale, steps + 1, optimizerSettings);
+      steps++;
+      return metricsOf(batch, objective, sums, gradNorm);
+    },
+    gradient: () => gradient().slice(),
+    state: () => ({
+      parameters: values.slice(),
+      firstMoment: moments?.firstMoment.slice() ?? zeros(),
+      secondMoment: moments?.secondMoment.slice() ?? zeros(),
+      step: steps,
+    }),
+    restore: ({ parameters, firstMoment, secondMoment, step }) => {
+      if ([parameters, firstMoment, secondMoment].some(({ length }) => length !== layout.total)) {
+        throw new WhetstoneError(
+          'ENGINE_STATE',
+          `a state of ${parameters.length} values for a model with ${layout.total} trainable ones`,
+        );
+      }
+      values.set(parameters);
+      moments = { firstMoment: firstMoment.slice(), secondMoment: secondMoment.slice() };
+      steps = step;
+    },
+    release: async () => {
+      await runner.existing?.release();
+      // A graph that could not be compiled has nothing to release; its error was thrown where it was needed.
+      await (await optimizer.existing?.catch(() => null))?.release();
+    },
+  };
+}
+
+function requireSomethingToTrain(parameters: number, batch: readonly TokenExample[]): void {
+  if (parameters === 0) {
+    throw new WhetstoneError('ENGINE_NOT_TRAINABLE', 'this engine was opened without anything to train');
+  }
+  if (batch.length === 0) throw new WhetstoneError('ENGINE_BATCH', 'a step needs at least one example');
+}
+
+const lossOf = ({ likelihood, comparison }: BatchLoss): number => likelihood + comparison;
+
+function requireFinite(sums: BatchLoss, gradNorm: number): void {
+  const finite = Number.isFinite(lossOf(sums));
+  if (finite && Number.isFinite(gradNorm)) return;
+  throw new WhetstoneError('NON_FINITE_LOSS', `the ${finite ? 'gradient' : 'loss'} is not finite`, {
+    hint: 'A lower learning_rate or a larger lambda usually helps; without detection CUT is known to diverge.',
+  });
+}
+
+/** What the gradient is multiplied by, as in torch.nn.utils.clip_grad_norm_; a `maxGradNorm` of 0 clips nothing. */
+const clippingScale = (gradNorm: number, maxGradNorm: number): number =>
+  maxGradNorm > 0 ? Math.min(1, maxGradNorm / (gradNorm + 1e-6)) : 1;
+
+function metricsOf(
+  batch: readonly TokenExample[],
+  objective: Objective,
+  sums: BatchLoss,
+  gradNorm: number,
+): StepMetrics {
+  const names = { likelihood: 'likelihood', comparison: 'comparison', ...objective.partNames };
+  return {
+    loss: lossOf(sums),
+    parts: {
+      ...(objective.comparison && { [names.comparison]: sums.comparison }),
+      [names.likelihood]: sums.likelihood,
+    },
+    flaggedTokens: sums.flaggedTokens,
+    comparedTokens: sums.comparedTokens,
+    responseTokens: batch.reduce((sum, example) => sum + responseTokensOf(sizeOf(example)), 0),
+    gradNorm,
+  };
+}
