@@ -47,7 +47,7 @@ export async function encodeDrafts(
 }
 
 export interface ReviseOptions {
-  readonly engine: Pick<Engine, 'generate' | 'describe'>;
+  readonly engine: Pick<Engine, 'generate'>;
   readonly settings: AlignSettings;
   /** Run directory; without one the revisions are kept in memory. */
   readonly out?: string;
@@ -72,7 +72,6 @@ export async function reviseRows(
     ...{ engine, tokenizer, file, seed: settings.seed },
     maxNewTokens: settings.revisionMaxNewTokens,
     temperature: settings.revisionTemperature,
-    atOnce: engine.describe().parameters < smallModel ? 64 : 8,
     ...(signal && { signal }),
     ...(onRevision && { onProgress: onRevision }),
   });
@@ -85,9 +84,6 @@ export async function reviseRows(
   if (learned.length === 0) throw noRevisions(settings, notes);
   return { triplets: revised.triplets, notes };
 }
-
-/** Models below this many parameters write larger groups side by side, of which a kill loses the last. */
-const smallModel = 1e7;
 
 const noRoom = (maxNewTokens: number, limit: number): WhetstoneError =>
   new WhetstoneError(

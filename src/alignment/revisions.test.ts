@@ -1,6 +1,7 @@
-import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Engine, GenerationRequest } from '../engine/engine.ts';
 import type { Triplet } from '../judgments/index.ts';
@@ -25,19 +26,20 @@ const drafts = Array.from({ length: 11 }, (_, i): Draft => ({
   prompt: Int32Array.of(i),
 }));
 
-/** Writes "p/seed": the prompt and the seed that it was given; `calls` holds the prompts of each call. */
-function scribe(): { engine: Pick<Engine, 'generate'>; calls: number[][] } {
-  const calls: number[][] = [];
-  const generate = (requests: readonly GenerationRequest[]) => {
-    calls.push(requests.map(({ prompt }) => prompt[0]!));
-    return Promise.resolve(
-      requests.map(({ prompt, sampling }) => ({
-        ids: Int32Array.of(prompt[0]!, sampling.seed! % 1000),
-        finish: 'end' as const,
-      })),
-    );
+/** Writes "p/seed": the prompt and the seed that it was given; `asked` holds the prompts in order. */
+function scribe(milliseconds = (_prompt: number): number => 0): {
+  engine: Pick<Engine, 'generate'>;
+  asked: number[];
+} {
+  const asked: number[] = [];
+  const generate = async ([request]: readonly GenerationRequest[]): ReturnType<Engine['generate']> => {
+    const { prompt, sampling, signal } = request!;
+    asked.push(prompt[0]!);
+    await sleep(milliseconds(prompt[0]!));
+    if (signal?.aborted) return [{ ids: prompt, finish: 'aborted' }];
+    return [{ ids: Int32Array.of(prompt[0]!, sampling.seed! % 1000), finish: 'end' }];
   };
-  return { engine: { generate }, calls };
+  return { engine: { generate }, asked };
 }
 const settings = (
   engine: Pick<Engine, 'generate'>,
@@ -48,7 +50,6 @@ const settings = (
   maxNewTokens: 9,
   temperature: 1,
   seed: 5,
-  atOnce: 4,
   file,
   ...rest,
 });
@@ -61,15 +62,11 @@ const onDisk = async (): Promise<RevisionRow[]> =>
 describe('writeRevisions', () => {
   it('writes a row for every draft, tells how far it is, and is the same with a file and without', async () => {
     const told: string[] = [];
-    const { engine, calls } = scribe();
+    const { engine, asked } = scribe();
     const onProgress = (done: number, total: number): void => void told.push(`${done}/${total}`);
     const rows = await writeRevisions(drafts, settings(engine, { onProgress }));
-    expect(calls).toEqual([
-      [0, 1, 2, 3],
-      [4, 5, 6, 7],
-      [8, 9, 10],
-    ]);
-    expect(told).toEqual(['0/11', '4/11', '8/11', '11/11']);
+    expect(asked).toEqual([...drafts.keys()]);
+    expect(told).toEqual(Array.from({ length: 12 }, (_, done) => `${done}/11`));
     expect(await onDisk()).toEqual(rows);
     expect(rows[3]).toEqual({
       index: 6,
@@ -81,30 +78,35 @@ describe('writeRevisions', () => {
     expect(await writeRevisions(drafts, settings(scribe().engine, { file: null }))).toEqual(rows);
   });
 
-  it('goes on behind what is there, with the same result, whatever a kill left', async () => {
+  it('puts the file in the order of the data, whichever revision was there first', async () => {
+    const rows = await writeRevisions(drafts, settings(scribe().engine, { file: null }));
+    const longestFirst = scribe((prompt) => 30 - 2 * prompt);
+    expect(await writeRevisions(drafts, settings(longestFirst.engine))).toEqual(rows);
+    expect(await onDisk()).toEqual(rows);
+  });
+
+  it('goes on with what is there, with the same result, whatever a kill left', async () => {
     const whole = await writeRevisions(drafts, settings(scribe().engine));
     const text = await readFile(file, 'utf8');
-    const lines = text.split('\n');
-    for (const left of [
-      '',
-      lines.slice(0, 4).join('\n') + '\n',
-      lines.slice(0, 6).join('\n') + '\n{"index',
-      text,
-    ]) {
-      await writeFile(file, left);
-      const { engine, calls } = scribe();
+    const lines = text.split('\n').slice(0, -1);
+    const lefts: (readonly [number[], string])[] = [
+      [[], ''],
+      [[0, 1, 2, 3], ''],
+      [[0, 5, 1, 9], '{"index'],
+      [[...drafts.keys()].reverse(), ''],
+    ];
+    for (const [kept, torn] of lefts) {
+      await writeFile(file, kept.map((place) => `${lines[place]!}\n`).join('') + torn);
+      const { engine, asked } = scribe();
       expect(await writeRevisions(drafts, settings(engine))).toEqual(whole);
       expect(await readFile(file, 'utf8')).toBe(text);
-      // At most the group under way is written again.
-      const there = left.split('\n').length - 1;
-      const kept = left === text ? 11 : there - (there % 4);
-      expect(calls.flat()).toEqual(drafts.slice(kept).map(({ prompt }) => prompt[0]));
+      expect(asked).toEqual([...drafts.keys()].filter((place) => !kept.includes(place)));
     }
   });
 
-  it('stops between groups when told to, and keeps what is written', async () => {
+  it('gives up what is under way when told to stop, and keeps what is written', async () => {
     const abort = new AbortController();
-    const { engine } = scribe();
+    const { engine } = scribe((prompt) => 5 * prompt);
     const onProgress = (done: number): void => void (done >= 4 && abort.abort());
     await expect(
       writeRevisions(drafts, settings(engine, { signal: abort.signal, onProgress })),
@@ -120,9 +122,9 @@ describe('writeRevisions', () => {
       location: { file, line: 4 },
     });
     await writeFile(file, 'no JSON\n'.repeat(4));
-    await appendFile(file, '');
     await expect(writeRevisions(drafts, settings(scribe().engine))).rejects.toMatchObject({
-      code: 'BAD_RUN',
+      code: 'DAMAGED_JOURNAL',
+      location: { file, line: 1 },
     });
   });
 });

@@ -1,13 +1,15 @@
-// Better responses that the model writes, and the file that keeps them: a killed run goes on behind the last one.
-// Knows prompts, an engine and RUN/revisions.jsonl; it does not know what is learned.
-import { open, readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+// Better responses that the model writes, and the file that keeps them: a line as soon as each is there, so that a killed
+// run writes only the others. Knows prompts, an engine and RUN/revisions.jsonl; it does not know what is learned.
+import { writeFileDurably } from '../durable/files.ts';
+import { openKept } from '../durable/kept.ts';
+import type { Kept, LineFormat } from '../durable/kept.ts';
+import { inParallel } from '../durable/pool.ts';
+import { doWork } from '../durable/work.ts';
 import type { Engine } from '../engine/engine.ts';
 import { WhetstoneError } from '../errors.ts';
 import type { Triplet } from '../judgments/index.ts';
 import { createRandom } from '../random.ts';
 import type { Tokenizer } from '../tokens/index.ts';
-import { explainFullDisk, hasCode, syncDirectory, writeAll, writeFileDurably } from '../durable/files.ts';
 
 /** A response to revise, by its row's position in the data, and the prompt for it. */
 export interface Draft {
@@ -45,8 +47,6 @@ export interface RevisionSettings {
   readonly maxNewTokens: number;
   readonly temperature: number;
   readonly seed: number;
-  /** How many are written side by side; with a temperature they depend on it. */
-  readonly atOnce: number;
   /** RUN/revisions.jsonl; null keeps them in memory. */
   readonly file: string | null;
   readonly signal?: AbortSignal;
@@ -56,99 +56,102 @@ export interface RevisionSettings {
 // Names this use of the seed, so that no other use of the same seed sees the same numbers.
 const REVISION_STREAM = 3;
 
+/** More than an engine writes side by side, so that it always has something to go on with. */
+const atOnce = 128;
+
 /**
- * Lets the model write a revision of every draft that `file` has none of, and returns all, in the drafts' order.
+ * Lets the model write a revision of every draft that `file` has none of, and returns all, in the drafts' order, which
+ * is also the order of the file once all are there.
  *
- * Throws WhetstoneError `STOPPED` on an abort, after the revisions under way; `BAD_RUN` where the file holds other
- * rows than the drafts; `DISK_FULL`.
+ * Throws WhetstoneError `STOPPED` on an abort; `BAD_RUN` where the file holds revisions of other rows than the drafts,
+ * `DAMAGED_JOURNAL`; `DISK_FULL`.
  */
 export async function writeRevisions(
   drafts: readonly Draft[],
-  settings: RevisionSettings,
+  { file, signal, onProgress, ...settings }: RevisionSettings,
 ): Promise<RevisionRow[]> {
-  const { file, atOnce, signal, onProgress } = settings;
-  const rows = file === null ? [] : await keptRevisions(file, drafts, atOnce);
-  const log = file === null || rows.length === drafts.length ? null : await open(file, 'a');
+  const kept = file === null ? inMemory() : await openKept(file, revisionLines(drafts, file));
   try {
-    while (rows.length < drafts.length) {
-      onProgress?.(rows.length, drafts.length);
-      if (signal?.aborted) throw stopped(rows.length, drafts.length);
-      const fresh = await revise(drafts.slice(rows.length, rows.length + atOnce), rows.length, settings);
-      if (log) {
-        // One write for all that were written side by side; after a kill within it they are written again.
-        const lines = fresh.map((row) => `${JSON.stringify(row)}\n`).join('');
-        await explainFullDisk(file!, () => writeAll(log, Buffer.from(lines)).then(() => log.sync()));
-        if (rows.length === 0) await syncDirectory(dirname(file!));
-      }
-      rows.push(...fresh);
-    }
-    onProgress?.(rows.length, drafts.length);
-    return rows;
+    await doWork<number, RevisionRow>({
+      what: 'revisions',
+      items: [...drafts.keys()],
+      isKept: (place) => kept.results.has(String(place)),
+      keep: (place, row) => kept.keep(String(place), row),
+      work: (pending, hand) =>
+        inParallel(
+          pending,
+          atOnce,
+          async (place, stop) => {
+            const row = await revise(drafts[place]!, place, settings, stop);
+            if (row !== null) await hand(place, row);
+          },
+          { signal },
+        ),
+      signal,
+      onProgress,
+    });
   } finally {
-    await log?.close();
+    await kept.close();
   }
-}
-
-async function revise(
-  drafts: readonly Draft[],
-  done: number,
-  { engine, tokenizer, maxNewTokens, temperature, seed }: RevisionSettings,
-): Promise<RevisionRow[]> {
-  const results = await engine.generate(
-    drafts.map(({ prompt }, i) => ({
-      prompt,
-      sampling: { maxNewTokens, temperature, seed: createRandom(seed, REVISION_STREAM, done + i).uint32() },
-    })),
-  );
-  return Promise.all(
-    results.map(async ({ ids, finish }, i) => {
-      const { index, triplet } = drafts[i]!;
-      const { instruction, input, output, judgment } = triplet;
-      const revision = await tokenizer.decode(ids, { skipSpecialTokens: true });
-      return {
-        ...{ index, instruction, ...(input !== undefined && { input }), output },
-        ...{ judgment: judgment ?? '', revision, ...(finish !== 'end' && { finished: false as const }) },
-      };
-    }),
-  );
-}
-
-/** The whole groups of revisions that an earlier session wrote; the file is cut back to them. */
-async function keptRevisions(file: string, drafts: readonly Draft[], atOnce: number): Promise<RevisionRow[]> {
-  const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    if (hasCode(error, 'ENOENT')) return '';
-    throw error;
-  });
-  const lines = text.split('\n').slice(0, -1);
-  const count = lines.length >= drafts.length ? drafts.length : lines.length - (lines.length % atOnce);
-  const rows = lines.slice(0, count).map((line, i) => parseRow(line, drafts[i]!, file, i + 1));
-  const kept = lines
-    .slice(0, count)
-    .map((line) => `${line}\n`)
-    .join('');
-  if (kept !== text) await writeFileDurably(file, kept);
+  const rows = drafts.map((_, place) => kept.results.get(String(place))!);
+  const inOrder = [...kept.results.keys()].every((place, i) => place === String(i));
+  if (file !== null && !inOrder)
+    await writeFileDurably(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
   return rows;
 }
 
-function parseRow(line: string, { index, triplet }: Draft, file: string, at: number): RevisionRow {
-  let row: Partial<RevisionRow> | null;
-  try {
-    row = JSON.parse(line) as Partial<RevisionRow> | null;
-  } catch {
-    row = null;
-  }
-  const { output, judgment } = triplet;
-  const fits = row?.index === index && row.output === output && row.judgment === (judgment ?? '');
-  if (fits && typeof row?.revision === 'string') return row as RevisionRow;
-  throw new WhetstoneError('BAD_RUN', `expected the revision of row ${index + 1} of the data`, {
-    file,
-    line: at,
-    hint: 'Remove this file to have the revisions written again, or start anew with --overwrite.',
-  });
+/** Null where it was given up. */
+async function revise(
+  { index, triplet, prompt }: Draft,
+  place: number,
+  { engine, tokenizer, maxNewTokens, temperature, seed }: Omit<RevisionSettings, 'file'>,
+  signal: AbortSignal,
+): Promise<RevisionRow | null> {
+  const sampling = { maxNewTokens, temperature, seed: createRandom(seed, REVISION_STREAM, place).uint32() };
+  const [found] = await engine.generate([{ prompt, sampling, signal }]);
+  const { ids, finish } = found!;
+  if (finish === 'aborted') return null;
+  const { instruction, input, output, judgment } = triplet;
+  return {
+    index,
+    instruction,
+    ...(input !== undefined && { input }),
+    output,
+    judgment: judgment ?? '',
+    revision: await tokenizer.decode(ids, { skipSpecialTokens: true }),
+    ...(finish !== 'end' && { finished: false }),
+  };
 }
 
-const stopped = (done: number, total: number): WhetstoneError =>
-  new WhetstoneError('STOPPED', `stopped after ${done} of ${total} revisions`);
+/** Rows by their draft's place among the drafts. */
+function revisionLines(drafts: readonly Draft[], file: string): LineFormat<RevisionRow> {
+  const places = new Map(drafts.map(({ index }, place) => [index, place]));
+  return {
+    read: (value, line) => {
+      const { index, output, judgment, revision } = value as Partial<RevisionRow>;
+      if (index === undefined || typeof revision !== 'string') return null;
+      const place = places.get(index);
+      const triplet = place === undefined ? null : drafts[place]!.triplet;
+      if (triplet?.output === output && (triplet?.judgment ?? '') === judgment)
+        return [String(place), value as unknown as RevisionRow];
+      throw new WhetstoneError('BAD_RUN', `row ${index + 1} of the data is not what was revised`, {
+        file,
+        line,
+        hint: 'Remove this file to have the revisions written again, or start anew with --overwrite.',
+      });
+    },
+    write: (_, row) => row,
+  };
+}
+
+function inMemory(): Omit<Kept<RevisionRow>, 'repaired'> {
+  const results = new Map<string, RevisionRow>();
+  return {
+    results,
+    keep: (place, row) => Promise.resolve(void results.set(place, row)),
+    close: () => Promise.resolve(),
+  };
+}
 
 /** The triplets with the revisions that can be learned from; the others stay without, and are counted. */
 export function withRevisions(

@@ -103,7 +103,7 @@ export async function runAlign(
   const colors = colorsFor(stdout);
   const out = given.out!;
   stop.onFirst((name) => {
-    if (revising) revisions.note(`${name}: finishing the revisions under way. Again to stop at once.`);
+    if (revising) revisions.note(`${name}: keeping the revisions that are there. Again to stop at once.`);
   });
   try {
     const plan = await run.prepare().finally(() => revisions.end());

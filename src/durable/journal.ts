@@ -1,9 +1,9 @@
 // A file of JSON lines that only grows: what was appended is on disk before anyone is told so, and a line that a
 // kill cut off is taken away when the file is opened again. Knows nothing of what the records say.
-import { open, readFile, truncate } from 'node:fs/promises';
+import { open, truncate } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { WhetstoneError } from '../errors.ts';
-import { explainFullDisk, hasCode, syncDirectory, writeAll } from './files.ts';
+import { explainFullDisk, syncDirectory, writeAll } from './files.ts';
 import { requireHeld } from './held.ts';
 
 export interface Journal<T extends object> {
@@ -17,28 +17,37 @@ export interface Journal<T extends object> {
   close(): Promise<void>;
 }
 
+/** Turns a line's value into a record, or says null where it is none. Lines count from 1. */
+export type ParseRecord<T> = (value: unknown, line: number) => T | null;
+
+const anyObject = <T>(value: unknown): T | null =>
+  typeof value === 'object' && value !== null ? (value as T) : null;
+
 /**
- * Opens or makes the journal `path`. `parse` turns a line's value into a record, or says null where it is none.
- *
- * Throws WhetstoneError `DAMAGED_JOURNAL` with the line of a record that cannot be read, unless it is the last
- * and has no line end; appending throws `DISK_FULL` and `LOCK_LOST`.
+ * Opens or makes the journal `path`. Throws WhetstoneError `DAMAGED_JOURNAL` with the line of a record that cannot be
+ * read, unless it is the last and has no line end; appending throws `DISK_FULL` and `LOCK_LOST`.
  */
 export async function openJournal<T extends object>(
   path: string,
-  parse: (value: unknown) => T | null = (value) =>
-    typeof value === 'object' && value !== null ? (value as T) : null,
+  parse: ParseRecord<T> = anyObject,
 ): Promise<Journal<T>> {
-  const bytes = await readFile(path).catch((error: unknown) => {
-    if (hasCode(error, 'ENOENT')) return null;
+  const file = await open(path, 'a+');
+  const records: T[] = [];
+  let repaired: boolean;
+  try {
+    let whole = 0;
+    for await (const { line, end } of linesOf(path, parse)) {
+      records.push(line);
+      whole = end;
+    }
+    repaired = whole < (await file.stat()).size;
+    if (repaired) await truncate(path, whole);
+    await file.sync();
+    if (whole === 0) await syncDirectory(dirname(path));
+  } catch (error) {
+    await file.close();
     throw error;
-  });
-  const whole = bytes ? bytes.lastIndexOf(10) + 1 : 0;
-  const records = bytes ? readRecords(bytes.subarray(0, whole).toString('utf8'), path, parse) : [];
-  const repaired = bytes !== null && whole < bytes.length;
-  if (repaired) await truncate(path, whole);
-  const file = await open(path, 'a');
-  await file.sync();
-  if (bytes === null) await syncDirectory(dirname(path));
+  }
 
   let waiting: { line: string; done: () => void; failed: (error: unknown) => void }[] = [];
   let writing: Promise<void> | null = null;
@@ -78,19 +87,47 @@ export async function openJournal<T extends object>(
   };
 }
 
-function readRecords<T>(text: string, file: string, parse: (value: unknown) => T | null): T[] {
-  return text
-    .split('\n')
-    .slice(0, -1)
-    .map((line, i) => {
-      const record = parse(parseJson(line));
-      if (record !== null) return record;
-      throw new WhetstoneError('DAMAGED_JOURNAL', `expected a record, found ${excerpt(line)}`, {
-        file,
-        line: i + 1,
-        hint: 'A kill cannot do this. Restore the file from a copy, or remove the line if what it said may be lost.',
-      });
-    });
+/** A record and where its line lies in the file, in bytes; `end` is behind the line end. */
+export interface JournalLine<T> {
+  readonly line: T;
+  readonly start: number;
+  readonly end: number;
+}
+
+const lineEnd = 10;
+
+/** The records of a journal, one after the other, without a last one that was cut off. Throws `DAMAGED_JOURNAL`. */
+export async function* linesOf<T extends object>(
+  path: string,
+  parse: ParseRecord<T> = anyObject,
+): AsyncGenerator<JournalLine<T>, void, undefined> {
+  const file = await open(path, 'r');
+  try {
+    let [start, number] = [0, 1];
+    let pieces: Buffer[] = [];
+    for await (const chunk of file.createReadStream({ autoClose: false, highWaterMark: 1 << 20 })) {
+      let rest = chunk as Buffer;
+      for (let at = rest.indexOf(lineEnd); at >= 0; at = rest.indexOf(lineEnd)) {
+        const bytes = Buffer.concat([...pieces, rest.subarray(0, at)]);
+        const end = start + bytes.length + 1;
+        yield { line: readRecord(bytes.toString('utf8'), path, number, parse), start, end };
+        [start, number, pieces, rest] = [end, number + 1, [], rest.subarray(at + 1)];
+      }
+      pieces.push(rest);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+function readRecord<T>(text: string, file: string, line: number, parse: ParseRecord<T>): T {
+  const record = parse(parseJson(text), line);
+  if (record !== null) return record;
+  throw new WhetstoneError('DAMAGED_JOURNAL', `expected a record, found ${excerpt(text)}`, {
+    file,
+    line,
+    hint: 'A kill cannot do this. Restore the file from a copy, or remove the line if what it said may be lost.',
+  });
 }
 
 function parseJson(line: string): unknown {

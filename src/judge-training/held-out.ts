@@ -3,14 +3,16 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileDurably, hasCode } from '../durable/files.ts';
-import { openJournal } from '../durable/journal.ts';
+import { openKept } from '../durable/kept.ts';
+import type { LineFormat } from '../durable/kept.ts';
+import { inParallel } from '../durable/pool.ts';
+import { doWork } from '../durable/work.ts';
 import { labelOf, readTriplets } from '../judgments/index.ts';
 import { outcomeOfReply, readDecision } from '../judges/local/decision.ts';
 import { isJudged } from '../judges/judge.ts';
 import { openJudgeModel } from '../judges/local/judge-model.ts';
 import type { JudgeModelSettings } from '../judges/local/judge-model.ts';
 import { rowsUnderWay } from '../judges/local/local.ts';
-import { workThrough } from '../judges/pool.ts';
 import { agreementOf } from './agreement.ts';
 import type { Agreement } from './agreement.ts';
 import { noRows } from './rows.ts';
@@ -20,14 +22,18 @@ export interface TestSettings extends JudgeModelSettings {
   readonly onReply?: (done: number, total: number) => void;
 }
 
-/** A line of RUN/replies.jsonl. */
 interface KeptReply {
-  /** Position in the file of rows kept back. */
-  readonly row: number;
   readonly text: string | null;
   /** Why there is no text. */
   readonly impossible?: string;
 }
+
+/** Lines of RUN/replies.jsonl, by the row's position in the file of rows kept back. */
+const replyLines: LineFormat<KeptReply> = {
+  read: ({ row, ...reply }) =>
+    typeof row === 'number' && 'text' in reply ? [String(row), reply as unknown as KeptReply] : null,
+  write: (row, reply) => ({ row: Number(row), ...reply }),
+};
 
 const agreementFile = (run: string): string => join(run, 'agreement.json');
 
@@ -53,28 +59,32 @@ export async function testJudge(
   const { triplets } = await readTriplets(file).catch(noRows);
   if (triplets.length === 0) return null;
   const model = await openJudgeModel(run, settings);
-  const journal = await openJournal<KeptReply>(join(run, 'replies.jsonl'));
+  const kept = await openKept(join(run, 'replies.jsonl'), replyLines);
   try {
-    const replies = new Map(journal.records.map((reply) => [reply.row, reply]));
-    settings.onReply?.(replies.size, triplets.length);
-    const open = Array.from(triplets.keys()).filter((row) => !replies.has(row));
-    await workThrough(
-      open,
-      rowsUnderWay,
-      async (row) => {
-        const reply = await model.reply(triplets[row]!, settings.signal);
-        const kept: KeptReply =
-          'impossible' in reply
-            ? { row, text: null, impossible: reply.impossible }
-            : { row, text: reply.text };
-        await journal.append(kept);
-        replies.set(row, kept);
-        settings.onReply?.(replies.size, triplets.length);
-      },
-      settings.signal,
-    );
+    const { signal } = settings;
+    await doWork<number, KeptReply>({
+      what: 'replies',
+      items: [...triplets.keys()],
+      isKept: (row) => kept.results.has(String(row)),
+      keep: (row, reply) => kept.keep(String(row), reply),
+      work: (open, hand) =>
+        inParallel(
+          open,
+          rowsUnderWay,
+          async (row, stop) => {
+            const reply = await model.reply(triplets[row]!, stop);
+            await hand(
+              row,
+              'text' in reply ? { text: reply.text } : { text: null, impossible: reply.impossible },
+            );
+          },
+          { signal },
+        ),
+      signal,
+      onProgress: settings.onReply,
+    });
     const compared = triplets.map((triplet, row) => {
-      const { text, impossible } = replies.get(row)!;
+      const { text, impossible } = kept.results.get(String(row))!;
       const outcome =
         text === null ? { id: '', unscored: impossible ?? '' } : outcomeOfReply('', text, model.words);
       const expected = labelOf(triplet) === 'align-p';
@@ -96,7 +106,7 @@ export async function testJudge(
     await writeFileDurably(agreementFile(run), `${JSON.stringify(agreement, null, 2)}\n`);
     return agreement;
   } finally {
-    await journal.close();
+    await kept.close();
     await model.close();
   }
 }

@@ -1,4 +1,5 @@
 // What a judge is: something that says in words what is wrong with a response. Knows no way of asking one.
+import { WhetstoneError } from '../errors.ts';
 import type { ClientUsage } from '../openai/client.ts';
 
 /** A response to be judged. `id` is the caller's, unique within a call. */
@@ -56,3 +57,11 @@ export interface Judge {
   usage(): JudgeUsage;
   close(): Promise<void>;
 }
+
+/** For `.catch` of what a signal may stop: after an abort its reason becomes `STOPPED`; other errors are passed on. */
+export const stoppedBy =
+  (signal: AbortSignal | undefined) =>
+  (error: unknown): never => {
+    if (!signal?.aborted || error instanceof WhetstoneError) throw error;
+    throw new WhetstoneError('STOPPED', 'stopped while judging; what was judged is kept', { cause: error });
+  };

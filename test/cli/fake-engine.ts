@@ -16,7 +16,7 @@ export interface FakeOptions {
   readonly peak?: number;
   /** Milliseconds a step takes. */
   readonly delay?: number;
-  /** Milliseconds a call to generate takes, and how much longer each of its responses takes than the one before. */
+  /** Milliseconds a call to generate takes, and how much later each response is there than the one before. */
   readonly generateDelay?: number;
   readonly responseDelay?: number;
   /** Parameters to begin with, as float32 bytes: those of a saved adapter. */
@@ -38,6 +38,7 @@ export function fakeEngine(options: FakeOptions): Engine {
   let firstMoment = new Float32Array(size(options));
   let secondMoment = new Float32Array(size(options));
   let step = 0;
+  let respondedAt = 0;
   // Noise that depends on (seed, step), like dropout.
   const noise = (i: number): number => 1 + 0.05 * Math.sin(options.seed + 7 * step + i);
   const gradientOf = ({ sequences }: TokenExample): Float64Array => {
@@ -118,8 +119,11 @@ export function fakeEngine(options: FakeOptions): Engine {
     generate: async (requests) => {
       const turn = Math.abs(Math.round(parameters[0]! * 1e4)) % 3;
       return Promise.all(
-        requests.map(async ({ prompt, sampling, onToken }, i) => {
-          await sleep((options.generateDelay ?? 0) + (options.responseDelay ?? 0) * (i + 1));
+        requests.map(async ({ prompt, sampling, onToken, signal }) => {
+          const now = performance.now();
+          respondedAt = Math.max(now, respondedAt) + (options.responseDelay ?? 0);
+          await sleep((options.generateDelay ?? 0) + respondedAt - now);
+          if (signal?.aborted) return { ids: new Int32Array(0), finish: 'aborted' as const };
           const from = middle(prompt) + turn;
           const whole = options.generated ?? prompt.slice(from, from + 4);
           const ids = Int32Array.from(whole).slice(0, sampling.maxNewTokens);

@@ -151,7 +151,7 @@ describe('what a method cannot use', () => {
 describe('revisions', () => {
   const ilf = ['--max_steps', '2', '--batch_size', '4'];
   // Above ten million parameters revisions are written eight at a time.
-  const slow = fake({ generateDelay: 60, modelParameters: 2e7, delay: 10 });
+  const slow = fake({ responseDelay: 15, delay: 10 });
 
   it('are written first, kept with what they revise, and rows keep their own', async () => {
     const own = rows.map((row, i) => (i % 3 === 1 ? { ...row, revision: `It was elsewhere, ${i}.` } : row));
@@ -200,12 +200,12 @@ describe('revisions', () => {
     expect((await align('data.jsonl', 'ilf-dpo', ilf, slow)).code).toBe(0);
     out = `${whole}-broken`;
     await killAfter(8);
-    const early = await readFile(join(out, 'revisions.jsonl'), 'utf8');
+    const early = await revisionsOf(out);
     await killAfter(16, '--resume');
+    expect((await revisionsOf(out)).slice(0, early.length)).toEqual(early);
     const last = await cli.run(['align', '--out', out, '--resume'], slow);
     expect([last.code, last.stderr]).toEqual([0, '']);
     const text = await readFile(join(out, 'revisions.jsonl'), 'utf8');
-    expect(text.startsWith(early)).toBe(true);
     expect(text).toBe(await readFile(join(whole, 'revisions.jsonl'), 'utf8'));
     expect(new Set((await revisionsOf(out)).map(({ index }) => index)).size).toBe(20);
     expect(await adapterOf(out)).toEqual(await adapterOf(whole));
@@ -217,18 +217,19 @@ describe('revisions', () => {
     let text = '';
     child.stdout!.on('data', (piece: string) => (text += piece));
     while (!text.includes('revision  0/20')) await sleep(2);
+    await sleep(60);
     child.kill('SIGINT');
     const { code, stdout, stderr } = await finished;
     expect([code, stderr]).toEqual([130, '']);
-    expect(stdout).toMatch(/Ctrl\+C: finishing the revisions under way/);
+    expect(stdout).toMatch(/Ctrl\+C: keeping the revisions that are there/);
     expect(stdout).toContain(
       `of 20 revisions, which are kept. Go on with:\n  whetstone align --out ${out} --resume\n`,
     );
     const before = await revisionsOf(out);
-    expect(before.length).toBeGreaterThanOrEqual(8);
+    expect(before.length).toBeGreaterThan(0);
     expect(before.length).toBeLessThan(20);
     expect((await cli.run(['align', '--out', out, '--resume'], slow)).code).toBe(0);
-    expect((await revisionsOf(out)).slice(0, before.length)).toEqual(before);
+    expect(await revisionsOf(out)).toEqual(expect.arrayContaining(before));
     expect((await cli.run(['align', '--out', out, '--resume'], slow)).stdout).toMatch(/This run is complete/);
   });
 
@@ -236,11 +237,11 @@ describe('revisions', () => {
     await killAfter(8);
     const file = join(out, 'revisions.jsonl');
     const lines = (await readFile(file, 'utf8')).split('\n');
-    await writeFile(file, [lines[1], lines[0], ...lines.slice(2)].join('\n'));
+    await writeFile(file, [lines[0]!.replace('"output":"', '"output":"Not '), ...lines.slice(1)].join('\n'));
     const { code, stderr } = await cli.run(['align', '--out', out, '--resume'], slow);
     expect(code).toBe(1);
     expect(stderr).toMatch(
-      /revisions\.jsonl:1: expected the revision of row 2 of the data[^]*Remove this file/,
+      /revisions\.jsonl:1: row 2 of the data is not what was revised[^]*Remove this file/,
     );
   });
 });

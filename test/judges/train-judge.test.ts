@@ -153,7 +153,7 @@ describe('train-judge', () => {
     const judge = await openLocalJudge(join(dir, 'whole'), { maxTokens: 200, openEngine: null, threads: 1 });
     const abort = new AbortController();
     const heard: string[] = [];
-    const rows = judgedRows(30).map((row, i) => ({ id: `r${i}`, ...row }));
+    const rows = judgedRows(100).map((row, i) => ({ id: `r${i}`, ...row }));
     const judging = judge.judge(rows, {
       signal: abort.signal,
       onOutcome: ({ id }) => {
@@ -166,7 +166,7 @@ describe('train-judge', () => {
     const before = heard.length;
     await judge.close();
     expect(heard).toHaveLength(before);
-    expect(before).toBeLessThan(30);
+    expect(before).toBeLessThan(100);
   });
 
   it.each([

@@ -1,7 +1,8 @@
 // The phases of a round before training: the model responds, the judge judges, each result is in the journal before
 // it counts. Knows the journal, speakers and judges; what is drawn and learned is decided elsewhere.
+import { doWork } from '../../durable/work.ts';
 import { respond } from '../../generation/index.ts';
-import type { Speaker } from '../../generation/index.ts';
+import type { Response, Speaker } from '../../generation/index.ts';
 import { WhetstoneError } from '../../errors.ts';
 import type { Judge, Judged, Outcome } from '../../judges/judge.ts';
 import { isJudged } from '../../judges/judge.ts';
@@ -38,29 +39,33 @@ export async function respondToAll(
   { history, settings, signal, on }: Means,
 ): Promise<void> {
   const { responses } = history.of(round, part);
-  const missing = positions.filter((position) => !responses.has(position));
-  let done = positions.length - missing.length;
-  const tell = (): void => on({ kind: 'responding', round, part, done, total: positions.length });
-  tell();
-  if (missing.length === 0) return;
   const { maxNewTokens, temperature, topP, topK, repetitionPenalty, stop, seed } = settings;
-  await respond(
-    await speaker(),
-    missing.map((position) => instructions[position]!),
-    {
-      ...{ maxNewTokens, topP, topK, repetitionPenalty, stop: stop ?? [] },
-      temperature: part === 'held-out' ? 0 : temperature,
-      seeds: missing.map((position) => createRandom(seed, RESPONSE_STREAM, round, position).uint32()),
-      ...(signal && { signal }),
-      onResponse: async (i, { text: output, finished, tokens }) => {
-        await history.add({
-          ...{ event: 'response', round, part, instruction: missing[i]!, output, finished, tokens },
-        });
-        done++;
-        tell();
-      },
+  await doWork<number, Response>({
+    what: 'responses',
+    items: positions,
+    isKept: (position) => responses.has(position),
+    keep: (instruction, { text: output, finished, tokens }) =>
+      history.add({ event: 'response', round, part, instruction, output, finished, tokens }),
+    work: async (missing, hand) => {
+      await respond(
+        await speaker(),
+        missing.map((position) => instructions[position]!),
+        {
+          maxNewTokens,
+          topP,
+          topK,
+          repetitionPenalty,
+          stop: stop ?? [],
+          temperature: part === 'held-out' ? 0 : temperature,
+          seeds: missing.map((position) => createRandom(seed, RESPONSE_STREAM, round, position).uint32()),
+          ...(signal && { signal }),
+          onResponse: (i, response) => hand(missing[i]!, response),
+        },
+      );
     },
-  );
+    signal,
+    onProgress: (done, total) => on({ kind: 'responding', round, part, done, total }),
+  });
 }
 
 /**
@@ -73,33 +78,30 @@ export async function judgeAll(
   { history, settings, signal, on }: Means,
 ): Promise<void> {
   const { responses, outcomes } = history.of(round, part);
-  const missing = positions.filter((position) => !outcomes.has(position));
   let shown = 0;
-  let done = positions.length - missing.length;
-  const tell = (): void => on({ kind: 'judging', round, part, done, total: positions.length });
-  tell();
-  if (missing.length > 0) {
-    await judge.judge(
-      missing.map((position) => {
-        const { instruction, input } = instructions[position]!;
-        const { output } = responses.get(position)!;
-        return { id: String(position), instruction, ...(input !== undefined && { input }), output };
-      }),
-      {
-        ...(signal && { signal }),
-        onOutcome: async (outcome) => {
-          const place = { round, part, instruction: Number(outcome.id) };
-          if (isJudged(outcome)) {
-            const { judgment, suspicious } = outcome;
-            if (suspicious && shown++ < mostShown) on({ kind: 'note', text: describeSuspicious(outcome) });
-            await history.add({ event: 'judgment', ...place, judgment, ...(suspicious && { suspicious }) });
-          } else await history.add({ event: 'unscored', ...place, reason: outcome.unscored });
-          done++;
-          tell();
-        },
-      },
-    );
-  }
+  await doWork<number, Outcome>({
+    what: 'judgments',
+    items: positions,
+    isKept: (position) => outcomes.has(position),
+    keep: async (instruction, outcome) => {
+      const place = { round, part, instruction };
+      if (!isJudged(outcome)) return history.add({ event: 'unscored', ...place, reason: outcome.unscored });
+      const { judgment, suspicious } = outcome;
+      if (suspicious && shown++ < mostShown) on({ kind: 'note', text: describeSuspicious(outcome) });
+      await history.add({ event: 'judgment', ...place, judgment, ...(suspicious && { suspicious }) });
+    },
+    work: (missing, hand) =>
+      judge.judge(
+        missing.map((position) => {
+          const { instruction, input } = instructions[position]!;
+          const { output } = responses.get(position)!;
+          return { id: String(position), instruction, ...(input !== undefined && { input }), output };
+        }),
+        { ...(signal && { signal }), onOutcome: (outcome) => hand(Number(outcome.id), outcome) },
+      ),
+    signal,
+    onProgress: (done, total) => on({ kind: 'judging', round, part, done, total }),
+  });
   await requireReliable({ round, part }, [...outcomes.values()], judge, { history, settings });
 }
 

@@ -62,7 +62,7 @@ export function alignOnline(options: OnlineOptions): OnlineRun {
 
 /** An abort's own error; what else went wrong meanwhile is told as it is. */
 function stopped(cause: unknown): unknown {
-  if (cause instanceof WhetstoneError) return cause;
+  if (cause instanceof WhetstoneError && cause.code !== 'STOPPED') return cause;
   return new WhetstoneError('STOPPED', 'the run was stopped', {
     cause,
     hint: 'Everything that was done is kept; go on with --resume.',

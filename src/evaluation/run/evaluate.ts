@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { versions } from '../../alignment/record.ts';
 import { writeFileDurably } from '../../durable/files.ts';
-import { openJournal } from '../../durable/journal.ts';
-import type { Journal } from '../../durable/journal.ts';
+import { openKept } from '../../durable/kept.ts';
+import type { Kept, LineFormat } from '../../durable/kept.ts';
 import { lockFolder } from '../../durable/lock.ts';
+import { doWork } from '../../durable/work.ts';
+import { WhetstoneError } from '../../errors.ts';
 import type { BootstrapSettings } from '../../statistics/bootstrap.ts';
 import type { SubjectSource } from '../subject/subject.ts';
 import { compare } from './comparison.ts';
@@ -50,18 +52,12 @@ export const evaluationFiles = (
   outputs: join(out, 'outputs'),
 });
 
-/** An item's line of a journal; all other fields are the task's own. */
-interface ItemLine {
-  readonly id: string;
-  readonly key: string;
-}
-
 /**
  * Measures what has no result yet, and writes the tables. The same call goes on after a kill or an abort; other
  * subjects or tasks may share the folder, and use what is there.
  *
- * Throws WhetstoneError `RUN_LOCKED`, `DAMAGED_JOURNAL`, `DISK_FULL`, what subjects and tasks throw, and the signal's
- * reason.
+ * Throws WhetstoneError `RUN_LOCKED`, `DAMAGED_JOURNAL`, `DISK_FULL`, what subjects and tasks throw, and `STOPPED`
+ * after an abort.
  */
 export async function evaluate(settings: EvaluationSettings): Promise<Comparison> {
   const { out, subjects, tasks, signal, onNote } = settings;
@@ -75,12 +71,11 @@ export async function evaluate(settings: EvaluationSettings): Promise<Comparison
     for (const subject of subjects) {
       const store = await openStore(join(files.items, folderOf(subject)), tasks);
       try {
-        if (store.some(({ repaired }) => repaired))
+        if (store.some(({ kept }) => kept.repaired))
           onNote?.(`${subject.name}: a last line that a kill had cut off was removed`);
-        for (const { results } of store) progress.found(results.size);
+        for (const { kept } of store) progress.found(kept.results.size);
         await measureMissing(subject, store, signal, progress);
-        signal.throwIfAborted();
-        const all = store.map(({ task, results }) => ({ task, results: ordered(task, results) }));
+        const all = store.map(({ task, kept }) => ({ task, results: ordered(task, kept.results) }));
         for (const { task, results } of all)
           for (const remark of task.remarks?.(results) ?? [])
             onNote?.(`${subject.name}, ${task.name}: ${remark}`);
@@ -88,7 +83,7 @@ export async function evaluate(settings: EvaluationSettings): Promise<Comparison
           await task.write?.(join(files.outputs, subject.name, task.name), subject.name, results);
         figures.push(all.flatMap(({ task, results }) => [...task.figures(results)]));
       } finally {
-        for (const { journal } of store) await journal.close();
+        for (const { kept } of store) await kept.close();
       }
     }
     const comparison = compare(
@@ -110,34 +105,33 @@ const folderOf = ({ name, fingerprint }: SubjectSource): string => `${name}-${fi
 
 interface TaskStore {
   readonly task: EvaluationTask;
-  readonly journal: Journal<ItemLine>;
-  readonly repaired: boolean;
   /** By id. */
-  readonly results: Map<string, object>;
+  readonly kept: Kept<object>;
 }
 
 async function openStore(folder: string, tasks: readonly EvaluationTask[]): Promise<TaskStore[]> {
   await mkdir(folder, { recursive: true });
   const opened: TaskStore[] = [];
   try {
-    for (const task of tasks) {
-      const journal = await openJournal(join(folder, `${task.name}.jsonl`), readItem);
-      const keys = new Map(task.items.map(({ id, key }) => [id, key]));
-      const results = new Map<string, object>();
-      for (const { id, key, ...result } of journal.records)
-        if (keys.get(id) === key && task.isResult(result)) results.set(id, result);
-      opened.push({ task, journal, repaired: journal.repaired, results });
-    }
+    for (const task of tasks)
+      opened.push({ task, kept: await openKept(join(folder, `${task.name}.jsonl`), itemLines(task)) });
   } catch (error) {
-    for (const { journal } of opened) await journal.close();
+    for (const { kept } of opened) await kept.close();
     throw error;
   }
   return opened;
 }
 
-function readItem(value: unknown): ItemLine | null {
-  const { id, key } = (value ?? {}) as Readonly<Record<string, unknown>>;
-  return typeof id === 'string' && typeof key === 'string' ? (value as ItemLine) : null;
+/** An item's line has its id and its key; all other fields are the task's own. */
+function itemLines(task: EvaluationTask): LineFormat<object> {
+  const keys = new Map(task.items.map(({ id, key }) => [id, key]));
+  return {
+    read: ({ id, key, ...result }) => {
+      if (typeof id !== 'string' || typeof key !== 'string') return null;
+      return keys.get(id) === key && task.isResult(result) ? [id, result] : 'other';
+    },
+    write: (id, result) => ({ id, key: keys.get(id), ...result }),
+  };
 }
 
 async function measureMissing(
@@ -146,42 +140,31 @@ async function measureMissing(
   signal: AbortSignal,
   progress: Progress,
 ): Promise<void> {
-  signal.throwIfAborted();
-  const open = store.filter(({ task, results }) => results.size < task.items.length);
+  const open = store.filter(({ task, kept }) => kept.results.size < task.items.length);
   if (open.length === 0) return;
+  if (signal.aborted)
+    throw new WhetstoneError('STOPPED', 'stopped before the next model was opened', { cause: signal.reason });
   const subject = await source.open();
   try {
-    for (const { task, journal, results } of open) {
-      const keys = new Map(task.items.map(({ id, key }) => [id, key]));
-      const pending = task.items.map(({ id }) => id).filter((id) => !results.has(id));
-      progress.begin(source.name, task, results.size);
-      let failed: { readonly error: unknown } | null = null;
-      const writing = new Set<Promise<void>>();
-      await task
-        .measure(subject, pending, {
-          signal,
-          onResult: async (id, result) => {
-            // Not waited for: results that come meanwhile share the next write.
-            const written: Promise<void> = journal
-              .append({ id, key: keys.get(id)!, ...result })
-              .catch((error: unknown) => void (failed ??= { error }))
-              .finally(() => writing.delete(written));
-            writing.add(written);
-            if (failed) throw failed.error;
-            results.set(id, result);
-            progress.measured();
-            // Where the disk is slower than the model it sets the pace.
-            if (writing.size >= mostUnwritten) await Promise.race(writing);
-          },
-        })
-        .finally(() => Promise.all(writing));
-      if (failed) throw (failed as { error: unknown }).error;
+    for (const { task, kept } of open) {
+      progress.begin(source.name, task);
+      await doWork<string, object>({
+        what: `results of ${task.name}`,
+        items: task.items.map(({ id }) => id),
+        isKept: (id) => kept.results.has(id),
+        keep: (id, result) => kept.keep(id, result),
+        work: (pending, hand) => task.measure(subject, pending, { signal, onResult: hand }),
+        signal,
+        onProgress: progress.measured,
+        behind: mostUnwritten,
+      });
     }
   } finally {
     await subject.close();
   }
 }
 
+/** Results that come meanwhile share the next write. */
 const mostUnwritten = 64;
 
 const ordered = (task: EvaluationTask, results: ReadonlyMap<string, object>): object[] =>
@@ -193,26 +176,25 @@ const ordered = (task: EvaluationTask, results: ReadonlyMap<string, object>): ob
 
 interface Progress {
   found(items: number): void;
-  begin(subject: string, task: EvaluationTask, done: number): void;
-  measured(): void;
+  begin(subject: string, task: EvaluationTask): void;
+  measured(this: void, done: number, total: number): void;
 }
 
 function createProgress({ subjects, tasks, onProgress }: EvaluationSettings): Progress {
   const allTotal = subjects.length * tasks.reduce((sum, { items }) => sum + items.length, 0);
-  let [allDone, done, total, subject, task] = [0, 0, 0, '', ''];
-  const tell = (): void => onProgress?.({ subject, task, done, total, allDone, allTotal });
+  let [allDone, subject, task] = [0, '', ''];
+  let before: number | null = null;
   return {
     found: (items) => {
       allDone += items;
     },
-    begin: (name, begun, before) => {
-      [done, total, subject, task] = [before, begun.items.length, name, begun.name];
-      tell();
+    begin: (name, begun) => {
+      [before, subject, task] = [null, name, begun.name];
     },
-    measured: () => {
-      done++;
-      allDone++;
-      tell();
+    measured: (done, total) => {
+      allDone += done - (before ?? done);
+      before = done;
+      onProgress?.({ subject, task, done, total, allDone, allTotal });
     },
   };
 }

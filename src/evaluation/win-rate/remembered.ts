@@ -1,17 +1,19 @@
 // A comparer whose answers are kept in a file, so that no pair is put to it twice, whatever stops the evaluation. Knows
 // pairs, no models.
 import { createHash } from 'node:crypto';
-import { openJournal } from '../../durable/journal.ts';
-import type { Journal } from '../../durable/journal.ts';
+import { openKept } from '../../durable/kept.ts';
+import type { Kept, LineFormat } from '../../durable/kept.ts';
 import { lockFile } from '../../durable/lock.ts';
+import { doWork } from '../../durable/work.ts';
 import { isCompared } from '../../judges/comparer.ts';
-import type { Comparer, PairRequest } from '../../judges/comparer.ts';
+import type { Comparer, Comparison, PairRequest } from '../../judges/comparer.ts';
 
-interface Kept {
-  /** Of the comparer and the pair as it was shown. */
-  readonly key: string;
-  readonly preference: number;
-}
+/** Preferences by a digest of the comparer and the pair as it was shown. */
+const preferences: LineFormat<number> = {
+  read: ({ key, preference }) =>
+    typeof key === 'string' && typeof preference === 'number' ? [key, preference] : null,
+  write: (key, preference) => ({ key, preference }),
+};
 
 /**
  * The comparer with a journal of its preferences at `path`; unscored pairs are asked about again. It takes over the
@@ -19,14 +21,13 @@ interface Kept {
  */
 export async function rememberComparisons(comparer: Comparer, path: string): Promise<Comparer> {
   const lock = await lockFile(path);
-  let journal: Journal<Kept>;
+  let kept: Kept<number>;
   try {
-    journal = await openJournal(path, parseKept);
+    kept = await openKept(path, preferences);
   } catch (error) {
     await lock.release();
     throw error;
   }
-  const known = new Map(journal.records.map(({ key, preference }) => [key, preference]));
   const keyOf = ({ instruction, input, output_1, output_2 }: PairRequest): string =>
     createHash('sha256')
       .update(JSON.stringify([comparer.fingerprint, instruction, input ?? null, output_1, output_2]))
@@ -37,35 +38,33 @@ export async function rememberComparisons(comparer: Comparer, path: string): Pro
     ordered: comparer.ordered,
     compare: async (pairs, { onComparison, signal }) => {
       const keys = new Map(pairs.map((pair) => [pair.id, keyOf(pair)]));
-      const open: PairRequest[] = [];
-      for (const pair of pairs) {
-        const preference = known.get(keys.get(pair.id)!);
-        if (preference === undefined) open.push(pair);
-        else await onComparison({ id: pair.id, preference });
+      for (const { id } of pairs) {
+        const preference = kept.results.get(keys.get(id)!);
+        if (preference !== undefined) await onComparison({ id, preference });
       }
-      if (open.length === 0) return;
-      await comparer.compare(open, {
-        ...(signal && { signal }),
-        onComparison: async (comparison) => {
-          if (isCompared(comparison)) {
-            const kept = { key: keys.get(comparison.id)!, preference: comparison.preference };
-            await journal.append(kept);
-            known.set(kept.key, kept.preference);
-          }
+      await doWork<PairRequest, Comparison>({
+        what: 'comparisons',
+        items: pairs,
+        isKept: ({ id }) => kept.results.has(keys.get(id)!),
+        keep: async ({ id }, comparison) => {
+          if (isCompared(comparison)) await kept.keep(keys.get(id)!, comparison.preference);
           await onComparison(comparison);
         },
+        work: async (open, hand) => {
+          const byId = new Map(open.map((pair) => [pair.id, pair]));
+          await comparer.compare(open, {
+            ...(signal && { signal }),
+            onComparison: (comparison) => hand(byId.get(comparison.id)!, comparison),
+          });
+        },
+        signal,
       });
     },
     usage: () => comparer.usage(),
     close: async () => {
       await comparer.close();
-      await journal.close();
+      await kept.close();
       await lock.release();
     },
   };
-}
-
-function parseKept(value: unknown): Kept | null {
-  const { key, preference } = (value ?? {}) as Partial<Record<keyof Kept, unknown>>;
-  return typeof key === 'string' && typeof preference === 'number' ? { key, preference } : null;
 }

@@ -1,11 +1,12 @@
 // A judge model on this machine as a judge. Knows that each row is asked once; models are asked elsewhere.
+import { inParallel } from '../../durable/pool.ts';
 import { usageOf } from '../answers.ts';
 import { outcomeOfReply } from './decision.ts';
 import { whileWanted } from '../gate.ts';
+import { stoppedBy } from '../judge.ts';
 import type { Judge } from '../judge.ts';
 import { openJudgeModel } from './judge-model.ts';
 import type { JudgeModelSettings } from './judge-model.ts';
-import { workThrough } from '../pool.ts';
 
 /** More than an engine runs at once, so that it always has something to go on with. */
 export const rowsUnderWay = 64;
@@ -25,12 +26,12 @@ export async function openLocalJudge(run: string, settings: JudgeModelSettings):
     fingerprint: model.fingerprint,
     judge: (requests, { onOutcome, signal }) =>
       whileWanted(onOutcome, (hand) =>
-        workThrough(
+        inParallel(
           requests,
           rowsUnderWay,
-          async (request) => {
+          async (request, stop) => {
             calls++;
-            const reply = await model.reply(request, signal);
+            const reply = await model.reply(request, stop);
             inputTokens += reply.promptTokens;
             outputTokens += reply.tokens;
             await hand(
@@ -39,9 +40,9 @@ export async function openLocalJudge(run: string, settings: JudgeModelSettings):
                 : { id: request.id, unscored: reply.impossible },
             );
           },
-          signal,
+          { signal },
         ),
-      ),
+      ).catch(stoppedBy(signal)),
     usage: () => ({ ...usageOf(calls), inputTokens, outputTokens }),
     close: () => model.close(),
   };

@@ -1,4 +1,5 @@
 // A function of a module of the user's as a judge. Knows how functions fail; not what this one does.
+import { inParallel } from '../../durable/pool.ts';
 import { WhetstoneError } from '../../errors.ts';
 import { describe, isFields } from '../../rows/fields.ts';
 import { outcomeOf, usageOf } from '../answers.ts';
@@ -6,9 +7,9 @@ import { comparisonOf } from '../compare/preference.ts';
 import type { Comparer, PairRequest } from '../comparer.ts';
 import { fileDigest } from './command-digest.ts';
 import { whileWanted } from '../gate.ts';
+import { stoppedBy } from '../judge.ts';
 import type { Judge, JudgeCall, JudgeRequest, JudgeUsage, Outcome, Unscored } from '../judge.ts';
 import { loadModule } from './load-module.ts';
-import { abortOf, workThrough } from '../pool.ts';
 import type { JudgeSettings } from '../settings.ts';
 
 export type ModuleSettings = Pick<JudgeSettings, 'concurrency' | 'timeout'>;
@@ -130,13 +131,14 @@ function createRowCalls<Request extends { readonly id: string }, Result>(
           await Promise.all(results.map((result) => handOne(result)));
         };
         const held: (Result | Unscored)[] = [];
-        const callOne = async (request: Request): Promise<void> => {
+        const callOne = async (request: Request, stop: AbortSignal): Promise<void> => {
           calls++;
           let result: Result | Unscored;
           let failure: string | null = null;
           try {
-            result = read(request.id, await inTime(() => one(request, context), timeout));
+            result = read(request.id, await inTime(() => one(request, context), timeout, stop));
           } catch (error) {
+            stop.throwIfAborted();
             failure = error instanceof Error ? error.message : String(error);
             result = { id: request.id, unscored: `the module failed: ${failure}` };
           }
@@ -144,9 +146,9 @@ function createRowCalls<Request extends { readonly id: string }, Result>(
           if (trial.running && failure !== null) held.push(result);
           else await hand([...(trial.running ? [] : held.splice(0)), result]);
         };
-        await workThrough(requests, concurrency, callOne, signal);
+        await inParallel(requests, concurrency, callOne, { signal });
         await hand(held.splice(0));
-      }),
+      }).catch(stoppedBy(signal)),
     usage: () => usageOf(calls),
   };
 }
@@ -180,16 +182,14 @@ async function judgeAll(
 ): Promise<Outcome[]> {
   const failed = (why: string, cause?: unknown): WhetstoneError =>
     new WhetstoneError('JUDGE_FAILED', `judgeAll of ${requests.length} rows: ${why}`, { file: path, cause });
-  const { aborted, forget } = abortOf(context.signal);
-  const answers: unknown = await Promise.race([
-    inTime(async () => all(requests.map(requestOf), context), timeout),
-    aborted,
-  ])
-    .catch((cause: unknown) => {
-      if (cause instanceof WhetstoneError) throw cause;
-      throw failed(cause instanceof Error ? cause.message : String(cause), cause);
-    })
-    .finally(forget);
+  const answers: unknown = await inTime(
+    async () => all(requests.map(requestOf), context),
+    timeout,
+    context.signal,
+  ).catch((cause: unknown) => {
+    if (context.signal?.aborted) stoppedBy(context.signal)(cause);
+    throw failed(cause instanceof Error ? cause.message : String(cause), cause);
+  });
   if (!Array.isArray(answers)) throw failed(`expected an array of judgments, found ${describe(answers)}`);
   const list = answers as readonly unknown[];
   if (list.length > 0 && list.every(isFields)) {
@@ -202,17 +202,27 @@ async function judgeAll(
   return requests.map(({ id }, i) => outcomeOf(id, list[i]));
 }
 
-/** Rejects after that many seconds; what is under way is left alone. */
-async function inTime<T>(work: () => T | Promise<T>, seconds: number): Promise<T> {
-  if (seconds * 1000 >= 2 ** 31) return work();
+/** Rejects after that many seconds and at an abort; what is under way is left alone. */
+async function inTime<T>(
+  work: () => T | Promise<T>,
+  seconds: number,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  signal?.throwIfAborted();
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${seconds} seconds`)), seconds * 1000);
+  let giveUp = (): void => {};
+  const lost = new Promise<never>((_, reject) => {
+    giveUp = () => reject(signal?.reason as Error);
+    signal?.addEventListener('abort', giveUp, { once: true });
+    const late = (): void => reject(new Error(`no answer within ${seconds} seconds`));
+    // Longer waits than a timer can count are no limit.
+    if (seconds * 1000 < 2 ** 31) timer = setTimeout(late, seconds * 1000);
   });
   try {
-    return await Promise.race([work(), late]);
+    return await Promise.race([work(), lost]);
   } finally {
     clearTimeout(timer);
+    signal?.removeEventListener('abort', giveUp);
   }
 }
 
