@@ -2,7 +2,7 @@
 // new verdicts, so what is measured is how likely held-out responses, good and bad, have become.
 import { join } from 'node:path';
 import { defaultSettings } from '../../src/alignment/settings.ts';
-import { WhetstoneError } from '../../src/errors.ts';
+import { WhetstoneError, briefly } from '../../src/errors.ts';
 import { flaggedTokens } from '../../src/evaluation/index.ts';
 import type { OpenedModel } from '../../src/generation/index.ts';
 import { labelOf } from '../../src/judgments/triplet.ts';
@@ -40,7 +40,7 @@ export async function runHeldOut(experiment: HeldOutExperiment, bench: Bench): P
       facts = await trainAdapter(bench, { model, triplets, settings, seed, into });
     } catch (error) {
       if (!(error instanceof WhetstoneError) || !refusals.has(error.code)) throw error;
-      return { rows: [], training: null, refused: error.message.split('\n')[0]! };
+      return { rows: [], training: null, refused: briefly(error) };
     }
     const rows = await withModel(bench, model, into, (opened) => score(opened, kept, lambda, bench.signal));
     return { rows, training: facts, refused: null };

@@ -3,7 +3,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { WhetstoneError } from '../../src/errors.ts';
+import { WhetstoneError, briefly } from '../../src/errors.ts';
 import { mean } from '../../src/evaluation/index.ts';
 import { openModel } from '../../src/generation/index.ts';
 import type { OpenedModel } from '../../src/generation/index.ts';
@@ -52,7 +52,7 @@ export async function trainAdapter(bench: Bench, request: TrainRequest): Promise
       }
     } catch (error) {
       if (!(error instanceof WhetstoneError) || error.code !== 'NON_FINITE_LOSS') throw error;
-      diverged = { step: losses.length + 1, message: error.message.split('\n')[0]! };
+      diverged = { step: losses.length + 1, message: briefly(error) };
     }
     bench.signal?.throwIfAborted();
     const seconds = (performance.now() - began) / 1000;

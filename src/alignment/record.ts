@@ -133,9 +133,9 @@ export function versionNotes(now: RunRecord, recorded: RunRecord): string[] {
 
 export function refuseDifferences(out: string, differences: readonly string[]): void {
   if (differences.length === 0) return;
-  const lines = differences.map((line) => `\n    ${line}`).join('');
-  throw new WhetstoneError('RESUME_MISMATCH', `this run cannot go on with what has changed:${lines}`, {
+  throw new WhetstoneError('RESUME_MISMATCH', 'this run cannot go on with what has changed', {
     file: out,
+    problems: differences.map((problem) => ({ problem })),
     hint: 'Leave these options out or restore the files to go on with the run, or start anew with --overwrite.',
   });
 }

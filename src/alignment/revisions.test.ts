@@ -119,7 +119,7 @@ describe('writeRevisions', () => {
     const other = drafts.map((draft) => (draft.index === 6 ? { ...draft, triplet: triplet(7) } : draft));
     await expect(writeRevisions(other, settings(scribe().engine))).rejects.toMatchObject({
       code: 'BAD_RUN',
-      location: { file, line: 4 },
+      place: { file, line: 4 },
     });
     await writeFile(file, 'no JSON\n'.repeat(4));
     await expect(writeRevisions(drafts, settings(scribe().engine))).rejects.toMatchObject({

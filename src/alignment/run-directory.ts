@@ -3,7 +3,7 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TrainingState } from '../engine/engine.ts';
-import { WhetstoneError } from '../errors.ts';
+import { WhetstoneError, briefly } from '../errors.ts';
 import { readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { exists, removeLeftovers, writeDirectoryDurably } from '../durable/files.ts';
 import type { RunBeginning } from '../runs/claim.ts';
@@ -63,7 +63,7 @@ async function newestState(checkpoints: string, notes: string[]): Promise<Traini
       return await readCheckpoint(join(checkpoints, `step-${step}`));
     } catch (error) {
       if (!(error instanceof WhetstoneError) || error.code !== 'BAD_CHECKPOINT') throw error;
-      notes.push(`${error.message}. Going back to the checkpoint before it.`);
+      notes.push(`${briefly(error)}. Going back to the checkpoint before it.`);
     }
   }
   if (steps.length === 0) return null;

@@ -1,7 +1,7 @@
 // The training loop: batches in, optimizer steps, metrics and checkpoints out. Knows token examples and an
 // engine; it does not know text, options or terminals.
 import type { Engine, OptimizerSettings, StepMetrics, TokenExample } from '../engine/engine.ts';
-import { WhetstoneError } from '../errors.ts';
+import { WhetstoneError, briefly } from '../errors.ts';
 import type { Objective } from '../objectives/objective.ts';
 import type { BatchPlan } from './batches.ts';
 import { stepRecord } from './metrics.ts';
@@ -95,7 +95,7 @@ function nonFinite(
     : `The parameters are those of step ${done}.`;
   return new WhetstoneError(
     'NON_FINITE_LOSS',
-    `step ${done + 1}: ${cause.message}\n  The batch was ${rows.join(', ')}.`,
+    `step ${done + 1}: ${briefly(cause)}; the batch was ${rows.join(', ')}`,
     {
       hint: `${kept} Look at these rows.`,
       cause,

@@ -32,7 +32,7 @@ describe('writeDirectoryDurably', () => {
       await writeFile(join(at, 'half'), '2');
       await full();
     });
-    await expect(attempt).rejects.toMatchObject({ code: 'DISK_FULL', location: { file: target } });
+    await expect(attempt).rejects.toMatchObject({ code: 'DISK_FULL', place: { file: target } });
     expect(await readdir(target)).toEqual(['old']);
     expect(await readdir(dir)).toEqual(['adapter']);
   });

@@ -62,7 +62,7 @@ describe('openJournal', () => {
     await writeFile(path, '{"a":1}\n{"a":\n{"a":3}\n');
     await expect(openJournal(path)).rejects.toMatchObject({
       code: 'DAMAGED_JOURNAL',
-      location: { file: path, line: 2 },
+      place: { file: path, line: 2 },
     });
     await appendFile(path, 'x');
     await expect(openJournal(path)).rejects.toMatchObject({ code: 'DAMAGED_JOURNAL' });
@@ -72,6 +72,6 @@ describe('openJournal', () => {
     await writeFile(path, '{"a":1}\n{"b":2}\n');
     const parse = (value: unknown): { a: number } | null =>
       typeof (value as { a?: unknown }).a === 'number' ? (value as { a: number }) : null;
-    await expect(openJournal(path, parse)).rejects.toMatchObject({ location: { line: 2 } });
+    await expect(openJournal(path, parse)).rejects.toMatchObject({ place: { line: 2 } });
   });
 });

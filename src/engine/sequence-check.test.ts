@@ -62,7 +62,7 @@ it.each([
   const error = await failureOf(() =>
     openEngine({ modelDir: modelDir('llama3'), lora: { ...defaultLora, ...change }, threads: 1 }),
   );
-  expect([error.code, error.location.field]).toEqual(['ENGINE_OPTIONS', field]);
+  expect([error.code, error.place.field]).toEqual(['ENGINE_OPTIONS', field]);
 });
 
 it('refuses a state whose moments belong to another model', async () => {

@@ -40,7 +40,7 @@ describe.each([
           bytes.writeUIntLE(pattern, offset + element * width, width);
           writeFileSync(file, bytes);
           const error = await failureOf(async () => requireFiniteWeights(await openCheckpoint(dir)));
-          expect([error.code, error.location.file]).toEqual(['MODEL_WEIGHTS', file]);
+          expect([error.code, error.place.file]).toEqual(['MODEL_WEIGHTS', file]);
           expect(error.message).toContain(`tensor "${name}" holds a value that is not finite`);
         }
       }

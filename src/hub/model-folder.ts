@@ -1,6 +1,6 @@
 // What stands where a model folder is expected: a path, or a model of the hub. For the edges; all else takes a path.
 import { stat } from 'node:fs/promises';
-import { WhetstoneError } from '../errors.ts';
+import { WhetstoneError, briefly } from '../errors.ts';
 import type { HubOptions } from './resolve.ts';
 import { resolveHub } from './resolve.ts';
 
@@ -59,7 +59,8 @@ export async function modelFolder(nameOrPath: string, options: HubOptions = {}):
     return { path, hub: { id, revision, commit } };
   } catch (error) {
     if (!(error instanceof WhetstoneError)) throw error;
-    const said = `no folder ${nameOrPath} is here, and as a model of the hub: ${error.message}`;
-    throw new WhetstoneError(error.code, said, { cause: error });
+    const { code, hint, problems } = error;
+    const said = `no folder ${nameOrPath} is here, and as a model of the hub: ${briefly(error)}`;
+    throw new WhetstoneError(code, said, { problems, cause: error, ...(hint !== undefined && { hint }) });
   }
 }

@@ -185,11 +185,11 @@ describe('buildExamples', () => {
       buildExamples([row], { ...settings, roles: () => [role] });
     await expect(failing(triplet(4, { judgment: 'x'.repeat(60) }), 'critique')).rejects.toMatchObject({
       code: 'RESPONSE_TOO_LONG',
-      location: { row: 4, field: 'judgment' },
+      place: { row: 4, field: 'judgment' },
     });
     await expect(failing(triplet(5, { revision: ' ' }), 'preferred')).rejects.toMatchObject({
       code: 'EMPTY_RESPONSE',
-      location: { row: 5, field: 'revision' },
+      place: { row: 5, field: 'revision' },
     });
   });
 
@@ -230,12 +230,12 @@ describe('buildExamples', () => {
       buildExamples([triplet(1, {}), triplet(2, { output: ' ' })], settings),
     ).rejects.toMatchObject({
       code: 'EMPTY_RESPONSE',
-      location: { file: 'rows.json', row: 2, field: 'output' },
+      place: { file: 'rows.json', row: 2, field: 'output' },
     });
     const long = triplet(3, { output: 'x'.repeat(49), source: { file: 'rows.jsonl', row: 3, line: 5 } });
     await expect(buildExamples([long], settings)).rejects.toMatchObject({
       code: 'RESPONSE_TOO_LONG',
-      location: { file: 'rows.jsonl', row: 3, line: 5, field: 'output' },
+      place: { file: 'rows.jsonl', row: 3, line: 5, field: 'output' },
     });
     expect((await buildExamples([triplet(1, { output: 'x'.repeat(48) })], settings)).summary.truncated).toBe(
       1,
@@ -267,7 +267,7 @@ describe('buildExamples', () => {
   it('passes on what cannot be encoded, with its place', async () => {
     await expect(buildExamples([triplet(4, { output: '\ud800' })], settings)).rejects.toMatchObject({
       code: 'LONE_SURROGATE',
-      location: { file: 'rows.json', row: 4, field: 'output' },
+      place: { file: 'rows.json', row: 4, field: 'output' },
     });
   });
 });

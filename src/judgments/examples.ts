@@ -2,7 +2,8 @@
 // interface and what each role of a sequence means, not the engine or the loss.
 import type { TokenExample } from '../engine/engine.ts';
 import { WhetstoneError } from '../errors.ts';
-import type { ErrorLocation } from '../errors.ts';
+import { option } from '../words/option.ts';
+import type { Place } from '../errors.ts';
 import type { Role } from '../objectives/objective.ts';
 import { encodeResponse, encodeTriplet } from '../tokens/encode.ts';
 import type { EncodedResponse, EncodedTriplet, Retokenized } from '../tokens/encode.ts';
@@ -213,7 +214,7 @@ function shareFitted(
   shared: SharedSequences,
   triplet: Triplet,
   response: string,
-  location: ErrorLocation,
+  location: Place,
   settings: ExampleSettings,
 ): Promise<Fitted | WhetstoneError> {
   const prompt = settings.template.render(triplet, null);
@@ -226,7 +227,7 @@ function shareFitted(
 async function encodeFitted(
   prompts: readonly PromptPieces[],
   response: string,
-  location: ErrorLocation,
+  location: Place,
   { tokenizer, template, cutoffLength }: ExampleSettings,
 ): Promise<Fitted | WhetstoneError> {
   const encoded = await encodeResponse(tokenizer, template, prompts, response, location);
@@ -276,12 +277,12 @@ export function tokenLengths(
   };
 }
 
-function locationOf({ source }: Triplet): ErrorLocation {
+function locationOf({ source }: Triplet): Place {
   const { file, row, line } = source;
   return { file, row, ...(line !== undefined && { line }) };
 }
 
-function emptyResponse(location: ErrorLocation, field: 'output' | 'revision'): WhetstoneError {
+function emptyResponse(location: Place, field: 'output' | 'revision'): WhetstoneError {
   return new WhetstoneError('EMPTY_RESPONSE', 'expected a response, found none', {
     ...location,
     field,
@@ -292,21 +293,18 @@ function emptyResponse(location: ErrorLocation, field: 'output' | 'revision'): W
 function oneError(errors: readonly WhetstoneError[], rows: number): WhetstoneError {
   const first = errors[0]!;
   if (errors.length === 1) return first;
-  const lines = errors.slice(0, SHOWN_UNUSABLE).map((error) => {
-    const { row, field } = error.location;
-    return `\n    row ${row}, field "${field}": ${error.code === 'EMPTY_RESPONSE' ? 'empty' : 'longer than the cut-off'}`;
-  });
-  const rest = errors.length - lines.length;
   const code = errors.every((error) => error.code === first.code) ? first.code : 'UNUSABLE_ROWS';
-  return new WhetstoneError(
-    code,
-    `${errors.length} of ${rows} rows cannot be trained on${lines.join('')}${rest > 0 ? `\n    and ${rest} more` : ''}`,
-    {
-      ...(first.location.file !== undefined && { file: first.location.file }),
-      hint:
-        code === 'EMPTY_RESPONSE'
-          ? 'Remove these rows: without a response there is nothing to learn from.'
-          : 'Remove these rows, or raise --cutoff_len for the responses that are too long for it.',
-    },
-  );
+  return new WhetstoneError(code, `${errors.length} of ${rows} rows cannot be trained on`, {
+    ...(first.place.file !== undefined && { file: first.place.file }),
+    problems: errors.map(({ code: wrong, place: { row, field } }) => ({
+      ...(row !== undefined && { row }),
+      ...(field !== undefined && { field }),
+      problem: wrong === 'EMPTY_RESPONSE' ? 'empty' : 'longer than the cut-off',
+    })),
+    shown: SHOWN_UNUSABLE,
+    hint:
+      code === 'EMPTY_RESPONSE'
+        ? 'Remove these rows: without a response there is nothing to learn from.'
+        : `Remove these rows, or raise ${option('cutoffLen')} for the responses that are too long for it.`,
+  });
 }

@@ -84,7 +84,7 @@ describe('formats', () => {
     expect(await readTriplets(path)).toMatchObject({ format: 'jsonl', rows: 2 });
     expect(await failure(path, { format: 'json' })).toMatchObject({
       code: 'MALFORMED_JSON',
-      location: { line: 2, column: 1 },
+      place: { line: 2, column: 1 },
     });
   });
 
@@ -301,7 +301,7 @@ describe('files that cannot be read', () => {
       write('bad.json', '[\n  {"instruction": "Ask",\n   "output": "ä😀" "judgment": null}\n]'),
     );
     expect(error.code).toBe('MALFORMED_JSON');
-    expect(error.location).toMatchObject({ line: 3, column: 19 });
+    expect(error.place).toMatchObject({ line: 3, column: 19 });
     expect(error.message).toContain('bad.json:3:19: expected a comma or "}"');
   });
 
@@ -310,9 +310,9 @@ describe('files that cannot be read', () => {
     const error = await failure(
       write('bad.jsonl', `${good}\n\n${good}\n{"instruction": "Ask", "output": }\n`),
     );
-    expect(error).toMatchObject({ code: 'MALFORMED_JSON', location: { line: 4, column: 34, row: 3 } });
+    expect(error).toMatchObject({ code: 'MALFORMED_JSON', place: { line: 4, column: 34, row: 3 } });
     const cut = await failure(write('cut.jsonl', `${good}\n{"instruction": "As`));
-    expect(cut).toMatchObject({ code: 'MALFORMED_JSON', location: { line: 2, column: 17 } });
+    expect(cut).toMatchObject({ code: 'MALFORMED_JSON', place: { line: 2, column: 17 } });
     expect(cut.message).toContain('not closed');
   });
 
@@ -320,7 +320,7 @@ describe('files that cannot be read', () => {
     const error = await failure(
       write('bad.csv', 'instruction,output,judgment\r\nA,"b\r\nb",c\r\n\r\nD,e,f,g\r\n'),
     );
-    expect(error).toMatchObject({ code: 'MALFORMED_CSV', location: { line: 5, row: 2 } });
+    expect(error).toMatchObject({ code: 'MALFORMED_CSV', place: { line: 5, row: 2 } });
     expect(error.message).toContain('expected 3 fields as in the header, found 4');
     const open = await failure(write('open.csv', 'instruction,output,judgment\nA,"b,c\n'));
     expect(open.message).toContain('not closed');
@@ -338,13 +338,13 @@ describe('files that cannot be read', () => {
     ]);
     for (const name of ['latin.jsonl', 'latin.csv']) {
       const error = await failure(write(name, bytes));
-      expect(error).toMatchObject({ code: 'INVALID_UTF8', location: { line: 2 } });
+      expect(error).toMatchObject({ code: 'INVALID_UTF8', place: { line: 2 } });
       expect(error.message).toContain('0xe9');
     }
     const wide = await failure(write('wide.json', Buffer.from('\ufeff[]', 'utf16le')));
     expect(wide.message).toContain('UTF-16');
     const unfinished = await failure(write('unfinished.json', Buffer.from([0x5b, 0xf0, 0x9f])));
-    expect(unfinished).toMatchObject({ code: 'INVALID_UTF8', location: { line: 1 } });
+    expect(unfinished).toMatchObject({ code: 'INVALID_UTF8', place: { line: 1 } });
   });
 
   it('reports damaged gzip and Parquet files', async () => {
@@ -390,7 +390,7 @@ describe('rows that cannot be used', () => {
       'one.jsonl',
       `${JSON.stringify(ROWS[0])}\n\n{"instruction": "a", "output": null, "judgment": ""}`,
     );
-    expect((await failure(path)).location).toEqual({ file: path, row: 2, field: 'output', line: 3 });
+    expect((await failure(path)).place).toEqual({ file: path, row: 2, field: 'output', line: 3 });
   });
 
   it('are shown up to ten, with the number of the others', async () => {

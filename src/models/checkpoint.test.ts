@@ -120,7 +120,7 @@ describe('an incomplete one is refused by name', () => {
   it('no weights at all', async () => {
     const dir = newFolder();
     const error = await failureOf(() => openCheckpoint(dir));
-    expect([error.code, error.location.file]).toEqual(['MODEL_WEIGHTS', join(dir, 'model.safetensors')]);
+    expect([error.code, error.place.file]).toEqual(['MODEL_WEIGHTS', join(dir, 'model.safetensors')]);
     expect(error.message).toMatch(/is missing/);
   });
 
@@ -129,7 +129,7 @@ describe('an incomplete one is refused by name', () => {
     const shard = join(dir, 'model-00002-of-00003.safetensors');
     rmSync(shard);
     const error = await failureOf(() => openCheckpoint(dir));
-    expect([error.code, error.location.file]).toEqual(['MODEL_WEIGHTS', shard]);
+    expect([error.code, error.place.file]).toEqual(['MODEL_WEIGHTS', shard]);
     expect(error.message).toMatch(/is missing/);
   });
 
@@ -147,7 +147,7 @@ describe('an incomplete one is refused by name', () => {
     const shard = join(dir, 'model-00003-of-00003.safetensors');
     writeFileSync(shard, readFileSync(shard).subarray(0, -100));
     const error = await failureOf(() => openCheckpoint(dir));
-    expect([error.code, error.location.file]).toEqual(['SAFETENSORS', shard]);
+    expect([error.code, error.place.file]).toEqual(['SAFETENSORS', shard]);
     expect(error.message).toMatch(/ends at byte \d+, but tensor "/);
   });
 
@@ -159,7 +159,7 @@ describe('an incomplete one is refused by name', () => {
     const dir = copyModel(sharded, newFolder());
     writeFileSync(join(dir, index), text);
     const error = await failureOf(() => openCheckpoint(dir));
-    expect([error.code, error.location.file]).toEqual(['MODEL_WEIGHTS', join(dir, index)]);
+    expect([error.code, error.place.file]).toEqual(['MODEL_WEIGHTS', join(dir, index)]);
   });
 
   it('an index that leads out of the folder', async () => {
@@ -167,7 +167,7 @@ describe('an incomplete one is refused by name', () => {
     for (const name of ['../elsewhere.safetensors', 'pytorch_model.bin', '/etc/passwd', 7]) {
       editJson(join(dir, index), (json) => (json.weight_map = { 'model.norm.weight': name }));
       const error = await failureOf(() => openCheckpoint(dir));
-      expect([error.code, error.location.file]).toEqual(['MODEL_WEIGHTS', join(dir, index)]);
+      expect([error.code, error.place.file]).toEqual(['MODEL_WEIGHTS', join(dir, index)]);
     }
   });
 });
@@ -201,7 +201,7 @@ describe('weights that do not fit config.json are refused by name', () => {
     });
     const error = await failureOfScoring(dir);
     expect(error.code).toBe('MODEL_WEIGHTS');
-    expect(error.location.file).toContain('model.safetensors');
+    expect(error.place.file).toContain('model.safetensors');
     expect(error.message).toMatch(
       new RegExp(`tensor "${name}" is \\[\\d+, \\d+\\]; config.json asks for \\[\\d+, \\d+\\]`),
     );

@@ -166,7 +166,7 @@ describe('what cannot be run is refused by name', () => {
       parseDecoderConfig({ ...sizes, model_type: modelType }, 'm/config.json'),
     );
     expect(error.code).toBe('MODEL_UNSUPPORTED');
-    expect(error.location).toEqual({ file: 'm/config.json', field: 'model_type' });
+    expect(error.place).toEqual({ file: 'm/config.json', field: 'model_type' });
     for (const name of supportedModelTypes) expect(error.hint).toContain(name);
   });
 
@@ -187,7 +187,7 @@ describe('what cannot be run is refused by name', () => {
     ],
   ])('%j', async (json, field, message) => {
     const error = await failureOf(() => parse(json));
-    expect([error.code, error.location.field]).toEqual(['MODEL_UNSUPPORTED', field]);
+    expect([error.code, error.place.field]).toEqual(['MODEL_UNSUPPORTED', field]);
     expect(error.message).toMatch(message);
     expect(error.hint).toBeTruthy();
   });
@@ -232,7 +232,7 @@ describe('what cannot be run is refused by name', () => {
     [{ hidden_size: 'x'.repeat(1000) }, 'hidden_size', /found "x{79}…$/],
   ])('%j', async (json, field, message) => {
     const error = await failureOf(() => parse(json));
-    expect([error.code, error.location.field]).toEqual(['MODEL_CONFIG', field]);
+    expect([error.code, error.place.field]).toEqual(['MODEL_CONFIG', field]);
     expect(error.message).toMatch(message);
   });
 
@@ -248,7 +248,7 @@ describe('what cannot be run is refused by name', () => {
     const file = join(dir, 'config.json');
     if (text !== null) writeFileSync(file, text);
     const error = await failureOf(() => readDecoderConfig(dir));
-    expect([error.code, error.location.file]).toEqual(['MODEL_CONFIG', file]);
+    expect([error.code, error.place.file]).toEqual(['MODEL_CONFIG', file]);
     expect(error.message).toMatch(message);
   });
 });
@@ -265,7 +265,7 @@ describe('quantized models are refused by the name of the method, before anythin
     ['int4', /a method that it does not name/],
   ])('%j', async (settings, message) => {
     const error = await failureOf(() => parseDecoderConfig({ quantization_config: settings }));
-    expect([error.code, error.location.field]).toEqual(['MODEL_UNSUPPORTED', 'quantization_config']);
+    expect([error.code, error.place.field]).toEqual(['MODEL_UNSUPPORTED', 'quantization_config']);
     expect(error.message).toMatch(message);
     expect(error.hint).toMatch(/Name the model that it was made from/);
   });

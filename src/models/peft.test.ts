@@ -125,7 +125,7 @@ describe('variants whose arithmetic differs are refused by field', () => {
     const dir = copyAdapter('llama2');
     editJson(configOf(dir), (json) => (json[field] = value));
     const error = await failureOf(() => readAdapter(dir));
-    expect([error.code, error.location]).toEqual(['ADAPTER_UNSUPPORTED', { file: configOf(dir), field }]);
+    expect([error.code, error.place]).toEqual(['ADAPTER_UNSUPPORTED', { file: configOf(dir), field }]);
     expect(error.hint).toMatch(/plain LoRA/);
   });
 
@@ -151,7 +151,7 @@ describe('variants whose arithmetic differs are refused by field', () => {
     ]);
     writeFileSync(weightsOf(dir), encodeSafetensors(tensors));
     const error = await failureOf(() => readAdapter(dir));
-    expect([error.code, error.location.file]).toEqual(['ADAPTER_UNSUPPORTED', weightsOf(dir)]);
+    expect([error.code, error.place.file]).toEqual(['ADAPTER_UNSUPPORTED', weightsOf(dir)]);
     expect(error.message).toContain('lora_embedding_A');
   });
 });
@@ -169,22 +169,22 @@ describe('damaged adapters are refused by file and field', () => {
     const dir = copyAdapter('llama2');
     editJson(configOf(dir), (json) => (json[field] = value));
     const error = await failureOf(() => readAdapter(dir));
-    expect([error.code, error.location]).toEqual(['ADAPTER', { file: configOf(dir), field }]);
+    expect([error.code, error.place]).toEqual(['ADAPTER', { file: configOf(dir), field }]);
   });
 
   it.each(['{', 'null', '[]'])('a configuration that reads %j', async (text) => {
     const dir = copyAdapter('llama2');
     writeFileSync(configOf(dir), text);
     const error = await failureOf(() => readAdapter(dir));
-    expect([error.code, error.location.file]).toEqual(['ADAPTER', configOf(dir)]);
+    expect([error.code, error.place.file]).toEqual(['ADAPTER', configOf(dir)]);
   });
 
   it('a file that is missing', async () => {
     const dir = copyAdapter('llama2');
     rmSync(weightsOf(dir));
-    expect((await failureOf(() => readAdapter(dir))).location.file).toBe(weightsOf(dir));
+    expect((await failureOf(() => readAdapter(dir))).place.file).toBe(weightsOf(dir));
     rmSync(configOf(dir));
-    expect((await failureOf(() => readAdapter(dir))).location.file).toBe(configOf(dir));
+    expect((await failureOf(() => readAdapter(dir))).place.file).toBe(configOf(dir));
   });
 
   it('a value that is not finite', async () => {

@@ -258,7 +258,7 @@ describe('a damaged file gives an error that names it', () => {
     writeFileSync(file, bytes);
     const error = await failureOf(() => readSafetensorsHeader(file));
     expect(error.code).toBe('SAFETENSORS');
-    expect(error.location.file).toBe(file);
+    expect(error.place.file).toBe(file);
     expect(error.message).toMatch(message);
     expect(error.hint).toMatch(/damaged or incomplete/);
   });
@@ -266,7 +266,7 @@ describe('a damaged file gives an error that names it', () => {
   it('missing', async () => {
     const file = join(newFolder(), 'model.safetensors');
     const error = await failureOf(() => readSafetensorsHeader(file));
-    expect([error.code, error.location.file]).toEqual(['SAFETENSORS', file]);
+    expect([error.code, error.place.file]).toEqual(['SAFETENSORS', file]);
   });
 
   it('cut off after its header was read', async () => {

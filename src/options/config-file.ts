@@ -1,7 +1,7 @@
 // Reads a YAML config file into entries with their places. Knows YAML, not which options there are.
 import { readFile } from 'node:fs/promises';
 import { LineCounter, isMap, isNode, isScalar, parseDocument } from 'yaml';
-import { WhetstoneError } from '../errors.ts';
+import { WhetstoneError, problemsError } from '../errors.ts';
 import type { ConfigEntry } from './read.ts';
 
 /**
@@ -19,17 +19,12 @@ export async function readConfigFile(file: string): Promise<ConfigEntry[]> {
     const { line, col } = counter.linePos(offset);
     return { file, line, column: col };
   };
-  const [first, ...others] = document.errors;
-  if (first) {
-    const rest = others.map((error) => {
-      const { line, column } = placeOf(error.pos[0]);
-      return `\n    ${line}:${column}: ${error.message}`;
-    });
-    throw new WhetstoneError(
-      'INVALID_CONFIG',
-      `not YAML: ${first.message}${rest.join('')}`,
-      placeOf(first.pos[0]),
-    );
+  if (document.errors.length > 0) {
+    const problems = document.errors.map(({ message, pos }) => ({
+      ...placeOf(pos[0]),
+      problem: `not YAML: ${message}`,
+    }));
+    throw problemsError('INVALID_CONFIG', 'the config file cannot be read', problems);
   }
   if (document.contents === null) return [];
   if (!isMap(document.contents)) {

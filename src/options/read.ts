@@ -1,8 +1,8 @@
 // From flags and a YAML file to checked values, every problem found at once and with its place.
 // Knows the schema's kinds, not any verb.
 import { editDistance } from './edit-distance.ts';
-import { WhetstoneError, describeLocation } from '../errors.ts';
-import type { ErrorLocation } from '../errors.ts';
+import { WhetstoneError, describePlace } from '../errors.ts';
+import type { Place } from '../errors.ts';
 import { camelCase, snakeCase } from './names.ts';
 import { checkFlag, checkValue } from './kinds.ts';
 import type { Option, Schema } from './kinds.ts';
@@ -21,7 +21,7 @@ export interface RawFlags {
 export interface ConfigEntry {
   readonly key: string;
   readonly value: unknown;
-  readonly place: ErrorLocation;
+  readonly place: Place;
 }
 
 export interface OptionProblem {
@@ -66,7 +66,7 @@ export function readOptions<T>(
   for (const { key, value, place } of config) {
     const name = camelCase(key);
     const option = snakeCase(name) === key && Object.hasOwn(options, name) ? options[name] : undefined;
-    const where = `${describeLocation(place)}: ${key}`;
+    const where = `${describePlace(place)}: ${key}`;
     if (option === undefined)
       problems.push({ where, message: `no such option${suggestion(key, spellings(options, true))}` });
     else if (option.flagOnly)

@@ -1,5 +1,6 @@
 // What is wrong with the rows of a file, told all at once. Knows no layout.
 import { WhetstoneError } from '../errors.ts';
+import type { Place } from '../errors.ts';
 import type { Problem } from './fields.ts';
 
 const SHOWN_PROBLEMS = 10;
@@ -12,22 +13,24 @@ export interface RowProblem extends Problem {
 
 /** One error for all problems of a file. */
 export function invalidRows(file: string, problems: readonly RowProblem[], rows: number): WhetstoneError {
-  const shown = problems.slice(0, SHOWN_PROBLEMS);
   const badRows = new Set(problems.map(({ row }) => row)).size;
-  const lines = shown.map((problem) => `\n    ${describeProblem(problem)}`);
-  const rest = problems.length - shown.length;
-  const first = shown[0];
-  return new WhetstoneError(
-    'INVALID_ROWS',
-    `${badRows} of ${rows} rows cannot be used${lines.join('')}${rest > 0 ? `\n    and ${rest} more` : ''}`,
-    {
-      file,
-      ...(first && problems.length === 1 && { row: first.row, ...(first.field && { field: first.field }) }),
-      ...(first?.line !== undefined && problems.length === 1 && { line: first.line }),
-      hint: 'Correct these rows, or run "whetstone data check" on the file to see all that is wrong with it.',
-    },
-  );
+  const [only] = problems.length === 1 ? problems : [];
+  return new WhetstoneError('INVALID_ROWS', `${badRows} of ${rows} rows cannot be used`, {
+    file,
+    ...(only && placeOf(only)),
+    problems: problems.map((problem) => ({ ...placeOf(problem), problem: expectation(problem) })),
+    shown: SHOWN_PROBLEMS,
+    hint: 'Correct these rows, or run "whetstone data check" on the file to see all that is wrong with it.',
+  });
 }
+
+const placeOf = ({ row, line, field }: RowProblem): Place => ({
+  row,
+  ...(line !== undefined && line !== row && { line }),
+  ...(field && { field }),
+});
+
+const expectation = ({ expected, found }: RowProblem): string => `expected ${expected}, found ${found}`;
 
 /** "row 3 (line 7), field "output": expected a string, found null". */
 export function describeProblem({ row, line, field, expected, found }: RowProblem): string {

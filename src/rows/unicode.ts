@@ -1,6 +1,6 @@
 // Lengths and positions in Unicode code points, the unit of every character offset in Whetstone.
 import { WhetstoneError } from '../errors.ts';
-import type { ErrorLocation } from '../errors.ts';
+import type { Place } from '../errors.ts';
 
 /** A half-open range of code points, [start, end). */
 export type Span = readonly [start: number, end: number];
@@ -19,7 +19,7 @@ export function codePointLength(text: string): number {
  * no tokenizer can give it back; it is refused rather than replaced, because a replacement would train the
  * model on a character that nobody wrote.
  */
-export function requireUnicode(text: string, location: ErrorLocation = {}): void {
+export function requireUnicode(text: string, location: Place = {}): void {
   const at = text.search(/\p{Surrogate}/u);
   if (at < 0) return;
   const code = text.charCodeAt(at).toString(16).toUpperCase();

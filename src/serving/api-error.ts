@@ -1,5 +1,5 @@
 // Errors in the shape of OpenAI's API. Knows HTTP status codes, not HTTP.
-import { WhetstoneError } from '../errors.ts';
+import { WhetstoneError, briefly } from '../errors.ts';
 
 export type ErrorType = 'invalid_request_error' | 'server_error';
 
@@ -37,7 +37,7 @@ export async function blaming<T>(param: string, encode: () => T | Promise<T>): P
     return await encode();
   } catch (error) {
     if (!(error instanceof WhetstoneError) || !promptFaults.has(error.code)) throw error;
-    throw badRequest(error.message.split('\n')[0]!, param);
+    throw badRequest(briefly(error), param);
   }
 }
 

@@ -354,7 +354,7 @@ describe('a row that cannot be encoded', () => {
       );
       await expect(error).rejects.toMatchObject({
         code: 'LONE_SURROGATE',
-        location: { file: 'rows.json', row: 3, field },
+        place: { file: 'rows.json', row: 3, field },
       });
     }
   });
@@ -364,7 +364,7 @@ describe('a row that cannot be encoded', () => {
     const row = { instruction: '', output: 'b', judgment: null };
     await expect(encodeTriplet(tokenizer, TIGHT, row, { row: 3 })).rejects.toMatchObject({
       code: 'EMPTY_PROMPT',
-      location: { row: 3 },
+      place: { row: 3 },
     });
     await expect(encodePrompt(tokenizer, TIGHT, row)).rejects.toMatchObject({ code: 'EMPTY_PROMPT' });
   });

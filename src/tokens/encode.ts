@@ -2,7 +2,7 @@
 // response's tokens identified. It does not know the method that trains on them, nor files of rows.
 import type { Sequence } from '../engine/engine.ts';
 import { WhetstoneError } from '../errors.ts';
-import type { ErrorLocation } from '../errors.ts';
+import type { Place } from '../errors.ts';
 import type { PromptPieces, PromptTemplate, PromptText } from './prompt.ts';
 import type { Encoding, Tokenizer } from './tokenizer.ts';
 import type { Span } from '../rows/unicode.ts';
@@ -64,7 +64,7 @@ export async function encodeResponse(
   template: PromptTemplate,
   prompts: readonly PromptPieces[],
   response: string,
-  location: ErrorLocation = {},
+  location: Place = {},
 ): Promise<EncodedResponse> {
   requireUnicodeFields({ output: response }, location);
   for (const prompt of prompts.flat()) requireUnicodeFields({ instruction: prompt }, location);
@@ -85,7 +85,7 @@ export async function encodeTriplet(
   tokenizer: Tokenizer,
   template: PromptTemplate,
   row: TripletText,
-  location: ErrorLocation = {},
+  location: Place = {},
 ): Promise<EncodedTriplet> {
   requireUnicodeFields(row, location);
   const { output, judgment } = row;
@@ -104,7 +104,7 @@ export async function encodePrompt(
   template: PromptTemplate,
   prompt: PromptText,
   judgment: string | null = null,
-  location: ErrorLocation = {},
+  location: Place = {},
 ): Promise<Int32Array> {
   requireUnicodeFields({ ...prompt, judgment }, location);
   return encodePieces(tokenizer, template, [template.render(prompt, judgment)], location);
@@ -115,7 +115,7 @@ export async function encodePieces(
   tokenizer: Tokenizer,
   template: PromptTemplate,
   pieces: PromptPieces,
-  location: ErrorLocation = {},
+  location: Place = {},
 ): Promise<Int32Array> {
   for (const piece of pieces) requireUnicodeFields({ instruction: piece }, location);
   const { ids } = await promptAlone(tokenizer, template, pieces);
@@ -284,13 +284,13 @@ function equal(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((value, i) => value === b[i]);
 }
 
-function requireUnicodeFields(fields: object, location: ErrorLocation): void {
+function requireUnicodeFields(fields: object, location: Place): void {
   for (const [field, value] of Object.entries(fields) as [string, unknown][]) {
     if (typeof value === 'string') requireUnicode(value, { ...location, field: location.field ?? field });
   }
 }
 
-function emptyPrompt(template: PromptTemplate, location: ErrorLocation): WhetstoneError {
+function emptyPrompt(template: PromptTemplate, location: Place): WhetstoneError {
   return new WhetstoneError('EMPTY_PROMPT', `the prompt of template "${template.name}" is empty`, {
     ...location,
     hint: 'A response needs at least one token before it: give the row an instruction or the template some text.',

@@ -129,7 +129,7 @@ describe('a template file', () => {
       'plain: "{instruction} {topic}"\nwith_judgment: "{instructions}"\n',
     );
     expect(error.code).toBe('BAD_TEMPLATE');
-    expect(error.location).toMatchObject({ field: 'plain', line: 1, column: 8 });
+    expect(error.problems[0]).toMatchObject({ field: 'plain', line: 1, column: 8 });
     expect(error.message).toContain('{topic}');
     expect(error.message).toContain('2:16, field "with_judgment": must contain {judgment}');
     expect(error.message).toContain('must contain {instruction}');
@@ -151,7 +151,7 @@ describe('a template file', () => {
     const error = await failure('t.yaml', text);
     expect(error.code).toBe('BAD_TEMPLATE');
     expect(error.message).toContain(message);
-    expect(error.location.line).toBeGreaterThan(0);
+    expect(error.place.line ?? error.problems[0]?.line).toBeGreaterThan(0);
   });
 
   test('that is not there', async () => {

@@ -1,7 +1,8 @@
 // Finds the template that a user names: the Alpaca preset, the model's chat template, or a file's strings.
 // It does not know tokens.
 import { LineCounter, isMap, isScalar, parseDocument } from 'yaml';
-import { WhetstoneError } from '../errors.ts';
+import { WhetstoneError, problemsError } from '../errors.ts';
+import type { Problem } from '../errors.ts';
 import { chatTemplate } from './chat-template.ts';
 import type { PromptPieces, PromptTemplate, PromptText } from './prompt.ts';
 import { instructionWithInput, PRAISE } from './prompt.ts';
@@ -192,24 +193,11 @@ function badTemplate(
   lines: LineCounter,
   problems: readonly { message: string; field?: string; offset: number }[],
 ): WhetstoneError {
-  const at = (offset: number): { line: number; column: number } => {
+  const found = problems.map(({ message, field, offset }): Problem => {
     const { line, col } = lines.linePos(offset);
-    return { line, column: col };
-  };
-  const [first, ...others] = problems.map(({ message, field, offset }) => ({
-    message,
-    field,
-    ...at(offset),
-  }));
-  const rest = others.map(
-    ({ message, field, line, column }) =>
-      `\n  ${file}:${line}:${column}${field ? `, field "${field}"` : ''}: ${message}`,
-  );
-  return new WhetstoneError('BAD_TEMPLATE', `${first?.message ?? ''}${rest.join('')}`, {
-    file,
-    line: first?.line ?? 1,
-    column: first?.column ?? 1,
-    ...(first?.field ? { field: first.field } : {}),
+    return { file, line, column: col, ...(field !== undefined && { field }), problem: message };
+  });
+  return problemsError('BAD_TEMPLATE', 'the template cannot be used', found, {
     hint:
       'A template file holds the strings "plain" with {instruction} and "with_judgment" with {instruction} and ' +
       '{judgment}; for some methods "critique" with {instruction} and {output}, and "revision" with these and ' +

@@ -159,8 +159,8 @@ describe('a folder that cannot be used', () => {
   ])('tokenizer.json is %s', async (_, text) => {
     const error = await failure({ ...byteLevel(), 'tokenizer.json': text });
     expect(error.code).toBe('BAD_TOKENIZER');
-    expect(error.location.file).toMatch(/tokenizer\.json$/);
-    expect(error.location.line).toBe(1);
+    expect(error.place.file).toMatch(/tokenizer\.json$/);
+    expect(error.place.line).toBe(1);
   });
 
   test('no end token, or one outside the vocabulary', async () => {
@@ -185,8 +185,8 @@ describe('a folder that cannot be used', () => {
     ['added_tokens_decoder', { added_tokens_decoder: { '9': { content: '</s>' } } }],
   ])('tokenizer_config.json has a wrong %s', async (field, config) => {
     const error = await failure(byteLevel(undefined, config));
-    expect(error).toMatchObject({ code: 'TOKENIZER_CONFIG', location: { field } });
-    expect(error.location.file).toMatch(/tokenizer_config\.json$/);
+    expect(error).toMatchObject({ code: 'TOKENIZER_CONFIG', place: { field } });
+    expect(error.place.file).toMatch(/tokenizer_config\.json$/);
   });
 
   test('a malformed file is named with the line', async () => {
@@ -194,10 +194,10 @@ describe('a folder that cannot be used', () => {
       ...byteLevel(),
       'generation_config.json': '{\n  "eos_token_id": [1,\n  2 3]\n}',
     });
-    expect(error).toMatchObject({ code: 'TOKENIZER_CONFIG', location: { line: 3, column: 5 } });
-    expect(error.location.file).toMatch(/generation_config\.json$/);
+    expect(error).toMatchObject({ code: 'TOKENIZER_CONFIG', place: { line: 3, column: 5 } });
+    expect(error.place.file).toMatch(/generation_config\.json$/);
     const ids = await failure({ ...byteLevel(), 'config.json': { eos_token_id: '1' } });
-    expect(ids).toMatchObject({ code: 'TOKENIZER_CONFIG', location: { field: 'eos_token_id' } });
+    expect(ids).toMatchObject({ code: 'TOKENIZER_CONFIG', place: { field: 'eos_token_id' } });
   });
 
   test('a file instead of a folder, or no folder, is not taken for a missing tokenizer', async () => {

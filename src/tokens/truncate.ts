@@ -3,7 +3,7 @@
 import type { Sequence } from '../engine/engine.ts';
 import { responseLength } from '../engine/engine.ts';
 import { WhetstoneError } from '../errors.ts';
-import type { ErrorLocation } from '../errors.ts';
+import type { Place } from '../errors.ts';
 
 export interface TruncationSettings {
   /** Most tokens that a sequence may have, prompt and response together. */
@@ -40,7 +40,7 @@ export function truncateLeft(
 /** The error for a row with a response that `truncateLeft` finds no room for. */
 export function responseTooLong(
   { responseTokens, cutoffLength }: ResponseTooLong,
-  location: ErrorLocation = {},
+  location: Place = {},
 ): WhetstoneError {
   const message =
     `the response has ${responseTokens} tokens, its end token included, and the cut-off of ${cutoffLength} ` +

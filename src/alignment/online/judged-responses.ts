@@ -129,10 +129,9 @@ async function requireReliable(
   for (const outcome of outcomes) {
     if ('unscored' in outcome) reasons.set(outcome.unscored, (reasons.get(outcome.unscored) ?? 0) + 1);
   }
-  const shown = [...reasons]
+  const problems = [...reasons]
     .sort(([, a], [, b]) => b - a)
-    .slice(0, 3)
-    .map(([reason, times]) => `\n    ${times} times: ${reason}`);
+    .map(([reason, times]) => ({ problem: `${times} times: ${reason}` }));
   await history.add({
     event: 'judge_stopped',
     round,
@@ -141,8 +140,10 @@ async function requireReliable(
   });
   throw new WhetstoneError(
     'JUDGE_UNRELIABLE',
-    `round ${round}: ${judge.name} gave no judgment of ${unscored} of ${outcomes.length} responses${shown.join('')}`,
+    `round ${round}: ${judge.name} gave no judgment of ${unscored} of ${outcomes.length} responses`,
     {
+      problems,
+      shown: 3,
       hint: 'Nothing is lost: put the judge right and go on with --resume, which asks for these again; --max_unscored sets the share to put up with.',
     },
   );

@@ -69,7 +69,7 @@ describe('readMarkedTriplets', () => {
     const file = join(dir, 'rows.jsonl');
     await expect(read(bad, { ...bad, ...row })).rejects.toMatchObject({
       code: 'INVALID_ROWS',
-      location: { file, row: 2, field },
+      place: { file, row: 2, field },
       message: expect.stringMatching(message) as string,
     });
   });

@@ -1,5 +1,5 @@
 // A question whose possible answers are ranked by likelihood. Knows no benchmark's columns.
-import type { ErrorLocation } from '../../errors.ts';
+import type { Place } from '../../errors.ts';
 
 export interface RankingDocument {
   /** The prompt that the choices continue, without examples before it. */
@@ -10,7 +10,7 @@ export interface RankingDocument {
   readonly truth: readonly boolean[];
   /** The row as the data has it: a document is never an example of itself. */
   readonly row: unknown;
-  readonly location: ErrorLocation;
+  readonly location: Place;
 }
 
 /** Index of the right answer. */

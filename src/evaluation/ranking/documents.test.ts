@@ -148,7 +148,7 @@ describe('documents', () => {
     expect(() => read(benchmark, row)).toThrow(
       expect.objectContaining({
         code: 'BENCHMARK_ROW',
-        location: { file: 'rows.jsonl', row: 7, field },
+        place: { file: 'rows.jsonl', row: 7, field },
         message: expect.stringContaining(words) as string,
       }) as Error,
     );

@@ -80,7 +80,7 @@ describe('data', () => {
     const file = write('bad.jsonl', `${JSON.stringify(arcRow('q'))}\n7\n`);
     await expect(questions('arc_easy', settings({ ofBenchmark: { arc_easy: file } }))).rejects.toMatchObject({
       code: 'BENCHMARK_ROW',
-      location: { file, row: 2 },
+      place: { file, row: 2 },
     });
   });
 });
@@ -106,7 +106,7 @@ describe('the primer', () => {
     expect(await readPrimer(file)).toBe('Q: It’s?\nA: So.');
     await expect(readPrimer(write('other.yaml', 'doc_to_text: "{{question}}"\n'))).rejects.toMatchObject({
       code: 'BAD_PRIMER',
-      location: { field: 'doc_to_text' },
+      place: { field: 'doc_to_text' },
     });
     await expect(readPrimer(write('empty.txt', '\n'))).rejects.toMatchObject({ code: 'BAD_PRIMER' });
     await expect(readPrimer(join(folder, 'missing.txt'))).rejects.toMatchObject({ code: 'BAD_PRIMER' });

@@ -32,7 +32,7 @@ describe('echoedLikelihoods', () => {
     ['something else', { content: 'no' }, 'NO_LOG_PROBS'],
   ])('refuses %s', (_, value, code) => {
     expect(() => likelihoods(value, [span], 'http://x/v1')).toThrow(
-      expect.objectContaining({ code, location: { file: 'http://x/v1' } }) as Error,
+      expect.objectContaining({ code, place: { file: 'http://x/v1' } }) as Error,
     );
   });
 });

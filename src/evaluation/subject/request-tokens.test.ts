@@ -71,7 +71,7 @@ describe('requestTokens', () => {
       requestTokens(tokenizer, { context: 't', continuations: ['h'], location }),
     ).rejects.toMatchObject({
       code: 'EMPTY_CONTINUATION',
-      location,
+      place: location,
     });
   });
 });
@@ -111,7 +111,7 @@ describe('fitInto', () => {
   it('needs one token of the context', () => {
     expect(fitInto({ context, continuations: [[6, 7, 8]] }, 4).groups[0]!.context).toEqual(Int32Array.of(5));
     expect(() => fitInto({ context, continuations: [[6, 7, 8]] }, 3, { row: 2 })).toThrow(
-      expect.objectContaining({ code: 'CONTINUATION_TOO_LONG', location: { row: 2 } }) as Error,
+      expect.objectContaining({ code: 'CONTINUATION_TOO_LONG', place: { row: 2 } }) as Error,
     );
   });
 });

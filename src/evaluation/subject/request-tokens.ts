@@ -1,7 +1,7 @@
 // Texts to token ids by the rules of lm-evaluation-harness 0.4 (lm_eval/api/model.py, models/huggingface.py). Knows a
 // tokenizer, no model.
 import { WhetstoneError } from '../../errors.ts';
-import type { ErrorLocation } from '../../errors.ts';
+import type { Place } from '../../errors.ts';
 import type { Tokenizer } from '../../tokens/index.ts';
 import { rstrip } from '../../jinja/python-text.ts';
 import type { LikelihoodRequest } from './subject.ts';
@@ -86,7 +86,7 @@ export interface TokenGroup {
 export function fitInto(
   { context, continuations }: RequestTokens,
   room: number,
-  location: ErrorLocation = {},
+  location: Place = {},
 ): { readonly groups: readonly TokenGroup[]; readonly truncated: number } {
   /** By how much of the context they keep, then by their tokens. */
   const kept = new Map<number, Map<string, number[]>>();

@@ -1,6 +1,6 @@
 // What is evaluated: a model that tells how likely it finds texts, and that answers instructions. Knows neither tasks
 // nor where the model runs.
-import type { ErrorLocation } from '../../errors.ts';
+import type { Place } from '../../errors.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { Response, ResponseSettings } from '../../generation/index.ts';
 import type { PromptTemplate, PromptText, Tokenizer } from '../../tokens/index.ts';
@@ -11,7 +11,7 @@ export interface LikelihoodRequest {
   /** At least one; none of them empty. */
   readonly continuations: readonly string[];
   /** Where the request comes from, for errors. */
-  readonly location?: ErrorLocation;
+  readonly location?: Place;
 }
 
 export interface LikelihoodResult {

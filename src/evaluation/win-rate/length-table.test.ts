@@ -44,7 +44,7 @@ long,0,0.75,-2,0.5,False
     await expect(read('index,instruction_difficulty\n0,0.5\n1,hard\n', 2)).rejects.toMatchObject({
       ...{
         code: 'LENGTH_TABLE',
-        location: { file: join(dir, 'table.csv'), row: 2, field: 'instruction_difficulty' },
+        place: { file: join(dir, 'table.csv'), row: 2, field: 'instruction_difficulty' },
       },
     });
     await expect(read('index,difficulty\n0,0.5\n', 1)).rejects.toMatchObject({

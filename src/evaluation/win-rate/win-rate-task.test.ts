@@ -194,7 +194,7 @@ describe('readReferences', () => {
     const file = join(dir, 'bad.jsonl');
     await writeFile(file, '{"instruction":"a","reference":"b"}\n{"instruction":"a","refrence":"b"}\n');
     await expect(readReferences(file)).rejects.toMatchObject({
-      ...{ code: 'INVALID_ROWS', location: { file, row: 2, field: 'reference' } },
+      ...{ code: 'INVALID_ROWS', place: { file, row: 2, field: 'reference' } },
     });
   });
 });

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { hasCode } from '../../durable/files.ts';
-import { WhetstoneError } from '../../errors.ts';
+import { WhetstoneError, briefly } from '../../errors.ts';
 import { generateText, loadVoice, openModel } from '../../generation/index.ts';
 import type { OpenedModel, Speaker } from '../../generation/index.ts';
 import { isFields } from '../../rows/fields.ts';
@@ -108,7 +108,7 @@ async function ask(
     return { ...spent, text };
   } catch (error) {
     if (!(error instanceof WhetstoneError && impossible.has(error.code))) throw error;
-    return { promptTokens: 0, tokens: 0, impossible: error.message };
+    return { promptTokens: 0, tokens: 0, impossible: briefly(error) };
   }
 }
 

@@ -133,7 +133,7 @@ describe.each(['csv', 'tsv', 'jsonl'])('a person with a .%s file', (extension) =
       { ...rows[1]!, judgment: 'skip' },
     ]);
     const { error } = await ask(file, requests.slice(0, 2));
-    expect(error?.message).toMatch(/1 of 2 rows wait[^]*line [12] has "\?", which is no judgment/);
+    expect(error?.message).toMatch(/1 of 2 rows wait[^]*line [12]: "\?" is no judgment/);
     await save(file, [
       { ...rows[0]!, judgment: 'Wrong.' },
       { ...rows[1]!, judgment: 'Skip' },
@@ -207,7 +207,7 @@ describe('what spreadsheet programs leave behind', () => {
     const file = join(dir, name);
     await writeFile(file, content);
     const { error } = await ask(file);
-    expect(error).toMatchObject({ code, location: { file } });
+    expect(error).toMatchObject({ code, place: { file } });
     expect((await readFile(file)).equals(Buffer.from(content))).toBe(true);
   });
 

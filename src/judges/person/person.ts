@@ -5,6 +5,7 @@ import { mkdir, readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { hasCode, replaceFile, writeFileDurably } from '../../durable/files.ts';
 import { WhetstoneError } from '../../errors.ts';
+import type { Problem } from '../../errors.ts';
 import { isPlaceholder } from '../../judgments/wording.ts';
 import { usageOf } from '../answers.ts';
 import type { Judge, JudgeRequest, Outcome } from '../judge.ts';
@@ -61,18 +62,18 @@ function keyOf({ id, instruction, input, output }: JudgeRequest): string {
 interface Answers {
   readonly present: ReadonlySet<string>;
   readonly judged: ReadonlyMap<string, string>;
-  /** Filled in with what is no judgment, in words. */
-  readonly unclear: readonly string[];
+  /** Filled in with what is no judgment. */
+  readonly unclear: readonly Problem[];
 }
 
 function readAnswers(rows: readonly FilledRow[], file: string): Answers {
   const judged = new Map<string, string>();
-  const unclear: string[] = [];
+  const unclear: Problem[] = [];
   for (const { id, judgment, line } of rows) {
     const words = judgment.replaceAll('\r\n', '\n').trim();
     if (words === '') continue;
     if (isPlaceholder(words)) {
-      unclear.push(`line ${line} has ${JSON.stringify(words)}, which is no judgment`);
+      unclear.push({ line, problem: `${JSON.stringify(words)} is no judgment` });
       continue;
     }
     const before = judged.get(id);
@@ -126,16 +127,13 @@ const shownUnclear = 5;
 function waiting(
   file: string,
   { open, all, added }: { open: number; all: number; added: number },
-  unclear: readonly string[],
+  unclear: readonly Problem[],
 ): WhetstoneError {
-  const more = unclear.length - shownUnclear;
-  const lines = [
-    `${open} of ${all} rows wait for a person's judgment${added > 0 ? `; ${added} of them were added just now` : ''}`,
-    ...unclear.slice(0, shownUnclear),
-    ...(more > 0 ? [`and ${more} more`] : []),
-  ];
-  return new WhetstoneError('JUDGE_WAITING', lines.join('\n    '), {
+  const news = added > 0 ? `; ${added} of them were added just now` : '';
+  return new WhetstoneError('JUDGE_WAITING', `${open} of ${all} rows wait for a person's judgment${news}`, {
     file,
+    problems: unclear,
+    shown: shownUnclear,
     hint: `${INSTRUCTIONS.replaceAll('\n', '\n  ')}\n  Save the file and run the same command again.`,
   });
 }

@@ -200,7 +200,7 @@ export default async () => {
     const path = text === null ? join(dir, 'nowhere.mjs') : await file(text);
     const opening = openModuleJudge(path, { concurrency: 1, timeout: 1 });
     await expect(opening).rejects.toThrow(message);
-    await expect(opening).rejects.toMatchObject({ location: { file: path } });
+    await expect(opening).rejects.toMatchObject({ place: { file: path } });
   });
 
   it('is refused where TypeScript does not parse', async () => {

@@ -108,7 +108,7 @@ describe('refused by the field', () => {
   it.each(refused)('$name', async (row) => {
     const error = await failureOf(() => parseDecoderConfig(configOf(row)));
     expect(['MODEL_CONFIG', 'MODEL_UNSUPPORTED']).toContain(error.code);
-    expect(error.location.field).toBe(row.refused);
+    expect(error.place.field).toBe(row.refused);
   });
 
   it('a sequence past the original length of longrope, which would need its other factors', async () => {
