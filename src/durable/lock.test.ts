@@ -122,7 +122,7 @@ it.each([
 ])('that reads %j is named damage, and stays', async (content, message) => {
   await writeFile(path, content);
   const error: unknown = await lockFolder(dir).catch((error: unknown) => error);
-  expect(error).toMatchObject({ code: 'DAMAGED_LOCK', location: { file: path } });
+  expect(error).toMatchObject({ code: 'DAMAGED_LOCK', place: { file: path } });
   expect((error as Error).message).toContain(message);
   expect(await readFile(path, 'utf8')).toBe(content);
   expect(await readdir(dir)).toEqual(['run.lock']);
@@ -145,7 +145,7 @@ it('that was lost stops durable writes to what it covers, and to nothing else', 
   const journal = await openJournal(join(dir, 'events.jsonl'));
   await journal.append({ event: 1 });
   await writeLock({ ...elsewhere, beat: 3 });
-  const lost = { code: 'LOCK_LOST', location: { file: path } };
+  const lost = { code: 'LOCK_LOST', place: { file: path } };
   await expect(writeFileDurably(join(dir, 'a'), 'text')).rejects.toMatchObject(lost);
   await expect(writeDirectoryDurably(join(dir, 'b'), () => Promise.resolve())).rejects.toMatchObject(lost);
   await expect(journal.append({ event: 2 })).rejects.toMatchObject(lost);

@@ -297,7 +297,7 @@ async function takeLock(path: string, signal: AbortSignal | undefined): Promise<
       if (!(error instanceof WhetstoneError) || error.code !== 'RUN_LOCKED') throw error;
       if (performance.now() - began > longestWait) {
         throw new WhetstoneError('HUB_BUSY', 'another process has been downloading this for hours', {
-          ...(error.location.file !== undefined && { file: error.location.file }),
+          ...(error.place.file !== undefined && { file: error.place.file }),
           cause: error,
           hint: 'If that process is gone, remove the file and try again.',
         });

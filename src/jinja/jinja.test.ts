@@ -95,7 +95,7 @@ describe('an error says where and what in words', () => {
     ['{{ t | urlize }}', 1, 'the filter "urlize" is not supported'],
   ])('%s', (source, line, message) => {
     const error = failure(source);
-    expect(error.location.line).toBe(line);
+    expect(error.place.line).toBe(line);
     expect(error.message).toContain(message);
   });
 });

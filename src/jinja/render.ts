@@ -60,8 +60,8 @@ function placed<T>(line: number, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    if (!(error instanceof WhetstoneError) || error.location.line !== undefined) throw error;
-    throw new WhetstoneError(error.code, error.message, { line });
+    if (!(error instanceof WhetstoneError) || error.place.line !== undefined) throw error;
+    throw new WhetstoneError(error.code, error.problem, { line });
   }
 }
 

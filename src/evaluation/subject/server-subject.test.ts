@@ -153,7 +153,7 @@ describe('a server that scores prompts', () => {
     await expect(likelihoods(await open(url, { address }))).rejects.toMatchObject({
       code: 'SERVER_FAILED',
       message: expect.stringMatching(/m at 127\.0\.0\.1:\d+ does not answer: .*larger than 4 MiB/) as string,
-      location: { file: `${url}/completions` },
+      place: { file: `${url}/completions` },
     });
   });
 

@@ -50,7 +50,7 @@ describe.each([
 
   test.each(cases.filter(({ error }) => error === 'syntax'))('refuses $source', ({ source, line }) => {
     const error = failure(source);
-    expect(error).toMatchObject({ name: 'WhetstoneError', location: { line } });
+    expect(error).toMatchObject({ name: 'WhetstoneError', place: { line } });
   });
 
   test.each(cases.filter(({ error }) => error === 'failed'))('fails at $source', ({ source }) => {
