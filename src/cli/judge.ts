@@ -1,7 +1,7 @@
 // whetstone judge: responses in, judged triplets out, whoever judges.
 import { WhetstoneError } from '../errors.ts';
 import { formatMoney } from '../openai/cost.ts';
-import type { JudgingEstimate } from '../judges/chat/estimate.ts';
+import type { JudgingEstimate } from '../judges/judge-kind.ts';
 import type { Judge, Judged, JudgeUsage, Outcome } from '../judges/judge.ts';
 import type { JudgeRow } from '../judges/judge-rows.ts';
 import type { Judging } from '../judges/judging.ts';
@@ -293,7 +293,7 @@ async function dryRun(
   rows: readonly JudgeRow[],
   stdout: Output,
 ): Promise<number> {
-  const { estimateJudging } = await import('../judges/chat/estimate.ts');
+  const { estimateJudging } = await import('../judges/open-judge.ts');
   const requests = rows.map(({ request }) => request);
   const estimate = await estimateJudging(spec, settings, requests);
   stdout.write(

@@ -1,17 +1,15 @@
 // Who writes judgments, and having rows judged safely.
 export { isJudged } from './judge.ts';
 export type { Judge, JudgeCall, Judged, JudgeRequest, JudgeUsage, Outcome, Unscored } from './judge.ts';
-export { openJudge } from './open-judge.ts';
+export { addJudge, judgeKinds } from './kinds.ts';
+export type { JudgeKind, JudgingEstimate, NamedJudge } from './judge-kind.ts';
+export { estimateJudging, openJudge } from './open-judge.ts';
 export { isCompared } from './comparer.ts';
 export type { CompareCall, Compared, Comparer, Comparison, PairRequest } from './comparer.ts';
 export { compareModes, openComparer } from './open-comparer.ts';
 export type { CompareMode } from './open-comparer.ts';
 export { defaultJudgeSettings } from './settings.ts';
 export type { JudgeSettings } from './settings.ts';
-export { judgeKinds, parseJudgeSpec } from './spec.ts';
-export type { JudgeSpec } from './spec.ts';
-export { estimateJudging } from './chat/estimate.ts';
-export type { JudgingEstimate } from './chat/estimate.ts';
 export { promptPresets } from './chat/prompt.ts';
 export { suspicionOf } from './suspicion.ts';
 export { readJudgeRows } from './judge-rows.ts';

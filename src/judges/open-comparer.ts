@@ -1,11 +1,10 @@
-// Opens the comparer that a judge's short text names. Knows which kinds of judges can be shown two responses.
+// Opens the comparer that a judge's short text names. Knows no kind of judge.
 import { WhetstoneError } from '../errors.ts';
 import { compareByVerdicts } from './compare/by-verdicts.ts';
 import type { Comparer } from './comparer.ts';
-import { openJudge } from './open-judge.ts';
+import { namedJudge } from './kinds.ts';
 import { defaultJudgeSettings } from './settings.ts';
 import type { JudgeSettings } from './settings.ts';
-import { parseJudgeSpec } from './spec.ts';
 
 /** Both responses at once, or each by itself; `auto` takes pairs where the judge can be asked so. */
 export const compareModes = ['auto', 'pairs', 'verdicts'] as const;
@@ -23,7 +22,8 @@ export async function openComparer(
   mode: CompareMode = 'auto',
 ): Promise<Comparer> {
   const settings: JudgeSettings = { ...defaultJudgeSettings, ...given };
-  const byPairs = mode === 'verdicts' ? null : await openPairComparer(spec, settings);
+  const judge = namedJudge(spec);
+  const byPairs = mode === 'verdicts' ? null : await judge.openComparer?.(settings);
   if (byPairs) return byPairs;
   if (mode === 'pairs') {
     throw new WhetstoneError(
@@ -34,20 +34,5 @@ export async function openComparer(
       },
     );
   }
-  return compareByVerdicts(await openJudge(spec, settings));
-}
-
-async function openPairComparer(spec: string, settings: JudgeSettings): Promise<Comparer | null> {
-  const wanted = parseJudgeSpec(spec);
-  switch (wanted.kind) {
-    case 'chat':
-      return (await import('./chat/chat-comparer.ts')).openChatComparer(wanted, settings);
-    case 'command':
-      return (await import('./program/command.ts')).openCommandComparer(wanted.command, settings);
-    case 'module':
-      return (await import('./program/module.ts')).openModuleComparer(wanted.path, settings);
-    case 'local':
-    case 'person':
-      return null;
-  }
+  return compareByVerdicts(await judge.open(settings));
 }

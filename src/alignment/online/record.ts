@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { stat } from 'node:fs/promises';
 import { WhetstoneError } from '../../errors.ts';
 import { promptPresets } from '../../judges/chat/prompt.ts';
-import { absoluteJudgeSpec } from '../../judges/spec.ts';
+import { namedJudge } from '../../judges/kinds.ts';
 import type { TemplateStrings } from '../../tokens/index.ts';
 import type { RunRecord } from '../../runs/claim.ts';
 import type { Digests } from '../../runs/digests.ts';
@@ -56,7 +56,7 @@ export async function makeOnlineRecord(
     files.map((key) => [key, settings[key] === null ? null : resolve(settings[key])]),
   );
   const template = isTemplateFile(settings.template) ? resolve(settings.template) : settings.template;
-  const judge = absoluteJudgeSpec(settings.judge);
+  const judge = namedJudge(settings.judge).absolute;
   const judgePrompt = promptPresets.includes(settings.judgePrompt)
     ? settings.judgePrompt
     : resolve(settings.judgePrompt);

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { endpointOf } from '../../openai/address.ts';
+import { endpointOf, parseServedModel } from '../../openai/address.ts';
+import type { ServedModel } from '../../openai/address.ts';
 import { chatFingerprint, chatRequests } from './chat-request.ts';
 import { loadPrompt } from './prompt.ts';
 import { defaultJudgeSettings } from '../settings.ts';
 import type { JudgeSettings } from '../settings.ts';
-import { parseJudgeSpec } from '../spec.ts';
-import type { ChatSpec } from '../spec.ts';
 
-const spec = (text: string): ChatSpec => parseJudgeSpec(text) as ChatSpec;
+const served = (text: string): ServedModel =>
+  text.startsWith('openai:') ? { model: text.slice(7), url: null } : parseServedModel(text, 'judge');
 const settings = (given: Partial<JudgeSettings> = {}): JudgeSettings => ({
   ...defaultJudgeSettings,
   env: {},
@@ -18,7 +18,7 @@ const key = 'key-of-the-test-123';
 describe('chatRequests', () => {
   it('goes where the spec says', () => {
     const endpoint = (text: string, given?: Partial<JudgeSettings>): string => {
-      const { url, request } = chatRequests(spec(text), settings(given));
+      const { url, request } = chatRequests(served(text), settings(given));
       return endpointOf(url, request([]).path);
     };
     expect(endpoint('openai:m')).toBe('https://api.openai.com/v1/chat/completions');
@@ -29,12 +29,12 @@ describe('chatRequests', () => {
     expect(endpoint('https://x.org/o?api-version=3#m')).toBe(
       'https://x.org/o/chat/completions?api-version=3',
     );
-    expect(chatRequests(spec('https://x.org:81/v1#m'), settings()).name).toBe('m at x.org:81');
+    expect(chatRequests(served('https://x.org:81/v1#m'), settings()).name).toBe('m at x.org:81');
   });
 
   it('names the limit as the server knows it, and takes further fields', () => {
     const bodyOf = (text: string, given?: Partial<JudgeSettings>): unknown =>
-      JSON.parse(chatRequests(spec(text), settings(given)).request([]).body);
+      JSON.parse(chatRequests(served(text), settings(given)).request([]).body);
     expect(bodyOf('openai:m')).toEqual({
       model: 'm',
       messages: [],
@@ -49,7 +49,7 @@ describe('chatRequests', () => {
       max_completion_tokens: 9,
       seed: 1,
     });
-    expect(chatRequests(spec('http://x/v1#m'), settings({ extraBody })).request([]).most.output).toBe(9);
+    expect(chatRequests(served('http://x/v1#m'), settings({ extraBody })).request([]).most.output).toBe(9);
     const unlimited = { extraBody: { max_tokens: null }, budget: 1 };
     expect(() => bodyOf('http://x/v1#m', unlimited)).toThrow('a budget needs a limit of tokens');
     for (const field of ['stream', 'n', 'model', 'messages']) {
@@ -61,7 +61,7 @@ describe('chatRequests', () => {
 it('the fingerprint tells what is asked of which model, and not where, with which key or limits', async () => {
   const fingerprint = async (text: string, given: Partial<JudgeSettings> = {}): Promise<string> => {
     const all = settings(given);
-    return chatFingerprint(chatRequests(spec(text), all), await loadPrompt(all.prompt));
+    return chatFingerprint(chatRequests(served(text), all), await loadPrompt(all.prompt));
   };
   const base = await fingerprint('http://x/v1#m');
   expect(

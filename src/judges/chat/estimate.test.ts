@@ -3,11 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { chatRequests } from './chat-request.ts';
-import { estimateJudging } from './estimate.ts';
+import { estimateJudging } from '../open-judge.ts';
 import { loadPrompt } from './prompt.ts';
 import { openReplies, replyKey } from '../../openai/replies.ts';
 import { defaultJudgeSettings } from '../settings.ts';
-import type { ChatSpec } from '../spec.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'whetstone-estimate-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -33,8 +32,7 @@ describe('estimateJudging', () => {
 
   it('leaves out what is kept, and rows that ask the same', async () => {
     const cache = join(folder, 'replies.jsonl');
-    const wanted: ChatSpec = { kind: 'chat', model: 'm', url: 'http://x/v1' };
-    const requests = chatRequests(wanted, settings);
+    const requests = chatRequests({ model: 'm', url: 'http://x/v1' }, settings);
     const prompt = await loadPrompt('default');
     const replies = await openReplies(cache);
     await replies.keep({

@@ -2,38 +2,24 @@
 import { readFile } from 'node:fs/promises';
 import { chatRequests } from './chat-request.ts';
 import { endpointOf } from '../../openai/address.ts';
+import type { ServedModel } from '../../openai/address.ts';
 import { costOf, pricesOf, promptTokens } from '../../openai/cost.ts';
-import type { TokenCounts } from '../../openai/cost.ts';
 import type { JudgeRequest } from '../judge.ts';
+import type { JudgingEstimate } from '../judge-kind.ts';
 import { loadPrompt } from './prompt.ts';
 import { replyKey } from '../../openai/replies.ts';
 import type { JudgeSettings } from '../settings.ts';
-import { parseJudgeSpec } from '../spec.ts';
-
-export interface JudgingEstimate {
-  /** Calls if every reply can be read, and if every row has to be asked twice. */
-  readonly calls: { readonly about: number; readonly most: number };
-  /** Rows whose reply is in the cache already. */
-  readonly cached: number;
-  /** Tokens; the most are those of long replies to rows that are all asked twice. */
-  readonly about: TokenCounts;
-  readonly most: TokenCounts;
-  /** In the currency of the prices; null where a price is not known. */
-  readonly cost: { readonly about: number; readonly most: number } | null;
-}
 
 /** What a judgment of a few mistakes takes. */
 const usualJudgmentTokens = 80;
 
-/** Null for judges that neither count tokens nor ask for money. Throws as opening the judge does, but for its key. */
-export async function estimateJudging(
-  spec: string,
+/** Throws as opening the judge does, but for its key. */
+export async function estimateChat(
+  served: ServedModel,
   settings: JudgeSettings,
   rows: readonly JudgeRequest[],
-): Promise<JudgingEstimate | null> {
-  const wanted = parseJudgeSpec(spec);
-  if (wanted.kind !== 'chat') return null;
-  const requests = chatRequests(wanted, settings);
+): Promise<JudgingEstimate> {
+  const requests = chatRequests(served, settings);
   const prompt = await loadPrompt(settings.prompt);
   const kept = await keptKeys(settings.cache);
   const about = { input: 0, output: 0 };
