@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DemoSummary } from '../lab/demo/index.ts';
-import { readAdapter } from '../src/models/index.ts';
+import { readAdapter, readDecoderConfig } from '../src/models/index.ts';
+import { worldModelDir } from '../lab/world/model.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -53,7 +54,7 @@ describe.runIf(isBuilt)('the demonstration', () => {
     const report = readFileSync(join(out, 'report.html'), 'utf8');
     expect(report).toContain(percent(aligned.success_rate));
     expect(report).not.toMatch(/(?:src|href)="https?:/);
-    const { tensors } = await readAdapter(join(out, 'run/adapter'));
+    const { tensors } = await readAdapter(join(out, 'run/adapter'), await readDecoderConfig(worldModelDir()));
     const trained = [...tensors].filter(([name]) => name.includes('lora_B'));
     expect(trained.length).toBeGreaterThan(0);
     for (const [, { data }] of trained) expect(data.some((x) => x !== 0)).toBe(true);

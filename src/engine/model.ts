@@ -42,7 +42,7 @@ export async function readModel(options: EngineOptions): Promise<EngineModel> {
   const { modelDir, adapterDir, seed = 0 } = options;
   const config = await readDecoderConfig(modelDir);
   const checkpoint = usedWeights(config, await openCheckpoint(modelDir));
-  const adapter = adapterDir === undefined ? null : await readAdapter(adapterDir);
+  const adapter = adapterDir === undefined ? null : await readAdapter(adapterDir, config);
   const trainable = chooseTrainable(options.lora, adapter);
   if (trainable.kind === 'lora') requireUsableLora(trainable.lora, config);
   await requireFiniteWeights(checkpoint);

@@ -81,15 +81,12 @@ export async function initialParameters(
   const flat = new Float32Array(layout.total);
   for (const { name, shape, offset } of layout.parameters) {
     if (adapter) {
-      const tensor = adapter.tensors.get(name);
-      if (tensor?.shape.join() !== shape.join()) {
-        const found = tensor ? `is [${tensor.shape.join(', ')}]` : 'is missing';
+      const tensor = adapter.tensors.get(name)!;
+      if (tensor.shape.join() !== shape.join()) {
         throw new WhetstoneError(
           'ADAPTER',
-          `tensor "${name}" ${found}; the model needs [${shape.join(', ')}]`,
-          {
-            hint: 'The adapter was made for another model.',
-          },
+          `tensor "${name}" is [${tensor.shape.join(', ')}]; the model needs [${shape.join(', ')}]`,
+          { hint: 'The adapter was made for another model.' },
         );
       }
       flat.set(tensor.data, offset);
@@ -103,18 +100,6 @@ export async function initialParameters(
         offset,
       );
     }
-  }
-  const unused = adapter
-    ? [...adapter.tensors.keys()].filter((name) => !layout.parameters.some((p) => p.name === name))
-    : [];
-  if (unused.length > 0) {
-    throw new WhetstoneError(
-      'ADAPTER',
-      `tensor "${unused[0]}" and ${unused.length - 1} more belong to no projection of the model`,
-      {
-        hint: 'The adapter was made for another model.',
-      },
-    );
   }
   return flat;
 }

@@ -233,7 +233,7 @@ describe('an adapter that was trained', () => {
       const engine = await open({ lora: everywhere, baseModelName: 'somebody/base' });
       await run(engine, 2, cut());
       await engine.saveAdapter(dir);
-      const { lora, baseModel } = await readAdapter(dir);
+      const { lora, baseModel } = await readAdapter(dir, { layers: 2 });
       expect({ ...lora, targetModules: [...lora.targetModules].sort() }).toEqual({
         ...everywhere,
         targetModules: [...everywhere.targetModules].sort(),

@@ -12,6 +12,7 @@ export * from './weights.ts';
 export * from './lm-head.ts';
 export * from './decoder.ts';
 export * from './fresh-model.ts';
+export { projectionNames } from './adapted-projections.ts';
 export * from './peft.ts';
 export type { WriteModelOptions, WrittenModel } from './model-folder.ts';
 export * from './merge.ts';

@@ -8,7 +8,7 @@ import { readDecoderConfig } from './config.ts';
 import { loraScale } from './lora.ts';
 import { readChunks, rewriteModel } from './model-folder.ts';
 import type { Replacement, WriteModelOptions, WrittenModel } from './model-folder.ts';
-import { projectionNames, readAdapter } from './peft.ts';
+import { readAdapter } from './peft.ts';
 import type { Adapter } from './peft.ts';
 import { fromFloat32, isStoredDType, storedBytes, toFloat32 } from './safetensors.ts';
 import type { StoredDType } from './safetensors.ts';
@@ -32,9 +32,9 @@ export async function mergeAdapter(
   outDir: string,
   options: WriteModelOptions = {},
 ): Promise<MergedModel> {
-  const adapter = await readAdapter(adapterDir);
+  const adapter = await readAdapter(adapterDir, await readDecoderConfig(modelDir));
   const { weights } = await openCheckpoint(modelDir);
-  const updates = updatesOf(adapter, adapterDir, new Set(projectionNames(await readDecoderConfig(modelDir))));
+  const updates = updatesOf(adapter);
   for (const update of updates.values()) requireFit(update, weights.get(update.weight), adapterDir);
   const written = await rewriteModel(modelDir, outDir, {
     ...options,
@@ -60,20 +60,14 @@ interface AdapterMatrix {
 }
 
 /** Updates by the name of the weight that they change. */
-function updatesOf(
-  { lora, tensors }: Adapter,
-  adapterDir: string,
-  projections: ReadonlySet<string>,
-): Map<string, Update> {
+function updatesOf({ lora, tensors }: Adapter): Map<string, Update> {
+  const scale = loraScale(lora);
   const updates = new Map<string, Update>();
-  for (const name of tensors.keys()) {
-    const projection = name.replace(/\.lora_[AB]\.weight$/, '');
-    const a = tensors.get(`${projection}.lora_A.weight`);
-    const b = tensors.get(`${projection}.lora_B.weight`);
-    if (!a || !b) throw misfit(adapterDir, `"${projection}" has only one of its two matrices`);
-    if (!projections.has(projection)) throw misfit(adapterDir, `the model has no projection "${projection}"`);
+  for (const [name, a] of tensors) {
+    const [projection, other] = name.split('.lora_A.');
+    if (other === undefined) continue;
     const weight = `${projection}.weight`;
-    updates.set(weight, { weight, a, b, scale: loraScale(lora) });
+    updates.set(weight, { weight, a, b: tensors.get(`${projection}.lora_B.weight`)!, scale });
   }
   return updates;
 }

@@ -7,16 +7,17 @@ import { modelDir } from '../../test/golden/golden.ts';
 import type { EngineOptions } from '../engine/index.ts';
 import { openEngine } from '../engine/index.ts';
 import { copyModel, editJson, failureOf, temporaryFolders } from './model-files.test-helper.ts';
+import { projectionNames } from './adapted-projections.ts';
 import type { Adapter } from './peft.ts';
-import { projectionNames, readAdapter, writeAdapter } from './peft.ts';
+import { describeAdapter, readAdapter, writeAdapter } from './peft.ts';
 import { encodeSafetensors } from './safetensors.ts';
-import type { DecoderConfig } from './config.ts';
 
 const newFolder = temporaryFolders();
 const copyAdapter = (model: string): string => join(copyModel(model, newFolder()), 'adapter');
 const configOf = (dir: string): string => join(dir, 'adapter_config.json');
 const weightsOf = (dir: string): string => join(dir, 'adapter_model.safetensors');
-const projections = projectionNames({ layers: 2 } as DecoderConfig);
+const model = { layers: 2 };
+const projections = projectionNames(model);
 
 const adapter: fc.Arbitrary<Adapter> = fc
   .record({
@@ -53,7 +54,7 @@ describe('an adapter', () => {
     await fc.assert(
       fc.asyncProperty(adapter, async (written) => {
         await writeAdapter(dir, written);
-        const read = await readAdapter(dir);
+        const read = await readAdapter(dir, model);
         const { targetModules, ...lora } = read.lora;
         const { targetModules: meant, ...expected } = written.lora;
         expect(lora).toEqual(expected);
@@ -68,10 +69,10 @@ describe('an adapter', () => {
   });
 
   it('written by PEFT is written back with the same tensors and meaning', async () => {
-    const original = await readAdapter(`${modelDir('qwen2')}/adapter`);
+    const original = await readAdapter(`${modelDir('qwen2')}/adapter`, model);
     const dir = newFolder();
     await writeAdapter(dir, original);
-    expect(await readAdapter(dir)).toEqual(original);
+    expect(await readAdapter(dir, model)).toEqual(original);
     const config = JSON.parse(readFileSync(configOf(dir), 'utf8')) as Record<string, unknown>;
     expect(config).toMatchObject({
       peft_type: 'LORA',
@@ -82,18 +83,18 @@ describe('an adapter', () => {
   });
 
   it('names its modules by their last part where it means every layer, and in full otherwise', async () => {
-    const { lora, tensors } = await readAdapter(`${modelDir('llama2')}/adapter`);
+    const { lora, tensors } = await readAdapter(`${modelDir('llama2')}/adapter`, model);
     expect([...lora.targetModules].sort()).toEqual(['down_proj', 'gate_proj', 'up_proj']);
     const only = [...tensors].filter(([name]) => name.includes('layers.1.'));
     for (const change of [
       { layers_to_transform: [1] },
-      { exclude_modules: ['layers.0'] },
-      { target_modules: '.*1.mlp.*' },
+      { exclude_modules: '.*layers\\.0\\..*' },
+      { target_modules: '.*\\.1\\.mlp\\..*_proj' },
     ]) {
       const dir = copyAdapter('llama2');
       await writeAdapter(dir, { lora, tensors: new Map(only), baseModel: null });
       editJson(configOf(dir), (json) => Object.assign(json, change));
-      const { targetModules } = (await readAdapter(dir)).lora;
+      const { targetModules } = (await readAdapter(dir, model)).lora;
       expect(adapted(targetModules)).toEqual(projections.filter((name) => name.includes('layers.1.mlp')));
       const engine = await openEngine({ modelDir: modelDir('llama2'), adapterDir: dir });
       expect(engine.layout.parameters.length).toBe(only.length);
@@ -106,6 +107,8 @@ describe('variants whose arithmetic differs are refused by field', () => {
   it.each([
     ['peft_type', 'LOHA'],
     ['peft_type', undefined],
+    ['task_type', 'SEQ_CLS'],
+    ['task_type', 'FEATURE_EXTRACTION'],
     ['bias', 'lora_only'],
     ['use_dora', true],
     ['modules_to_save', ['embed_tokens']],
@@ -124,7 +127,7 @@ describe('variants whose arithmetic differs are refused by field', () => {
   ])('%s = %j', async (field, value) => {
     const dir = copyAdapter('llama2');
     editJson(configOf(dir), (json) => (json[field] = value));
-    const error = await failureOf(() => readAdapter(dir));
+    const error = await failureOf(() => readAdapter(dir, model));
     expect([error.code, error.place]).toEqual(['ADAPTER_UNSUPPORTED', { file: configOf(dir), field }]);
     expect(error.hint).toMatch(/plain LoRA/);
   });
@@ -135,10 +138,11 @@ describe('variants whose arithmetic differs are refused by field', () => {
     ['use_dora', false],
     ['init_lora_weights', 'gaussian'],
     ['lora_dropout', undefined],
+    ['task_type', null],
   ])('but not %s = %j, which changes nothing', async (field, value) => {
     const dir = copyAdapter('llama2');
     editJson(configOf(dir), (json) => (json[field] = value));
-    expect((await readAdapter(dir)).tensors.size).toBeGreaterThan(0);
+    expect((await readAdapter(dir, model)).tensors.size).toBeGreaterThan(0);
   });
 
   it('a tensor that is no LoRA matrix', async () => {
@@ -150,7 +154,7 @@ describe('variants whose arithmetic differs are refused by field', () => {
       ],
     ]);
     writeFileSync(weightsOf(dir), encodeSafetensors(tensors));
-    const error = await failureOf(() => readAdapter(dir));
+    const error = await failureOf(() => readAdapter(dir, model));
     expect([error.code, error.place.file]).toEqual(['ADAPTER_UNSUPPORTED', weightsOf(dir)]);
     expect(error.message).toContain('lora_embedding_A');
   });
@@ -168,33 +172,97 @@ describe('damaged adapters are refused by file and field', () => {
   ])('%s = %j', async (field, value) => {
     const dir = copyAdapter('llama2');
     editJson(configOf(dir), (json) => (json[field] = value));
-    const error = await failureOf(() => readAdapter(dir));
+    const error = await failureOf(() => readAdapter(dir, model));
     expect([error.code, error.place]).toEqual(['ADAPTER', { file: configOf(dir), field }]);
   });
 
   it.each(['{', 'null', '[]'])('a configuration that reads %j', async (text) => {
     const dir = copyAdapter('llama2');
     writeFileSync(configOf(dir), text);
-    const error = await failureOf(() => readAdapter(dir));
+    const error = await failureOf(() => readAdapter(dir, model));
     expect([error.code, error.place.file]).toEqual(['ADAPTER', configOf(dir)]);
   });
 
   it('a file that is missing', async () => {
     const dir = copyAdapter('llama2');
     rmSync(weightsOf(dir));
-    expect((await failureOf(() => readAdapter(dir))).place.file).toBe(weightsOf(dir));
+    expect((await failureOf(() => readAdapter(dir, model))).place.file).toBe(weightsOf(dir));
     rmSync(configOf(dir));
-    expect((await failureOf(() => readAdapter(dir))).place.file).toBe(configOf(dir));
+    expect((await failureOf(() => readAdapter(dir, model))).place.file).toBe(configOf(dir));
   });
 
   it('a value that is not finite', async () => {
     const dir = newFolder();
     const key = 'model.layers.0.mlp.up_proj.lora_A.weight';
-    const lora = { rank: 1, alpha: 1, dropout: 0, rankStabilized: false, targetModules: ['up_proj'] };
-    const tensors = new Map([[key, { shape: [1, 2], data: Float32Array.of(1, NaN) }]]);
-    await writeAdapter(dir, { lora, tensors, baseModel: null });
-    const error = await failureOf(() => readAdapter(dir));
+    const { lora, tensors, baseModel } = await readAdapter(`${modelDir('llama2')}/adapter`, model);
+    const { shape, data } = tensors.get(key)!;
+    const broken = new Map(tensors).set(key, { shape, data: data.with(1, NaN) });
+    await writeAdapter(dir, { lora, tensors: broken, baseModel });
+    const error = await failureOf(() => readAdapter(dir, model));
     expect(error.message).toContain(`tensor "base_model.model.${key}" holds a value that is not finite`);
+  });
+});
+
+describe('configuration and weights are held to each other', () => {
+  const named = (dir: string, change: object): string => {
+    editJson(configOf(dir), (json) => Object.assign(json, change));
+    return dir;
+  };
+
+  it.each([
+    [{ target_modules: ['gate_proj', 'up_proj', 'down_proj', 'q_proj'] }, 'model.layers.0.self_attn.q_proj'],
+    [{ target_modules: 'all-linear' }, 'model.layers.0.self_attn.q_proj'],
+    [{ target_modules: '.*layers\\.[02]\\..*(q_proj|up_proj)$' }, 'model.layers.0.self_attn.q_proj'],
+  ])('%j is refused where its weights are missing', async (change, projection) => {
+    const dir = named(copyAdapter('llama2'), change);
+    const error = await failureOf(() => readAdapter(dir, model));
+    expect([error.code, error.place.file]).toEqual(['ADAPTER', weightsOf(dir)]);
+    expect(error.message).toContain(`tensor "${projection}.lora_A.weight" is missing, and so are`);
+  });
+
+  it.each([
+    [{ target_modules: ['up_proj'] }, ['up_proj']],
+    [{ target_modules: ['up_proj', 'c_attn'] }, ['up_proj']], // a name that the model lacks means nothing
+    [{ target_modules: ['mlp.up_proj'] }, ['up_proj']],
+    [{ target_modules: '.*\\.(up|down)_proj' }, ['up_proj', 'down_proj']],
+    [{ layers_to_transform: 1 }, ['gate_proj', 'up_proj', 'down_proj'].map((p) => `model.layers.1.mlp.${p}`)],
+    [
+      { target_modules: ['up_proj'], layers_to_transform: [0], layers_pattern: 'layers' },
+      ['model.layers.0.mlp.up_proj'],
+    ],
+    [{ target_modules: ['model.layers.0.mlp.up_proj'] }, ['model.layers.0.mlp.up_proj']],
+    // A whole name is meant whatever the layers say, and exclusion goes first.
+    [
+      { target_modules: ['model.layers.0.mlp.up_proj'], layers_to_transform: [1] },
+      ['model.layers.0.mlp.up_proj'],
+    ],
+    [{ exclude_modules: ['up_proj', 'down_proj'] }, ['gate_proj']],
+    [{ exclude_modules: ['layers.0'] }, ['gate_proj', 'up_proj', 'down_proj']], // the end of no name
+  ])('of %j only the weights that it names are used, as in PEFT', async (change, expected) => {
+    const { lora, tensors } = await readAdapter(named(copyAdapter('llama2'), change), model);
+    expect(lora.targetModules).toEqual(expected);
+    expect([...tensors.keys()]).toEqual(
+      adapted(expected).flatMap((name) => [`${name}.lora_A.weight`, `${name}.lora_B.weight`]),
+    );
+  });
+
+  it('an rsLoRA adapter is known as one, without its weights being read', async () => {
+    const dir = named(copyAdapter('llama2'), { use_rslora: true });
+    expect((await describeAdapter(dir, model)).lora.rankStabilized).toBe(true);
+  });
+
+  it.each([
+    [{ target_modules: null }, 'ADAPTER', 'target_modules'],
+    [{ target_modules: 7 }, 'ADAPTER', 'target_modules'],
+    [{ target_modules: ['c_attn'] }, 'ADAPTER', 'target_modules'],
+    [{ target_modules: [] }, 'ADAPTER', 'target_modules'],
+    [{ layers_to_transform: ['1'] }, 'ADAPTER', 'layers_to_transform'],
+    [{ target_modules: '(?P<layer>.*)up_proj' }, 'ADAPTER_UNSUPPORTED', 'target_modules'],
+    [{ exclude_modules: '(' }, 'ADAPTER_UNSUPPORTED', 'exclude_modules'],
+  ])('%j is refused by field', async (change, code, field) => {
+    const dir = named(copyAdapter('llama2'), change);
+    const error = await failureOf(() => readAdapter(dir, model));
+    expect([error.code, error.place]).toEqual([code, { file: configOf(dir), field }]);
   });
 });
 
@@ -223,7 +291,7 @@ describe('an adapter of another model is refused', () => {
 
   it('whose matrix has no partner', async () => {
     const dir = newFolder();
-    const original = await readAdapter(`${modelDir('llama2')}/adapter`);
+    const original = await readAdapter(`${modelDir('llama2')}/adapter`, model);
     const tensors = new Map(
       [...original.tensors].filter(([name]) => name !== 'model.layers.1.mlp.up_proj.lora_B.weight'),
     );

@@ -2,9 +2,10 @@
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WhetstoneError } from '../errors.ts';
+import { adaptedProjections, projectionNames, shortestNames } from './adapted-projections.ts';
 import type { DecoderConfig } from './config.ts';
 import type { LoraConfig } from './lora.ts';
-import type { StoredTensor } from './safetensors.ts';
+import type { StoredTensor, TensorInfo } from './safetensors.ts';
 import {
   encodeSafetensors,
   fromFloat32,
@@ -24,74 +25,121 @@ const keyPrefix = 'base_model.model.';
 const configFile = 'adapter_config.json';
 const weightsFile = 'adapter_model.safetensors';
 
-/** The names of every linear projection inside the layers, in the order they are applied. */
-export function projectionNames({ layers }: DecoderConfig): string[] {
-  const parts = [
-    'self_attn.q_proj',
-    'self_attn.k_proj',
-    'self_attn.v_proj',
-    'self_attn.o_proj',
-    'mlp.gate_proj',
-    'mlp.up_proj',
-    'mlp.down_proj',
-  ];
-  return Array.from({ length: layers }, (_, layer) =>
-    parts.map((part) => `model.layers.${layer}.${part}`),
-  ).flat();
+/** What an adapter is, without the values of its weights. */
+export interface AdapterDescription {
+  readonly lora: LoraConfig;
+  readonly baseModel: string | null;
+  /** The matrices of the projections that it adapts, by parameter name. */
+  readonly stored: ReadonlyMap<string, TensorInfo>;
+  /** File of the weights. */
+  readonly file: string;
 }
 
 /**
- * Reads a LoRA adapter. Throws `ADAPTER` for missing or malformed files and `ADAPTER_UNSUPPORTED` for variants
- * whose arithmetic differs from plain LoRA, naming the field.
+ * Reads what a LoRA adapter is for a model, and holds its two files to each other. Weights of projections that its
+ * configuration does not name are left out, as PEFT leaves them out.
+ *
+ * Throws `ADAPTER` for missing or malformed files, for weights that are not there although the configuration names their
+ * projection and for an adapter of another model; `ADAPTER_UNSUPPORTED` for variants whose arithmetic differs from plain
+ * LoRA, naming the field.
  */
-export async function readAdapter(dir: string): Promise<Adapter> {
+export async function describeAdapter(
+  dir: string,
+  model: Pick<DecoderConfig, 'layers'>,
+): Promise<AdapterDescription> {
+  const config = await readJson(join(dir, configFile));
   const file = join(dir, configFile);
-  const config = await readJson(file);
   requirePlainLora(config, file);
   const weights = join(dir, weightsFile);
-  const { tensors: infos } = await readSafetensorsHeader(weights);
+  const { tensors } = await readSafetensorsHeader(weights);
+  const all = projectionNames(model);
+  const adapted = adaptedProjections(config, all, file);
+  if (adapted.length === 0) {
+    const found = JSON.stringify(config['target_modules']);
+    throw new WhetstoneError('ADAPTER', `the model has none of the projections ${found}`, {
+      ...{ file, field: 'target_modules' },
+      hint: 'The adapter was made for another model.',
+    });
+  }
+  return {
+    lora: {
+      rank: numberField(config, file, 'r'),
+      alpha: numberField(config, file, 'lora_alpha'),
+      dropout: numberField(config, file, 'lora_dropout', 0),
+      rankStabilized: config['use_rslora'] === true,
+      targetModules: shortestNames(adapted, all),
+    },
+    baseModel: typeof config['base_model_name_or_path'] === 'string' ? config['base_model_name_or_path'] : null,
+    stored: matricesOf(tensors, adapted, new Set(all), weights),
+    file: weights,
+  };
+}
+
+/** Reads a LoRA adapter for a model. Throws as `describeAdapter`, and `ADAPTER` for values that are not finite. */
+export async function readAdapter(dir: string, model: Pick<DecoderConfig, 'layers'>): Promise<Adapter> {
+  const { lora, baseModel, stored, file } = await describeAdapter(dir, model);
   const tensors = new Map<string, { shape: readonly number[]; data: Float32Array }>();
-  for (const [key, info] of infos) {
+  for (const [name, info] of stored) {
+    const field = keyPrefix + name;
+    const data = toFloat32(await readTensorBytes(file, info), info.dtype, { file, field });
+    if (data.some((x) => !Number.isFinite(x)))
+      throw new WhetstoneError('ADAPTER', `tensor "${field}" holds a value that is not finite`, { file });
+    tensors.set(name, { shape: info.shape, data });
+  }
+  return { lora, tensors, baseModel };
+}
+
+/** The two matrices of each of the adapted projections. */
+function matricesOf(
+  tensors: ReadonlyMap<string, TensorInfo>,
+  adapted: readonly string[],
+  projections: ReadonlySet<string>,
+  file: string,
+): Map<string, TensorInfo> {
+  const found = new Map<string, TensorInfo>();
+  for (const [key, info] of tensors) {
     const name = key.startsWith(keyPrefix) ? key.slice(keyPrefix.length) : key;
-    if (!/\.lora_[AB]\.weight$/.test(name)) {
+    const projection = /^(.*)\.lora_[AB]\.weight$/.exec(name)?.[1];
+    if (projection === undefined) {
       throw new WhetstoneError(
         'ADAPTER_UNSUPPORTED',
         `holds "${key}", which is no LoRA matrix of a linear projection`,
-        { file: weights },
+        { file },
       );
     }
-    const data = toFloat32(await readTensorBytes(weights, info), info.dtype, { file: weights, field: key });
-    if (data.some((x) => !Number.isFinite(x))) {
-      throw new WhetstoneError('ADAPTER', `tensor "${key}" holds a value that is not finite`, {
-        file: weights,
+    if (!projections.has(projection)) {
+      throw new WhetstoneError('ADAPTER', `the model has no projection "${projection}"`, {
+        file,
+        hint: 'The adapter was made for another model.',
       });
     }
-    tensors.set(name, { shape: info.shape, data });
+    found.set(name, info);
   }
-  const number = (field: string, fallback?: number): number => {
-    const value = config[field] ?? fallback;
-    if (
-      typeof value !== 'number' ||
-      value < 0 ||
-      (field === 'r' && (value === 0 || !Number.isInteger(value)))
-    ) {
-      const expected = field === 'r' ? 'a positive integer' : 'a number of 0 or more';
-      const found = JSON.stringify(value) ?? 'nothing';
-      throw new WhetstoneError('ADAPTER', `must be ${expected}; found ${found}`, { file, field });
-    }
-    return value;
-  };
-  return {
-    lora: {
-      rank: number('r'),
-      alpha: number('lora_alpha'),
-      dropout: number('lora_dropout', 0),
-      rankStabilized: config.use_rslora === true,
-      targetModules: targetsOf([...tensors.keys()], config),
-    },
-    tensors,
-    baseModel: typeof config.base_model_name_or_path === 'string' ? config.base_model_name_or_path : null,
-  };
+  const wanted = adapted.flatMap((projection) => [`${projection}.lora_A.weight`, `${projection}.lora_B.weight`]);
+  const missing = wanted.filter((name) => !found.has(name));
+  if (missing.length > 0) {
+    const others = missing.length === 1 ? '' : `, and so are ${missing.length - 1} more`;
+    throw new WhetstoneError(
+      'ADAPTER',
+      `tensor "${missing[0]}" is missing${others}, though ${configFile} names what they belong to`,
+      { file, hint: 'The two files do not belong together, or the weights are incomplete.' },
+    );
+  }
+  return new Map(wanted.map((name) => [name, found.get(name)!]));
+}
+
+function numberField(
+  config: Readonly<Record<string, unknown>>,
+  file: string,
+  field: string,
+  fallback?: number,
+): number {
+  const value = config[field] ?? fallback;
+  const whole = field === 'r';
+  if (typeof value === 'number' && (whole ? Number.isInteger(value) && value > 0 : value >= 0)) return value;
+  const expected = whole ? 'a positive integer' : 'a number of 0 or more';
+  const found = JSON.stringify(value) ?? 'nothing';
+  throw new WhetstoneError('ADAPTER', `must be ${expected}; found ${found}`, { file, field });
 }
 
 async function readJson(file: string): Promise<Record<string, unknown>> {
@@ -118,6 +166,8 @@ function requirePlainLora(config: Record<string, unknown>, file: string): void {
     });
   };
   if (config.peft_type !== 'LORA') refuse('peft_type');
+  // Others put a head of their own on the model, and name its modules otherwise.
+  if (!isEmpty(config.task_type) && config.task_type !== 'CAUSAL_LM') refuse('task_type');
   if (config.bias !== undefined && config.bias !== 'none') refuse('bias');
   for (const field of [
     'use_dora',
@@ -143,16 +193,6 @@ function requirePlainLora(config: Record<string, unknown>, file: string): void {
   const initial = config.init_lora_weights;
   if (typeof initial === 'string' && /^(pissa|olora|corda|loftq|lora_ga)/i.test(initial))
     refuse('init_lora_weights');
-}
-
-/** The configuration's own names where they are last name parts and mean every layer; full names otherwise. */
-function targetsOf(parameters: readonly string[], config: Record<string, unknown>): string[] {
-  const modules = [...new Set(parameters.map((p) => p.replace(/\.lora_[AB]\.weight$/, '')))];
-  const { target_modules: named, layers_to_transform: layers, exclude_modules: excluded } = config;
-  const last = new Set(modules.map((m) => m.split('.').at(-1)!));
-  const says = Array.isArray(named) ? (named as unknown[]).filter((t) => typeof t === 'string') : [];
-  const short = says.filter((target) => last.has(target));
-  return isEmpty(layers) && isEmpty(excluded) && short.length === last.size ? short : modules;
 }
 
 const isEmpty = (value: unknown): boolean =>
