@@ -6,6 +6,8 @@ import { option } from './words/option.ts';
 export interface Place {
   readonly file?: string;
   readonly row?: number;
+  /** Which part of the row, where it holds several things: "completions[2]". */
+  readonly part?: string;
   readonly field?: string;
   readonly line?: number;
   readonly column?: number;
@@ -88,11 +90,11 @@ function located(place: Place, said: string): string {
 }
 
 /** "data.json:12:5, row 3, field "judgment"", or the empty string where nothing is known. */
-export function describePlace({ file, row, field, line, column, options = [] }: Place): string {
+export function describePlace({ file, row, part, field, line, column, options = [] }: Place): string {
   const position = line === undefined ? '' : column === undefined ? `:${line}` : `:${line}:${column}`;
   const parts = [
     file === undefined ? (position ? `line ${position.slice(1)}` : '') : `${file}${position}`,
-    row === undefined ? '' : `row ${row}`,
+    row === undefined ? '' : `row ${row}${part === undefined ? '' : ` (${part})`}`,
     field === undefined ? '' : `field "${field}"`,
     options.map(option).join(', '),
   ];

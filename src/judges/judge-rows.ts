@@ -3,7 +3,6 @@ import { optionalId, optionalText, text } from '../rows/fields.ts';
 import type { Fields, RowReader } from '../rows/fields.ts';
 import type { Format } from '../rows/input-file.ts';
 import { readEach } from '../rows/read-each.ts';
-import type { RowPlace } from '../rows/read-each.ts';
 import type { Triplet } from '../judgments/triplet.ts';
 import type { JudgeRequest } from './judge.ts';
 
@@ -27,9 +26,9 @@ export interface JudgeRowFile {
  */
 export async function readJudgeRows(file: string, format?: Format): Promise<JudgeRowFile> {
   let judgedBefore = 0;
-  const read = (value: Fields, reader: RowReader, place: RowPlace): Omit<Triplet, 'judgment'> => {
+  const read = (value: Fields, reader: RowReader): Omit<Triplet, 'judgment'> => {
     if (isGiven(value['judgment']) || isGiven(value['score'])) judgedBefore++;
-    return { ...readFields(value, reader), source: { file, ...place } };
+    return { ...readFields(value, reader), source: reader.source };
   };
   const triplets = await readEach(file, read, format);
   const ids = triplets.map(({ id }) => (id === undefined ? null : String(id)));

@@ -70,9 +70,7 @@ export async function checkTriplets(data: TripletFile, options: CheckOptions = {
   const unreadable = data.problems.map((problem): Finding => ({
     code: 'invalid-row',
     severity: SEVERITIES['invalid-row'],
-    file: data.file,
-    row: problem.row,
-    ...(problem.line !== undefined && { line: problem.line }),
+    ...problem.source,
     field: problem.field,
     message: `expected ${problem.expected}, found ${problem.found}`,
     excerpt: '',

@@ -145,7 +145,7 @@ async function buildExample(
   const { template } = settings;
   const roles = (settings.roles ?? contrastRoles)(triplet);
   if (roles.length === 0) return null;
-  const location = locationOf(triplet);
+  const location = triplet.source;
   const { output } = triplet;
   if (output.trim() === '') return emptyResponse(location, 'output');
   for (const field of TEXT_FIELDS) requireUnicode(triplet[field] ?? '', { ...location, field });
@@ -253,12 +253,7 @@ export function encodeLabelled(
 ): Promise<EncodedTriplet> {
   const { instruction, input, output, judgment } = triplet;
   const shown = labelOf(triplet) === 'align-n' ? judgment : null;
-  return encodeTriplet(
-    tokenizer,
-    template,
-    { instruction, input, output, judgment: shown },
-    locationOf(triplet),
-  );
+  return encodeTriplet(tokenizer, template, { instruction, input, output, judgment: shown }, triplet.source);
 }
 
 /** Counts tokens as training would see them, for `checkFile`. */
@@ -275,11 +270,6 @@ export function tokenLengths(
       retokenized: retokenized !== null,
     };
   };
-}
-
-function locationOf({ source }: Triplet): Place {
-  const { file, row, line } = source;
-  return { file, row, ...(line !== undefined && { line }) };
 }
 
 function emptyResponse(location: Place, field: 'output' | 'revision'): WhetstoneError {

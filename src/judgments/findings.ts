@@ -2,7 +2,7 @@
 import { findDuplicates } from './duplicates.ts';
 import { excerpt, halfCharacterAt } from '../rows/text.ts';
 import { labelOf, labelReason, SATISFACTORY_SCORE } from './triplet.ts';
-import type { Triplet } from './triplet.ts';
+import type { Triplet, TripletSource } from './triplet.ts';
 import {
   bareText,
   findsFault,
@@ -16,14 +16,9 @@ import {
 /** "error": training on the row does harm or is impossible. "warning": likely a mistake. "note": worth a look. */
 export type Severity = 'error' | 'warning' | 'note';
 
-export interface Finding {
+export interface Finding extends TripletSource {
   readonly code: FindingCode;
   readonly severity: Severity;
-  readonly file: string;
-  /** Row of the file, from 1; its first line and the part of the row where there are any. */
-  readonly row: number;
-  readonly line?: number;
-  readonly part?: string;
   readonly field: string;
   readonly message: string;
   /** The text in question, shortened to one line. */
@@ -123,10 +118,7 @@ export function finding(
   return {
     code,
     severity: SEVERITIES[code],
-    file: source.file,
-    row: source.row,
-    ...(source.line !== undefined && { line: source.line }),
-    ...(source.part !== undefined && { part: source.part }),
+    ...source,
     field,
     message,
     excerpt: excerpt(text ?? ''),

@@ -5,8 +5,8 @@ import { WhetstoneError } from '../errors.ts';
 import { isFields, optionalId, optionalText, text } from '../rows/fields.ts';
 import type { RowReader } from '../rows/fields.ts';
 import { FORMATS } from '../rows/input-file.ts';
-import { invalidRows } from '../rows/problems.ts';
-import type { RowProblem } from '../rows/problems.ts';
+import { invalidRows, readerOf } from '../rows/problems.ts';
+import type { Findings } from '../rows/problems.ts';
 import { openRows } from '../rows/rows.ts';
 import type { Row } from '../rows/rows.ts';
 
@@ -30,40 +30,34 @@ export interface Instruction {
  */
 export async function readInstructions(file: string): Promise<Instruction[]> {
   if (extname(file).toLowerCase() === '.txt') return readLines(file);
-  const { format, rows } = await openRows(file);
+  const opened = await openRows(file);
+  const findings: Findings = { problems: [], skipped: {} };
   const found: Instruction[] = [];
-  const problems: RowProblem[] = [];
   let count = 0;
-  for await (const row of rows) {
+  for await (const row of opened.rows) {
     count++;
-    const instruction = instructionOf(row, format === 'csv' || format === 'tsv', problems);
-    if (instruction !== null) found.push(instruction);
+    const before = findings.problems.length;
+    const instruction = instructionOf(row, readerOf(row, opened, findings));
+    if (instruction !== null && findings.problems.length === before) found.push(instruction);
   }
-  if (problems.length > 0) throw invalidRows(file, problems, count);
+  if (findings.problems.length > 0) throw invalidRows(findings.problems, count);
   return found;
 }
 
-function instructionOf(
-  { value, row, line }: Row,
-  textOnly: boolean,
-  problems: RowProblem[],
-): Instruction | null {
-  const problem = (field: string, expected: string, found: string): void =>
-    void problems.push({ field, expected, found, row, ...(line !== undefined && { line }) });
+/** Null, after a problem, for a row that is neither an object nor a text. */
+function instructionOf({ value, source: { row } }: Row, reader: RowReader): Instruction | null {
   if (typeof value === 'string' && value.trim() !== '') return { instruction: value, row };
   if (!isFields(value)) {
-    problem('', 'an object with "instruction", or a text', value === '' ? 'an empty text' : typeof value);
+    const found = value === '' ? 'an empty text' : typeof value;
+    reader.problem('', 'an object with "instruction", or a text', found);
     return null;
   }
-  const before = problems.length;
-  const reader: RowReader = { textOnly, problem, skip: () => {} };
   const instruction = text(value, 'instruction', reader);
-  if (instruction?.trim() === '') problem('instruction', 'a text', 'an empty one');
+  if (instruction?.trim() === '') reader.problem('instruction', 'a text', 'an empty one');
   const input = optionalText(value, 'input', reader);
   const id = optionalId(value, 'id', reader);
-  if (problems.length > before) return null;
   return {
-    instruction: instruction!,
+    instruction: instruction ?? '',
     ...(input !== undefined && input !== '' && { input }),
     ...(id !== undefined && { id }),
     row,

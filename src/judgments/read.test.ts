@@ -408,7 +408,7 @@ describe('rows that cannot be used', () => {
     const path = write('collect.json', JSON.stringify(rows));
     const data = await readTriplets(path, { onProblem: 'collect' });
     expect(texts(data)).toEqual(['The Alps.']);
-    expect(data.problems.map(({ row, field }) => [row, field])).toEqual([
+    expect(data.problems.map(({ source, field }) => [source.row, field])).toEqual([
       [2, 'output'],
       [3, 'instruction'],
       [4, ''],

@@ -1,13 +1,12 @@
 // From a data file to judged triplets: format, layout, rows, and every problem in them at once.
-import { describe, isFields } from '../rows/fields.ts';
 import type { Fields, RowReader } from '../rows/fields.ts';
 import type { Format } from '../rows/input-file.ts';
+import { fieldsOf, invalidRows, readerOf } from '../rows/problems.ts';
+import type { Findings, RowProblem } from '../rows/problems.ts';
+import { openRows } from '../rows/rows.ts';
+import type { Row, RowFile } from '../rows/rows.ts';
 import { detectLayout, layoutByName } from './layouts/index.ts';
 import type { Layout } from './layouts/index.ts';
-import { invalidRows } from '../rows/problems.ts';
-import type { RowProblem } from '../rows/problems.ts';
-import { openRows } from '../rows/rows.ts';
-import type { Row } from '../rows/rows.ts';
 import type { Triplet } from './triplet.ts';
 
 export interface ReadOptions {
@@ -32,8 +31,12 @@ export interface TripletFile {
   readonly problems: readonly RowProblem[];
 }
 
+/** The file's rows as `readJudgedRows` was told to read them. */
+export interface JudgedRows<T> extends Omit<TripletFile, 'triplets'> {
+  readonly found: readonly T[];
+}
+
 const DETECTION_ROWS = 100;
-const EXPECTED_OBJECT = { expected: 'an object' };
 
 /**
  * Reads judged triplets from JSON, JSONL, CSV, TSV or Parquet (the text formats also gzipped).
@@ -42,62 +45,72 @@ const EXPECTED_OBJECT = { expected: 'an object' };
  * fields: the first ten of them with row and field, and how many there are.
  */
 export async function readTriplets(path: string, options: ReadOptions = {}): Promise<TripletFile> {
-  const fixedLayout = options.layout === undefined ? undefined : layoutByName(options.layout, path);
-  const { format, rows } = await openRows(path, options.format);
-  const textOnly = format === 'csv' || format === 'tsv';
+  const { found: triplets, ...file } = await readJudgedRows(path, (triplets) => triplets, options);
+  return { ...file, triplets };
+}
 
-  const triplets: Triplet[] = [];
-  const skipped: Record<string, number> = {};
-  const problems: RowProblem[] = [];
-  let layout = fixedLayout;
+/**
+ * What `read` makes of the triplets of each row and of the row's own fields, once the layout found nothing wrong with
+ * the row. Throws as `readTriplets`, also for the problems that `read` tells its reader.
+ */
+export async function readJudgedRows<T>(
+  path: string,
+  read: (triplets: readonly Triplet[], fields: Fields, reader: RowReader) => readonly T[],
+  options: ReadOptions = {},
+): Promise<JudgedRows<T>> {
+  const named = options.layout === undefined ? null : layoutByName(options.layout, path);
+  const file = await openRows(path, options.format);
+  const findings: Findings = { problems: [], skipped: {} };
+  const found: T[] = [];
+  let used = named;
   let count = 0;
-  let waiting: Row[] = [];
-
-  const take = (row: Row, by: Layout): void => {
-    const before = problems.length;
-    const place = { row: row.row, ...(row.line !== undefined && { line: row.line }) };
-    if (!isFields(row.value)) {
-      problems.push({ field: '', ...EXPECTED_OBJECT, found: describe(row.value), ...place });
-      return;
-    }
-    const reader: RowReader = {
-      textOnly,
-      problem: (field, expected, found) => problems.push({ field, expected, found, ...place }),
-      skip: (reason) => (skipped[reason] = (skipped[reason] ?? 0) + 1),
-    };
-    const drafts = by.convert(row.value, reader);
-    if (problems.length > before) return;
-    for (const { part, ...draft } of drafts) {
-      triplets.push({ ...draft, source: { file: path, ...place, ...(part !== undefined && { part }) } });
-    }
-  };
-  const settle = (): Layout => {
-    const objects = waiting.map(({ value }) => value).filter((value): value is Fields => isFields(value));
-    if (objects.length === 0) {
-      const problems = waiting.map(({ row, value }) => ({
-        row,
-        field: '',
-        ...EXPECTED_OBJECT,
-        found: describe(value),
-      }));
-      throw invalidRows(path, problems, count);
-    }
-    const found = detectLayout(objects, path);
-    for (const row of waiting) take(row, found);
-    waiting = [];
-    return found;
-  };
-
-  for await (const row of rows) {
+  for await (const { row, layout } of withLayout(file, named)) {
+    used = layout;
     count++;
-    if (layout) take(row, layout);
-    else {
-      waiting.push(row);
-      if (waiting.length === DETECTION_ROWS) layout = settle();
-    }
+    const reader = readerOf(row, file, findings);
+    const fields = fieldsOf(row, reader);
+    if (fields === null) continue;
+    const before = findings.problems.length;
+    const drafts = layout.convert(fields, reader);
+    if (findings.problems.length > before) continue;
+    const triplets = drafts.map(({ part, ...draft }) => ({
+      ...draft,
+      source: { ...row.source, ...(part !== undefined && { part }) },
+    }));
+    found.push(...read(triplets, fields, reader));
   }
-  layout ??= settle();
+  const { problems } = findings;
+  if (problems.length > 0 && options.onProblem !== 'collect') throw invalidRows(problems, count);
+  return { file: path, format: file.format, layout: used!.name, rows: count, found, ...findings };
+}
 
-  if (problems.length > 0 && options.onProblem !== 'collect') throw invalidRows(path, problems, count);
-  return { file: path, format, layout: layout.name, rows: count, triplets, skipped, problems };
+/** Each row with the layout of the file, which its first rows tell where none is named. */
+async function* withLayout(
+  file: RowFile,
+  named: Layout | null,
+): AsyncGenerator<{ readonly row: Row; readonly layout: Layout }> {
+  let layout = named;
+  const first: Row[] = [];
+  for await (const row of file.rows) {
+    if (layout === null) {
+      first.push(row);
+      if (first.length < DETECTION_ROWS) continue;
+      layout = layoutOf(first, file);
+      for (const row of first) yield { row, layout };
+    } else yield { row, layout };
+  }
+  if (layout !== null) return;
+  layout = layoutOf(first, file);
+  for (const row of first) yield { row, layout };
+}
+
+/** Throws as `detectLayout`, and `INVALID_ROWS` where no row is an object. */
+function layoutOf(rows: readonly Row[], file: RowFile): Layout {
+  const findings: Findings = { problems: [], skipped: {} };
+  const objects = rows.flatMap((row): readonly Fields[] => {
+    const fields = fieldsOf(row, readerOf(row, file, findings));
+    return fields === null ? [] : [fields];
+  });
+  if (objects.length === 0) throw invalidRows(findings.problems, rows.length);
+  return detectLayout(objects, file.file);
 }

@@ -1,12 +1,9 @@
 // The judged triplet, the one record that every layer below works on, and the rule that labels it.
 // It knows nothing of files, tokens or models.
+import type { RowSource } from '../rows/rows.ts';
 
-/** Where a triplet came from. Rows and lines count from 1. */
-export interface TripletSource {
-  readonly file: string;
-  readonly row: number;
-  /** First line of the row, where the format has lines (JSONL and CSV). */
-  readonly line?: number;
+/** Where a triplet came from. */
+export interface TripletSource extends RowSource {
   /** Which triplet of the row, where a row of the source holds several: "completions[2]". */
   readonly part?: string;
 }

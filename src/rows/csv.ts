@@ -37,7 +37,7 @@ export function readCsvRows(text: string, file: string, format: 'csv' | 'tsv'): 
   return records.map(({ record, info }, i) => {
     const line = linesBefore + info.empty_lines + 1;
     linesBefore += 1 + lineBreaks(Object.values(record));
-    return { value: record, row: i + 1, line };
+    return { value: record, source: { file, row: i + 1, line } };
   });
 }
 

@@ -1,4 +1,5 @@
 // Reads typed fields out of untrusted rows and notes every field that does not fit. It knows no layout.
+import type { RowSource } from './rows.ts';
 import { editDistance } from '../options/edit-distance.ts';
 
 /** What is wrong with one field of one row. */
@@ -13,6 +14,7 @@ export type Fields = Readonly<Record<string, unknown>>;
 
 /** Gathers what a layout finds in one row. */
 export interface RowReader {
+  readonly source: RowSource;
   /** True if numbers come as text (CSV). */
   readonly textOnly: boolean;
   problem(field: string, expected: string, found: string): void;

@@ -29,7 +29,8 @@ export async function readParquetRows(path: string): Promise<AsyncIterable<Row>>
           throw malformed(path, cause);
         },
       );
-      for (const [i, value] of rows.entries()) yield { value: plainValue(value), row: rowStart + i + 1 };
+      for (const [i, value] of rows.entries())
+        yield { value: plainValue(value), source: { file: path, row: rowStart + i + 1 } };
       rowStart = rowEnd;
     }
   }

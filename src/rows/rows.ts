@@ -7,18 +7,26 @@ import { readCsvRows } from './csv.ts';
 import { readParquetRows } from './parquet.ts';
 import { decodeUtf8, positionAt } from './text.ts';
 
-export interface Row {
-  /** What the row holds; a layout decides whether that will do. */
-  readonly value: unknown;
-  /** Counted from 1. */
+/** Where a row came from; errors take it as it is. Rows and lines count from 1. */
+export interface RowSource {
+  readonly file: string;
   readonly row: number;
-  /** First line of the row, from 1, in formats that have lines. */
+  /** First line of the row, in formats that have lines. */
   readonly line?: number;
 }
 
+export interface Row {
+  /** What the row holds; a layout decides whether that will do. */
+  readonly value: unknown;
+  readonly source: RowSource;
+}
+
 export interface RowFile {
+  readonly file: string;
   /** The format that was found, which may differ from the extension: a .json file may hold one object a line. */
   readonly format: Format;
+  /** True if numbers come as text (CSV). */
+  readonly textOnly: boolean;
   readonly rows: AsyncIterable<Row> | Iterable<Row>;
 }
 
@@ -30,16 +38,20 @@ export interface RowFile {
  */
 export async function openRows(path: string, format?: Format): Promise<RowFile> {
   const input = await openInput(path, format);
+  const about = { file: path, textOnly: false };
   switch (input.format) {
     case 'json':
       return readJsonRows(input);
     case 'jsonl':
-      return { format: 'jsonl', rows: readJsonLines(input) };
+      return { ...about, format: 'jsonl', rows: readJsonLines(input) };
     case 'csv':
     case 'tsv':
-      return { format: input.format, rows: readCsvRows(await readText(input), path, input.format) };
+      return {
+        ...{ file: path, textOnly: true, format: input.format },
+        rows: readCsvRows(await readText(input), path, input.format),
+      };
     case 'parquet':
-      return { format: 'parquet', rows: await readParquetRows(path) };
+      return { ...about, format: 'parquet', rows: await readParquetRows(path) };
   }
 }
 
@@ -52,9 +64,9 @@ async function readJsonRows(input: InputFile): Promise<RowFile> {
     const fault = findJsonFault(text);
     // Many files named .json hold one object a line, as the datasets library writes them.
     if (fault?.afterValue && !input.formatGiven && isFirstLine(text.slice(0, fault.offset))) {
-      return { format: 'jsonl', rows: readJsonLines(input) };
+      return { file: input.path, textOnly: false, format: 'jsonl', rows: readJsonLines(input) };
     }
-    throw malformedJson(text, fault, input.path, 'file', cause);
+    throw malformedJson(text, fault, { file: input.path }, 'file', cause);
   }
   const list = listOfRows(value);
   if (list === null) {
@@ -68,7 +80,8 @@ async function readJsonRows(input: InputFile): Promise<RowFile> {
       file: input.path,
     });
   }
-  return { format: 'json', rows: list.map((item, i) => ({ value: item, row: i + 1 })) };
+  const rows = list.map((value, i) => ({ value, source: { file: input.path, row: i + 1 } }));
+  return { file: input.path, textOnly: false, format: 'json', rows };
 }
 
 /** True for one object on one line, followed by its line break. */
@@ -108,10 +121,11 @@ async function* readJsonLines(input: InputFile): AsyncGenerator<Row> {
     const text = decodeUtf8(bytes, input.path, line);
     if (text.trim() === '') return null;
     row++;
+    const source = { file: input.path, row, line };
     try {
-      return { value: JSON.parse(text) as unknown, row, line };
+      return { value: JSON.parse(text) as unknown, source };
     } catch (cause) {
-      throw malformedJson(text, findJsonFault(text, 'line'), input.path, 'line', cause, { line, row });
+      throw malformedJson(text, findJsonFault(text, 'line'), source, 'line', cause);
     }
   };
 
@@ -133,15 +147,14 @@ async function* readJsonLines(input: InputFile): AsyncGenerator<Row> {
 function malformedJson(
   text: string,
   fault: ReturnType<typeof findJsonFault>,
-  file: string,
+  source: Pick<RowSource, 'file'> & Partial<RowSource>,
   whole: 'file' | 'line',
   cause: unknown,
-  at?: { line: number; row: number },
 ): WhetstoneError {
   // A fault that only V8 sees would be a bug of findJsonFault; then its message is all there is.
   if (fault === null) {
     const message = cause instanceof Error ? cause.message : String(cause);
-    return new WhetstoneError('MALFORMED_JSON', message, { file, cause, ...at });
+    return new WhetstoneError('MALFORMED_JSON', message, { ...source, cause });
   }
   const position = positionAt(text, fault.offset);
   const hint =
@@ -151,10 +164,9 @@ function malformedJson(
         : 'Correct the file there; everything before that position is well formed.'
       : 'JSONL holds one whole JSON object a line. If the file is one JSON array, name it .json.';
   return new WhetstoneError('MALFORMED_JSON', fault.message, {
-    file,
-    line: at?.line ?? position.line,
+    ...source,
+    line: source.line ?? position.line,
     column: position.column,
-    ...(at && { row: at.row }),
     cause,
     hint,
   });

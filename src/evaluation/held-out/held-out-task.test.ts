@@ -13,7 +13,7 @@ import type { MarkedTriplet } from './marked-rows.ts';
 
 const model = fileURLToPath(new URL('../../../models/world-64', import.meta.url));
 let dir: string;
-let triplets: MarkedTriplet[];
+let triplets: readonly MarkedTriplet[];
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'whetstone-held-out-'));
   const file = join(dir, 'rows.jsonl');

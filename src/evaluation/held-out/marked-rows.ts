@@ -2,10 +2,10 @@
 // that of a triplet.
 import { WhetstoneError } from '../../errors.ts';
 import { describe, isFields } from '../../rows/fields.ts';
-import { labelOf, readTriplets } from '../../judgments/index.ts';
-import type { RowProblem, Triplet } from '../../judgments/index.ts';
-import { invalidRows } from '../../rows/problems.ts';
-import { openRows } from '../../rows/rows.ts';
+import type { Fields, RowReader } from '../../rows/fields.ts';
+import { labelOf } from '../../judgments/index.ts';
+import type { Triplet } from '../../judgments/index.ts';
+import { readJudgedRows } from '../../judgments/read.ts';
 import { codePointLength } from '../../tokens/index.ts';
 import type { Span } from '../../tokens/index.ts';
 
@@ -23,43 +23,30 @@ export interface MarkedTriplet {
  * Throws WhetstoneError as `readTriplets` does, `INVALID_ROWS` for all marks that are none, and `SEVERAL_RESPONSES` for
  * marks in a row of several responses.
  */
-export async function readMarkedTriplets(file: string): Promise<MarkedTriplet[]> {
-  const { triplets, rows } = await readTriplets(file);
-  const marks = new Map<number, { readonly value: unknown; readonly line?: number }>();
-  const opened = await openRows(file);
-  for await (const { value, row, line } of opened.rows) {
-    const errors = isFields(value) ? value['errors'] : undefined;
-    const text = typeof errors === 'string' ? parsed(errors) : errors;
-    if (text !== undefined && text !== null)
-      marks.set(row, { value: text, ...(line !== undefined && { line }) });
-  }
-  const problems: RowProblem[] = [];
-  const seen = new Set<number>();
-  const marked = triplets.map((triplet): MarkedTriplet => {
-    const { row } = triplet.source;
-    const mark = marks.get(row);
-    if (mark === undefined) return { triplet, errors: null };
-    if (seen.has(row)) {
+export async function readMarkedTriplets(file: string): Promise<readonly MarkedTriplet[]> {
+  const { found } = await readJudgedRows(file, (triplets, fields, reader): MarkedTriplet[] => {
+    const marks = marksOf(fields);
+    if (marks !== null && triplets.length > 1) {
       throw new WhetstoneError('SEVERAL_RESPONSES', 'a row with marked errors has to have one response', {
-        ...{ file, row, field: 'errors' },
+        ...reader.source,
+        field: 'errors',
         hint: 'Write a row of instruction, output, judgment and errors for each response.',
       });
     }
-    seen.add(row);
-    const problem = (field: string, expected: string, found: string): void => {
-      problems.push({ field, expected, found, row, ...(mark.line !== undefined && { line: mark.line }) });
-    };
-    return { triplet, errors: readSpans(mark.value, triplet, problem) };
+    return triplets.map((triplet) => ({
+      triplet,
+      errors: marks === null ? null : readSpans(marks, triplet, reader),
+    }));
   });
-  if (problems.length > 0) throw invalidRows(file, problems, rows);
-  return marked;
+  return found;
 }
 
-function readSpans(
-  value: unknown,
-  triplet: Triplet,
-  problem: (field: string, expected: string, found: string) => void,
-): Span[] {
+/** Null where nobody has marked any. Tables have lists as JSON text. */
+function marksOf({ errors }: Fields): unknown {
+  return (typeof errors === 'string' ? parsed(errors) : errors) ?? null;
+}
+
+function readSpans(value: unknown, triplet: Triplet, { problem }: Pick<RowReader, 'problem'>): Span[] {
   if (!Array.isArray(value)) {
     problem('errors', 'a list of { "start", "end" }', describe(value));
     return [];
@@ -92,7 +79,6 @@ function readSpans(
   });
 }
 
-/** Tables have lists as JSON text. */
 function parsed(text: string): unknown {
   if (text.trim() === '') return undefined;
   try {

@@ -51,13 +51,9 @@ export async function readSplit(
   const files: Record<string, string> = {};
   for (const file of found) {
     const opened = await openRows(file);
-    for await (const { value, row } of opened.rows) {
-      if (isFields(value)) rows.push({ fields: value, file, row });
-      else
-        throw new WhetstoneError('BENCHMARK_ROW', `expected an object, found ${describe(value)}`, {
-          file,
-          row,
-        });
+    for await (const { value, source } of opened.rows) {
+      if (isFields(value)) rows.push({ fields: value, ...source });
+      else throw new WhetstoneError('BENCHMARK_ROW', `expected an object, found ${describe(value)}`, source);
     }
     files[resolve(file)] = await dataDigest(file);
   }

@@ -14,7 +14,7 @@ export async function readLengthTable(file: string, count: number): Promise<Leng
   const opened = await openRows(file);
   const difficulty = new Map<number, number>();
   const gamed: GamedPair[] = [];
-  for await (const { value, row } of opened.rows) {
+  for await (const { value, source } of opened.rows) {
     const fields = isFields(value) ? value : {};
     const numberAt = (field: string): number => {
       const found = fields[field];
@@ -24,7 +24,7 @@ export async function readLengthTable(file: string, count: number): Promise<Leng
         'LENGTH_TABLE',
         `expected a number, found ${JSON.stringify(found) ?? 'no such column'}`,
         {
-          ...{ file, row, field },
+          ...{ ...source, field },
           hint: 'Expected are the columns index, instruction_difficulty, and perhaps preference and std_delta_len.',
         },
       );

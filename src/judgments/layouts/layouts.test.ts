@@ -106,7 +106,7 @@ describe('shepherd', () => {
     ]);
     expect(data.skipped).toEqual({ 'no critique and not marked as free of errors': 1 });
     expect(data.problems).toMatchObject([
-      { row: 4, field: 'latestLabel.jsonResponse', found: 'no such field' },
+      { source: { row: 4 }, field: 'latestLabel.jsonResponse', found: 'no such field' },
     ]);
   });
 });
