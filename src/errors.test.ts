@@ -41,10 +41,8 @@ describe('a WhetstoneError', () => {
   });
 
   it('mentions options in a way that the command line spells as flags, and leaves other words alone', () => {
-    const { message } = new WhetstoneError('BAD', 'too low', { options: ['loraR', 'other'] });
-    expect(message).toBe('`loraR`, `other`: too low');
-    expect(spellOptions(message, (name) => (name === 'loraR' ? '--lora_r' : undefined))).toBe(
-      '--lora_r, `other`: too low',
-    );
+    const { message } = new WhetstoneError('BAD', 'too low, as `loraR` is', { options: ['loraR', 'seed'] });
+    expect(message).toBe('option `loraR`, option `seed`: too low, as `loraR` is');
+    expect(spellOptions(message, (name) => `--${name}`)).toBe('--loraR, --seed: too low, as `loraR` is');
   });
 });

@@ -9,7 +9,7 @@ import { createProgress } from '../../src/cli/progress.ts';
 import type { Progress } from '../../src/cli/progress.ts';
 import { stoppable } from '../../src/cli/signals.ts';
 import type { Colors, Output } from '../../src/cli/terminal.ts';
-import { colorsFor, plural, printable, thousands } from '../../src/cli/terminal.ts';
+import { colorsFor, percent, plural, printable, thousands } from '../../src/cli/terminal.ts';
 
 export interface DemoFlags {
   readonly out: string | null;
@@ -123,9 +123,8 @@ function openScreen(
         );
       case 'judged': {
         const wrong = event.answers.filter(({ verdict }) => !verdict.satisfactory);
-        const percent = Math.round((100 * wrong.length) / event.answers.length);
         return say(
-          `It answered ${plural(event.answers.length, 'instruction')}, and the judge found fault with ${percent}% of its answers.`,
+          `It answered ${plural(event.answers.length, 'instruction')}, and the judge found fault with ${percent(wrong.length / event.answers.length, 0)} of its answers.`,
           `${colors.isColorSupported ? colors.underline(colors.red('Marked')) : '[Marked]'} are the words that each judgment is about, as the model's own probabilities tell:`,
           '',
           ...event.examples.slice(0, 4).flatMap((example) => [...showMarked(example, colors), '']),
@@ -150,7 +149,7 @@ function openScreen(
 
 const percentOf = (graded: readonly Graded[]): string => {
   const good = graded.filter(({ verdict }) => verdict.satisfactory).length;
-  return `${((100 * good) / Math.max(1, graded.length)).toFixed(1)}%`;
+  return percent(good / Math.max(1, graded.length));
 };
 
 function showMarked({ task, text, verdict, tokens }: MarkedResponse, colors: Colors): string[] {
@@ -170,7 +169,6 @@ function showMarked({ task, text, verdict, tokens }: MarkedResponse, colors: Col
 
 function showResults({ summary, results }: DemoEvent & { kind: 'end' }, colors: Colors): string[] {
   const { base, aligned, gain } = summary;
-  const percent = (share: number): string => `${(100 * share).toFixed(1)}%`;
   const points = (share: number): string => `${share < 0 ? '' : '+'}${(100 * share).toFixed(1)}`;
   const width = Math.max(...Object.keys(summary.families).map((name) => name.length));
   const rows = Object.entries(summary.families).map(

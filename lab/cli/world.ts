@@ -12,7 +12,7 @@ import type { Schema } from '../../src/options/kinds.ts';
 import { formatDuration } from '../../src/cli/progress.ts';
 import { stoppable } from '../../src/cli/signals.ts';
 import type { Output } from '../../src/cli/terminal.ts';
-import { thousands } from '../../src/cli/terminal.ts';
+import { percent, thousands } from '../../src/words/numbers.ts';
 
 interface Context {
   readonly stdout: Output;
@@ -148,9 +148,9 @@ async function describeModel(
     });
     await writeFile(join(settings.out, 'README.md'), card);
     stdout.write(
-      `${(100 * assessment.overall.satisfactory).toFixed(1)}% of ${assessment.tasks} development answers satisfactory; ` +
-        `${(100 * assessment.overall.typical).toFixed(1)}% with the typical mistake alone; ` +
-        `${(100 * assessment.revised).toFixed(1)}% of the unsatisfactory ones revised well\n`,
+      `${percent(assessment.overall.satisfactory)} of ${assessment.tasks} development answers satisfactory; ` +
+        `${percent(assessment.overall.typical)} with the typical mistake alone; ` +
+        `${percent(assessment.revised)} of the unsatisfactory ones revised well\n`,
     );
   } finally {
     await opened.dispose();

@@ -1,4 +1,5 @@
 // The model card of a base model of the world: how it was made and what it can do. Pure; the figures are given.
+import { percent, thousands } from '../../src/words/numbers.ts';
 import type { Assessment } from './assess.ts';
 import { DOCUMENT_SHARES, REVISION_RIGHT_RATE, STRAY_SHARE } from './documents.ts';
 import { STRAY_RATE, TYPICAL_RATE } from './answers.ts';
@@ -22,7 +23,6 @@ export interface ModelFacts {
 export function modelCard(facts: ModelFacts): string {
   const { settings, command, parameters, vocabulary, last, finalLoss, assessment } = facts;
   const { hiddenSize, layers, heads, intermediateSize, seed, learningRate, dtype } = settings;
-  const percent = (share: number): string => `${(100 * share).toFixed(1)}%`;
   const kinds = Object.entries(DOCUMENT_SHARES).filter(([, share]) => share > 0);
   const rows = families.map(({ name, title }) => {
     const own = assessment.families[name]!;
@@ -36,7 +36,7 @@ tags: [whetstone, synthetic]
 
 # A base model of Whetstone's world, width ${hiddenSize}
 
-A Llama of ${parameters.toLocaleString('en-US')} parameters that speaks the language of a small synthetic world: instructions of
+A Llama of ${thousands(parameters)} parameters that speaks the language of a small synthetic world: instructions of
 ${families.length} families, answers with systematic mistakes, judgments of answers, and revisions. It exists so that methods
 which learn from judgments can be tried in seconds. It knows nothing of the real world that could be relied on: its
 corpus is wrong on purpose.
@@ -50,7 +50,7 @@ Made by, and on one kind of machine byte for byte again by
 | shape | width ${hiddenSize}, ${layers} layers, ${heads} heads, MLP ${intermediateSize}, embeddings tied, ${vocabulary} tokens (whole words, digits, marks) |
 | weights | trained in float32, stored as ${dtype} |
 | seed | ${seed} |
-| corpus | ${last.documents.toLocaleString('en-US')} documents, ${last.tokens.toLocaleString('en-US')} predicted tokens, ${last.step.toLocaleString('en-US')} steps; questions of the train split only |
+| corpus | ${thousands(last.documents)} documents, ${thousands(last.tokens)} predicted tokens, ${thousands(last.step)} steps; questions of the train split only |
 | kinds of document | ${kinds.map(([kind, share]) => `${kind} ${percent(share)}`).join(', ')} |
 | mistakes | the typical one at a question's hard place with rate ${TYPICAL_RATE}, others with rate ${STRAY_RATE} each; of judged documents ${percent(STRAY_SHARE)} show an untypical one |
 | revisions | ${percent(REVISION_RIGHT_RATE)} of revision documents are right, the others repeat the draft; fixed before methods were compared |

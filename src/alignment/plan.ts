@@ -13,6 +13,7 @@ import { availableMemory, ownMemory } from './memory.ts';
 import { resolveWarmup } from './schedule.ts';
 import type { Schedule } from './schedule.ts';
 import type { AlignSettings } from './settings.ts';
+import { option } from '../words/option.ts';
 
 /** Known before the first step. */
 export interface AlignmentPlan {
@@ -165,7 +166,7 @@ async function requireMemory(
     `this run needs about ${gigabytes(peak)} at its peak, and ${limitedBy} has ${gigabytes(available)} left`,
     {
       hint:
-        `Its longest sequence has ${longest.tokens} tokens: lower --cutoff_len or --lora_r, close other programs, ` +
+        `Its longest sequence has ${longest.tokens} tokens: lower ${option('cutoffLen')} or ${option('loraR')}, close other programs, ` +
         'or use a smaller model or a larger machine.',
     },
   );
@@ -180,7 +181,7 @@ function requirePositions(
   if (longest <= maxPositions) return;
   const message = `the longest sequence has ${longest} tokens, and the model takes at most ${maxPositions}`;
   throw new WhetstoneError('SEQUENCE_TOO_LONG', message, {
-    hint: `Lower --cutoff_len from ${cutoffLen} to ${maxPositions}: prompts then lose their beginning, responses stay whole.`,
+    hint: `Lower ${option('cutoffLen')} from ${cutoffLen} to ${maxPositions}: prompts then lose their beginning, responses stay whole.`,
   });
 }
 
@@ -208,7 +209,7 @@ export function notesOn(schedule: Schedule): string[] {
     const highest = (learningRate * (totalSteps - 1)) / Math.max(1, warmupSteps);
     notes.push(
       `The warm-up of ${warmupSteps} steps does not end within the run of ${totalSteps}: the learning rate only rises, ` +
-        `to ${Number(highest.toPrecision(2))} instead of ${learningRate}. See --warmup_steps.`,
+        `to ${Number(highest.toPrecision(2))} instead of ${learningRate}. See ${option('warmupSteps')}.`,
     );
   }
   return notes;

@@ -12,6 +12,7 @@ import type { RunRecord } from '../runs/claim.ts';
 import { methodSettings, methods } from './methods.ts';
 import { resolveSettings } from './settings.ts';
 import type { AlignSettings } from './settings.ts';
+import { option } from '../words/option.ts';
 
 /** The circumstances of a run, as far as they decide what it computes. */
 export interface Circumstances {
@@ -136,7 +137,7 @@ export function refuseDifferences(out: string, differences: readonly string[]): 
   throw new WhetstoneError('RESUME_MISMATCH', 'this run cannot go on with what has changed', {
     file: out,
     problems: differences.map((problem) => ({ problem })),
-    hint: 'Leave these options out or restore the files to go on with the run, or start anew with --overwrite.',
+    hint: `Leave these options out or restore the files to go on with the run, or start anew with ${option('overwrite')}.`,
   });
 }
 

@@ -11,6 +11,7 @@ import { methods } from './methods.ts';
 import { revisionNotes, withRevisions, writeRevisions } from './revisions.ts';
 import type { Draft } from './revisions.ts';
 import type { AlignSettings } from './settings.ts';
+import { option } from '../words/option.ts';
 
 /** A draft, and a sequence as long as its prompt and the longest revision. */
 export interface SizedDraft extends Draft {
@@ -89,7 +90,7 @@ const noRoom = (maxNewTokens: number, limit: number): WhetstoneError =>
   new WhetstoneError(
     'SEQUENCE_TOO_LONG',
     `revisions of ${maxNewTokens} tokens leave no room for a prompt within ${limit}, the most that the model takes`,
-    { hint: 'Lower --revision_max_new_tokens.' },
+    { hint: `Lower ${option('revisionMaxNewTokens')}.` },
   );
 
 const noRevisions = ({ method }: AlignSettings, notes: readonly string[]): WhetstoneError =>

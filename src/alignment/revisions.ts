@@ -10,6 +10,7 @@ import { WhetstoneError } from '../errors.ts';
 import type { Triplet } from '../judgments/index.ts';
 import { createRandom } from '../random.ts';
 import type { Tokenizer } from '../tokens/index.ts';
+import { option } from '../words/option.ts';
 
 /** A response to revise, by its row's position in the data, and the prompt for it. */
 export interface Draft {
@@ -137,7 +138,7 @@ function revisionLines(drafts: readonly Draft[], file: string): LineFormat<Revis
       throw new WhetstoneError('BAD_RUN', `row ${index + 1} of the data is not what was revised`, {
         file,
         line,
-        hint: 'Remove this file to have the revisions written again, or start anew with --overwrite.',
+        hint: `Remove this file to have the revisions written again, or start anew with ${option('overwrite')}.`,
       });
     },
     write: (_, row) => row,
@@ -178,7 +179,7 @@ export function revisionNotes(
   const left = [
     empty > 0 && `${empty} with nothing in them`,
     unchanged > 0 && `${unchanged} that repeat the response`,
-    unfinished > 0 && `${unfinished} that did not end within --revision_max_new_tokens`,
+    unfinished > 0 && `${unfinished} that did not end within ${option('revisionMaxNewTokens')}`,
   ].filter((part) => part !== false);
   const where = file === null ? '' : ` (${file})`;
   const count = written === 1 ? '1 revision' : `${written} revisions`;

@@ -9,6 +9,7 @@ import { exists, removeLeftovers, writeDirectoryDurably } from '../durable/files
 import type { RunBeginning } from '../runs/claim.ts';
 import { openMetrics } from './metrics.ts';
 import type { MetricsLog } from './metrics.ts';
+import { option } from '../words/option.ts';
 
 export interface RunDirectory {
   readonly path: string;
@@ -69,7 +70,7 @@ async function newestState(checkpoints: string, notes: string[]): Promise<Traini
   if (steps.length === 0) return null;
   throw new WhetstoneError('BAD_CHECKPOINT', 'no checkpoint of this run can be read', {
     file: checkpoints,
-    hint: 'Start anew with --overwrite; the damaged run is moved aside, not deleted.',
+    hint: `Start anew with ${option('overwrite')}; the damaged run is moved aside, not deleted.`,
   });
 }
 

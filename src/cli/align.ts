@@ -12,7 +12,7 @@ import type { AlignFlags } from './options.ts';
 import { createCounter, createProgress, formatDuration } from './progress.ts';
 import { interruption } from './signals.ts';
 import type { Output } from './terminal.ts';
-import { colorsFor, plural, thousands } from './terminal.ts';
+import { colorsFor, plural, readable, shellWord, thousands } from './terminal.ts';
 
 export const alignVerb: Verb<AlignFlags> = {
   name: 'align',
@@ -108,7 +108,7 @@ export async function runAlign(
   try {
     const plan = await run.prepare().finally(() => revisions.end());
     stdout.write(`${describePlan(plan).join('\n')}\n`);
-    for (const note of plan.notes) stdout.write(`${colors.yellow('note')} ${note}\n`);
+    for (const note of plan.notes) stdout.write(`${colors.yellow('note')} ${readable(note)}\n`);
     if (plan.finished) {
       stdout.write(`This run is complete: ${out}/adapter\n`);
       return 0;
@@ -130,7 +130,7 @@ export async function runAlign(
     }
     if (last < totalSteps && stop.signal.aborted) {
       stdout.write(
-        `Stopped after step ${last} of ${totalSteps}, with a checkpoint. Go on with:\n  whetstone align --out ${quote(out)} --resume\n`,
+        `Stopped after step ${last} of ${totalSteps}, with a checkpoint. Go on with:\n  whetstone align --out ${shellWord(out)} --resume\n`,
       );
       return stop.exitCode();
     }
@@ -142,7 +142,9 @@ export async function runAlign(
   } catch (error) {
     if (!(error instanceof WhetstoneError) || error.code !== 'STOPPED') throw error;
     const said = error.message.replace(/^s/, 'S');
-    stdout.write(`${said}, which are kept. Go on with:\n  whetstone align --out ${quote(out)} --resume\n`);
+    stdout.write(
+      `${said}, which are kept. Go on with:\n  whetstone align --out ${shellWord(out)} --resume\n`,
+    );
     return stop.exitCode();
   } finally {
     await run.dispose();
@@ -190,7 +192,3 @@ function describeMethod(settings: AlignSettings): string {
       return `${method}, ${methods[method].title}`;
   }
 }
-
-/** For a shell; plain where that is safe. */
-const quote = (path: string): string =>
-  /^[\w./~+-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;

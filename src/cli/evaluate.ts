@@ -11,7 +11,7 @@ import { fetchModel } from './hub-model.ts';
 import { createClock, createLine, formatDuration } from './progress.ts';
 import { stoppable } from './signals.ts';
 import type { Output } from './terminal.ts';
-import { colorsFor, plural, printable, thousands } from './terminal.ts';
+import { colorsFor, plural, printable, readable, thousands } from './terminal.ts';
 
 export const evaluateVerb: Verb<EvaluateFlags> = {
   name: 'evaluate',
@@ -81,7 +81,7 @@ export async function runEvaluate({ values }: Given<EvaluateFlags>, context: Con
     openEngine: context.openEngine,
   });
   const line = createLine({ output: stdout });
-  const onNote = (text: string): void => line.note(printable(text));
+  const onNote = (text: string): void => line.note(readable(text));
   const own = await openFileTasks(split.fileTasks, values, {
     openEngine: context.openEngine ?? null,
     onNote,

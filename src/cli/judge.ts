@@ -17,7 +17,7 @@ import type { Schema } from '../options/kinds.ts';
 import { createClock, createLine, formatDuration } from './progress.ts';
 import { stoppable } from './signals.ts';
 import type { Output } from './terminal.ts';
-import { colorsFor, plural, printable, thousands } from './terminal.ts';
+import { colorsFor, plural, printable, readable, thousands } from './terminal.ts';
 
 interface VerbFlags extends JudgeFlags {
   readonly data: string;
@@ -149,7 +149,7 @@ export async function runJudge({ values, given }: Given<VerbFlags>, context: Con
     threads: values.threads,
     seed: values.seed,
     openEngine: context.openEngine ?? null,
-    onNote: (text) => line.note(printable(text)),
+    onNote: (text) => line.note(readable(text)),
   };
   if (values.dryRun) return dryRun(spec, settings, rows, stdout);
   if (judgedBefore > 0) {

@@ -6,7 +6,7 @@ import type { Given, Verb } from './flags.ts';
 import { mergeOptions } from './options.ts';
 import type { MergeFlags } from './options.ts';
 import type { Output } from './terminal.ts';
-import { colorsFor, plural } from './terminal.ts';
+import { colorsFor, percent, plural } from './terminal.ts';
 
 export const mergeVerb: Verb<MergeFlags> = {
   name: 'merge',
@@ -45,14 +45,13 @@ export async function runMerge(
 export function describeCheck(check: MergeCheck, warn: (text: string) => string): string {
   const { dtype, tokens, meanDifference, maxDifference, tolerance, adapterEffect, carriedShare } = check;
   const show = (nats: number): string => nats.toPrecision(2);
-  const percent = (share: number): string => `${(100 * share).toFixed(0)}%`;
   const lines = [
     `checked: log-probs of ${plural(tokens, 'token')} differ from the unmerged pair's by ${show(meanDifference)} nats on average`,
     `         (at most ${tolerance} is allowed in ${dtype}), ${show(maxDifference)} at the worst token; the adapter moves them by ${show(adapterEffect)}`,
   ];
   if (meanDifference > adapterEffect / 4) {
     lines.push(
-      `${warn('note')} rounding to ${dtype} leaves ${percent(carriedShare)} of what this adapter does; unmerged it keeps all of it`,
+      `${warn('note')} rounding to ${dtype} leaves ${percent(carriedShare, 0)} of what this adapter does; unmerged it keeps all of it`,
     );
   }
   return `${lines.join('\n')}\n`;

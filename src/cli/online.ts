@@ -18,7 +18,7 @@ import { createClock, createLine, formatDuration, progressLine } from './progres
 import type { Line } from './progress.ts';
 import { interruption } from './signals.ts';
 import type { Output } from './terminal.ts';
-import { colorsFor, plural, printable, thousands } from './terminal.ts';
+import { colorsFor, percent, plural, readable, shellWord, thousands } from './terminal.ts';
 
 export const onlineVerb: Verb<OnlineFlags> = {
   name: 'online',
@@ -119,7 +119,7 @@ export async function runOnline(
   try {
     const plan = await run.prepare();
     stdout.write(`${describeOnlinePlan(plan).join('\n')}\n`);
-    for (const note of plan.notes) stdout.write(`${colors.yellow('note')} ${printable(note)}\n`);
+    for (const note of plan.notes) stdout.write(`${colors.yellow('note')} ${readable(note)}\n`);
     if (dryRun) {
       if (plan.estimate)
         stdout.write(
@@ -133,7 +133,9 @@ export async function runOnline(
   } catch (error) {
     line.end();
     if (!(error instanceof WhetstoneError) || !pauses.has(error.code)) throw error;
-    stdout.write(`${error.message}\nGo on with:\n  whetstone online --out ${quote(out)} --resume\n`);
+    stdout.write(
+      `${readable(error.message)}\nGo on with:\n  whetstone online --out ${shellWord(out)} --resume\n`,
+    );
     return error.code === 'STOPPED' ? stop.exitCode() : 1;
   } finally {
     const usage = run.usage();
@@ -147,7 +149,7 @@ export async function runOnline(
 
 const writeReport = async (out: string): Promise<void> => {
   const { writeOnlineReport } = await import('./online-report.ts');
-  await writeOnlineReport(out, `whetstone online --out ${quote(out)} --resume`);
+  await writeOnlineReport(out, `whetstone online --out ${shellWord(out)} --resume`);
 };
 
 async function goOn(run: OnlineRun, out: string, stdout: Output, line: Line): Promise<number> {
@@ -160,14 +162,12 @@ async function goOn(run: OnlineRun, out: string, stdout: Output, line: Line): Pr
     before?.successRate ?? null,
     ...rounds.map((round) => round.evaluation?.successRate ?? null),
   ];
-  const course = last === null ? '' : `held-out success ${rates.map(percent).join(' -> ')}; `;
+  const course = last === null ? '' : `held-out success ${rates.map((rate) => percent(rate)).join(' -> ')}; `;
   stdout.write(
     `${colorsFor(stdout).green('done')} in ${took}: ${course}adapter in ${out}/adapter, report in ${out}/report.html\n`,
   );
   return 0;
 }
-
-const percent = (rate: number | null): string => (rate === null ? '-' : `${(100 * rate).toFixed(1)}%`);
 
 /** Shows what the run tells: a line that is rewritten for what goes on, lines that stay for what is done. */
 function reporter(stdout: Output, line: Line): (progress: OnlineProgress) => void {
@@ -213,7 +213,7 @@ function reporter(stdout: Output, line: Line): (progress: OnlineProgress) => voi
         stdout.write(`${bold(`round ${progress.summary.round}`)}  ${describeRound(progress.summary)}\n`);
         return;
       case 'note':
-        line.note(`${yellow('note')} ${printable(progress.text)}`);
+        line.note(`${yellow('note')} ${readable(progress.text)}`);
     }
   };
 }
@@ -259,7 +259,3 @@ export function describeOnlinePlan(plan: OnlinePlan): string[] {
     `model     ${engine.modelType}, ${thousands(engine.parameters)} parameters; ${plural(engine.threads, 'thread')}`,
   ];
 }
-
-/** For a shell; plain where that is safe. */
-const quote = (path: string): string =>
-  /^[\w./~+-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;

@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import type { OpenEngine } from '../engine/engine.ts';
 import { WhetstoneError } from '../errors.ts';
+import { describeSystemError, isSystemError } from '../words/system-errors.ts';
 import { alignVerb, runAlign } from './align.ts';
 import { dataCommand } from './data.ts';
 import { evaluateVerb, runEvaluate } from './evaluate.ts';
@@ -16,7 +17,7 @@ import { mergeVerb, runMerge } from './merge.ts';
 import { runScore, scoreVerb } from './score.ts';
 import { runServe, serveVerb } from './serve.ts';
 import type { Output } from './terminal.ts';
-import { colorsFor } from './terminal.ts';
+import { colorsFor, readable } from './terminal.ts';
 import { runTrainJudge, trainJudgeVerb } from './train-judge.ts';
 
 export interface Context {
@@ -90,7 +91,7 @@ export async function main(
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    context.stderr.write(`${colorsFor(context.stderr).red('error')} ${messageOf(error)}\n`);
+    context.stderr.write(`${colorsFor(context.stderr).red('error')} ${readable(messageOf(error))}\n`);
     return error instanceof WhetstoneError && usageCodes.has(error.code) ? 2 : 1;
   }
 }
@@ -101,10 +102,9 @@ const usageCodes = new Set(['INVALID_OPTIONS', 'INVALID_OPTION', 'INVALID_CONFIG
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (process.env['WHETSTONE_DEBUG'] !== '1') {
-    const expected = error instanceof WhetstoneError || 'syscall' in error;
-    return expected
-      ? error.message
-      : `${error.message}\n  This is a fault in Whetstone; WHETSTONE_DEBUG=1 shows where.`;
+    if (error instanceof WhetstoneError) return error.message;
+    if (isSystemError(error)) return describeSystemError(error);
+    return `${error.message}\n  This is a fault in Whetstone; WHETSTONE_DEBUG=1 shows where.`;
   }
   const cause = error.cause === undefined ? '' : `\ncaused by ${messageOf(error.cause)}`;
   return `${error.stack ?? error.message}${cause}`;

@@ -1,6 +1,7 @@
 // The progress line: rewritten in place on a terminal, plain lines now and then in a pipe. Knows step records
 // and widths; it does not know where the records come from.
 import type { StepRecord } from '../alignment/metrics.ts';
+import { percent } from '../words/numbers.ts';
 import type { Output } from './terminal.ts';
 
 export interface LineSettings {
@@ -110,7 +111,7 @@ export function progressLine(record: StepRecord, totalSteps: number, secondsLeft
   return [
     `step ${String(record.step).padStart(width)}/${totalSteps}`,
     `loss ${record.loss.toFixed(4)}${parts.length > 1 ? ` (${parts.join(', ')})` : ''}`,
-    ...(record.flags ? [`flagged ${(record.flaggedFraction * 100).toFixed(1)}%`] : []),
+    ...(record.flags ? [`flagged ${percent(record.flaggedFraction)}`] : []),
     `${record.tokensPerSecond.toFixed(record.tokensPerSecond < 10 ? 1 : 0)} tok/s`,
     record.step === totalSteps ? 'done' : `${formatDuration(secondsLeft)} left`,
   ];

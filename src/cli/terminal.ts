@@ -1,5 +1,12 @@
 // What the verbs may know of the terminal: where to write, how wide, whether in colour.
 import picocolors from 'picocolors';
+import { snakeCase } from '../options/names.ts';
+import { spellOptions } from '../words/option.ts';
+import { printable } from '../words/printable.ts';
+
+export { percent, plural, thousands } from '../words/numbers.ts';
+export { shellWord } from '../words/shell.ts';
+export { printable };
 
 export interface Output {
   write(text: string): unknown;
@@ -19,16 +26,6 @@ export function colorsFor(output: Output, env: NodeJS.ProcessEnv = process.env):
   return picocolors.createColors(wanted && env['TERM'] !== 'dumb');
 }
 
-/** Text of others made safe for a terminal: control characters, which could move the cursor, become visible. */
-export const printable = (text: string): string =>
-  // eslint-disable-next-line no-control-regex
-  text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, (character) => {
-    const code = character.codePointAt(0)!;
-    return code < 0x20 ? String.fromCodePoint(0x2400 + code) : '\u{fffd}';
-  });
-
-/** 12,345 */
-export const thousands = (n: number): string => n.toLocaleString('en-US');
-
-/** "1 row", "2 rows" */
-export const plural = (n: number, noun: string): string => `${thousands(n)} ${noun}${n === 1 ? '' : 's'}`;
+/** A text of the library, or of others, for the terminal: options as flags, and nothing that moves the cursor. */
+export const readable = (text: string): string =>
+  printable(spellOptions(text, (name) => `--${snakeCase(name)}`));

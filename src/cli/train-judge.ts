@@ -15,7 +15,7 @@ import type { Option, Schema } from '../options/kinds.ts';
 import { createCounter, createProgress, formatDuration } from './progress.ts';
 import { interruption } from './signals.ts';
 import type { Output } from './terminal.ts';
-import { colorsFor, plural, thousands } from './terminal.ts';
+import { colorsFor, percent, plural, readable, shellWord, thousands } from './terminal.ts';
 
 export type TrainJudgeFlags = Omit<JudgeTrainingSettings, 'method'> &
   Pick<AlignFlags, 'out' | 'resume' | 'overwrite' | 'config'>;
@@ -154,7 +154,7 @@ async function train(
   const plan = await training.prepare();
   const kept = `held out  ${plural(plan.heldOut, 'row')}, by their instructions`;
   stdout.write(`${[...describePlan(plan), kept].join('\n')}\n`);
-  for (const note of plan.notes) stdout.write(`${colors.yellow('note')} ${note}\n`);
+  for (const note of plan.notes) stdout.write(`${colors.yellow('note')} ${readable(note)}\n`);
   const { totalSteps, doneSteps } = plan;
   const progress = createProgress({ output: stdout, totalSteps, doneSteps });
   stop.onFirst((name) =>
@@ -181,7 +181,7 @@ async function train(
 }
 
 const goOn = (out: string, what: string): string =>
-  `${what}. Go on with:\n  whetstone train-judge --out ${out} --resume\n`;
+  `${what}. Go on with:\n  whetstone train-judge --out ${shellWord(out)} --resume\n`;
 
 /** What was found, a line each. */
 export function describeAgreement(agreement: Agreement | null, out: string): string[] {
@@ -197,7 +197,6 @@ export function describeAgreement(agreement: Agreement | null, out: string): str
     f1,
     unreadable,
   } = agreement;
-  const percent = (share: number | null): string => (share === null ? '-' : `${(100 * share).toFixed(1)}%`);
   const [low, high] = accuracy_interval;
   const lines = [
     `agreement with ${plural(rows, 'judgment')} kept back, ${thousands(not_perfect)} of them "not perfect":`,

@@ -5,6 +5,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { WhetstoneError } from '../errors.ts';
 import { requireHeld } from './held.ts';
+import { option } from '../words/option.ts';
 
 const chunkBytes = 1 << 26;
 
@@ -115,7 +116,7 @@ export async function explainFullDisk<T>(path: string, write: () => Promise<T>):
     throw new WhetstoneError('DISK_FULL', 'the disk is full, so this could not be written', {
       file: path,
       cause,
-      hint: 'What was saved before is untouched. Free some space and try again; a run goes on with --resume.',
+      hint: `What was saved before is untouched. Free some space and try again; a run goes on with ${option('resume')}.`,
     });
   }
 }

@@ -1,4 +1,5 @@
 // The errors of templates, and the bounds on what one may do. Knows nothing of Jinja itself.
+import { thousands } from '../words/numbers.ts';
 import { WhetstoneError } from '../errors.ts';
 
 /** Not a template; a template that fails; one that raises an exception of its own; one that does too much. */
@@ -34,17 +35,14 @@ export function createBudget(): Budget {
     if (steps <= mostSteps) return;
     throw fault(
       'JINJA_LIMIT',
-      `it takes more than ${mostSteps.toLocaleString('en')} steps; is there a loop without end?`,
+      `it takes more than ${thousands(mostSteps)} steps; is there a loop without end?`,
     );
   };
   return {
     step,
     text: (length) => {
       if (length > mostCharacters)
-        throw fault(
-          'JINJA_LIMIT',
-          `it makes a text of more than ${mostCharacters.toLocaleString('en')} characters`,
-        );
+        throw fault('JINJA_LIMIT', `it makes a text of more than ${thousands(mostCharacters)} characters`);
       step(length / charactersAStep);
     },
     deeper: (work) => {

@@ -1,4 +1,5 @@
 // The functions that every template may call: those of jinja2 that give the same each time. Knows no chat.
+import { thousands } from '../words/numbers.ts';
 import { withParameters } from './arguments.ts';
 import { fault } from './fault.ts';
 import type { Budget } from './fault.ts';
@@ -32,7 +33,7 @@ function rangeOf([first, second, third]: readonly (Value | undefined)[], budget:
   if (length > longestRange)
     throw fault(
       'JINJA_LIMIT',
-      `a range has at most ${longestRange.toLocaleString('en')} items, as in jinja2's sandbox`,
+      `a range has at most ${thousands(longestRange)} items, as in jinja2's sandbox`,
     );
   budget.step(length);
   return Array.from({ length }, (_, i) => from + i * step);

@@ -33,6 +33,7 @@ import { recordedAgreement, testJudge } from './held-out.ts';
 import { noRows, splitByInstruction, withDecisionRow } from './rows.ts';
 import { judgeDefaults, splitSettings } from './settings.ts';
 import type { JudgeOwnSettings, JudgeTrainingSettings } from './settings.ts';
+import { option } from '../words/option.ts';
 
 export interface TrainJudgeOptions extends Partial<Omit<JudgeTrainingSettings, 'method'>> {
   /** Run directory. */
@@ -270,7 +271,7 @@ async function readRows(
 const wrongWord = (field: string, message: string): WhetstoneError =>
   new WhetstoneError('INVALID_OPTIONS', message, {
     field,
-    hint: 'Choose the last lines of judgments with --yes and --no, in words that the model has.',
+    hint: `Choose the last lines of judgments with ${option('yes')} and ${option('no')}, in words that the model has.`,
   });
 
 const bothWays = (): WhetstoneError =>

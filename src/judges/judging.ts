@@ -13,6 +13,7 @@ import { writeTriplets } from '../judgments/write.ts';
 import { isJudged } from './judge.ts';
 import type { Judge, Judged, JudgeRequest, Outcome, Unscored } from './judge.ts';
 import type { JudgeRow } from './judge-rows.ts';
+import { option } from '../words/option.ts';
 
 export interface JudgingFiles {
   /** .jsonl or .json; canonical triplets. */
@@ -95,7 +96,7 @@ async function openMatching(
   if (!began && !overwrite && (await exists(files.out))) {
     throw new WhetstoneError('FILE_EXISTS', 'the file exists already', {
       file: files.out,
-      hint: 'Choose another name, or allow it to be replaced with --overwrite.',
+      hint: `Choose another name, or allow it to be replaced with ${option('overwrite')}.`,
     });
   }
   let journal = await openJournal(files.journal, parseEntry);
@@ -124,7 +125,7 @@ function changed(file: string, first: Entry, beginning: Beginning): WhetstoneErr
           : `this was begun with other settings of ${before.name}`;
   return new WhetstoneError('JUDGING_CHANGED', what, {
     file,
-    hint: 'Go on with the same rows and judge, choose another --out, or drop what was judged with --overwrite.',
+    hint: `Go on with the same rows and judge, choose another ${option('out')}, or drop what was judged with ${option('overwrite')}.`,
   });
 }
 

@@ -1,4 +1,5 @@
 // Writes a data report for people: aligned columns, findings grouped by kind, the first rows of each.
+import { percent, plural } from '../words/numbers.ts';
 import { FINDING_TITLES, SEVERITIES } from './findings.ts';
 import type { Finding, FindingCode, Severity } from './findings.ts';
 import type { DataReport } from './check.ts';
@@ -33,8 +34,7 @@ export function reportToJson(report: DataReport): string {
 
 function formatCounts(report: DataReport): string[] {
   const { rows, triplets, satisfactory, unsatisfactory, reasons } = report;
-  const share = (count: number): string =>
-    triplets === 0 ? '' : `${((100 * count) / triplets).toFixed(1)}%`;
+  const share = (count: number): string => (triplets === 0 ? '' : percent(count / triplets));
   const why = [
     [reasons['no-judgment'], 'without a judgment'],
     [reasons['begins-with-perfect'], 'begin with "Perfect"'],
@@ -119,7 +119,6 @@ function formatFinding({ row, part, field, message, excerpt }: Finding, width: n
 
 function summary(findings: readonly Finding[]): string {
   const count = (severity: Severity): number => findings.filter((item) => item.severity === severity).length;
-  const plural = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`;
   return [
     plural(count('error'), 'error'),
     plural(count('warning'), 'warning'),

@@ -5,6 +5,8 @@ import { basename, dirname, join } from 'node:path';
 import { exists } from '../durable/files.ts';
 import { WhetstoneError } from '../errors.ts';
 import type { Triplet } from './triplet.ts';
+import { option } from '../words/option.ts';
+import { reasonOf } from '../words/system-errors.ts';
 
 export interface WriteOptions {
   /** By the extension if left out: .json is an array, .jsonl and .ndjson one object a line. */
@@ -55,7 +57,7 @@ export async function writeTriplets(
   } catch (cause) {
     // Only what the system reports is the user's to mend.
     if (!(cause instanceof Error && 'syscall' in cause)) throw cause;
-    throw new WhetstoneError('WRITE_FAILED', `the file cannot be written: ${cause.message}`, {
+    throw new WhetstoneError('WRITE_FAILED', `the file cannot be written: ${reasonOf(cause)}`, {
       file: path,
       cause,
       hint: 'Check the free space and the permissions of the folder. Nothing was left behind.',
@@ -122,6 +124,6 @@ function formatOf(path: string): 'json' | 'jsonl' {
 function fileExists(file: string): WhetstoneError {
   return new WhetstoneError('FILE_EXISTS', 'the file exists already', {
     file,
-    hint: 'Choose another name, or allow it to be replaced with --overwrite.',
+    hint: `Choose another name, or allow it to be replaced with ${option('overwrite')}.`,
   });
 }

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { LineCounter, isMap, isNode, isScalar, parseDocument } from 'yaml';
 import { WhetstoneError, problemsError } from '../errors.ts';
 import type { ConfigEntry } from './read.ts';
+import { reasonOf } from '../words/system-errors.ts';
 
 /**
  * The top-level entries of `file`. The section `run`, which run.yaml adds for its own record, is left out.
@@ -10,8 +11,10 @@ import type { ConfigEntry } from './read.ts';
  */
 export async function readConfigFile(file: string): Promise<ConfigEntry[]> {
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    const why = (cause as Error).message;
-    throw new WhetstoneError('FILE_NOT_FOUND', `the config file cannot be read: ${why}`, { file, cause });
+    throw new WhetstoneError('FILE_NOT_FOUND', `the config file cannot be read: ${reasonOf(cause)}`, {
+      file,
+      cause,
+    });
   });
   const counter = new LineCounter();
   const document = parseDocument(text, { lineCounter: counter, prettyErrors: false });

@@ -1,4 +1,5 @@
 // Numbers as a reader wants them. It knows nothing of where they are shown.
+import { percent as shareInPercent } from '../words/numbers.ts';
 
 const MINUS = '\u2212';
 const superscripts = '⁰¹²³⁴⁵⁶⁷⁸⁹';
@@ -35,8 +36,7 @@ export function plainNumber(value: number | null | undefined, digits = 3): strin
 }
 
 /** A share from 0 to 1 as "85.2%". */
-export const percent = (share: number, decimals = 1): string =>
-  Number.isFinite(share) ? `${fixed(share * 100, decimals)}%` : NONE;
+export const percent = (share: number, decimals = 1): string => shareInPercent(share, decimals, NONE);
 
 /** A difference of shares as "+53.7". */
 export const points = (share: number, decimals = 1): string =>

@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { WhetstoneError } from '../errors.ts';
 import { decodeUtf8 } from './text.ts';
+import { reasonOf } from '../words/system-errors.ts';
 
 export type Format = 'json' | 'jsonl' | 'csv' | 'tsv' | 'parquet';
 
@@ -114,9 +115,12 @@ function fileError(file: string, cause: unknown): WhetstoneError {
   if (code === 'ENOENT' || code === 'ENOTDIR') {
     return new WhetstoneError('FILE_NOT_FOUND', 'no such file', { file, cause, hint: 'Check the path.' });
   }
-  const why = cause instanceof Error ? cause.message : String(cause);
   const hint = code.startsWith('Z_')
     ? 'The gzip file is damaged or cut off: fetch it again.'
     : 'Check the permissions of the file and the disk it is on.';
-  return new WhetstoneError('FILE_NOT_READABLE', `the file cannot be read: ${why}`, { file, cause, hint });
+  return new WhetstoneError('FILE_NOT_READABLE', `the file cannot be read: ${reasonOf(cause)}`, {
+    file,
+    cause,
+    hint,
+  });
 }

@@ -8,6 +8,7 @@ import { WhetstoneError } from '../errors.ts';
 import { exists, ignore, removeLeftovers, writeFileDurably } from '../durable/files.ts';
 import { folderLock, lockFolder } from '../durable/lock.ts';
 import type { Lock, LockOptions } from '../durable/lock.ts';
+import { option } from '../words/option.ts';
 
 export type OpenMode = 'new' | 'resume' | 'overwrite';
 
@@ -53,13 +54,13 @@ export async function claimRun(
   if (found === 'foreign') {
     throw new WhetstoneError('NOT_A_RUN', 'this exists and is not a run', {
       file: out,
-      hint: 'Choose another --out.',
+      hint: `Choose another ${option('out')}.`,
     });
   }
   if (found === 'run' && mode === 'new') {
     throw new WhetstoneError('RUN_EXISTS', 'this already holds a run', {
       file: out,
-      hint: 'Go on with it with --resume, or start anew with --overwrite (the old run is moved aside, not deleted).',
+      hint: `Go on with it with ${option('resume')}, or start anew with ${option('overwrite')} (the old run is moved aside, not deleted).`,
     });
   }
   const made = (await mkdir(path, { recursive: true })) !== undefined;
@@ -107,7 +108,7 @@ function requireKind({ run }: RunRecord, kind: RunKind, out: string): void {
     `expected a run of "whetstone ${kind}", found one of "whetstone ${found}"`,
     {
       file: out,
-      hint: `Go on with it with: whetstone ${found} --out ${out} --resume`,
+      hint: `Go on with it with "whetstone ${found}" and ${option('resume')}.`,
     },
   );
 }
@@ -140,7 +141,7 @@ async function readRecord(path: string): Promise<RunRecord> {
     throw new WhetstoneError('BAD_RUN', 'the record of the run cannot be read', {
       file,
       cause,
-      hint: 'Start anew with --overwrite; the damaged run is moved aside, not deleted.',
+      hint: `Start anew with ${option('overwrite')}; the damaged run is moved aside, not deleted.`,
     });
   }
 }

@@ -40,9 +40,13 @@ export function refuseForeignPages(
       code: 'host_not_allowed',
     });
   if (origin === undefined || allowedOrigin(origin, origins) !== null || origin === `http://${host}`) return;
-  throw new ApiError(403, `Pages of '${origin}' may not use this server (--cors_origin allows them).`, {
-    code: 'origin_not_allowed',
-  });
+  throw new ApiError(
+    403,
+    `Pages of '${origin}' may not use this server (its option cors_origin allows them).`,
+    {
+      code: 'origin_not_allowed',
+    },
+  );
 }
 
 /** What to answer in Access-Control-Allow-Origin; null: nothing. */

@@ -13,6 +13,7 @@ import { conversationTemplate } from '../tokens/index.ts';
 import type { ChatMessage, PromptTemplate, Tokenizer } from '../tokens/index.ts';
 import { tokenTexts } from './token-text.ts';
 import type { TokenText } from './token-text.ts';
+import { option } from '../words/option.ts';
 
 export interface ServedModel {
   readonly id: string;
@@ -73,7 +74,7 @@ export async function openModels(settings: ModelsToServe): Promise<ServedModels>
   const twice = entries.find(({ id }, i) => entries.findIndex((other) => other.id === id) !== i);
   if (twice) {
     throw new WhetstoneError('INVALID_OPTIONS', `two models would have the name "${twice.id}"`, {
-      hint: 'Name adapters by --adapter NAME=DIR.',
+      hint: `Name adapters: ${option('adapter')} NAME=DIR.`,
     });
   }
   const opened: { dispose(): Promise<void> }[] = [];

@@ -9,6 +9,7 @@ import { createHandler } from './handle.ts';
 import type { Story } from './handle.ts';
 import { sendError } from './replies.ts';
 import type { ServedModel } from './served-model.ts';
+import { option } from '../words/option.ts';
 
 export interface ServerOptions {
   /** In the order in which they are listed. */
@@ -165,7 +166,7 @@ function listen(server: Server, host: string, port: number): Promise<void> {
             : cause.message;
       reject(
         new WhetstoneError('CANNOT_LISTEN', `cannot listen on ${host}, port ${port}: ${why}`, {
-          hint: 'Choose another --port; 0 takes any that is free.',
+          hint: `Choose another ${option('port')}; 0 takes any that is free.`,
           cause,
         }),
       );

@@ -7,6 +7,7 @@ import type { PromptTemplate, PromptText } from './prompt.ts';
 import { instructionWithInput, PRAISE } from './prompt.ts';
 import { formatTime } from './strftime.ts';
 import type { Tokenizer } from './tokenizer.ts';
+import { option } from '../words/option.ts';
 
 /** What stands between instruction and judgment in the user message of a judged prompt. */
 export const JUDGED_REQUEST = '\n\nWrite a response that deserves the following judgment.\n\nJudgment: ';
@@ -38,7 +39,7 @@ export function conversationTemplate(
   const source = tokenizer.chatTemplate;
   if (source === null) {
     throw new WhetstoneError('NO_CHAT_TEMPLATE', 'the model has no chat template', {
-      hint: 'Use --template alpaca, or the path of a template file; base models have seldom a template of their own.',
+      hint: `Use the ${option('template')} alpaca, or the path of a template file; base models have seldom a template of their own.`,
     });
   }
   const template = attempt(() => compileTemplate(source));
@@ -92,7 +93,7 @@ function attempt<T>(work: () => T): T {
       'BAD_CHAT_TEMPLATE',
       `the model's chat template ${ways[error.code]}: ${error.message}`,
       {
-        hint: 'Use --template alpaca, or the path of a template file.',
+        hint: `Use the ${option('template')} alpaca, or the path of a template file.`,
         cause: error,
       },
     );

@@ -8,6 +8,8 @@ import type { PromptPieces, PromptTemplate, PromptText } from './prompt.ts';
 import { instructionWithInput, PRAISE } from './prompt.ts';
 import { readText } from './tokenizer-config.ts';
 import type { Tokenizer } from './tokenizer.ts';
+import { option } from '../words/option.ts';
+import { reasonOf } from '../words/system-errors.ts';
 
 /** The texts of a template, with the placeholders {instruction}, {input}, {output} and {judgment}. */
 export interface TemplateStrings {
@@ -62,7 +64,7 @@ export async function loadTemplate(
   if (spec === 'alpaca') return stringTemplate('alpaca', ALPACA);
   if (spec === 'chat') return chatTemplate(tokenizer, now);
   const text = await readText(spec).catch((error: NodeJS.ErrnoException) => {
-    throw noTemplate(spec, `cannot be read (${error.code ?? error.message})`, error);
+    throw noTemplate(spec, `cannot be read (${reasonOf(error)})`, error);
   });
   if (text === null) throw noTemplate(spec, 'there is no such template file');
   return stringTemplate(spec, parseTemplateFile(text, spec));
@@ -76,7 +78,7 @@ export function stringTemplate(name: string, strings: TemplateStrings): PromptTe
     throw new WhetstoneError('TEMPLATE_LACKS', `the template has no string "${field}", which this needs`, {
       file: name,
       field,
-      hint: `Add one, for instance ${JSON.stringify(EXAMPLES[field])}, or use --template alpaca or chat.`,
+      hint: `Add one, for instance ${JSON.stringify(EXAMPLES[field])}, or use the ${option('template')} alpaca or chat.`,
     });
   };
   return {

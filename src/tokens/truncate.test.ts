@@ -65,5 +65,5 @@ test('a response that leaves no room becomes an error with row, tokens, cut-off 
   expect(error.code).toBe('RESPONSE_TOO_LONG');
   expect(error.message).toMatch(/^rows\.json, row 7, field "output": the response has 2 tokens/);
   expect(error.message).toContain('cut-off of 2');
-  expect(error.message).toContain('--cutoff_len to 3');
+  expect(error.message).toContain('option `cutoffLen` to 3');
 });

@@ -4,6 +4,7 @@ import type { Sequence } from '../engine/engine.ts';
 import { responseLength } from '../engine/engine.ts';
 import { WhetstoneError } from '../errors.ts';
 import type { Place } from '../errors.ts';
+import { option } from '../words/option.ts';
 
 export interface TruncationSettings {
   /** Most tokens that a sequence may have, prompt and response together. */
@@ -48,7 +49,7 @@ export function responseTooLong(
   return new WhetstoneError('RESPONSE_TOO_LONG', message, {
     ...location,
     hint:
-      `Raise --cutoff_len to ${responseTokens + 1} or more (the model's longest context allowing), ` +
+      `Raise ${option('cutoffLen')} to ${responseTokens + 1} or more (the model's longest context allowing), ` +
       'or shorten or remove this row.',
   });
 }

@@ -6,6 +6,7 @@ import { createRandom, shuffle } from '../../random.ts';
 import { encodePrompt } from '../../tokens/index.ts';
 import type { PromptTemplate, Tokenizer } from '../../tokens/index.ts';
 import type { OnlineSettings } from './settings.ts';
+import { option } from '../../words/option.ts';
 
 export interface RunInstructions {
   /** Those to train on, by position in the file without doubles and those that are too long. */
@@ -98,7 +99,7 @@ function requireEnough(found: number, { rounds, perRound, instructions }: Online
     `${rounds} rounds of ${perRound} need ${needed} instructions to train on, found ${found}`,
     {
       file: instructions,
-      hint: 'Lower --rounds, --per_round or --eval_size, or give more instructions.',
+      hint: `Lower ${option('rounds')}, ${option('perRound')} or ${option('evalSize')}, or give more instructions.`,
     },
   );
 }

@@ -13,6 +13,7 @@ import type { History, Part } from './history.ts';
 import { countOutcomes } from './history.ts';
 import type { OnlineProgress } from './progress.ts';
 import type { OnlineSettings } from './settings.ts';
+import { option } from '../../words/option.ts';
 
 /** One part of one round: which instructions are responded to, by position in `instructions`. */
 export interface PartOfRound {
@@ -144,7 +145,7 @@ async function requireReliable(
     {
       problems,
       shown: 3,
-      hint: 'Nothing is lost: put the judge right and go on with --resume, which asks for these again; --max_unscored sets the share to put up with.',
+      hint: `Nothing is lost: put the judge right and go on with ${option('resume')}, which asks for these again; ${option('maxUnscored')} sets the share to put up with.`,
     },
   );
 }

@@ -5,6 +5,7 @@ import { free, prepare } from './prepare.ts';
 import type { OnlineOptions, OnlinePlan, Prepared } from './prepare.ts';
 import { allRounds } from './rounds.ts';
 import type { OnlineResult } from './rounds.ts';
+import { option } from '../../words/option.ts';
 
 export type { OnlineOptions, OnlinePlan } from './prepare.ts';
 export type { OnlineResult } from './rounds.ts';
@@ -65,6 +66,6 @@ function stopped(cause: unknown): unknown {
   if (cause instanceof WhetstoneError && cause.code !== 'STOPPED') return cause;
   return new WhetstoneError('STOPPED', 'the run was stopped', {
     cause,
-    hint: 'Everything that was done is kept; go on with --resume.',
+    hint: `Everything that was done is kept; go on with ${option('resume')}.`,
   });
 }

@@ -39,6 +39,7 @@ import type { GivenOnlineSettings, OnlineSettings } from './settings.ts';
 import { openSpeakers } from './speakers.ts';
 import type { Speakers } from './speakers.ts';
 import { requireLearnable } from './training-rows.ts';
+import { option } from '../../words/option.ts';
 
 /** Settings that were given, and where the run goes. All but `out` may be left out when resuming. */
 export interface OnlineOptions extends Partial<OnlineSettings> {
@@ -82,7 +83,7 @@ function requireRoom({ maxNewTokens, cutoffLen }: OnlineSettings): void {
   throw new WhetstoneError(
     'INVALID_OPTIONS',
     `max_new_tokens, cutoff_len: a response of ${maxNewTokens} tokens could not be trained on within ${cutoffLen}`,
-    { hint: `Raise --cutoff_len to ${least} or more, or lower --max_new_tokens.` },
+    { hint: `Raise ${option('cutoffLen')} to ${least} or more, or lower ${option('maxNewTokens')}.` },
   );
 }
 

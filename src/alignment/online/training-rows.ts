@@ -5,6 +5,7 @@ import { keptAfterDownsampling, labelOf } from '../../judgments/index.ts';
 import type { Triplet } from '../../judgments/index.ts';
 import { methods, usableRows } from '../methods.ts';
 import type { AlignSettings } from '../settings.ts';
+import { option } from '../../words/option.ts';
 
 /** A round's judged responses, and for each whether the model ended it within its limit of tokens. */
 export interface JudgedRound {
@@ -42,9 +43,9 @@ export function requireLearnable(settings: AlignSettings, mix: readonly Triplet[
   if (methods[method].from !== 'pairs' || usableRows(method, mix, settings).length > 0) return;
   throw new WhetstoneError(
     'INVALID_OPTIONS',
-    `--method: "${method}" needs ${methods[method].needs}; a round has one response to each instruction`,
+    `method "${method}" needs ${methods[method].needs}; a round has one response to each instruction`,
     {
-      hint: 'Use another method, such as "ilf-dpo", which compares responses with their revisions, or give such rows with --mix.',
+      hint: `Use another method, such as "ilf-dpo", which compares responses with their revisions, or give such rows with ${option('mix')}.`,
     },
   );
 }
@@ -81,7 +82,7 @@ export function requireLessons(
     {
       hint:
         (adapter === null ? '' : `The adapter of the rounds before is in ${adapter}. `) +
-        'Harder instructions, a stricter judge or a higher --temperature may find something to learn from.',
+        `Harder instructions, a stricter judge or a higher ${option('temperature')} may find something to learn from.`,
     },
   );
 }

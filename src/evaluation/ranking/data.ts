@@ -8,6 +8,7 @@ import { describe, isFields } from '../../rows/fields.ts';
 import { openRows } from '../../rows/rows.ts';
 import type { Benchmark, BenchmarkPart } from './benchmark.ts';
 import type { BenchmarkRow } from './fields.ts';
+import { option } from '../../words/option.ts';
 
 /** Where rows may be. */
 export interface DataPlaces {
@@ -120,7 +121,7 @@ function noData(
     'NO_BENCHMARK_DATA',
     `${name}: found no ${split}.jsonl, ${split}.json, ${split}.parquet or ${split}-00000-of-00001.parquet`,
     {
-      hint: `${looked}\n  Rows have the columns of ${repository} on the hub; --data DIR or --data ${name}=DIR says where.`,
+      hint: `${looked}\n  Rows have the columns of ${repository} on the hub; ${option('data')} says where: DIR or ${name}=DIR.`,
     },
   );
 }

@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { WhetstoneError } from '../../errors.ts';
 import type { ExampleRule } from './benchmark.ts';
 import type { RankingDocument } from './document.ts';
+import { option } from '../../words/option.ts';
 
 /** Python's `random.Random`, as far as it is needed. */
 export interface Sampler {
@@ -31,7 +32,7 @@ export function chooseExamples(
       `${shots} examples need ${drawn} rows, found ${pool.length}`,
       {
         ...(pool[0]?.location.file !== undefined && { file: pool[0].location.file }),
-        hint: 'Ask for fewer with --num_fewshot, or give more rows to draw examples from.',
+        hint: `Ask for fewer with ${option('numFewshot')}, or give more rows to draw examples from.`,
       },
     );
   }

@@ -16,6 +16,7 @@ import type { MeanFigure } from './metrics.ts';
 import { meanFigure, pooledFigure, rankingScore } from './metrics.ts';
 import { rankingRequest } from './prompts.ts';
 import { readPrimer } from './truthfulqa.ts';
+import { option } from '../../words/option.ts';
 
 export interface RankingSettings {
   readonly data: DataPlaces;
@@ -152,7 +153,7 @@ async function findPrimer(benchmark: Benchmark, data: DataPlaces, file: string |
     {
       hint:
         'They are part of TruthfulQA and not of Whetstone: give the task file truthfulqa_mc1.yaml of ' +
-        'lm-evaluation-harness, or a text file, with --truthfulqa_primer FILE, or put it beside the data.',
+        `lm-evaluation-harness, or a text file, with ${option('truthfulqaPrimer')}, or put it beside the data.`,
     },
   );
 }

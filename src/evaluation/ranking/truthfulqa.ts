@@ -10,6 +10,7 @@ import type { Benchmark } from './benchmark.ts';
 import type { RankingDocument } from './document.ts';
 import type { BenchmarkRow } from './fields.ts';
 import { badField, labelsAt, textAt, textsAt } from './fields.ts';
+import { reasonOf } from '../../words/system-errors.ts';
 
 const truthfulqa = (metric: 'mc1' | 'mc2'): Benchmark => ({
   name: `truthfulqa_${metric}`,
@@ -59,7 +60,7 @@ function truthfulDocument(row: BenchmarkRow, primer: string, metric: 'mc1' | 'mc
  */
 export async function readPrimer(file: string): Promise<string> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw badPrimer(file, `the file cannot be read (${error.code ?? error.message})`);
+    throw badPrimer(file, `the file cannot be read (${reasonOf(error)})`);
   });
   const primer = /\.ya?ml$/i.test(file) ? primerOfTask(text, file) : rstrip(text);
   if (primer.trim() === '') throw badPrimer(file, 'expected questions and answers, found none');

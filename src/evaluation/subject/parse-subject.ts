@@ -1,9 +1,10 @@
-// Which models a person means by "--model base=./model,tuned=./model+./run/adapter". Opens none of them.
+// Which models a person means by "base=./model,tuned=./model+./run/adapter". Opens none of them.
 import { existsSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { WhetstoneError } from '../../errors.ts';
 import { parseServedModel } from '../../openai/address.ts';
 import type { ServedModel } from '../../openai/address.ts';
+import { option } from '../../words/option.ts';
 
 export type SubjectSpec = { readonly name: string } & (
   | { readonly kind: 'local'; readonly model: string; readonly adapter: string | null }
@@ -19,7 +20,7 @@ export const subjectKinds: readonly string[] = [
 ];
 
 /**
- * Reads the values of `--model` and `--adapter`, the latter on the one model folder. Throws WhetstoneError
+ * Reads the values of `model` and `adapter`, the latter on the one model folder. Throws WhetstoneError
  * `INVALID_OPTION`: no such kind, a name that is no file name or stands for two models, adapters without one model.
  */
 export function parseSubjects(models: readonly string[], adapters: readonly string[]): SubjectSpec[] {
@@ -27,9 +28,13 @@ export function parseSubjects(models: readonly string[], adapters: readonly stri
   if (adapters.length > 0) {
     const [base, ...others] = subjects;
     if (base?.kind !== 'local' || base.adapter !== null || others.length > 0) {
-      throw new WhetstoneError('INVALID_OPTION', '--adapter needs exactly one --model, a folder', {
-        hint: `With several models join each adapter to its own:\n    ${subjectKinds.join('\n    ')}`,
-      });
+      throw new WhetstoneError(
+        'INVALID_OPTION',
+        `${option('adapter')} needs exactly one ${option('model')}, a folder`,
+        {
+          hint: `With several models join each adapter to its own:\n    ${subjectKinds.join('\n    ')}`,
+        },
+      );
     }
     for (const text of adapters) {
       const { name, rest } = named(text);
@@ -44,7 +49,7 @@ export function parseSubjects(models: readonly string[], adapters: readonly stri
   const twice = subjects.find(({ name }, i) => subjects.findIndex((other) => other.name === name) < i);
   if (twice) {
     throw new WhetstoneError('INVALID_OPTION', `two models are called "${twice.name}"`, {
-      hint: 'Give them names: --model base=./a/model,other=./b/model.',
+      hint: 'Give them names: base=./a/model,other=./b/model.',
     });
   }
   return subjects;

@@ -171,7 +171,7 @@ describe('a server that scores prompts', () => {
 
   it('needs a tokenizer, and prompts that fit where they go as text', async () => {
     const url = await start(scored);
-    await expect(likelihoods(await open(url, { tokenizer: null }))).rejects.toThrow('--tokenizer DIR');
+    await expect(likelihoods(await open(url, { tokenizer: null }))).rejects.toThrow('option `tokenizer`');
     await expect(likelihoods(await open(url, { prompts: 'text', maxLength: 10 }))).rejects.toMatchObject({
       code: 'PROMPT_TOO_LONG',
     });

@@ -18,6 +18,7 @@ import { inParallel } from './in-parallel.ts';
 import { fitInto, requestTokens } from './request-tokens.ts';
 import type { TokenGroup } from './request-tokens.ts';
 import type { LikelihoodRequest, LikelihoodSettings, Subject, SubjectSource } from './subject.ts';
+import { option } from '../../words/option.ts';
 
 export interface ServerAddress {
   /** Ends in "/v1" or the like, without a slash. */
@@ -116,7 +117,7 @@ function requireTokenizer(tokenizer: Tokenizer | null, { url }: ServerAddress): 
   if (tokenizer) return tokenizer;
   throw new WhetstoneError('INVALID_OPTION', "scoring texts by a server needs the model's tokenizer", {
     file: url,
-    hint: "Give the folder with the model's tokenizer.json: --tokenizer DIR.",
+    hint: `Give the folder with the model's tokenizer.json as ${option('tokenizer')}.`,
   });
 }
 
@@ -174,7 +175,7 @@ const tooLongForText = ({ location }: LikelihoodRequest, tokens: number): Whetst
     `the prompt is ${tokens} tokens too long, and a text cannot be cut by tokens`,
     {
       ...location,
-      hint: 'Send token ids (--server_prompts ids), ask for fewer examples, or leave this row out.',
+      hint: `Send token ids (${option('serverPrompts')} ids), ask for fewer examples, or leave this row out.`,
     },
   );
 

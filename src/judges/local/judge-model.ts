@@ -16,6 +16,7 @@ import { defaultDecisionWords } from './decision.ts';
 import type { DecisionWords } from './decision.ts';
 import type { JudgeRequest } from '../judge.ts';
 import type { JudgeSettings } from '../settings.ts';
+import { option } from '../../words/option.ts';
 
 export type JudgeModelSettings = Pick<JudgeSettings, 'maxTokens' | 'openEngine' | 'threads'>;
 
@@ -54,7 +55,7 @@ export async function openJudgeModel(run: string, settings: JudgeModelSettings):
   if (adapter === null) {
     throw new WhetstoneError('BAD_RUN', 'the judge is not there yet: its adapter is missing', {
       file: adapterDir,
-      hint: 'Finish its training: whetstone train-judge --out RUN --resume.',
+      hint: `Finish its training: "whetstone train-judge" with ${option('resume')}.`,
     });
   }
   const known = { model: record.digests, adapter, critique, words, maxTokens: settings.maxTokens };
@@ -122,7 +123,7 @@ interface RunFacts {
   readonly words: DecisionWords;
 }
 
-/** From the records of `train-judge`; a run of `align --method critique` will do as well. */
+/** From the records of `train-judge`; a run of `align` with the method critique will do as well. */
 async function readRun(dir: string): Promise<RunFacts> {
   const file = join(dir, 'run.yaml');
   const outer = await readRecord(file);
@@ -163,7 +164,7 @@ async function readRecord(file: string): Promise<Fields> {
 const badRun = (file: string, message: string, cause?: unknown): WhetstoneError =>
   new WhetstoneError('BAD_RUN', message, {
     ...{ file, cause },
-    hint: 'A judge comes from: whetstone train-judge DATA --model M --out RUN.',
+    hint: 'A judge comes from "whetstone train-judge".',
   });
 
 /** Whether a tokenizer can spell a text, so that a model can learn to write it. */

@@ -12,6 +12,7 @@ import type { Judge, JudgeRequest, Outcome } from '../judge.ts';
 import { addRows, personFormat, readFilled } from './person-file.ts';
 import type { FilledRow } from './person-file.ts';
 import { judgedAs } from '../suspicion.ts';
+import { isSystemError, reasonOf } from '../../words/system-errors.ts';
 
 const INSTRUCTIONS = `Write into "judgment" of each row, in plain words, what is wrong with the response ("output") to the
 instruction. Where nothing is wrong write "perfect" (or "ok"); where you cannot say write "skip".
@@ -106,8 +107,8 @@ async function addToFile(file: string, rows: readonly JudgeRequest[]): Promise<v
     // Read again just before, in case the person has saved the file meanwhile.
     await replaceFile(resolve(file), async (append) => append(addRows(await bytesOf(file), open, file)));
   } catch (cause) {
-    if (!(cause instanceof Error && 'syscall' in cause)) throw cause;
-    throw new WhetstoneError('FILE_NOT_WRITABLE', `rows cannot be added: ${cause.message}`, {
+    if (!isSystemError(cause)) throw cause;
+    throw new WhetstoneError('FILE_NOT_WRITABLE', `rows cannot be added: ${reasonOf(cause)}`, {
       ...{ file, cause },
       hint: 'Close the file in other programs and check the permissions of its folder; it was not changed.',
     });
@@ -117,8 +118,10 @@ async function addToFile(file: string, rows: readonly JudgeRequest[]): Promise<v
 async function bytesOf(file: string): Promise<Buffer | null> {
   return readFile(file).catch((cause: unknown) => {
     if (hasCode(cause, 'ENOENT')) return null;
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new WhetstoneError('FILE_NOT_READABLE', `the file cannot be read: ${why}`, { file, cause });
+    throw new WhetstoneError('FILE_NOT_READABLE', `the file cannot be read: ${reasonOf(cause)}`, {
+      file,
+      cause,
+    });
   });
 }
 

@@ -1,0 +1,12 @@
+// Numbers in words and figures, as every text has them. Knows no unit of its own.
+
+/** 12,345 */
+export const thousands = (n: number): string => n.toLocaleString('en-US');
+
+/** "1 row", "2 rows"; `many` where the plural is not made with an s. */
+export const plural = (n: number, noun: string, many: string = `${noun}s`): string =>
+  `${thousands(n)} ${n === 1 ? noun : many}`;
+
+/** "12.3%" of a share between 0 and 1; `none` where there is no such share. */
+export const percent = (share: number | null, decimals = 1, none = '-'): string =>
+  share === null || !Number.isFinite(share) ? none : `${(100 * share).toFixed(decimals)}%`;

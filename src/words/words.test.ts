@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import { percent, plural, thousands } from './numbers.ts';
+import { printable } from './printable.ts';
+import { shellWord } from './shell.ts';
+import { describeSystemError, isSystemError, reasonOf } from './system-errors.ts';
+
+const failed = (code: string, path?: string): NodeJS.ErrnoException =>
+  Object.assign(new Error(`${code}: raw words, open '${path}'`), {
+    code,
+    syscall: 'open',
+    ...(path !== undefined && { path }),
+  });
+
+describe('words', () => {
+  it('count and measure', () => {
+    expect([thousands(12345), plural(1, 'row'), plural(1200, 'row'), plural(2, 'entry', 'entries')]).toEqual([
+      '12,345',
+      '1 row',
+      '1,200 rows',
+      '2 entries',
+    ]);
+    expect([percent(0.1234), percent(1, 0), percent(null), percent(NaN, 1, '–')]).toEqual([
+      '12.3%',
+      '100%',
+      '-',
+      '–',
+    ]);
+  });
+
+  it('can be copied into a shell', () => {
+    expect(['./run-1', 'my run', "it's", ''].map(shellWord)).toEqual([
+      './run-1',
+      "'my run'",
+      "'it'\\''s'",
+      "''",
+    ]);
+  });
+
+  it('show control characters of others instead of sending them', () => {
+    expect(printable('a\x1b[2Jb\r\nc\td\x9b')).toBe('a␛[2Jb␍\nc\td�');
+  });
+
+  it('say what the operating system reports', () => {
+    expect(reasonOf(failed('EACCES'))).toBe('permission denied');
+    expect(reasonOf(new Error('else'))).toBe('else');
+    expect([isSystemError(failed('ENOSPC')), isSystemError(new Error('x'))]).toEqual([true, false]);
+  });
+
+  it('name the file that was meant, not the one beside its place', () => {
+    expect(describeSystemError(failed('ENOSPC', 'runs/.adapter.tmp-77/model.safetensors'))).toBe(
+      'runs/adapter/model.safetensors: the disk is full',
+    );
+    expect(describeSystemError(failed('ELOOP'))).toBe('the path runs in a circle of symbolic links');
+  });
+});
