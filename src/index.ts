@@ -6,7 +6,7 @@ export { alignOnline } from './alignment/online/online.ts';
 export type { OnlineOptions, OnlinePlan, OnlineResult, OnlineRun } from './alignment/online/online.ts';
 export type { Evaluation, OnlineProgress, RoundSummary } from './alignment/online/progress.ts';
 export type { OnlineSettings } from './alignment/online/settings.ts';
-export { methodNames, methods } from './alignment/methods.ts';
+export { addMethod, methodNames } from './alignment/methods.ts';
 export type { Method, MethodName } from './alignment/methods.ts';
 export type { AlignmentPlan, RowCounts } from './alignment/plan.ts';
 export type { RevisionRow } from './alignment/revisions.ts';

@@ -4,22 +4,14 @@ import { join, relative } from 'node:path';
 import type { DemoEvent, DemoSummary, Graded, MarkedResponse } from '../demo/index.ts';
 import type { Given, Verb } from '../../src/cli/flags.ts';
 import { markFlagged } from '../../src/cli/marks.ts';
-import type { Schema } from '../../src/options/kinds.ts';
+import type { SettingsOf } from '../../src/options/table.ts';
 import { createProgress } from '../../src/cli/progress.ts';
 import type { Progress } from '../../src/cli/progress.ts';
 import { stoppable } from '../../src/cli/signals.ts';
 import type { Colors, Output } from '../../src/cli/terminal.ts';
 import { colorsFor, percent, plural, printable, thousands } from '../../src/cli/terminal.ts';
 
-export interface DemoFlags {
-  readonly out: string | null;
-  readonly model: string | null;
-  readonly instructions: number;
-  readonly tests: number;
-  readonly seed: number;
-}
-
-const schema: Schema<DemoFlags> = {
+const table = {
   out: {
     kind: 'text',
     group: 'Files',
@@ -38,6 +30,7 @@ const schema: Schema<DemoFlags> = {
   },
   instructions: {
     kind: 'number',
+    default: 1000,
     integer: true,
     min: 8,
     max: 5000,
@@ -46,6 +39,7 @@ const schema: Schema<DemoFlags> = {
   },
   tests: {
     kind: 'number',
+    default: 600,
     integer: true,
     min: 1,
     max: 1500,
@@ -54,15 +48,18 @@ const schema: Schema<DemoFlags> = {
   },
   seed: {
     kind: 'number',
+    default: 1,
     integer: true,
     min: 0,
-    max: 2 ** 32 - 1,
+    max: 4294967295,
     group: 'Run',
     help: 'seed of everything random',
   },
-};
+} as const;
 
-export const demoVerb: Verb<DemoFlags> = {
+export type DemoFlags = SettingsOf<typeof table>;
+
+export const demoVerb: Verb<typeof table> = {
   name: 'demo',
   summary: 'See a small model learn from written judgments, in under a minute',
   about: `A model of under a million parameters answers instructions of a small synthetic world; a
@@ -72,12 +69,12 @@ trains, and the model answers held-out instructions again. Nothing is downloaded
     ['demo', 'everything lands in runs/demo'],
     ['demo --instructions 250 --seed 2 --out quick', 'a quarter of the judgments, other instructions'],
   ],
-  schema,
-  defaults: { out: null, model: null, instructions: 1000, tests: 600, seed: 1 },
-  required: [],
+  table,
+  required: () => [],
+  together: () => [],
 };
 
-export async function runDemo({ values }: Given<DemoFlags>, context: { stdout: Output }): Promise<number> {
+export async function runDemo({ values }: Given<typeof table>, context: { stdout: Output }): Promise<number> {
   const { instructions, tests, seed } = values;
   const out = values.out ?? firstFree(join('runs', 'demo'));
   const { demonstrate } = await import('../demo/index.ts');

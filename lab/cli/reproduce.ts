@@ -1,50 +1,29 @@
 // whetstone reproduce: the paper's tables and figures by one command each, and the hidden verb of its workers.
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import { Command } from 'commander';
 import { snakeCase } from '../../src/options/names.ts';
-import type {
-  ReproduceOptions,
-  ReproductionName,
-  ScheduleEvent,
-  WorkerCommand,
-} from '../reproduction/index.ts';
+import type { ReproduceOptions, ScheduleEvent, WorkerCommand } from '../reproduction/index.ts';
 import type { Given, Verb } from '../../src/cli/flags.ts';
-import type { Schema } from '../../src/options/kinds.ts';
+import type { SettingsOf } from '../../src/options/table.ts';
 import { fitLine, formatDuration } from '../../src/cli/progress.ts';
 import { stoppable } from '../../src/cli/signals.ts';
 import type { Output } from '../../src/cli/terminal.ts';
 import { colorsFor, plural } from '../../src/cli/terminal.ts';
 
-export interface ReproduceFlags {
-  readonly name: ReproductionName;
-  readonly out: string;
-  readonly model: string | null;
-  readonly data: string | null;
-  readonly template: string;
-  readonly seeds: number | null;
-  readonly train: number;
-  readonly test: number;
-  readonly perRound: number;
-  readonly jobs: number | null;
-}
-
-const names = ['table2', 'table4', 'table5', 'table6', 'figure4', 'figure7', 'detection', 'tune'] as const;
-const count = { kind: 'number', integer: true, min: 1 } as const;
-
-const schema: Schema<ReproduceFlags> = {
+const table = {
   name: {
     kind: 'choice',
-    choices: names,
+    choices: ['table2', 'table4', 'table5', 'table6', 'figure4', 'figure7', 'detection', 'tune'],
     positional: true,
     group: 'Files',
     placeholder: 'NAME',
-    help: `one of ${names.join(', ')}`,
+    help: 'the table or figure',
   },
   out: {
     kind: 'text',
     group: 'Files',
     placeholder: 'DIR',
+    default: 'runs/reproduce',
     help: 'folder for NAME.md, NAME.json, NAME.svg and cells/; suites in one folder share what they have in common',
   },
   model: {
@@ -66,24 +45,58 @@ const schema: Schema<ReproduceFlags> = {
   template: {
     kind: 'text',
     group: 'Files',
+    default: 'alpaca',
     placeholder: 'NAME|FILE',
     help: 'prompt layout for --data: alpaca, chat or a file',
   },
-  seeds: { ...count, nullable: true, group: 'Size', help: 'runs of each row', defaultText: '3; 1 for tune' },
-  train: { ...count, group: 'Size', help: 'training instructions of the world' },
-  test: { ...count, group: 'Size', help: 'instructions to be tested on, the same for every row' },
-  perRound: { ...count, group: 'Size', help: 'training instructions of an online round' },
+  seeds: {
+    kind: 'number',
+    integer: true,
+    min: 1,
+    nullable: true,
+    group: 'Size',
+    help: 'runs of each row',
+    defaultText: '3; 1 for tune',
+  },
+  train: {
+    kind: 'number',
+    integer: true,
+    min: 1,
+    default: 250,
+    group: 'Size',
+    help: 'training instructions of the world',
+  },
+  test: {
+    kind: 'number',
+    integer: true,
+    min: 1,
+    default: 600,
+    group: 'Size',
+    help: 'instructions to be tested on, the same for every row',
+  },
+  per_round: {
+    kind: 'number',
+    integer: true,
+    min: 1,
+    default: 100,
+    group: 'Size',
+    help: 'training instructions of an online round',
+  },
   jobs: {
-    ...count,
+    kind: 'number',
+    integer: true,
+    min: 1,
     max: 512,
     nullable: true,
     group: 'Run',
     help: 'experiments at once, each in a process of its own',
     defaultText: 'one for each core; 1 for wide models',
   },
-};
+} as const;
 
-export const reproduceVerb: Verb<ReproduceFlags> = {
+type ReproduceFlags = SettingsOf<typeof table>;
+
+export const reproduceVerb: Verb<typeof table> = {
   name: 'reproduce',
   summary: "Make the paper's tables and figures again, on a small world or on your own model and data",
   about: `table2     every method that learns from judgments
@@ -103,28 +116,17 @@ table5, table6, detection and tune need the world.`,
     ['reproduce table4 --seeds 5 --jobs 4', 'more seeds, four at once'],
     ['reproduce table2 --model ./model --data judged.jsonl --out mine', 'on your own model and judgments'],
   ],
-  schema,
-  defaults: {
-    out: join('runs', 'reproduce'),
-    model: null,
-    data: null,
-    template: 'alpaca',
-    seeds: null,
-    train: 250,
-    test: 600,
-    perRound: 100,
-    jobs: null,
-  },
-  required: ['name'],
+  table,
+  required: () => ['name'],
   together: ({ name, model, data, template }) => [
     ...(data && !model
-      ? [{ where: '--data, --model', message: 'data needs a model to be trained on it' }]
+      ? [{ keys: ['data', 'model'], message: 'data needs a model to be trained on it' }]
       : []),
     ...(template && !data
-      ? [{ where: '--template', message: 'the world has its own; this goes with --data' }]
+      ? [{ keys: ['template'], message: 'the world has its own; this goes with data' }]
       : []),
     ...(name === 'table5' && model
-      ? [{ where: '--model', message: 'table5 compares the models that come with Whetstone' }]
+      ? [{ keys: ['model'], message: 'table5 compares the models that come with Whetstone' }]
       : []),
   ],
 };
@@ -146,7 +148,7 @@ export interface ReproduceContext {
 }
 
 export async function runReproduce(
-  { given, values }: Given<ReproduceFlags>,
+  { given, values }: Given<typeof table>,
   { stdout, worker }: ReproduceContext,
 ): Promise<number> {
   const { reproduce } = await import('../reproduction/index.ts');

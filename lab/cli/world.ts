@@ -4,11 +4,9 @@ import { dirname, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { WhetstoneError } from '../../src/errors.ts';
 import type { PretrainProgress, PretrainSettings } from '../world/pretrain.ts';
-import type { Split } from '../world/index.ts';
 import { verbCommand } from '../../src/cli/flags.ts';
 import type { Given, Verb } from '../../src/cli/flags.ts';
 import { writeJsonl } from '../../src/cli/jsonl.ts';
-import type { Schema } from '../../src/options/kinds.ts';
 import { formatDuration } from '../../src/cli/progress.ts';
 import { stoppable } from '../../src/cli/signals.ts';
 import type { Output } from '../../src/cli/terminal.ts';
@@ -29,10 +27,10 @@ export function worldCommand(context: Context, report: (running: Promise<number>
 }
 
 const positive = { kind: 'number', integer: true, min: 1 } as const;
-const pretrainSchema: Schema<PretrainSettings> = {
+const pretrainTable = {
   out: { kind: 'text', group: 'Files', placeholder: 'DIR', help: 'new Hugging Face folder' },
-  hiddenSize: { ...positive, group: 'Model', help: 'width' },
-  intermediateSize: { ...positive, group: 'Model', help: 'width of the MLP' },
+  hidden_size: { ...positive, group: 'Model', help: 'width' },
+  intermediate_size: { ...positive, group: 'Model', help: 'width of the MLP' },
   layers: { ...positive, group: 'Model', help: 'decoder layers' },
   heads: { ...positive, group: 'Model', help: 'attention heads; they divide the width' },
   dtype: {
@@ -42,14 +40,14 @@ const pretrainSchema: Schema<PretrainSettings> = {
     help: 'how the weights are stored:',
   },
   tokens: { ...positive, group: 'Training', help: 'predicted tokens to train on' },
-  batchTokens: { ...positive, group: 'Training', help: 'predicted tokens of one step, at least' },
-  learningRate: { kind: 'number', above: 0, group: 'Training', help: 'peak learning rate of AdamW' },
-  weightDecay: { kind: 'number', min: 0, group: 'Training', help: 'weight decay of matrices' },
+  batch_tokens: { ...positive, group: 'Training', help: 'predicted tokens of one step, at least' },
+  learning_rate: { kind: 'number', above: 0, group: 'Training', help: 'peak learning rate of AdamW' },
+  weight_decay: { kind: 'number', min: 0, group: 'Training', help: 'weight decay of matrices' },
   seed: {
     kind: 'number',
     integer: true,
     min: 0,
-    max: 2 ** 32 - 1,
+    max: 4294967295,
     group: 'Training',
     help: 'seed of weights and corpus',
   },
@@ -61,9 +59,9 @@ const pretrainSchema: Schema<PretrainSettings> = {
     help: 'threads to compute with',
     defaultText: '1 for narrow models',
   },
-};
+} as const;
 
-const pretrainVerb: Verb<PretrainSettings> = {
+const pretrainVerb: Verb<typeof pretrainTable> = {
   name: 'pretrain',
   summary: "Train a base model of the world from nothing, as the project's own was",
   about: `Writes a corpus, trains every weight of a small Llama on it, measures the result and leaves a
@@ -74,12 +72,12 @@ machine.`,
     ['world pretrain --out world', 'the base model of the demo'],
     ['world pretrain --out small --hidden_size 64 --intermediate_size 176', 'a smaller one'],
   ],
-  schema: pretrainSchema,
-  defaults: {},
-  required: ['out'],
+  table: pretrainTable,
+  required: () => ['out'],
+  together: () => [],
 };
 
-async function runPretrain({ given }: Given<PretrainSettings>, { stdout }: Context): Promise<number> {
+async function runPretrain({ given }: Given<typeof pretrainTable>, { stdout }: Context): Promise<number> {
   const { pretrain, pretrainDefaults } = await import('../world/pretrain.ts');
   const settings: PretrainSettings = { ...pretrainDefaults, ...given, out: resolve(given.out!) };
   if (settings.hiddenSize % (2 * settings.heads) !== 0) {
@@ -157,42 +155,45 @@ async function describeModel(
   }
 }
 
-interface TasksFlags {
-  readonly out: string;
-  readonly split: Split;
-  readonly count: number;
-  readonly seed: number;
-}
+const tasksTable = {
+  out: {
+    kind: 'text',
+    default: '-',
+    group: 'Files',
+    placeholder: 'FILE',
+    help: 'new JSONL file; - for standard output',
+  },
+  split: {
+    kind: 'choice',
+    choices: ['train', 'development', 'test'],
+    default: 'train',
+    group: 'Run',
+    help: 'train, development or test',
+  },
+  count: { ...positive, default: 100, group: 'Run', help: 'how many' },
+  seed: {
+    kind: 'number',
+    default: 0,
+    integer: true,
+    min: 0,
+    max: 4294967295,
+    group: 'Run',
+    help: 'seed of the drawing',
+  },
+} as const;
 
-const tasksVerb: Verb<TasksFlags> = {
+const tasksVerb: Verb<typeof tasksTable> = {
   name: 'tasks',
   summary: 'Write instructions of the world as JSONL',
   about: `Rows of { instruction, family }, distinct, as many of each family as of any other. The splits are
 disjoint whatever the seed. "whetstone generate" answers such files.`,
   examples: [['world tasks --split test --count 100 --out tasks.jsonl', 'a hundred held-out instructions']],
-  schema: {
-    out: { kind: 'text', group: 'Files', placeholder: 'FILE', help: 'new JSONL file; - for standard output' },
-    split: {
-      kind: 'choice',
-      choices: ['train', 'development', 'test'],
-      group: 'Run',
-      help: 'train, development or test',
-    },
-    count: { ...positive, group: 'Run', help: 'how many' },
-    seed: {
-      kind: 'number',
-      integer: true,
-      min: 0,
-      max: 2 ** 32 - 1,
-      group: 'Run',
-      help: 'seed of the drawing',
-    },
-  },
-  defaults: { out: '-', split: 'train', count: 100, seed: 0 },
-  required: [],
+  table: tasksTable,
+  required: () => [],
+  together: () => [],
 };
 
-async function runTasks({ values }: Given<TasksFlags>, { stdout }: Context): Promise<number> {
+async function runTasks({ values }: Given<typeof tasksTable>, { stdout }: Context): Promise<number> {
   const { drawTasks } = await import('../world/index.ts');
   const tasks = drawTasks(values.split, values.count, values.seed);
   await writeJsonl(values.out, null, stdout, async (append) => {

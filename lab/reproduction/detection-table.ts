@@ -1,5 +1,6 @@
 // The detection suite: how well flagged tokens agree with the errors that the judge knows, over lambda.
 // Knows counts and how they become figures; it does not know how they were counted.
+import { defaultSettings } from '../../src/alignment/settings.ts';
 import type {
   BootstrapSettings,
   DetectionCounts,
@@ -118,7 +119,7 @@ export function detectionMarkdown({ rows }: DetectionTable): string {
 }
 
 export function detectionConclusions({ rows, answers, tokens, errors }: DetectionTable): string[] {
-  const usual = rows.find(({ lambda }) => lambda === 1.2)!;
+  const usual = rows.find(({ lambda }) => lambda === defaultSettings.lambda)!;
   const value = (row: DetectionRow, id: FigureId): string => {
     const cell = row.cells[id];
     return cell ? percent(cell.estimate.value) : 'unknown';
@@ -126,7 +127,7 @@ export function detectionConclusions({ rows, answers, tokens, errors }: Detectio
   const loose = rows[0]!;
   return [
     `${answers} unsatisfactory answers with ${tokens} tokens and ${errors} errors; a random token is part of an error with ${value(usual, 'chance')}.`,
-    `At lambda 1.2, the default: token precision ${value(usual, 'precision')}, onset recall ${value(usual, 'onsetRecall')}, span recall ${value(usual, 'spanRecall')}.`,
+    `At lambda ${usual.lambda}, the default: token precision ${value(usual, 'precision')}, onset recall ${value(usual, 'onsetRecall')}, span recall ${value(usual, 'spanRecall')}.`,
     `At lambda ${loose.lambda}: ${value(loose, 'flaggedShare')} of all tokens are flagged, with precision ${value(loose, 'precision')}.`,
   ];
 }

@@ -1,9 +1,7 @@
 // The methods that suites compare, in the order of their tables. Knows names only.
-import type { MethodName } from '../../src/alignment/methods.ts';
+import { methodNamed } from '../../src/alignment/methods.ts';
 
-export type SuiteMethod = MethodName;
-
-export const suiteMethods: readonly SuiteMethod[] = [
+export const suiteMethods = [
   'forward-prediction',
   'hindsight',
   'likelihood',
@@ -15,21 +13,11 @@ export const suiteMethods: readonly SuiteMethod[] = [
   'self-distillation',
   'dual-cut',
   'cut',
-];
+] as const;
 
-export const methodTitles: Readonly<Record<SuiteMethod, string>> = {
-  'forward-prediction': 'Forward Prediction',
-  hindsight: 'Hindsight',
-  likelihood: 'likelihood of satisfactory answers',
-  'feedback-conditional': 'feedback-conditional policy',
-  critique: 'critique fine-tuning',
-  'ilf-mle': 'ILF-MLE',
-  'ilf-dpo': 'ILF-DPO',
-  dpo: 'DPO',
-  'self-distillation': 'self-distillation',
-  'dual-cut': 'DualCUT',
-  cut: 'CUT',
-};
+export type SuiteMethod = (typeof suiteMethods)[number];
+
+export const titleOf = (method: SuiteMethod): string => methodNamed(method).label;
 
 /** Methods that learn from pairs of responses with different scores need several responses to an instruction. */
 export const responsesFor = (method: SuiteMethod): number => (method === 'dpo' ? pairedResponses : 1);

@@ -1,5 +1,6 @@
 // One suite from its name to its files: what has to be computed, computing it, the table, Markdown, JSON and SVG.
 // Knows the order of these things; each of them is done elsewhere.
+import { defaultSettings } from '../../src/alignment/settings.ts';
 import { mkdir, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -401,7 +402,7 @@ function notesOn(ground: Ground, { train, test, perRound, seeds }: Scale): strin
     return [
       'Rows of the data were split by instruction (seeded): a fifth is held out and scored. Methods train with the ' +
         'defaults of `align`, but for a warm-up of a tenth of the run. Perplexity is e to the power of its logarithm, ' +
-        'which is a mean over responses of the mean over their tokens. Flagged: at lambda 1.2, by the trained model.',
+        `which is a mean over responses of the mean over their tokens. Flagged: at lambda ${defaultSettings.lambda}, by the trained model.`,
     ];
   }
   return [

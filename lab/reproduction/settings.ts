@@ -1,5 +1,6 @@
 // The settings that the suites train with: those fixed for every method, and the grid that `tune` chooses from.
 // What it chose is tuned.ts.
+import { defaultSettings as usual } from '../../src/alignment/settings.ts';
 import type { MethodSettings } from './experiment.ts';
 import type { SuiteMethod } from './methods.ts';
 import { tuned } from './tuned.ts';
@@ -9,13 +10,13 @@ import { tuned } from './tuned.ts';
  * end within a run of 125, hence a tenth of the run. The template's longest prompts have about 120 tokens.
  */
 export const fixedSettings: MethodSettings = {
-  loraR: 16,
-  loraAlpha: 16,
-  loraDropout: 0.05,
-  loraTargetModules: ['gate_proj', 'up_proj', 'down_proj'],
-  batchSize: 8,
-  epochs: 1,
-  lrSchedulerType: 'cosine',
+  loraR: usual.loraR,
+  loraAlpha: usual.loraAlpha,
+  loraDropout: usual.loraDropout,
+  loraTargetModules: usual.loraTargetModules,
+  batchSize: usual.batchSize,
+  epochs: usual.epochs,
+  lrSchedulerType: usual.lrSchedulerType,
   warmupSteps: 0.1,
   cutoffLen: 512,
 };

@@ -1,4 +1,5 @@
 // What a suite is: rows as data, and how a row and a seed become an experiment. Knows no numbers of any table.
+import { defaultSettings } from '../../src/alignment/settings.ts';
 import type { AnswersExperiment, Experiment, MethodSettings, Model, TaskDraw } from './experiment.ts';
 import type { SuiteMethod } from './methods.ts';
 import { testedWithPraise } from './methods.ts';
@@ -146,6 +147,6 @@ function heldOutExperiment(row: SuiteRow, seed: number, ground: Ground & { kind:
     template,
     heldOut,
     training: settings && { share: training?.amount ?? 1, settings, seed },
-    lambda: 1.2,
+    lambda: defaultSettings.lambda,
   };
 }

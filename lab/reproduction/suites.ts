@@ -1,7 +1,7 @@
 // The suites, as data: which rows each table and figure of arXiv 2312.14591 has here. Nothing is run.
 import type { MethodSettings } from './experiment.ts';
 import type { SuiteMethod } from './methods.ts';
-import { methodTitles, pairedResponses, responsesFor, suiteMethods, testedWithPraise } from './methods.ts';
+import { pairedResponses, responsesFor, suiteMethods, testedWithPraise, titleOf } from './methods.ts';
 import * as paper from './paper.ts';
 import { worldModelWidths } from '../world/model.ts';
 import type { RowTraining, Suite, SuiteRow } from './suite.ts';
@@ -44,12 +44,12 @@ const table2: Suite = {
       const plain: SuiteRow = {
         ...own,
         id: method,
-        label: methodTitles[method],
+        label: titleOf(method),
         part: 'plain',
         ...(figures && { paper: figures }),
       };
       if (!testedWithPraise.has(method)) return [plain];
-      const label = `${methodTitles[method]}, with praise`;
+      const label = `${titleOf(method)}, with praise`;
       return [plain, { ...own, id: `${method}-praised`, label, part: 'praised' }];
     }),
   ],
@@ -143,11 +143,11 @@ const table6: Suite = {
       const figure = method === 'cut' ? paper.table6.cut[round] : undefined;
       return {
         id: `${method}-${round}`,
-        label: `${methodTitles[method]}, round ${round}`,
+        label: `${titleOf(method)}, round ${round}`,
         against: round === 0 ? null : `${method}-0`,
         training,
         part: round,
-        place: { series: methodTitles[method], x: round },
+        place: { series: titleOf(method), x: round },
         ...(figure !== undefined && { paper: [figure] }),
       };
     });

@@ -5,7 +5,7 @@ import { mean } from '../../src/evaluation/index.ts';
 import type { MethodSettings } from './experiment.ts';
 import { markdownTable } from './markdown.ts';
 import type { SuiteMethod } from './methods.ts';
-import { methodTitles, responsesFor, suiteMethods } from './methods.ts';
+import { responsesFor, suiteMethods, titleOf } from './methods.ts';
 import { gridOf, knobs, learningRates } from './settings.ts';
 import type { Suite, SuiteRow } from './suite.ts';
 import type { Table } from './table.ts';
@@ -30,7 +30,7 @@ export const tuningSuite: Suite = {
     gridOf(method).map((settings, point): SuiteRow => {
       return {
         id: pointId(method, point),
-        label: `${methodTitles[method]}: ${settingsText(settings)}`,
+        label: `${titleOf(method)}: ${settingsText(settings)}`,
         against: null,
         training: { method, settings, responses: responsesFor(method) },
         part: 'plain',
@@ -71,7 +71,7 @@ export function tuningMarkdown(choices: readonly TuningChoice[]): string {
   const header = ['method, knob', ...learningRates.map((rate) => `learning rate ${rate}`)];
   const rows = choices.flatMap(({ method, settings, rates }) =>
     knobs[method].map((knob, k) => [
-      `${methodTitles[method]}, ${settingsText(knob)}`,
+      `${titleOf(method)}, ${settingsText(knob)}`,
       ...learningRates.map((learningRate, i) => {
         const text = percent(rates[k * learningRates.length + i]!);
         const chosen = JSON.stringify({ ...knob, learningRate }) === JSON.stringify(settings);

@@ -3,7 +3,6 @@
 import { resolve } from 'node:path';
 import type { Engine, OpenEngine, OptimizerSettings } from '../engine/engine.ts';
 import { openWeights } from '../engine/open-weights.ts';
-import { WhetstoneError } from '../errors.ts';
 import { modelOfSnapshot } from '../hub/index.ts';
 import type { Example } from '../judgments/index.ts';
 import type { LoraConfig } from '../models/index.ts';
@@ -12,9 +11,10 @@ import { takeFromAdapter } from './adapter-settings.ts';
 import { encodeRunData, readRunData, sequencesOf, standIns, usedTemplate, withoutRevision } from './data.ts';
 import type { GivenTriplet } from './data.ts';
 import { dataDigest, folderDigests } from '../runs/digests.ts';
-import { methods, requireMethod, requireUsableRows } from './methods.ts';
+import { methodNamed, objectiveOf, requireUsableRows } from './methods.ts';
 import type { StepRecord } from './metrics.ts';
-import { snakeCase } from '../options/names.ts';
+import { checkOptions, requireNew } from '../options/check.ts';
+import { settingDifferences, settingsToResume } from '../options/resume.ts';
 import {
   countRows,
   describeRow,
@@ -27,14 +27,11 @@ import {
 } from './plan.ts';
 import type { AlignmentPlan } from './plan.ts';
 import {
-  alignResumeRules,
   circumstanceDifferences,
   makeRecord,
   recordedSettings,
   recordedStart,
   refuseDifferences,
-  settingDifferences,
-  settingsToResume,
   versionNotes,
 } from './record.ts';
 import type { Circumstances } from './record.ts';
@@ -43,7 +40,7 @@ import { claimRun } from '../runs/claim.ts';
 import type { RunClaim } from '../runs/claim.ts';
 import { openRunDirectory } from './run-directory.ts';
 import type { RunDirectory } from './run-directory.ts';
-import { contradictions, resolveSettings } from './settings.ts';
+import { alignEntry, resolveSettings, runTable } from './settings.ts';
 import type { AlignSettings, GivenSettings } from './settings.ts';
 import { train } from './train.ts';
 
@@ -122,25 +119,23 @@ interface Prepared {
 }
 
 async function prepare(options: AlignOptions): Promise<Prepared> {
-  const { out, resume = false, overwrite = false } = options;
-  const given = givenSettings(options);
-  if (given.method !== undefined) requireMethod(given.method);
-  refuseContradictions(given, options);
+  const { out, resume = false, overwrite = false, ...given } = checkOptions(alignEntry, options);
   const claim =
     out === undefined ? null : await claimRun(out, overwrite ? 'overwrite' : resume ? 'resume' : 'new');
   let engine: Engine | undefined;
   let directory: RunDirectory | null = null;
   try {
     const recorded = claim?.recorded ?? null;
+    if (!recorded) requireNew(alignEntry, options);
     const before = recorded && recordedSettings(recorded);
-    const changed = before ? settingDifferences(given, before, alignResumeRules) : [];
+    const changed = before ? settingDifferences(runTable, given, before) : [];
     const settings = before
-      ? settingsToResume(given, before, alignResumeRules)
-      : await takeFromAdapter(resolveSettings(requireModelAndData(given, options)), given);
+      ? settingsToResume(runTable, given, before)
+      : await takeFromAdapter(resolveSettings({ data: null, ...given } as GivenSettings), given);
     const started = recorded ? recordedStart(recorded) : new Date();
     const data = await readRunData(settings, { triplets: options.triplets, now: started });
     if (!options.objective) requireUsableRows(data.rows, settings);
-    const objective = options.objective ?? (await methods[settings.method].objective(settings));
+    const objective = options.objective ?? (await objectiveOf(settings.method, settings));
     const template = usedTemplate(data, settings);
     const circumstances = claim && {
       ...(await digestsOf(settings)),
@@ -187,7 +182,7 @@ async function prepare(options: AlignOptions): Promise<Prepared> {
       settings,
       rows: countRows(examples, {
         read: data.rows.length,
-        pairs: methods[settings.method].from === 'pairs',
+        pairs: methodNamed(settings.method).from === 'pairs',
         downsampled: data.downsampled,
         unused: encoded.unused + encoded.examples.length - examples.length,
       }),
@@ -238,47 +233,6 @@ async function digestsOf({
     model: await folderDigests(model),
     adapter: adapter === null ? null : await folderDigests(adapter),
   };
-}
-
-function givenSettings(options: AlignOptions): Partial<AlignSettings> {
-  const { out, resume, overwrite, objective, signal, openEngine, triplets, onRevision, ...settings } =
-    options;
-  void [out, resume, overwrite, objective, signal, openEngine, triplets, onRevision];
-  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
-}
-
-function refuseContradictions(
-  given: Partial<AlignSettings>,
-  { resume, overwrite, triplets, out }: AlignOptions,
-): void {
-  const found = contradictions(given).map(
-    ({ keys, message }) => `${keys.map(snakeCase).join(', ')}: ${message}`,
-  );
-  if (resume && overwrite)
-    found.push('resume, overwrite: a run can be gone on with or started anew, not both');
-  if (triplets && given.data !== undefined)
-    found.push('triplets, data: a run learns from triplets in memory or from a file, not both');
-  if (triplets && out !== undefined)
-    found.push(
-      'triplets, out: a run directory records where its data lies; write the triplets to a file for one',
-    );
-  if (found.length === 0) return;
-  throw new WhetstoneError(
-    'INVALID_OPTIONS',
-    `these settings contradict each other:\n    ${found.join('\n    ')}`,
-  );
-}
-
-function requireModelAndData(given: Partial<AlignSettings>, { out, triplets }: AlignOptions): GivenSettings {
-  const { model } = given;
-  const data = triplets ? null : given.data;
-  if (model !== undefined && data !== undefined) return { ...given, model, data };
-  const needed = [data === undefined && 'a data file', model === undefined && 'a model folder'].filter(
-    Boolean,
-  );
-  throw new WhetstoneError('INVALID_OPTIONS', `a new run needs ${needed.join(' and ')}`, {
-    ...(out !== undefined && { hint: `There is no run in ${out} to take them from.` }),
-  });
 }
 
 /** As an adapter names its base model: a model of the hub by its name there, so that the adapter can be given away. */

@@ -13,7 +13,7 @@ import type { Role } from '../objectives/objective.ts';
 import { loadVoice } from '../generation/index.ts';
 import type { Voice } from '../generation/index.ts';
 import type { TemplateStrings } from '../tokens/index.ts';
-import { methods } from './methods.ts';
+import { methodNamed } from './methods.ts';
 import { templateText } from './record.ts';
 import type { AlignSettings } from './settings.ts';
 
@@ -43,7 +43,7 @@ export async function readRunData(
       ? Array.from(rows.keys())
       : Array.from(keptAfterDownsampling(rows.map(labelOf), downsample, seed));
   const counts = { ...voice, rows, downsampled: rows.length - kept.length };
-  if (methods[method].from !== 'pairs') return { ...counts, triplets: rows, positions: kept };
+  if (methodNamed(method).from !== 'pairs') return { ...counts, triplets: rows, positions: kept };
   const pairs = preferencePairs(kept.map((position) => rows[position]!));
   return { ...counts, triplets: pairs, positions: Array.from(pairs.keys()) };
 }
@@ -58,7 +58,7 @@ export function withoutRevision(
   { triplets, positions }: Pick<RunData, 'triplets' | 'positions'>,
   settings: AlignSettings,
 ): number[] {
-  const { from, usable } = methods[settings.method];
+  const { from, usable } = methodNamed(settings.method);
   if (from !== 'revisions') return [];
   return positions.filter((position) => {
     const triplet = triplets[position]!;
@@ -85,7 +85,7 @@ export async function encodeRunData(
     template,
     positions,
     cutoffLength: settings.cutoffLen,
-    roles: (triplet) => methods[settings.method].roles(triplet, settings),
+    roles: (triplet) => methodNamed(settings.method).roles(triplet, settings),
   });
   return { examples, unused: summary.unused };
 }
@@ -98,7 +98,7 @@ export function usedTemplate(
   { template, triplets, positions }: Pick<RunData, 'template' | 'triplets' | 'positions'>,
   settings: AlignSettings,
 ): TemplateStrings {
-  const { from, roles } = methods[settings.method];
+  const { from, roles } = methodNamed(settings.method);
   const used = new Set<Role>(positions.flatMap((position) => roles(triplets[position]!, settings)));
   return templateText(template, {
     critique: used.has('critique'),

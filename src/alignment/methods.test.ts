@@ -1,14 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import type { Triplet } from '../judgments/index.ts';
+import type { MethodSetting } from '../objectives/options.ts';
+import { likelihood } from '../objectives/index.ts';
+import { camelCase } from '../options/names.ts';
+import { method as methodTable } from '../options/tables/method.ts';
 import {
+  addMethod,
   methodLines,
+  methodNamed,
   methodNames,
-  methods,
-  methodSettings,
-  requireMethod,
+  methodsWith,
+  objectiveOf,
   requireUsableRows,
 } from './methods.ts';
-import type { MethodName } from './methods.ts';
+import type { Method, MethodName } from './methods.ts';
 import { contradictions, defaultSettings, resolveSettings } from './settings.ts';
 import type { AlignSettings } from './settings.ts';
 
@@ -31,7 +36,7 @@ const revised = row({ judgment: 'Wrong.', revision: 'better' });
 describe('the sequences of a row', () => {
   const rolesOf = (method: MethodName, rest: Partial<AlignSettings> = {}): string[] =>
     [fine, praised, marked, bad, revised].map((one) =>
-      methods[method].roles(one, settingsFor(method, rest)).join('+'),
+      methodNamed(method).roles(one, settingsFor(method, rest)).join('+'),
     );
 
   it.each<[MethodName, string[]]>([
@@ -58,11 +63,11 @@ describe('the sequences of a row', () => {
   });
 
   it('are those that the objective weighs, no more and no fewer', async () => {
-    for (const method of methodNames) {
+    for (const method of methodNames()) {
       const settings = settingsFor(method);
-      const objective = await methods[method].objective(settings);
+      const objective = await objectiveOf(method, settings);
       for (const one of [fine, praised, marked, bad, revised]) {
-        const roles = methods[method].roles(one, settings);
+        const roles = methodNamed(method).roles(one, settings);
         if (roles.length === 0) continue;
         const rejected = one === bad || one === revised;
         const [weights] = objective.weigh([
@@ -122,8 +127,11 @@ describe('data without what a method needs', () => {
 
 describe('settings', () => {
   it('belong to at least one method and have a default', () => {
-    expect(methodSettings).toContain('beta');
-    for (const key of methodSettings) expect(defaultSettings).toHaveProperty(key);
+    for (const name of Object.keys(methodTable).filter((each) => each !== 'method')) {
+      const key = camelCase(name) as MethodSetting;
+      expect([key, methodsWith(key).length > 0]).toEqual([key, true]);
+      expect(defaultSettings).toHaveProperty(key);
+    }
   });
 
   it('default as the method says', () => {
@@ -137,7 +145,7 @@ describe('settings', () => {
 
   it('of another method are refused, and what a run wrote down itself never is', () => {
     const blamed = (given: Partial<AlignSettings>): string[] =>
-      contradictions(given).map(({ keys, message }) => `${keys.join()}: ${message}`);
+      contradictions(given, defaultSettings).map(({ keys, message }) => `${keys.join()}: ${message}`);
     expect(blamed({ method: 'dpo', lambda: 1.5, form: 'full', beta: 0.3 })).toEqual([
       'lambda,method: this belongs to methods "cut", "dual-cut" and means nothing for "dpo"',
       'form,method: this belongs to method "self-distillation" and means nothing for "dpo"',
@@ -149,14 +157,47 @@ describe('settings', () => {
     expect(blamed({ method: 'ilf-mle', cutoffLen: 200 })).toEqual([
       'revisionMaxNewTokens,cutoffLen: revisions of 256 tokens leave no room for a prompt within 200',
     ]);
-    for (const method of methodNames) expect(blamed(settingsFor(method))).toEqual([]);
+    for (const method of methodNames()) expect(blamed(settingsFor(method))).toEqual([]);
   });
 });
 
 it('an unknown method lists all and what each needs', () => {
-  expect(() => requireMethod('ctu')).toThrow(
+  expect(() => methodNamed('ctu')).toThrow(
     /no method "ctu"[^]*likelihood +likelihood of[^]*needs satisfactory rows/,
   );
-  for (const name of methodNames) expect(() => requireMethod(name)).not.toThrow();
+  for (const name of methodNames()) expect(methodNamed(name).needs).not.toBe('');
   for (const line of methodLines()) expect(line.length).toBeLessThan(96);
+});
+
+describe("a method of one's own", () => {
+  const mine: Method = {
+    label: 'Mine',
+    title: 'likelihood of all responses',
+    needs: 'rows',
+    usable: () => true,
+    from: 'rows',
+    roles: () => ['plain'],
+    settings: ['normalize'],
+    defaults: { normalize: 'tokens' },
+    objective: ({ normalize }) =>
+      Promise.resolve({ ...likelihood({ includeRejected: true, normalize }), name: 'mine' }),
+  };
+
+  it('is known by its name, with its settings and defaults', async () => {
+    addMethod('mine', mine);
+    expect(methodNames().at(-1)).toBe('mine');
+    expect(methodsWith('normalize')).toContain('mine');
+    const settings = settingsFor('mine');
+    expect(settings.normalize).toBe('tokens');
+    expect((await objectiveOf('mine', settings)).name).toBe('mine');
+    expect(contradictions({ method: 'mine', lambda: 2 }, defaultSettings)).toHaveLength(1);
+  });
+
+  it('has a name that is free and settings that there are', () => {
+    const wrong = { ...mine, settings: ['normalise' as MethodSetting] };
+    expect(() => addMethod('cut', wrong)).toThrow(
+      /2 options[^]*a method "cut" already[^]*no settings normalise/,
+    );
+    expect(() => addMethod('My method', mine)).toThrow(/small letters/);
+  });
 });

@@ -5,39 +5,33 @@ import { preferencePairs } from '../judgments/pairs.ts';
 import { isPraise, labelOf, wordsOf } from '../judgments/triplet.ts';
 import type { Triplet } from '../judgments/triplet.ts';
 import type { Objective, Role } from '../objectives/objective.ts';
+import type { MethodSetting, MethodSettings } from '../objectives/options.ts';
+import { refuse } from '../options/check.ts';
+import type { ChoiceSetting, Setting } from '../options/kinds.ts';
+import { camelCase, snakeCase } from '../options/names.ts';
+import type { Table } from '../options/table.ts';
+import { method as methodTable, methodDefaults } from '../options/tables/method.ts';
 import type { AlignSettings } from './settings.ts';
 
-export const methodNames = [
-  'cut',
-  'dual-cut',
-  'likelihood',
-  'forward-prediction',
-  'hindsight',
-  'feedback-conditional',
-  'critique',
-  'ilf-mle',
-  'ilf-dpo',
-  'dpo',
-  'self-distillation',
-] as const;
-export type MethodName = (typeof methodNames)[number];
-
 export interface Method {
+  /** Its name in tables. */
+  readonly label: string;
   /** What it does, for a list of methods. */
   readonly title: string;
   /** The rows that it cannot do without, in words. */
   readonly needs: string;
   /** Whether a row is one of those. With `from: 'pairs'` it is asked of the pairs, and `from: 'revisions'` before any is written. */
-  readonly usable: (triplet: Triplet, settings: AlignSettings) => boolean;
+  readonly usable: (triplet: Triplet, settings: MethodSettings) => boolean;
   /** What examples are made of: rows; rows with a revision, which the model writes where there is none; pairs of rows. */
   readonly from: 'rows' | 'revisions' | 'pairs';
   /** The sequences that a row needs; none where the method does not learn from it. */
-  readonly roles: (triplet: Triplet, settings: AlignSettings) => readonly Role[];
+  readonly roles: (triplet: Triplet, settings: MethodSettings) => readonly Role[];
   /** Settings that mean something to it, beside those that every run has. */
-  readonly settings: readonly (keyof AlignSettings)[];
+  readonly settings: readonly MethodSetting[];
   /** Where its defaults differ from the general ones. */
-  readonly defaults: Partial<AlignSettings>;
-  readonly objective: (settings: AlignSettings) => Promise<Objective>;
+  readonly defaults: Partial<MethodSettings>;
+  /** Its loss; hears its own settings only. */
+  readonly objective: (settings: MethodSettings) => Promise<Objective>;
 }
 
 const rejected = (triplet: Triplet): boolean => labelOf(triplet) === 'align-n';
@@ -53,28 +47,33 @@ const objectives = () => import('../objectives/index.ts');
 const hindsightRoles = (triplet: Triplet): readonly Role[] =>
   rejected(triplet) || isPraise(wordsOf(triplet)) ? ['judged'] : ['praised'];
 
-const revising: readonly (keyof AlignSettings)[] = ['revisionMaxNewTokens', 'revisionTemperature'];
+const revising: readonly MethodSetting[] = ['revisionMaxNewTokens', 'revisionTemperature'];
 
-export const methods: Readonly<Record<MethodName, Method>> = {
+const builtIn = {
   cut: {
+    label: 'CUT',
     title: 'Contrastive Unlikelihood Training: away from what a judgment is about',
     needs: criticised,
     usable: (triplet, { l1, alignN }) => (l1 || alignN ? rejected(triplet) : satisfactory(triplet)),
     from: 'rows',
     roles: (triplet) => (rejected(triplet) ? ['plain', 'judged'] : ['plain']),
     settings: [
-      ...(['preset', 'lambda', 'alpha', 'gamma', 'l1', 'alignP', 'alignN'] as const),
-      ...(['detection', 'dynamicWeight', 'normalize'] as const),
+      'preset',
+      'lambda',
+      'alpha',
+      'gamma',
+      'l1',
+      'alignP',
+      'alignN',
+      'detection',
+      'dynamicWeight',
+      'normalize',
     ],
     defaults: {},
-    objective: async (settings) => {
-      const { preset, lambda, alpha, gamma, l1, alignP, alignN, detection, dynamicWeight, normalize } =
-        settings;
-      const { cut } = await objectives();
-      return cut({ preset, lambda, alpha, gamma, l1, alignP, alignN, detection, dynamicWeight, normalize });
-    },
-  },
+    objective: async (settings) => (await objectives()).cut(settings),
+  } satisfies Method as Method,
   'dual-cut': {
+    label: 'DualCUT',
     title: 'CUT that also goes towards the tokens that praise makes likelier',
     needs: criticised,
     usable: rejected,
@@ -84,23 +83,23 @@ export const methods: Readonly<Record<MethodName, Method>> = {
       return alignP ? ['plain'] : [];
     },
     settings: [
-      ...(['lambda', 'lambda1', 'lambda2', 'lambda3', 'lambda4', 'sigma1', 'sigma2'] as const),
-      ...(['alpha', 'beta', 'alignP', 'normalize'] as const),
+      'lambda',
+      'lambda1',
+      'lambda2',
+      'lambda3',
+      'lambda4',
+      'sigma1',
+      'sigma2',
+      'alpha',
+      'beta',
+      'alignP',
+      'normalize',
     ],
-    defaults: { beta: 1 },
-    objective: async (settings) => {
-      const { lambda, sigma1, sigma2, alpha, beta, alignP, normalize } = settings;
-      const { dualCut } = await objectives();
-      return dualCut({
-        lambda1: settings.lambda1 ?? lambda,
-        lambda2: settings.lambda2 ?? lambda,
-        lambda3: settings.lambda3 ?? lambda,
-        lambda4: settings.lambda4 ?? lambda,
-        ...{ sigma1, sigma2, alpha, beta, alignP, normalize },
-      });
-    },
-  },
+    defaults: methodDefaults['dual-cut'],
+    objective: async (settings) => (await objectives()).dualCut(settings),
+  } satisfies Method as Method,
   likelihood: {
+    label: 'likelihood of satisfactory answers',
     title: 'likelihood of the satisfactory responses',
     needs: 'satisfactory rows',
     usable: satisfactory,
@@ -108,9 +107,10 @@ export const methods: Readonly<Record<MethodName, Method>> = {
     roles: (triplet) => (satisfactory(triplet) ? ['plain'] : []),
     settings: ['normalize'],
     defaults: {},
-    objective: async ({ normalize }) => (await objectives()).likelihood({ normalize }),
-  },
+    objective: async (settings) => (await objectives()).likelihood(settings),
+  } satisfies Method as Method,
   'forward-prediction': {
+    label: 'Forward Prediction',
     title: 'likelihood of every response, and of its judgment after it',
     needs: worded,
     usable: hasWords,
@@ -118,9 +118,10 @@ export const methods: Readonly<Record<MethodName, Method>> = {
     roles: (triplet) => (hasWords(triplet) ? ['plain', 'critique'] : ['plain']),
     settings: ['normalize'],
     defaults: {},
-    objective: async ({ normalize }) => (await objectives()).forwardPrediction({ normalize }),
-  },
+    objective: async (settings) => (await objectives()).forwardPrediction(settings),
+  } satisfies Method as Method,
   hindsight: {
+    label: 'Hindsight',
     title: 'likelihood of every response after its judgment or words of praise',
     needs: worded,
     usable: hasWords,
@@ -128,19 +129,21 @@ export const methods: Readonly<Record<MethodName, Method>> = {
     roles: hindsightRoles,
     settings: ['normalize'],
     defaults: {},
-    objective: async ({ normalize }) => (await objectives()).hindsight({ normalize }),
-  },
+    objective: async (settings) => (await objectives()).hindsight(settings),
+  } satisfies Method as Method,
   'feedback-conditional': {
+    label: 'feedback-conditional policy',
     title: 'hindsight with all tokens alike, to be prompted with praise afterwards',
     needs: worded,
     usable: hasWords,
     from: 'rows',
     roles: hindsightRoles,
     settings: ['normalize'],
-    defaults: { normalize: 'tokens' },
-    objective: async ({ normalize }) => (await objectives()).feedbackConditional({ normalize }),
-  },
+    defaults: methodDefaults['feedback-conditional'],
+    objective: async (settings) => (await objectives()).feedbackConditional(settings),
+  } satisfies Method as Method,
   critique: {
+    label: 'critique fine-tuning',
     title: 'likelihood of the judgments: a model that judges',
     needs: worded,
     usable: hasWords,
@@ -148,9 +151,10 @@ export const methods: Readonly<Record<MethodName, Method>> = {
     roles: (triplet) => (hasWords(triplet) ? ['critique'] : []),
     settings: ['normalize'],
     defaults: {},
-    objective: async ({ normalize }) => (await objectives()).critique({ normalize }),
-  },
+    objective: async (settings) => (await objectives()).critique(settings),
+  } satisfies Method as Method,
   'ilf-mle': {
+    label: 'ILF-MLE',
     title: "likelihood of better responses: the rows' revisions, or the model's own",
     needs: criticised,
     usable: rejected,
@@ -160,10 +164,11 @@ export const methods: Readonly<Record<MethodName, Method>> = {
       return alignP ? ['plain'] : [];
     },
     settings: [...revising, 'alignP', 'normalize'],
-    defaults: { alignP: false },
+    defaults: methodDefaults['ilf-mle'],
     objective: async ({ alignP, normalize }) => (await objectives()).ilfMle({ alignP, normalize }),
-  },
+  } satisfies Method as Method,
   'ilf-dpo': {
+    label: 'ILF-DPO',
     title: 'such better responses preferred over those that were judged',
     needs: criticised,
     usable: rejected,
@@ -172,8 +177,9 @@ export const methods: Readonly<Record<MethodName, Method>> = {
     settings: [...revising, 'beta', 'labelSmoothing'],
     defaults: {},
     objective: async ({ beta, labelSmoothing }) => (await objectives()).ilfDpo({ beta, labelSmoothing }),
-  },
+  } satisfies Method as Method,
   dpo: {
+    label: 'DPO',
     title: 'Direct Preference Optimization: the better of two responses preferred',
     needs: 'responses to one instruction unlike in score or label, or revisions',
     usable: () => true,
@@ -181,9 +187,10 @@ export const methods: Readonly<Record<MethodName, Method>> = {
     roles: () => ['preferred', 'plain'],
     settings: ['beta', 'labelSmoothing'],
     defaults: {},
-    objective: async ({ beta, labelSmoothing }) => (await objectives()).dpo({ beta, labelSmoothing }),
-  },
+    objective: async (settings) => (await objectives()).dpo(settings),
+  } satisfies Method as Method,
   'self-distillation': {
+    label: 'self-distillation',
     title: 'towards what the model finds likely after it has read the judgment',
     needs: criticised,
     usable: rejected,
@@ -193,67 +200,122 @@ export const methods: Readonly<Record<MethodName, Method>> = {
       return alignP ? ['plain'] : [];
     },
     settings: ['teacher', 'form', 'divergence', 'importanceClip', 'maxLogRatio', 'alignP', 'normalize'],
-    defaults: { alignP: false },
-    objective: async (settings) => {
-      const { teacher, form, divergence, importanceClip, maxLogRatio, alignP, normalize } = settings;
-      const { selfDistillation } = await objectives();
-      return selfDistillation({
-        ...{ teacher, form, divergence, importanceClip, alignP, normalize },
-        maxLogRatio: maxLogRatio ?? Infinity,
-      });
-    },
-  },
+    defaults: methodDefaults['self-distillation'],
+    objective: async (settings) => (await objectives()).selfDistillation(settings),
+  } satisfies Method as Method,
 };
 
-/** Settings that belong to some methods and mean nothing to the others. */
-export const methodSettings: readonly (keyof AlignSettings)[] = [
-  ...new Set(methodNames.flatMap((name) => methods[name].settings)),
-];
+export type BuiltInMethod = keyof typeof builtIn;
+/** One of the methods here, or one that was added. */
+export type MethodName = BuiltInMethod | (string & {});
 
-/** Names of the methods that a setting belongs to. */
-export const methodsWith = (setting: keyof AlignSettings): MethodName[] =>
-  methodNames.filter((name) => methods[name].settings.includes(setting));
+/** All methods, those that were added last. */
+const registry = new Map<string, Method>(Object.entries(builtIn));
 
-/** One line a method: its name, what it does, what it needs. */
-export function methodLines(): string[] {
-  const width = Math.max(...methodNames.map((name) => name.length));
-  return methodNames.flatMap((name) => {
-    const { title, needs } = methods[name];
-    return [`${name.padEnd(width)}  ${title}`, `${''.padEnd(width)}  needs ${needs}`];
-  });
+export const methodNames = (): readonly string[] => [...registry.keys()];
+
+/**
+ * Adds a method under a name of its own: `align({ method: name })` then trains with it, and records it. A run that
+ * goes on needs it added again.
+ *
+ * Throws WhetstoneError `INVALID_OPTIONS` for a name that is taken or no name, and for settings that there are not.
+ */
+export function addMethod(name: string, row: Method): void {
+  const unknown = row.settings.filter((key) => !Object.hasOwn(methodTable, snakeCase(key)));
+  const problems = [
+    registry.has(name) && `there is a method "${name}" already`,
+    !/^[a-z][a-z0-9-]*$/.test(name) &&
+      `expected a name of small letters, digits and hyphens, found "${name}"`,
+    unknown.length > 0 && `there are no settings ${unknown.join(', ')}`,
+  ];
+  refuse(problems.filter((problem) => problem !== false).map((problem) => `method: ${problem}`));
+  registry.set(name, row);
 }
 
 /** Throws WhetstoneError `INVALID_OPTIONS`, which lists the methods and what each needs. */
-export function requireMethod(name: string): asserts name is MethodName {
-  if ((methodNames as readonly string[]).includes(name)) return;
+export function methodNamed(name: string): Method {
+  const row = registry.get(name);
+  if (row) return row;
   const lines = methodLines().map((line) => `\n    ${line}`);
   throw new WhetstoneError(
     'INVALID_OPTIONS',
     `there is no method "${name}"; the methods are${lines.join('')}`,
-    {
-      field: 'method',
-    },
+    { field: 'method' },
   );
 }
 
+/** Settings that belong to some methods and mean nothing to this one. */
+export function foreignSettings(name: string): MethodSetting[] {
+  const all = new Set([...registry.values()].flatMap(({ settings }) => settings));
+  return [...all].filter((key) => !methodNamed(name).settings.includes(key));
+}
+
+/** Names of the methods that a setting belongs to. */
+export const methodsWith = (setting: MethodSetting): string[] =>
+  [...registry].filter(([, { settings }]) => settings.includes(setting)).map(([name]) => name);
+
+/** The method's loss with its own settings; the others of `settings` are not for it. */
+export function objectiveOf(name: string, settings: MethodSettings): Promise<Objective> {
+  const row = methodNamed(name);
+  const own = Object.entries(settings).filter(([key]) => row.settings.includes(key as MethodSetting));
+  return row.objective(Object.fromEntries(own) as unknown as MethodSettings);
+}
+
+/** One line a method: its name, what it does, what it needs. */
+export function methodLines(): string[] {
+  const width = Math.max(...methodNames().map((name) => name.length));
+  return [...registry].flatMap(([name, { title, needs }]) => [
+    `${name.padEnd(width)}  ${title}`,
+    `${''.padEnd(width)}  needs ${needs}`,
+  ]);
+}
+
+/** A table with the methods that there are as the choices of its `method`; a setting of few is headed by their names. */
+export function withMethods<T extends Table>(table: T): WithMethods<T> {
+  const entries = Object.entries<Setting>(table).map(([name, setting]) => {
+    const owners = methodsWith(camelCase(name) as MethodSetting);
+    const few = owners.length > 0 && owners.length < registry.size / 2;
+    return [name, few ? { ...setting, group: `For ${owners.join(', ')}` } : setting] as const;
+  });
+  return { ...(Object.fromEntries(entries) as T), method: methodSetting };
+}
+
+export type WithMethods<T> = Omit<T, 'method'> & { readonly method: MethodChoice };
+
+interface MethodChoice extends ChoiceSetting {
+  readonly default: string;
+  readonly choices: readonly MethodName[];
+}
+
+const methodSetting: MethodChoice = {
+  ...methodTable.method,
+  group: 'Method',
+  get choices() {
+    return methodNames();
+  },
+  get explanation() {
+    return methodLines();
+  },
+};
+
 /** The rows that the method cannot do without: of `triplets` themselves or, for pairs, of the pairs they make. */
 export function usableRows(
-  name: MethodName,
+  name: string,
   triplets: readonly Triplet[],
   settings: AlignSettings,
 ): readonly Triplet[] {
-  const { from, usable } = methods[name];
+  const { from, usable } = methodNamed(name);
   return (from === 'pairs' ? preferencePairs(triplets) : triplets).filter((row) => usable(row, settings));
 }
 
 /** Throws WhetstoneError `UNSUITABLE_DATA` with what was found, if no row is what the method cannot do without. */
 export function requireUsableRows(triplets: readonly Triplet[], settings: AlignSettings): void {
   if (usableRows(settings.method, triplets, settings).length > 0) return;
-  const others = methodNames.filter((name) => usableRows(name, triplets, settings).length > 0);
+  const others = methodNames().filter((name) => usableRows(name, triplets, settings).length > 0);
   const file = settings.data ?? triplets[0]?.source.file;
   throw new WhetstoneError(
     'UNSUITABLE_DATA',
-    `method "${settings.method}" needs ${methods[settings.method].needs}; usable: 0 of ${describeRows(triplets)}`,
+    `method "${settings.method}" needs ${methodNamed(settings.method).needs}; usable: 0 of ${describeRows(triplets)}`,
     {
       ...(file !== undefined && { file }),
       hint:

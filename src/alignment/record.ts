@@ -7,11 +7,13 @@ import { fileURLToPath } from 'node:url';
 import { WhetstoneError } from '../errors.ts';
 import type { PromptTemplate, TemplateStrings } from '../tokens/index.ts';
 import type { Digests } from '../runs/digests.ts';
-import { camelCase, mapKeys, snakeCase } from '../options/names.ts';
+import { snakeCase } from '../options/names.ts';
+import { settingsForRecord, settingsOfRecord } from '../options/record.ts';
+import { without } from '../options/table.ts';
 import type { RunRecord } from '../runs/claim.ts';
-import { methodSettings, methods } from './methods.ts';
-import { resolveSettings } from './settings.ts';
-import type { AlignSettings } from './settings.ts';
+import { foreignSettings } from './methods.ts';
+import { resolveSettings, runTable } from './settings.ts';
+import type { AlignSettings, GivenSettings } from './settings.ts';
 import { option } from '../words/option.ts';
 
 /** The circumstances of a run, as far as they decide what it computes. */
@@ -33,70 +35,20 @@ export async function makeRecord(
   circumstances: Circumstances,
   threads: number,
 ): Promise<RunRecord> {
-  const paths = {
-    model: resolve(settings.model),
-    data: settings.data === null ? null : resolve(settings.data),
-    adapter: settings.adapter === null ? null : resolve(settings.adapter),
-    template: isTemplateFile(settings.template) ? resolve(settings.template) : settings.template,
-  };
-  const foreign = methodSettings.filter((key) => !methods[settings.method].settings.includes(key));
-  const own = Object.entries({ ...settings, ...paths }).filter(
-    ([key]) => !foreign.includes(key as keyof AlignSettings),
-  );
+  const foreign = foreignSettings(settings.method).map(snakeCase) as (keyof typeof runTable)[];
+  const template = recordedTemplate(settings.template);
   return {
-    settings: mapKeys(Object.fromEntries(own), snakeCase),
+    settings: settingsForRecord(without(runTable, foreign), { ...settings, template }),
     run: { versions: await versions(), threads, ...circumstances },
   };
 }
 
 /** The settings of a recorded run; what an older version did not record has its default. */
 export function recordedSettings({ settings }: RunRecord): AlignSettings {
-  return resolveSettings(mapKeys(settings, camelCase) as unknown as AlignSettings);
+  return resolveSettings(settingsOfRecord(runTable, settings) as GivenSettings);
 }
 
 export const recordedStart = ({ run }: RunRecord): Date => new Date(run['started'] as string);
-
-/** Which settings may differ between the sessions of one run. */
-export interface ResumeRules<T> {
-  /** They do not decide what is computed. */
-  readonly free: readonly (keyof T)[];
-  /** They name files; the files' content is compared instead. */
-  readonly byContent: readonly (keyof T)[];
-}
-
-export const alignResumeRules: ResumeRules<AlignSettings> = {
-  free: ['threads', 'saveSteps', 'saveTotalLimit'],
-  byContent: ['model', 'data', 'adapter', 'template'],
-};
-
-/** The settings to go on with: the recorded ones, and of those given the ones that may change. */
-export function settingsToResume<T extends object>(
-  given: Partial<T>,
-  recorded: T,
-  { free, byContent }: ResumeRules<T>,
-): T {
-  const changed = Object.entries(given).filter(([key]) => [...free, ...byContent].includes(key as keyof T));
-  return { ...recorded, ...Object.fromEntries(changed) };
-}
-
-/** One line for every given setting that differs from the recorded one. */
-export function settingDifferences<T extends object>(
-  given: Partial<T>,
-  recorded: T,
-  { free, byContent }: ResumeRules<T>,
-): string[] {
-  return Object.entries(given).flatMap(([name, value]) => {
-    const key = name as keyof T;
-    if (value === undefined || free.includes(key) || byContent.includes(key)) return [];
-    const before = recorded[key];
-    if (JSON.stringify(inOrder(before)) === JSON.stringify(inOrder(value))) return [];
-    return [`${snakeCase(name)}: the run has ${show(before)}, now ${show(value)}`];
-  });
-}
-
-/** Lists name sets here: an adapter may spell the projections in another order than an option. */
-const inOrder = (value: unknown): unknown =>
-  Array.isArray(value) ? [...(value as unknown[])].sort() : value;
 
 /** One line for everything outside the settings that has changed under the run. */
 export function circumstanceDifferences(now: Circumstances, { run }: RunRecord): string[] {
@@ -169,7 +121,9 @@ export function templateText(
   };
 }
 
-export const isTemplateFile = (template: string): boolean => template !== 'alpaca' && template !== 'chat';
+/** A template as a record names it: a file from the root. */
+export const recordedTemplate = (template: string): string =>
+  template === 'alpaca' || template === 'chat' ? template : resolve(template);
 
 export interface Versions {
   readonly whetstone: string;
@@ -212,5 +166,3 @@ export function digestDifferences(
     ];
   });
 }
-
-const show = (value: unknown): string => (Array.isArray(value) ? value.join(',') : String(value));

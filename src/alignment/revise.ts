@@ -7,7 +7,7 @@ import { wordsOf } from '../judgments/index.ts';
 import type { Triplet } from '../judgments/index.ts';
 import { encodePieces, truncateLeft } from '../tokens/index.ts';
 import type { RunData } from './data.ts';
-import { methods } from './methods.ts';
+import { methodNamed } from './methods.ts';
 import { revisionNotes, withRevisions, writeRevisions } from './revisions.ts';
 import type { Draft } from './revisions.ts';
 import type { AlignSettings } from './settings.ts';
@@ -78,7 +78,7 @@ export async function reviseRows(
   });
   const revised = withRevisions(triplets, rows);
   const notes = revisionNotes(revised.counts, file);
-  const { usable } = methods[settings.method];
+  const { usable } = methodNamed(settings.method);
   const learned = positions
     .map((position) => revised.triplets[position]!)
     .filter((triplet) => usable(triplet, settings) && triplet.revision !== undefined);

@@ -1,8 +1,10 @@
 // Learning-rate schedules with transformers' names, formulas and defaults. Pure; knows nothing of a run.
 import { WhetstoneError } from '../errors.ts';
+import type { ValueOf } from '../options/kinds.ts';
+import { optimization } from '../options/tables/training.ts';
 
-export const scheduleNames = ['linear', 'cosine', 'constant', 'constant_with_warmup'] as const;
-export type ScheduleName = (typeof scheduleNames)[number];
+export type ScheduleName = ValueOf<(typeof optimization)['lr_scheduler_type']>;
+export const scheduleNames: readonly ScheduleName[] = optimization.lr_scheduler_type.choices;
 
 export interface Schedule {
   readonly name: ScheduleName;

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { contradictions, defaultSettings, resolveSettings } from './settings.ts';
 import type { AlignSettings } from './settings.ts';
 
-const blamed = (given: Partial<AlignSettings>) => contradictions(given).map(({ keys }) => keys.join());
+const blamed = (given: Partial<AlignSettings>) =>
+  contradictions(given, defaultSettings).map(({ keys }) => keys.join());
 
 describe('settings', () => {
   it('default to those of the paper', () => {

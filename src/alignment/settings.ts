@@ -1,138 +1,30 @@
-// The settings of an alignment run, their defaults and what method and preset change. Knows nothing of flags or
-// files.
-import { methodSettings, methods, methodsWith, requireMethod } from './methods.ts';
-import type { MethodName } from './methods.ts';
-import type { ScheduleName } from './schedule.ts';
+// The settings of an alignment run: which there are follows from the table; here is what method and preset change, and
+// what contradicts. Knows neither flags nor files.
+import type { Entry, Problem } from '../options/check.ts';
+import { camelCase } from '../options/names.ts';
+import { defaultsOf, without } from '../options/table.ts';
+import type { DefaultsOf, SettingsOf } from '../options/table.ts';
+import { presetDefaults } from '../options/tables/method.ts';
+import { alignTable } from '../options/verbs.ts';
+import { foreignSettings, methodNamed, methodNames, methodsWith, withMethods } from './methods.ts';
+import type { WithMethods } from './methods.ts';
+
+type OptionsTable = WithMethods<typeof alignTable>;
+type RunTable = Omit<OptionsTable, 'out' | 'resume' | 'overwrite'>;
+
+const optionsTable: OptionsTable = withMethods(alignTable);
+
+/** What decides what a run computes, and how often it saves; its record has these. */
+export const runTable: RunTable = without(optionsTable, ['out', 'resume', 'overwrite']);
 
 /** Everything that decides what a run computes, and how often it saves. Paths are the user's own. */
-export interface AlignSettings {
-  /** Hugging Face model folder. */
-  readonly model: string;
+export interface AlignSettings extends Omit<SettingsOf<RunTable>, 'data'> {
   /** File of judged triplets; null where they were given in memory. */
   readonly data: string | null;
-  /** PEFT adapter to start from; null starts from a fresh one. */
-  readonly adapter: string | null;
-  /** "alpaca", "chat" or a template file. */
-  readonly template: string;
-
-  /** Which of the settings below it decides mean something is told by `methods`. */
-  readonly method: MethodName;
-  readonly preset: 'paper' | 'released-code';
-  readonly lambda: number;
-  readonly alpha: number;
-  readonly gamma: number;
-  readonly l1: boolean;
-  readonly alignP: boolean;
-  readonly alignN: boolean;
-  readonly detection: boolean;
-  readonly dynamicWeight: boolean;
-  readonly normalize: 'triplets' | 'tokens';
-
-  /** DualCUT's four ratios; null takes `lambda`. */
-  readonly lambda1: number | null;
-  readonly lambda2: number | null;
-  readonly lambda3: number | null;
-  readonly lambda4: number | null;
-  readonly sigma1: number;
-  readonly sigma2: number;
-  readonly beta: number;
-  readonly labelSmoothing: number;
-  readonly revisionMaxNewTokens: number;
-  readonly revisionTemperature: number;
-  readonly teacher: 'initial' | 'current';
-  readonly form: 'sampled' | 'full';
-  readonly divergence: 'reverse-kl' | 'forward-kl' | 'jensen-shannon';
-  /** null corrects for nothing. */
-  readonly importanceClip: number | null;
-  /** Nats; null bounds nothing. */
-  readonly maxLogRatio: number | null;
-
-  readonly loraR: number;
-  readonly loraAlpha: number;
-  readonly loraDropout: number;
-  readonly loraTargetModules: readonly string[];
-
-  readonly learningRate: number;
-  readonly lrSchedulerType: ScheduleName;
-  readonly warmupSteps: number;
-  readonly batchSize: number;
-  readonly epochs: number;
-  readonly maxSteps: number | null;
-  readonly weightDecay: number;
-  readonly maxGradNorm: number;
-  readonly adamBeta1: number;
-  readonly adamBeta2: number;
-  readonly adamEpsilon: number;
-
-  readonly cutoffLen: number;
-  readonly downsample: number | null;
-  readonly shuffle: boolean;
-  readonly seed: number;
-
-  readonly threads: number | null;
-  readonly saveSteps: number;
-  readonly saveTotalLimit: number;
 }
 
 /** arXiv 2312.14591's settings for CUT; model and data have no default, and some methods have others. */
-export const defaultSettings: Readonly<Omit<AlignSettings, 'model' | 'data'>> = {
-  adapter: null,
-  template: 'alpaca',
-  method: 'cut',
-  preset: 'paper',
-  lambda: 1.2,
-  alpha: 1,
-  gamma: 1,
-  l1: true,
-  alignP: true,
-  alignN: true,
-  detection: true,
-  dynamicWeight: true,
-  normalize: 'triplets',
-  lambda1: null,
-  lambda2: null,
-  lambda3: null,
-  lambda4: null,
-  sigma1: 0.01,
-  sigma2: 0.01,
-  beta: 0.1,
-  labelSmoothing: 0,
-  revisionMaxNewTokens: 256,
-  revisionTemperature: 0,
-  teacher: 'initial',
-  form: 'sampled',
-  divergence: 'reverse-kl',
-  importanceClip: 2,
-  maxLogRatio: null,
-  loraR: 16,
-  loraAlpha: 16,
-  loraDropout: 0.05,
-  loraTargetModules: ['gate_proj', 'up_proj', 'down_proj'],
-  learningRate: 4e-4,
-  lrSchedulerType: 'cosine',
-  warmupSteps: 100,
-  batchSize: 8,
-  epochs: 1,
-  maxSteps: null,
-  weightDecay: 0,
-  maxGradNorm: 1,
-  adamBeta1: 0.9,
-  adamBeta2: 0.999,
-  adamEpsilon: 1e-8,
-  cutoffLen: 2048,
-  downsample: null,
-  shuffle: true,
-  seed: 42,
-  threads: null,
-  saveSteps: 25,
-  saveTotalLimit: 2,
-};
-
-/** What a preset puts in place of the defaults: the released code's offline script weighs with alpha alone. */
-const presetSettings: Readonly<Record<AlignSettings['preset'], Partial<AlignSettings>>> = {
-  paper: {},
-  'released-code': { lambda: 1.2, alpha: 0.5, gamma: 0 },
-};
+export const defaultSettings: DefaultsOf<RunTable> = defaultsOf(runTable);
 
 export type GivenSettings = Partial<AlignSettings> & Pick<AlignSettings, 'model' | 'data'>;
 
@@ -140,34 +32,109 @@ export type GivenSettings = Partial<AlignSettings> & Pick<AlignSettings, 'model'
  * Fills in what was not given: from the preset, then from the method, then from the general defaults. Throws
  * WhetstoneError `INVALID_OPTIONS` for a method that there is not.
  */
-export function resolveSettings(given: GivenSettings): AlignSettings {
-  if (given.method !== undefined) requireMethod(given.method);
-  return { ...usualSettings(given), ...given };
+export const resolveSettings = (given: GivenSettings): AlignSettings => ({
+  ...usualSettings(given, defaultSettings),
+  ...given,
+});
+
+/** The defaults that hold with the method and preset given, where the general ones are `defaults`. */
+export function usualSettings<D extends object>(
+  {
+    method = defaultSettings.method,
+    preset = defaultSettings.preset,
+  }: Partial<Pick<AlignSettings, 'method' | 'preset'>>,
+  defaults: D,
+): D {
+  const { settings, defaults: own } = methodNamed(method);
+  return { ...defaults, ...own, ...(settings.includes('preset') && presetDefaults[preset]), method };
 }
 
-function usualSettings({ method = 'cut', preset = 'paper' }: Partial<AlignSettings>): typeof defaultSettings {
-  return {
-    ...defaultSettings,
-    ...methods[method].defaults,
-    ...(method === 'cut' && presetSettings[preset]),
-    method,
-  };
+/** What `align` takes. */
+export const alignEntry: Entry<OptionsTable> = {
+  table: optionsTable,
+  others: {
+    triplets: 'list',
+    objective: 'object',
+    onRevision: 'function',
+    signal: 'object',
+    openEngine: 'function',
+  },
+  required: (given) => {
+    if (given.resume) return [];
+    return 'triplets' in given ? ['model'] : ['data', 'model'];
+  },
+  together: (given) => [...contradictions(given, defaultSettings), ...bothWays(given), ...inMemory(given)],
+};
+
+/** A run can be gone on with or started anew. */
+export const bothWays = ({
+  resume,
+  overwrite,
+}: {
+  readonly resume?: boolean;
+  readonly overwrite?: boolean;
+}): Problem[] =>
+  resume && overwrite
+    ? [{ keys: ['resume', 'overwrite'], message: 'a run can be gone on with or started anew, not both' }]
+    : [];
+
+function inMemory(given: { readonly data?: unknown; readonly out?: unknown }): Problem[] {
+  if (!('triplets' in given)) return [];
+  const message = 'a run directory records where its data lies; write the triplets to a file for one';
+  return [
+    ...(given.data === undefined
+      ? []
+      : [
+          {
+            keys: ['triplets', 'data'],
+            message: 'a run learns from triplets in memory or from a file, not both',
+          },
+        ]),
+    ...(given.out === undefined ? [] : [{ keys: ['triplets', 'out'], message }]),
+  ];
 }
 
-/** A pair of settings that cannot both hold. `keys` are those to blame, the first one foremost. */
-export interface Contradiction {
-  readonly keys: readonly (keyof AlignSettings)[];
-  readonly message: string;
-}
-
-/** Every contradiction between settings that were given; a default that was spelled out never contradicts. */
-export function contradictions(all: Partial<AlignSettings>): Contradiction[] {
-  const method = all.method ?? defaultSettings.method;
-  const usual: Partial<AlignSettings> = usualSettings(all);
+/**
+ * Every contradiction between settings that were given; a default that was spelled out never contradicts. `defaults`
+ * are the general ones of the verb. Nothing is said of a method that there is not.
+ */
+export function contradictions(all: Partial<AlignSettings>, defaults: typeof defaultSettings): Problem[] {
+  const { method = defaults.method } = all;
+  if (!methodNames().includes(method)) return [];
+  const usual: Partial<AlignSettings> = usualSettings(all, defaults);
   const given = Object.fromEntries(
     Object.entries(all).filter(([key, value]) => value !== usual[key as keyof AlignSettings]),
   ) as Partial<AlignSettings>;
-  const found: Contradiction[] = [];
+  const asked: Asked = { all, given, method, settings: { ...usual, ...all } as AlignSettings };
+  return [
+    ...foreign(asked),
+    ...(methodNamed(method).settings.includes('preset') ? ofCut(asked) : []),
+    ...(methodNamed(method).settings.includes('form') ? ofForm(asked) : []),
+    ...ofPreferences(asked),
+    ...ofRevisions(asked),
+  ];
+}
+
+interface Asked {
+  readonly all: Partial<AlignSettings>;
+  /** Without defaults that were spelled out. */
+  readonly given: Partial<AlignSettings>;
+  readonly method: string;
+  /** With the defaults. */
+  readonly settings: AlignSettings;
+}
+
+const foreign = ({ given, method }: Asked): Problem[] =>
+  foreignSettings(method)
+    .filter((key) => given[key] !== undefined)
+    .map((key) => {
+      const owners = methodsWith(key).map((name) => `"${name}"`);
+      const belongs = `this belongs to ${owners.length > 1 ? 'methods' : 'method'} ${owners.join(', ')}`;
+      return { keys: [key, 'method'], message: `${belongs} and means nothing for "${method}"` };
+    });
+
+function ofCut({ all, given, settings }: Asked): Problem[] {
+  const found: Problem[] = [];
   const add = (holds: boolean, keys: (keyof AlignSettings)[], message: string): void => {
     if (holds) found.push({ keys, message });
   };
@@ -176,41 +143,36 @@ export function contradictions(all: Partial<AlignSettings>): Contradiction[] {
     add(all.gamma !== undefined && all.gamma !== 0, ['gamma', 'preset'], other);
     add(given.normalize !== undefined, ['normalize', 'preset'], 'the released code averages in its own way');
   }
-  for (const key of methodSettings) {
-    if (methods[method].settings.includes(key)) continue;
-    const owners = methodsWith(key).map((name) => `"${name}"`);
-    const belongs = `this belongs to ${owners.length > 1 ? 'methods' : 'method'} ${owners.join(', ')}`;
-    add(given[key] !== undefined, [key, 'method'], `${belongs} and means nothing for "${method}"`);
-  }
-  const nothingLeft = method === 'cut' && all.l1 === false && all.alignP === false && all.alignN === false;
-  add(
-    nothingLeft,
-    ['l1', 'alignP', 'alignN'],
-    'with l1, align_p and align_n all off nothing is left to train on',
-  );
-  if (method === 'cut' && all.l1 === false) {
-    for (const key of ['alpha', 'gamma', 'detection', 'dynamicWeight'] as const) {
-      add(given[key] !== undefined, [key, 'l1'], 'this is a part of l1, which is off');
-    }
-  }
-  const weighted = all.dynamicWeight === false && given.gamma !== undefined && given.gamma !== 0;
+  const { l1, alignP, alignN, dynamicWeight } = settings;
+  const nothing = 'with all of these off nothing is left to train on';
+  add(!l1 && !alignP && !alignN, ['l1', 'alignP', 'alignN'], nothing);
+  for (const key of ['alpha', 'gamma', 'detection', 'dynamicWeight'] as const)
+    add(!l1 && given[key] !== undefined, [key, 'l1'], 'this is a part of l1, which is off');
+  const weighted = !dynamicWeight && given.gamma !== undefined && given.gamma !== 0;
   add(weighted, ['gamma', 'dynamicWeight'], 'gamma is the exponent of the dynamic weight, which is off');
-  if (method === 'dpo' || method === 'ilf-dpo') {
-    add(all.beta === 0, ['beta', 'method'], `method "${method}" needs a beta of more than 0`);
-  }
-  if (method === 'self-distillation') {
-    const sampled = (all.form ?? defaultSettings.form) === 'sampled';
-    const keys = sampled ? (['divergence'] as const) : (['importanceClip', 'maxLogRatio'] as const);
-    const other = `this is a part of form "${sampled ? 'full' : 'sampled'}"`;
-    for (const key of keys) add(given[key] !== undefined, [key, 'form'], other);
-  }
-  const {
-    cutoffLen = defaultSettings.cutoffLen,
-    revisionMaxNewTokens = defaultSettings.revisionMaxNewTokens,
-  } = all;
-  if (methods[method].from === 'revisions') {
-    const room = `revisions of ${revisionMaxNewTokens} tokens leave no room for a prompt within ${cutoffLen}`;
-    add(revisionMaxNewTokens >= cutoffLen - 1, ['revisionMaxNewTokens', 'cutoffLen'], room);
-  }
   return found;
 }
+
+function ofForm({ given, settings: { form } }: Asked): Problem[] {
+  const others =
+    form === 'sampled' ? (['divergence'] as const) : (['importanceClip', 'maxLogRatio'] as const);
+  const message = `this is a part of form "${form === 'sampled' ? 'full' : 'sampled'}"`;
+  return others.filter((key) => given[key] !== undefined).map((key) => ({ keys: [key, 'form'], message }));
+}
+
+function ofPreferences({ method, settings: { beta } }: Asked): Problem[] {
+  const compares = methodNamed(method).settings.includes('labelSmoothing');
+  if (!compares || beta > 0) return [];
+  return [{ keys: ['beta', 'method'], message: `method "${method}" needs a beta of more than 0` }];
+}
+
+function ofRevisions({ method, settings: { revisionMaxNewTokens: tokens, cutoffLen } }: Asked): Problem[] {
+  if (methodNamed(method).from !== 'revisions' || tokens < cutoffLen - 1) return [];
+  const message = `revisions of ${tokens} tokens leave no room for a prompt within ${cutoffLen}`;
+  return [{ keys: ['revisionMaxNewTokens', 'cutoffLen'], message }];
+}
+
+/** Names of the settings of a run. */
+export const runSettings: readonly (keyof AlignSettings)[] = Object.keys(runTable).map(
+  (name) => camelCase(name) as keyof AlignSettings,
+);

@@ -1,20 +1,20 @@
 // whetstone align: says what will happen, trains with a progress line, and stops well when told to.
 import type { AlignmentPlan } from '../alignment/plan.ts';
 import type { AlignSettings } from '../alignment/settings.ts';
-import { snakeCase } from '../options/names.ts';
-import { methodLines, methods } from '../alignment/methods.ts';
-import { contradictions, defaultSettings } from '../alignment/settings.ts';
+import { methodLines, methodNamed } from '../alignment/methods.ts';
+import { alignEntry } from '../alignment/settings.ts';
 import type { OpenEngine } from '../engine/engine.ts';
 import { WhetstoneError } from '../errors.ts';
-import type { Given, Verb } from './flags.ts';
-import { alignOptions } from './options.ts';
-import type { AlignFlags } from './options.ts';
+import { withConfig } from './flags.ts';
+import type { Given, Verb, WithConfig } from './flags.ts';
 import { createCounter, createProgress, formatDuration } from './progress.ts';
 import { interruption } from './signals.ts';
 import type { Output } from './terminal.ts';
 import { colorsFor, plural, readable, shellWord, thousands } from './terminal.ts';
 
-export const alignVerb: Verb<AlignFlags> = {
+type AlignTable = WithConfig<typeof alignEntry.table>;
+
+export const alignVerb: Verb<AlignTable> = {
   name: 'align',
   summary: 'Train a LoRA adapter on judged responses',
   about: `By default with Contrastive Unlikelihood Training (arXiv 2312.14591): where the written
@@ -43,35 +43,11 @@ stopped or killed goes on with --resume and ends with the same bytes.`,
       'a first look in a few minutes',
     ],
   ],
-  schema: alignOptions,
-  defaults: defaultSettings,
-  required: [],
-  together: (given, where) => [
-    ...contradictions(given).map(({ keys, message }) => ({
-      where: keys.map((key) => (given[key] === undefined ? `--${snakeCase(key)}` : where(key))).join(', '),
-      message,
-    })),
-    ...requirements(given),
-  ],
+  table: withConfig(alignEntry.table),
+  // A resumed run takes everything but its place from run.yaml.
+  required: (given) => [...alignEntry.required(given), 'out'],
+  together: alignEntry.together,
 };
-
-/** A resumed run takes everything but its place from run.yaml. */
-function requirements(given: Partial<AlignFlags>): { where: string; message: string }[] {
-  const needed = given.resume ? (['out'] as const) : (['data', 'model', 'out'] as const);
-  const found = needed
-    .filter((name) => given[name] === undefined)
-    .map((name) => ({
-      where: name === 'data' ? 'DATA' : `--${name}`,
-      message: `missing: ${alignOptions[name].help}`,
-    }));
-  if (given.resume && given.overwrite) {
-    found.push({
-      where: '--resume, --overwrite',
-      message: 'a run can be gone on with or started anew, not both',
-    });
-  }
-  return found;
-}
 
 export interface AlignContext {
   readonly stdout: Output;
@@ -80,7 +56,7 @@ export interface AlignContext {
 
 /** Returns the process's exit code. */
 export async function runAlign(
-  { given }: Given<AlignFlags>,
+  { given }: Given<AlignTable>,
   { stdout, openEngine }: AlignContext,
 ): Promise<number> {
   const { align } = await import('../alignment/align.ts');
@@ -187,8 +163,8 @@ function describeMethod(settings: AlignSettings): string {
       return `dual-cut: lambda ${lambda}, alpha ${alpha}, beta ${beta}`;
     case 'dpo':
     case 'ilf-dpo':
-      return `${method}, ${methods[method].title}: beta ${beta}`;
+      return `${method}, ${methodNamed(method).title}: beta ${beta}`;
     default:
-      return `${method}, ${methods[method].title}`;
+      return `${method}, ${methodNamed(method).title}`;
   }
 }

@@ -5,8 +5,8 @@ import type { TokenLengths } from '../judgments/lengths.ts';
 import type { Format, Triplet } from '../judgments/index.ts';
 import { verbCommand } from './flags.ts';
 import type { Given, Verb } from './flags.ts';
-import { checkOptions, convertOptions } from './options.ts';
-import type { CheckFlags, ConvertFlags } from './options.ts';
+import { command } from '../options/tables/command.ts';
+import { dataCheckTable, dataConvertTable } from '../options/verbs.ts';
 import type { Output } from './terminal.ts';
 import { colorsFor, plural, printable } from './terminal.ts';
 
@@ -24,7 +24,9 @@ export function dataCommand(context: Context, report: (running: Promise<number>)
     .addCommand(verbCommand(convertVerb, (given) => report(runConvert(given, context)), 'data convert'));
 }
 
-const checkVerb: Verb<CheckFlags> = {
+type CheckTable = typeof dataCheckTable & Pick<typeof command, 'show' | 'json'>;
+
+const checkVerb: Verb<CheckTable> = {
   name: 'check',
   summary: 'Report counts, lengths and everything suspicious in a file of judged triplets',
   about: `Every finding names file, row and field. With --model, lengths in tokens and what the
@@ -35,20 +37,12 @@ impossible or does harm.`,
     ['data check judged.jsonl --model ./model --cutoff_len 2048', 'lengths in tokens and truncation too'],
     ['data check judged.jsonl --json > report.json', 'the whole report as data'],
   ],
-  schema: checkOptions,
-  defaults: {
-    template: 'alpaca',
-    cutoffLen: 2048,
-    show: 5,
-    json: false,
-    model: null,
-    format: null,
-    layout: null,
-  },
-  required: ['data'],
+  table: { ...dataCheckTable, show: command.show, json: command.json },
+  required: () => ['data'],
+  together: () => [],
 };
 
-const convertVerb: Verb<ConvertFlags> = {
+const convertVerb: Verb<typeof dataConvertTable> = {
   name: 'convert',
   summary: 'Write the canonical form of a file of judged triplets',
   about: `Reads JSON, JSONL, CSV, TSV and Parquet in the layouts it knows and writes rows of
@@ -57,12 +51,12 @@ instruction, input?, output, judgment (null = satisfactory), score?, revision?, 
     ['data convert shepherd.jsonl --out judged.jsonl', 'the layout is found from the columns'],
     ['data convert ratings.parquet --layout ultrafeedback --out judged.jsonl', 'or named'],
   ],
-  schema: convertOptions,
-  defaults: { overwrite: false, skipInvalid: false, format: null, layout: null },
-  required: ['data', 'out'],
+  table: dataConvertTable,
+  required: () => ['data', 'out'],
+  together: () => [],
 };
 
-async function runCheck({ values }: Given<CheckFlags>, { stdout }: Context): Promise<number> {
+async function runCheck({ values }: Given<CheckTable>, { stdout }: Context): Promise<number> {
   const { data, model, cutoffLen, json, show } = values;
   const { checkFile, formatReport, reportToJson } = await import('../judgments/index.ts');
   const lengths = model === null ? undefined : await lengthsIn(model, values.template);
@@ -91,7 +85,7 @@ async function lengthsIn(model: string, spec: string): Promise<(triplet: Triplet
   return tokenLengths(tokenizer, template);
 }
 
-async function runConvert({ values }: Given<ConvertFlags>, { stdout }: Context): Promise<number> {
+async function runConvert({ values }: Given<typeof dataConvertTable>, { stdout }: Context): Promise<number> {
   const { data, out, overwrite, skipInvalid } = values;
   const { describeProblem, labelOf, readTriplets, writeTriplets } = await import('../judgments/index.ts');
   const file = await readTriplets(data, { ...reading(values), onProblem: skipInvalid ? 'collect' : 'throw' });

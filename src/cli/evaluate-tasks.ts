@@ -11,10 +11,12 @@ import type { SubjectSpec } from '../evaluation/subject/parse-subject.ts';
 import type { Comparer } from '../judges/comparer.ts';
 import { formatMoney } from '../openai/cost.ts';
 import { judgeSettingsOf } from '../judges/flags.ts';
-import type { CompareMode } from '../judges/open-comparer.ts';
 import type { JudgeSettings } from '../judges/settings.ts';
-import type { EvaluateFlags } from './evaluate-options.ts';
+import type { SettingsOf } from '../options/table.ts';
+import type { evaluateTable } from '../options/verbs.ts';
 import { plural } from './terminal.ts';
+
+type EvaluateSettings = SettingsOf<typeof evaluateTable>;
 
 /** What each of them measures, and what its file holds. */
 export const fileTasks = {
@@ -38,7 +40,7 @@ export interface SplitTasks {
  * asked of a server.
  */
 export function splitTasks(
-  { tasks, data }: Pick<EvaluateFlags, 'tasks' | 'data'>,
+  { tasks, data }: Pick<EvaluateSettings, 'tasks' | 'data'>,
   models: readonly Pick<SubjectSpec, 'kind' | 'name'>[],
 ): SplitTasks {
   const server = models.find(({ kind }) => kind === 'server');
@@ -83,7 +85,7 @@ export interface OpenedTasks {
 /** Opens the judge where one is needed; it asks nothing yet. `close` has to be called. */
 export async function openFileTasks(
   wanted: SplitTasks['fileTasks'],
-  values: EvaluateFlags,
+  values: EvaluateSettings,
   { openEngine, onNote }: Partial<Pick<JudgeSettings, 'openEngine' | 'onNote'>>,
 ): Promise<OpenedTasks> {
   const { limit } = values;
@@ -156,13 +158,13 @@ async function templateKey(template: string): Promise<string> {
   return isFile ? `${template}:${await sha256File(template)}` : template;
 }
 
-const generationOf = ({ maxNewTokens, temperature, topP, seed }: EvaluateFlags): GenerationSettings =>
+const generationOf = ({ maxNewTokens, temperature, topP, seed }: EvaluateSettings): GenerationSettings =>
   // What greedy responses do not depend on must not make them anew.
   temperature === 0
     ? { maxNewTokens, temperature, topP: 1, seed: 0 }
     : { maxNewTokens, temperature, topP, seed };
 
-async function openComparerOf(values: EvaluateFlags, settings: Partial<JudgeSettings>): Promise<Comparer> {
+async function openComparerOf(values: EvaluateSettings, settings: Partial<JudgeSettings>): Promise<Comparer> {
   const { judge, judgeCache, judgeApiKeyEnv, out, threads, seed } = values;
   if (judge === null) {
     throw new WhetstoneError('INVALID_OPTION', 'the task win_rate needs a judge: --judge SPEC', {
@@ -179,7 +181,7 @@ async function openComparerOf(values: EvaluateFlags, settings: Partial<JudgeSett
       ...settings,
       ...{ threads, seed, cache: judgeCache ?? join(out, 'judge-replies.jsonl') },
     },
-    values.compareBy as CompareMode,
+    values.compareBy,
   );
   try {
     return await rememberComparisons(comparer, join(out, 'comparisons.jsonl'));

@@ -1,19 +1,23 @@
 // whetstone evaluate: models measured as the field's own tools measure them, in one table.
 import type { OpenEngine } from '../engine/engine.ts';
 import type { Benchmark } from '../evaluation/ranking/benchmark.ts';
-import type { Preset } from '../evaluation/ranking/benchmarks.ts';
 import type { EvaluationProgress } from '../evaluation/run/evaluate.ts';
 import type { EvaluationTask } from '../evaluation/run/task.ts';
-import { evaluateDefaults, evaluateOptions } from './evaluate-options.ts';
-import type { EvaluateFlags } from './evaluate-options.ts';
-import type { Given, Verb } from './flags.ts';
+import { withConfig } from './flags.ts';
+import type { Given, Verb, WithConfig } from './flags.ts';
+import type { SettingsOf } from '../options/table.ts';
+import { command } from '../options/tables/command.ts';
+import { evaluateTable } from '../options/verbs.ts';
 import { fetchModel } from './hub-model.ts';
 import { createClock, createLine, formatDuration } from './progress.ts';
 import { stoppable } from './signals.ts';
 import type { Output } from './terminal.ts';
 import { colorsFor, plural, printable, readable, thousands } from './terminal.ts';
 
-export const evaluateVerb: Verb<EvaluateFlags> = {
+type EvaluateSettings = SettingsOf<typeof evaluateTable>;
+type EvaluateTable = WithConfig<typeof evaluateTable> & Pick<typeof command, 'details'>;
+
+export const evaluateVerb: Verb<EvaluateTable> = {
   name: 'evaluate',
   summary:
     'Measure models by benchmarks, win rate, ROUGE and held-out judgments, in one table with intervals',
@@ -50,9 +54,9 @@ and a command that asks for more uses what is in --out already.
       'pairwise win rates against reference outputs',
     ],
   ],
-  schema: evaluateOptions,
-  defaults: evaluateDefaults,
-  required: ['model', 'tasks', 'out'],
+  table: { ...withConfig(evaluateTable), details: command.details },
+  required: () => ['model', 'tasks', 'out'],
+  together: () => [],
 };
 
 interface Context {
@@ -61,7 +65,7 @@ interface Context {
   readonly openEngine?: OpenEngine;
 }
 
-export async function runEvaluate({ values }: Given<EvaluateFlags>, context: Context): Promise<number> {
+export async function runEvaluate({ values }: Given<EvaluateTable>, context: Context): Promise<number> {
   const { stdout, stderr } = context;
   const { parseSubjects } = await import('../evaluation/subject/parse-subject.ts');
   const { openSubjects } = await import('../evaluation/subject/open-subjects.ts');
@@ -76,7 +80,6 @@ export async function runEvaluate({ values }: Given<EvaluateFlags>, context: Con
   const rankings = await rankingsOf({ ...values, ...split }, stderr);
   const subjects = await openSubjects(specs, {
     ...values,
-    serverPrompts: values.serverPrompts as 'ids' | 'text',
     env: process.env,
     openEngine: context.openEngine,
   });
@@ -112,13 +115,13 @@ export async function runEvaluate({ values }: Given<EvaluateFlags>, context: Con
   }
 }
 
-async function rankingsOf(values: EvaluateFlags, stderr: Output): Promise<EvaluationTask[]> {
+async function rankingsOf(values: EvaluateSettings, stderr: Output): Promise<EvaluationTask[]> {
   const { benchmarksNamed, shotsOf } = await import('../evaluation/ranking/benchmarks.ts');
   const { rankingTask } = await import('../evaluation/ranking/ranking-task.ts');
   const { dataPlaces } = await import('./evaluate-data.ts');
   const benchmarks = benchmarksNamed(values.tasks);
   const shots = (benchmark: Benchmark): number =>
-    benchmark.fixedShots ?? values.numFewshot ?? shotsOf(values.preset as Preset, benchmark);
+    benchmark.fixedShots ?? values.numFewshot ?? shotsOf(values.preset, benchmark);
   const data = await dataPlaces(values.data, benchmarks, shots, stderr);
   const tasks: EvaluationTask[] = [];
   for (const benchmark of benchmarks) {

@@ -1,40 +1,48 @@
 // Turns an option schema into a commander verb: flags, grouped help with examples, and values read back.
 // Knows commander and the schema; it does not know what any verb does.
 import { Command, Option as Flag } from 'commander';
+import { refuse } from '../options/check.ts';
+import type { Entry } from '../options/check.ts';
+import type { Setting } from '../options/kinds.ts';
 import { snakeCase } from '../options/names.ts';
-import type { Option, Schema } from '../options/kinds.ts';
-import { missing, readOptions, refuseProblems } from '../options/read.ts';
-import type { OptionProblem, RawFlags } from '../options/read.ts';
+import { readOptions } from '../options/read.ts';
+import type { RawFlags, ReadResult } from '../options/read.ts';
+import { defaultsOf } from '../options/table.ts';
+import type { SettingsOf, Table } from '../options/table.ts';
+import { command } from '../options/tables/command.ts';
 
-export interface Verb<T> {
+export type WithConfig<T> = T & Pick<typeof command, 'config'>;
+
+/** A verb's table with `--config`, which the library does not have. */
+export const withConfig = <T extends Table>(table: T): WithConfig<T> => ({
+  ...table,
+  config: command.config,
+});
+
+/** What the verb takes, as the library's function of that name does, and what --help says of it. */
+export interface Verb<T extends Table> extends Omit<Entry<T>, 'others'> {
   readonly name: string;
   /** One line for the list of verbs, then what else --help should teach. */
   readonly summary: string;
   readonly about: string;
   /** Command lines without "whetstone", each with what it does. */
   readonly examples: readonly (readonly [command: string, meaning: string])[];
-  readonly schema: Schema<T>;
-  /** Shown in --help and filled in where nothing was given. */
-  readonly defaults: Partial<T>;
-  readonly required: readonly (keyof T & string)[];
-  /** Problems that only several options together have. */
-  readonly together?: (given: Partial<T>, where: (name: keyof T & string) => string) => OptionProblem[];
 }
 
 /** What an action receives: checked values, of which only those given are in `given`. */
 export interface Given<T> {
-  readonly given: Partial<T>;
+  readonly given: Partial<SettingsOf<T>>;
   /** Defaults filled in; fields without default that were not required may still be absent. */
-  readonly values: T;
+  readonly values: SettingsOf<T>;
 }
 
 /** Makes the commander command of a verb. The config file, if there is an option for it, is read on the way. */
-export function verbCommand<T>(
+export function verbCommand<T extends Table>(
   verb: Verb<T>,
   action: (given: Given<T>) => Promise<void>,
   path: string = verb.name,
 ): Command {
-  const command = new Command(verb.name)
+  const made = new Command(verb.name)
     .summary(verb.summary)
     .description(`${verb.summary}\n\n${verb.about}`)
     .allowUnknownOption()
@@ -44,32 +52,44 @@ export function verbCommand<T>(
       'after',
       `\nExamples:\n${verb.examples.map(([line, meaning]) => `  $ whetstone ${line}\n      ${meaning}`).join('\n')}`,
     );
-  for (const [name, option] of Object.entries(verb.schema) as [keyof T & string, Option][]) {
-    if (option.positional) command.argument(`[${option.placeholder ?? name}]`, option.help);
-    else command.addOption(flagOf(name, option, verb.defaults[name]));
+  for (const [name, setting] of Object.entries<Setting>(verb.table)) {
+    if (setting.positional) made.argument(`[${setting.placeholder ?? name}]`, setting.help);
+    else made.addOption(flagOf(name, setting));
   }
-  command.action(async () => {
-    const raw = rawFlags(command);
+  made.action(async () => {
+    const raw = rawFlags(made);
     const file = raw.values['config'];
     const entries =
-      'config' in verb.schema && typeof file === 'string'
+      'config' in verb.table && typeof file === 'string'
         ? await (await import('../options/config-file.ts')).readConfigFile(file)
         : [];
-    const result = readOptions(verb.schema, raw, entries);
-    const where = (name: keyof T & string): string => result.places[name] ?? `--${snakeCase(name)}`;
-    const problems = [
-      ...result.problems,
-      ...missing(verb.schema, result, verb.required),
-      ...(verb.together?.(result.values, where) ?? []),
-    ];
-    refuseProblems(problems, path);
-    await action({ given: result.values, values: { ...verb.defaults, ...result.values } as T });
+    const result = readOptions(verb.table, raw, entries);
+    refuse(problemsOf(verb, result), `See "whetstone ${path} --help".`);
+    await action({
+      given: result.values,
+      values: { ...defaultsOf(verb.table), ...result.values } as unknown as SettingsOf<T>,
+    });
   });
-  return command;
+  return made;
 }
 
-function flagOf(name: string, option: Option, fallback: unknown): Flag {
-  const flag = `--${snakeCase(name)}`;
+/** Everything that is wrong, a line each, by the places where it was given. */
+function problemsOf<T extends Table>(verb: Verb<T>, { values, places, problems }: ReadResult<T>): string[] {
+  const settingOf = (key: string): Setting | undefined => (verb.table as Table)[snakeCase(key)];
+  const where = (key: string): string => {
+    const setting = settingOf(key);
+    return places[key] ?? (setting?.positional ? (setting.placeholder ?? key) : `--${snakeCase(key)}`);
+  };
+  const missing = verb.required(values).filter((key) => places[key] === undefined);
+  return [
+    ...problems.map((problem) => `${problem.where}: ${problem.message}`),
+    ...missing.map((key) => `${where(key)}: missing: ${settingOf(key)!.help}`),
+    ...verb.together(values).map(({ keys, message }) => `${keys.map(where).join(', ')}: ${message}`),
+  ];
+}
+
+function flagOf(name: string, option: Setting): Flag {
+  const flag = `--${name}`;
   const placeholder =
     option.placeholder ??
     { number: 'N', choice: 'NAME', text: 'TEXT', list: 'NAMES', boolean: 'true|false' }[option.kind];
@@ -79,8 +99,7 @@ function flagOf(name: string, option: Option, fallback: unknown): Flag {
       : option.defaultText === ''
         ? flag
         : `${flag} [${placeholder}]`;
-  const shown =
-    option.defaultText ?? (fallback === undefined || fallback === null ? '' : `${fallback as string}`);
+  const shown = option.defaultText ?? (option.default == null ? '' : `${option.default as string}`);
   const choices =
     option.kind === 'choice' && !option.help.includes(option.choices[0]!)
       ? ` (${option.choices.join(', ')})`

@@ -1,5 +1,6 @@
 // --model as a model of the hub: fetched, with a progress line, before the verb runs, which then gets a folder.
 import type { ModelFolder } from '../hub/index.ts';
+import type { Setting } from '../options/kinds.ts';
 import type { Given } from './flags.ts';
 import { createLine } from './progress.ts';
 import type { Output } from './terminal.ts';
@@ -7,10 +8,10 @@ import { colorsFor, printable } from './terminal.ts';
 
 /** Runs a verb, with the folder of its model where that is a name on the hub; what is fetched is told on stderr. */
 export async function withModelFolder<
-  T extends { readonly model?: string },
+  T extends { readonly model: Setting },
   C extends { readonly stderr: Output },
 >(given: Given<T>, context: C, run: (given: Given<T>, context: C) => Promise<number>): Promise<number> {
-  const { model } = given.values;
+  const { model } = given.values as { readonly model?: string };
   const { path, hub } = model === undefined ? { hub: null } : await fetchModel(model, context.stderr);
   if (hub === null) return run(given, context);
   return run({ given: { ...given.given, model: path }, values: { ...given.values, model: path } }, context);

@@ -6,91 +6,25 @@ import type { Judge, Judged, JudgeUsage, Outcome } from '../judges/judge.ts';
 import type { JudgeRow } from '../judges/judge-rows.ts';
 import type { Judging } from '../judges/judging.ts';
 import type { JudgeSettings } from '../judges/settings.ts';
-import { FORMATS } from '../rows/input-file.ts';
-import type { Format } from '../rows/input-file.ts';
 import { labelOf } from '../judgments/triplet.ts';
-import type { Given, Verb } from './flags.ts';
-import { judgeDefaults, judgeSettingsOf } from '../judges/flags.ts';
-import type { JudgeFlags } from '../judges/flags.ts';
-import { judgeOptions } from './judge-options.ts';
-import type { Schema } from '../options/kinds.ts';
+import { withConfig } from './flags.ts';
+import type { Given, Verb, WithConfig } from './flags.ts';
+import { judgeSettingsOf } from '../judges/flags.ts';
+import { command } from '../options/tables/command.ts';
+import { judgeTable } from '../options/verbs.ts';
 import { createClock, createLine, formatDuration } from './progress.ts';
 import { stoppable } from './signals.ts';
 import type { Output } from './terminal.ts';
 import { colorsFor, plural, printable, readable, thousands } from './terminal.ts';
 
-interface VerbFlags extends JudgeFlags {
-  readonly data: string;
-  readonly out: string;
-  readonly format: string | null;
-  readonly config: string | null;
-  readonly overwrite: boolean;
-  readonly dryRun: boolean;
-  readonly threads: number | null;
-  readonly seed: number;
-}
+type JudgeTable = WithConfig<typeof judgeTable> & Pick<typeof command, 'dry_run'>;
 
-const schema: Schema<VerbFlags> = {
-  data: {
-    kind: 'text',
-    group: 'Files',
-    positional: true,
-    placeholder: 'FILE',
-    help: 'rows of instruction, input?, output: JSON, JSONL, CSV, TSV or Parquet',
-  },
-  out: { kind: 'text', group: 'Files', placeholder: 'FILE', help: 'judged triplets, .jsonl or .json' },
-  format: {
-    kind: 'choice',
-    choices: FORMATS,
-    nullable: true,
-    group: 'Files',
-    help: 'format of FILE',
-    defaultText: 'by its name',
-  },
-  config: {
-    kind: 'text',
-    group: 'Files',
-    placeholder: 'FILE',
-    nullable: true,
-    flagOnly: true,
-    help: 'YAML file with any of these options; flags win',
-  },
-  overwrite: {
-    kind: 'boolean',
-    group: 'Files',
-    help: 'replace what is at --out, and judgments of other rows or another judge',
-    defaultText: '',
-  },
-  dryRun: {
-    kind: 'boolean',
-    group: 'Cost',
-    help: 'say what judging would cost, and ask nobody',
-    defaultText: '',
-    flagOnly: true,
-  },
-  ...judgeOptions,
-  judgeCache: { ...judgeOptions.judgeCache, defaultText: 'OUT.replies.jsonl' },
-  threads: {
-    kind: 'number',
-    integer: true,
-    min: 1,
-    max: 512,
-    nullable: true,
-    group: 'Judge',
-    help: 'threads of a local judge',
-    defaultText: 'one per core',
-  },
-  seed: {
-    kind: 'number',
-    integer: true,
-    min: 0,
-    max: 2 ** 32 - 1,
-    group: 'Judge',
-    help: 'seed of everything random',
-  },
+const table: JudgeTable = {
+  ...withConfig(judgeTable),
+  dry_run: command.dry_run,
 };
 
-export const judgeVerb: Verb<VerbFlags> = {
+export const judgeVerb: Verb<JudgeTable> = {
   name: 'judge',
   summary: 'Have responses judged: by a chat server, a program, a module, a local model or a person',
   about: `Writes canonical triplets in the order of FILE. Every judgment is on disk as soon as it arrives:
@@ -111,19 +45,10 @@ can read them anew without a call. Keys come from the environment only.`,
       'a program that reads and writes JSONL',
     ],
   ],
-  schema,
-  defaults: {
-    ...judgeDefaults,
-    format: null,
-    config: null,
-    overwrite: false,
-    dryRun: false,
-    threads: null,
-    seed: 0,
-  },
-  required: ['data', 'out', 'judge'],
+  table,
+  required: () => ['data', 'out', 'judge'],
   together: ({ data, out }) =>
-    data !== undefined && data === out ? [{ where: '--out', message: 'this would replace the input' }] : [],
+    data !== undefined && data === out ? [{ keys: ['out'], message: 'this would replace the input' }] : [],
 };
 
 interface Context {
@@ -131,7 +56,7 @@ interface Context {
   readonly openEngine?: JudgeSettings['openEngine'];
 }
 
-export async function runJudge({ values, given }: Given<VerbFlags>, context: Context): Promise<number> {
+export async function runJudge({ values, given }: Given<JudgeTable>, context: Context): Promise<number> {
   const { stdout } = context;
   const { data, out, judge: spec } = values;
   if (!/\.jsonl?$/i.test(out)) {
@@ -140,7 +65,7 @@ export async function runJudge({ values, given }: Given<VerbFlags>, context: Con
     });
   }
   const { readJudgeRows } = await import('../judges/judge-rows.ts');
-  const { rows, judgedBefore } = await readJudgeRows(data, (values.format as Format | null) ?? undefined);
+  const { rows, judgedBefore } = await readJudgeRows(data, values.format ?? undefined);
   const line = createLine({ output: stdout });
   const settings: JudgeSettings = {
     ...judgeSettingsOf(values),

@@ -1,26 +1,24 @@
 // whetstone online: rounds of responding, judging and training, with a line of progress and words when it stops.
-import { contradictions } from '../alignment/settings.ts';
-import type { AlignSettings } from '../alignment/settings.ts';
-import { snakeCase } from '../options/names.ts';
 import type { OpenEngine } from '../engine/engine.ts';
-import { onlineDefaults } from '../alignment/online/settings.ts';
-import type { OnlineSettings } from '../alignment/online/settings.ts';
+import { onlineEntry } from '../alignment/online/settings.ts';
 import type { OnlinePlan, OnlineRun } from '../alignment/online/online.ts';
 import type { Evaluation, OnlineProgress, RoundSummary } from '../alignment/online/progress.ts';
 import { WhetstoneError } from '../errors.ts';
 import { readEscapes } from './escapes.ts';
-import type { Given, Verb } from './flags.ts';
+import { withConfig } from './flags.ts';
+import type { Given, Verb, WithConfig } from './flags.ts';
+import { command } from '../options/tables/command.ts';
 import { stopProblems } from './generate.ts';
 import { describeEstimate, describeUsage } from './judge.ts';
-import { onlineOptions } from './online-options.ts';
-import type { OnlineFlags } from './online-options.ts';
 import { createClock, createLine, formatDuration, progressLine } from './progress.ts';
 import type { Line } from './progress.ts';
 import { interruption } from './signals.ts';
 import type { Output } from './terminal.ts';
 import { colorsFor, percent, plural, readable, shellWord, thousands } from './terminal.ts';
 
-export const onlineVerb: Verb<OnlineFlags> = {
+type OnlineTable = WithConfig<typeof onlineEntry.table> & Pick<typeof command, 'dry_run'>;
+
+export const onlineVerb: Verb<OnlineTable> = {
   name: 'online',
   summary: 'Align a model round after round with judgments of its own responses',
   about: `Each round draws instructions that were not used before, lets the model respond, has the
@@ -44,39 +42,10 @@ from the environment only.`,
       'a program as the judge, starting from an offline run',
     ],
   ],
-  schema: onlineOptions,
-  defaults: onlineDefaults,
-  required: [],
-  together: (given, where) => [
-    ...contradictions(given as Partial<AlignSettings>).map(({ keys, message }) => ({
-      where: keys
-        .map((key) => {
-          const name = key as keyof OnlineSettings;
-          return given[name] === undefined ? `--${snakeCase(name)}` : where(name);
-        })
-        .join(', '),
-      message,
-    })),
-    ...requirements(given),
-    ...stopProblems(given, where('stop')),
-  ],
+  ...onlineEntry,
+  table: { ...withConfig(onlineEntry.table), dry_run: command.dry_run },
+  together: (given) => [...onlineEntry.together(given), ...stopProblems(given)],
 };
-
-/** A resumed run takes everything but its place from run.yaml. */
-function requirements(given: Partial<OnlineFlags>): { where: string; message: string }[] {
-  const all = ['model', 'instructions', 'judge', 'rounds', 'perRound', 'out'] as const;
-  const needed = given.resume ? (['out'] as const) : all;
-  const found = needed
-    .filter((name) => given[name] === undefined)
-    .map((name) => ({ where: `--${snakeCase(name)}`, message: `missing: ${onlineOptions[name].help}` }));
-  if (given.resume && given.overwrite) {
-    found.push({
-      where: '--resume, --overwrite',
-      message: 'a run can be gone on with or started anew, not both',
-    });
-  }
-  return found;
-}
 
 export interface OnlineContext {
   readonly stdout: Output;
@@ -88,7 +57,7 @@ const pauses = new Set(['STOPPED', 'JUDGE_WAITING', 'BUDGET_REACHED']);
 
 /** Returns the process's exit code. */
 export async function runOnline(
-  { given }: Given<OnlineFlags>,
+  { given }: Given<OnlineTable>,
   { stdout, openEngine }: OnlineContext,
 ): Promise<number> {
   const { alignOnline } = await import('../alignment/online/online.ts');

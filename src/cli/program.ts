@@ -12,7 +12,7 @@ import { generateVerb, runGenerate } from './generate.ts';
 import { withModelFolder } from './hub-model.ts';
 import { judgeVerb, runJudge } from './judge.ts';
 import { onlineVerb, runOnline } from './online.ts';
-import { suggestion } from '../options/read.ts';
+import { suggestion } from '../options/suggest.ts';
 import { mergeVerb, runMerge } from './merge.ts';
 import { runScore, scoreVerb } from './score.ts';
 import { runServe, serveVerb } from './serve.ts';

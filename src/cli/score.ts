@@ -4,15 +4,17 @@ import type { OpenEngine } from '../engine/engine.ts';
 import { flaggedTokens } from '../evaluation/detection.ts';
 import type { Example, Triplet } from '../judgments/index.ts';
 import type { Tokenizer } from '../tokens/index.ts';
-import type { Given, Verb } from './flags.ts';
+import { withConfig } from './flags.ts';
+import type { Given, Verb, WithConfig } from './flags.ts';
 import { writeJsonl } from './jsonl.ts';
 import { markFlagged } from './marks.ts';
-import { scoreDefaults, scoreOptions } from './options.ts';
-import type { ScoreFlags } from './options.ts';
+import { scoreTable } from '../options/verbs.ts';
 import type { Output } from './terminal.ts';
 import { colorsFor, plural, printable } from './terminal.ts';
 
-export const scoreVerb: Verb<ScoreFlags> = {
+type ScoreTable = WithConfig<typeof scoreTable>;
+
+export const scoreVerb: Verb<ScoreTable> = {
   name: 'score',
   summary: 'Show which tokens of each response its judgment is about',
   about: `For every response token: its log-prob (nats) after the plain prompt and, for an
@@ -31,9 +33,9 @@ Without it, the responses with their flagged tokens marked.`,
     ],
     ['score judged.jsonl --model ./model --lambda 2 | less', 'only what is flagged for sure'],
   ],
-  schema: scoreOptions,
-  defaults: scoreDefaults,
-  required: ['data', 'model'],
+  table: withConfig(scoreTable),
+  required: () => ['data', 'model'],
+  together: () => [],
 };
 
 export interface ScoreRow {
@@ -53,7 +55,7 @@ export interface ScoreRow {
 const atOnce = 8;
 
 export async function runScore(
-  { values }: Given<ScoreFlags>,
+  { values }: Given<ScoreTable>,
   context: { stdout: Output; openEngine?: OpenEngine },
 ): Promise<number> {
   const { data, model, adapter, lambda, out, cutoffLen, threads } = values;

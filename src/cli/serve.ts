@@ -3,119 +3,15 @@ import type { OpenEngine } from '../engine/engine.ts';
 import { WhetstoneError } from '../errors.ts';
 import type { NamedAdapter } from '../serving/index.ts';
 import type { Given, Verb } from './flags.ts';
-import type { Schema } from '../options/kinds.ts';
+import { command } from '../options/tables/command.ts';
+import { serveTable } from '../options/verbs.ts';
 import { interruption } from './signals.ts';
 import type { Output } from './terminal.ts';
 import { colorsFor, plural } from './terminal.ts';
 
-export interface ServeFlags {
-  readonly model: string;
-  readonly adapter: readonly string[] | null;
-  readonly template: string | null;
-  readonly host: string;
-  readonly port: number;
-  readonly apiKeyEnv: string | null;
-  readonly corsOrigin: readonly string[] | null;
-  readonly maxNewTokens: number | null;
-  readonly maxBodyBytes: number;
-  readonly threads: number | null;
-  readonly slots: number | null;
-  readonly quiet: boolean;
-}
+type ServeTable = typeof serveTable & Pick<typeof command, 'quiet'>;
 
-const schema: Schema<ServeFlags> = {
-  model: {
-    kind: 'text',
-    group: 'Models',
-    placeholder: 'DIR',
-    help: 'Hugging Face model folder, or a model of the hub (ORG/NAME); its name is the name in requests',
-  },
-  adapter: {
-    kind: 'list',
-    group: 'Models',
-    nullable: true,
-    placeholder: '[NAME=]DIR',
-    help: 'PEFT adapter, as a model of its own; may be given several times; without NAME it is called after its folder, or after the run it is in',
-    defaultText: 'none',
-  },
-  template: {
-    kind: 'text',
-    group: 'Models',
-    nullable: true,
-    placeholder: 'NAME|FILE',
-    help: 'prompt layout of chats: chat, alpaca, or a template file',
-    defaultText: 'chat where the model has a chat template, else alpaca',
-  },
-  threads: {
-    kind: 'number',
-    integer: true,
-    min: 1,
-    max: 512,
-    nullable: true,
-    group: 'Models',
-    help: 'threads to compute with',
-    defaultText: 'all cores; 1 for narrow models',
-  },
-  slots: {
-    kind: 'number',
-    integer: true,
-    min: 1,
-    max: 1024,
-    nullable: true,
-    group: 'Models',
-    help: 'texts generated side by side, of each model; fewer make one text alone faster, more make many faster',
-    defaultText: '8; 64 for narrow models',
-  },
-  host: { kind: 'text', group: 'Server', placeholder: 'ADDRESS', help: 'address to listen on' },
-  port: {
-    kind: 'number',
-    integer: true,
-    min: 0,
-    max: 65535,
-    group: 'Server',
-    help: 'port to listen on; 0 takes one that is free and prints it',
-  },
-  apiKeyEnv: {
-    kind: 'text',
-    group: 'Server',
-    nullable: true,
-    placeholder: 'NAME',
-    help: 'environment variable with the key that clients must bring',
-    defaultText: 'no key',
-  },
-  corsOrigin: {
-    kind: 'list',
-    group: 'Server',
-    nullable: true,
-    placeholder: 'ORIGIN',
-    help: 'origin of web pages that may use the server, such as http://localhost:3000, or * for all',
-    defaultText: 'none may',
-  },
-  maxNewTokens: {
-    kind: 'number',
-    integer: true,
-    min: 1,
-    nullable: true,
-    group: 'Limits',
-    help: 'most tokens of a response',
-    defaultText: 'what the context has room for',
-  },
-  maxBodyBytes: {
-    kind: 'number',
-    integer: true,
-    min: 1,
-    group: 'Limits',
-    help: 'largest body of a request',
-  },
-  quiet: {
-    kind: 'boolean',
-    group: 'Server',
-    help: 'no line of log for each request',
-    defaultText: '',
-  },
-};
-
-export const serveVerb: Verb<ServeFlags> = {
+export const serveVerb: Verb<ServeTable> = {
   name: 'serve',
   summary: "Serve a model and its adapters over OpenAI's API",
   about: `GET /v1/models, POST /v1/chat/completions and /v1/completions, streamed or not. Requests share
@@ -132,24 +28,13 @@ ones; the second ends at once. Prompts and keys are not logged.`,
     ],
     ['serve --model ./model --host 0.0.0.0 --api_key_env WHETSTONE_KEY', 'for other machines, with a key'],
   ],
-  schema,
-  defaults: {
-    ...{
-      adapter: null,
-      template: null,
-      threads: null,
-      slots: null,
-      apiKeyEnv: null,
-      corsOrigin: null,
-      maxNewTokens: null,
-    },
-    ...{ host: '127.0.0.1', port: 8080, maxBodyBytes: 4 * 2 ** 20, quiet: false },
-  },
-  required: ['model'],
+  table: { ...serveTable, quiet: command.quiet },
+  required: () => ['model'],
+  together: () => [],
 };
 
 export async function runServe(
-  { values }: Given<ServeFlags>,
+  { values }: Given<ServeTable>,
   context: { stdout: Output; stderr: Output; openEngine?: OpenEngine },
 ): Promise<number> {
   const { stdout, stderr } = context;

@@ -1,76 +1,20 @@
 // whetstone train-judge: a judge model from judged rows, trained and then tested on judgments kept back from it.
 import type { OpenEngine } from '../engine/engine.ts';
-import { contradictions, defaultSettings } from '../alignment/settings.ts';
-import { snakeCase } from '../options/names.ts';
 import { WhetstoneError } from '../errors.ts';
 import type { Agreement } from '../judge-training/agreement.ts';
-import { foreignSettings, judgeDefaults } from '../judge-training/settings.ts';
-import type { JudgeOwnSettings, JudgeTrainingSettings } from '../judge-training/settings.ts';
+import { trainJudgeEntry } from '../judge-training/settings.ts';
 import type { JudgeTraining } from '../judge-training/train-judge.ts';
 import { describePlan } from './align.ts';
-import type { Given, Verb } from './flags.ts';
-import { alignOptions } from './options.ts';
-import type { AlignFlags } from './options.ts';
-import type { Option, Schema } from '../options/kinds.ts';
+import { withConfig } from './flags.ts';
+import type { Given, Verb, WithConfig } from './flags.ts';
 import { createCounter, createProgress, formatDuration } from './progress.ts';
 import { interruption } from './signals.ts';
 import type { Output } from './terminal.ts';
 import { colorsFor, percent, plural, readable, shellWord, thousands } from './terminal.ts';
 
-export type TrainJudgeFlags = Omit<JudgeTrainingSettings, 'method'> &
-  Pick<AlignFlags, 'out' | 'resume' | 'overwrite' | 'config'>;
+type TrainJudgeTable = WithConfig<typeof trainJudgeEntry.table>;
 
-const own: Schema<JudgeOwnSettings> = {
-  heldOut: {
-    kind: 'number',
-    min: 0,
-    below: 1,
-    group: 'Judge',
-    placeholder: 'SHARE',
-    help: 'share of the instructions kept back to test the judge on; 0 tests nothing',
-  },
-  yes: {
-    kind: 'text',
-    group: 'Judge',
-    help: 'last line of the judgment of a response that is perfect',
-  },
-  no: {
-    kind: 'text',
-    group: 'Judge',
-    help: 'last line of any other judgment; choose words that the model has',
-  },
-  maxNewTokens: {
-    kind: 'number',
-    integer: true,
-    min: 1,
-    group: 'Judge',
-    help: 'longest judgment in the test, in tokens',
-  },
-};
-
-const shared = Object.fromEntries(
-  Object.entries<Option>(alignOptions).filter(([name]) => !(foreignSettings as string[]).includes(name)),
-) as unknown as Schema<Omit<TrainJudgeFlags, keyof JudgeOwnSettings>>;
-
-const schema: Schema<TrainJudgeFlags> = {
-  ...shared,
-  out: {
-    ...shared.out,
-    help: 'run directory: run.yaml, data/, training/, adapter/, held-out.jsonl, agreement.json',
-  },
-  normalize: {
-    ...shared.normalize,
-    help: 'whether each judgment or each of its tokens weighs the same',
-    defaultText: 'triplets',
-  },
-  config: {
-    ...shared.config,
-    help: 'YAML file with any of these options as keys; flags win over it',
-  },
-  ...own,
-};
-
-export const trainJudgeVerb: Verb<TrainJudgeFlags> = {
+export const trainJudgeVerb: Verb<TrainJudgeTable> = {
   name: 'train-judge',
   summary: 'Train a judge model on judged responses, and measure how far it agrees',
   about: `The model learns to write the judgment of a response and then, on a line of its own, "Yes."
@@ -85,23 +29,8 @@ the same; replies that were given are not asked for again.`,
     ['train-judge --out ./judge --resume', 'go on after a stop'],
     ['judge responses.jsonl --judge local:./judge --out judged.jsonl', 'let it judge'],
   ],
-  schema,
-  defaults: { ...defaultSettings, ...judgeDefaults },
-  required: [],
-  together: (given, where) => {
-    const clashes = contradictions({ ...given, method: 'critique' }).map(({ keys, message }) => ({
-      where: keys.map((key) => where(key as keyof TrainJudgeFlags)).join(', '),
-      message,
-    }));
-    const needed = given.resume ? (['out'] as const) : (['data', 'model', 'out'] as const);
-    const absent = needed
-      .filter((name) => given[name] === undefined)
-      .map((name) => ({
-        where: name === 'data' ? 'DATA' : `--${snakeCase(name)}`,
-        message: `missing: ${schema[name].help}`,
-      }));
-    return [...clashes, ...absent];
-  },
+  ...trainJudgeEntry,
+  table: withConfig(trainJudgeEntry.table),
 };
 
 interface Context {
@@ -111,7 +40,7 @@ interface Context {
 
 /** Returns the process's exit code. */
 export async function runTrainJudge(
-  { given }: Given<TrainJudgeFlags>,
+  { given }: Given<TrainJudgeTable>,
   { stdout, openEngine }: Context,
 ): Promise<number> {
   const { trainJudge } = await import('../judge-training/index.ts');

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lock } from '../durable/lock.ts';
 import { lockFile } from '../durable/lock.ts';
-import { editDistance } from '../options/edit-distance.ts';
+import { editDistance } from '../options/suggest.ts';
 import { WhetstoneError } from '../errors.ts';
 import type { CacheFolder } from './cache.ts';
 import {

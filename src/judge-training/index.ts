@@ -2,7 +2,7 @@
 export { agreementOf } from './agreement.ts';
 export type { Agreement, DecisionPair } from './agreement.ts';
 export { splitByInstruction } from './rows.ts';
-export { foreignSettings, judgeDefaults } from './settings.ts';
+export { judgeDefaults } from './settings.ts';
 export type { JudgeOwnSettings, JudgeTrainingSettings } from './settings.ts';
 export { trainJudge } from './train-judge.ts';
 export type { JudgeTraining, JudgeTrainingPlan, TrainJudgeOptions } from './train-judge.ts';

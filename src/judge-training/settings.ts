@@ -1,35 +1,44 @@
 // The settings of a judge's training: those of an alignment run of method critique, and its own. Knows no files.
-import { methods, methodSettings } from '../alignment/methods.ts';
+import { bothWays, contradictions, defaultSettings } from '../alignment/settings.ts';
 import type { AlignSettings } from '../alignment/settings.ts';
+import type { Entry } from '../options/check.ts';
+import { camelCase } from '../options/names.ts';
+import { defaultsOf, pick, without } from '../options/table.ts';
+import type { DefaultsOf, SettingsOf } from '../options/table.ts';
+import { trainJudgeTable } from '../options/verbs.ts';
 
-export interface JudgeOwnSettings {
-  /** Share of the instructions that are kept back to test the judge on; 0 tests nothing. */
-  readonly heldOut: number;
-  /** Last line of the judgment of a response that is perfect, and of one that is not. */
-  readonly yes: string;
-  readonly no: string;
-  /** Longest reply in the test, in tokens. */
-  readonly maxNewTokens: number;
-}
+type RunTable = Omit<typeof trainJudgeTable, 'out' | 'resume' | 'overwrite'>;
 
+/** What decides what a judge's training computes; its record has these. */
+export const judgeRunTable: RunTable = without(trainJudgeTable, ['out', 'resume', 'overwrite']);
+const ownNames = ['held_out', 'yes', 'no', 'max_new_tokens'] as const;
+const ownTable = pick(trainJudgeTable, ownNames);
+
+export type JudgeOwnSettings = SettingsOf<Pick<typeof trainJudgeTable, (typeof ownNames)[number]>>;
 export type JudgeTrainingSettings = AlignSettings & JudgeOwnSettings;
 
-export const judgeDefaults: JudgeOwnSettings = { heldOut: 0.1, yes: 'Yes.', no: 'No.', maxNewTokens: 256 };
+export const judgeDefaults: DefaultsOf<Pick<typeof trainJudgeTable, (typeof ownNames)[number]>> =
+  defaultsOf(ownTable);
 
-/** Settings of `align` that mean nothing here: the method, and what belongs to other methods alone. */
-export const foreignSettings: readonly (keyof AlignSettings)[] = [
-  'method',
-  ...methodSettings.filter((key) => !methods.critique.settings.includes(key)),
-];
+/** What `trainJudge` takes. */
+export const trainJudgeEntry: Entry<typeof trainJudgeTable> = {
+  table: trainJudgeTable,
+  others: { signal: 'object', openEngine: 'function' },
+  required: ({ resume }) => (resume ? ['out'] : ['data', 'model', 'out']),
+  together: (given) => [
+    ...contradictions({ ...given, method: 'critique' }, defaultSettings),
+    ...bothWays(given),
+  ],
+};
 
 /** A record of settings in two: what is the judge's own, and what `align` is to be told. */
 export function splitSettings<T extends Partial<JudgeTrainingSettings>>(
   all: T,
 ): { own: Partial<JudgeOwnSettings>; training: Partial<AlignSettings> } {
+  const own = new Set<string>(ownNames.map(camelCase));
   const entries = Object.entries(all).filter(([, value]) => value !== undefined);
-  const isOwn = ([key]: [string, unknown]): boolean => Object.hasOwn(judgeDefaults, key);
   return {
-    own: Object.fromEntries(entries.filter(isOwn)),
-    training: Object.fromEntries(entries.filter((entry) => !isOwn(entry))),
+    own: Object.fromEntries(entries.filter(([key]) => own.has(key))),
+    training: Object.fromEntries(entries.filter(([key]) => !own.has(key))),
   };
 }

@@ -1,7 +1,7 @@
 // A judge model from judged triplets: rows with their decisions, a run of `align` with method critique inside the run
 // directory, and a test on the judgments kept back. Knows the order of these things and what a kill must not lose.
 import { copyFile, mkdir, readdir, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { align } from '../alignment/align.ts';
 import type { AlignmentRun } from '../alignment/align.ts';
 import { claimRun } from '../runs/claim.ts';
@@ -9,16 +9,11 @@ import type { RunClaim, RunRecord } from '../runs/claim.ts';
 import { dataDigest } from '../runs/digests.ts';
 import type { OpenEngine } from '../engine/engine.ts';
 import type { StepRecord } from '../alignment/metrics.ts';
-import { camelCase, mapKeys, snakeCase } from '../options/names.ts';
+import { checkOptions, requireNew } from '../options/check.ts';
+import { settingsForRecord, settingsOfRecord } from '../options/record.ts';
+import { settingDifferences, settingsToResume } from '../options/resume.ts';
 import type { AlignmentPlan } from '../alignment/plan.ts';
-import {
-  alignResumeRules,
-  isTemplateFile,
-  refuseDifferences,
-  settingDifferences,
-  settingsToResume,
-  versions,
-} from '../alignment/record.ts';
+import { recordedTemplate, refuseDifferences, versions } from '../alignment/record.ts';
 import { resolveSettings } from '../alignment/settings.ts';
 import type { AlignSettings } from '../alignment/settings.ts';
 import { writeDirectoryDurably } from '../durable/files.ts';
@@ -31,7 +26,7 @@ import { loadVoice } from '../generation/index.ts';
 import type { Agreement } from './agreement.ts';
 import { recordedAgreement, testJudge } from './held-out.ts';
 import { noRows, splitByInstruction, withDecisionRow } from './rows.ts';
-import { judgeDefaults, splitSettings } from './settings.ts';
+import { judgeDefaults, judgeRunTable, splitSettings, trainJudgeEntry } from './settings.ts';
 import type { JudgeOwnSettings, JudgeTrainingSettings } from './settings.ts';
 import { option } from '../words/option.ts';
 
@@ -121,12 +116,12 @@ const dataOf = (out: string): { dir: string; train: string; heldOut: string } =>
 });
 
 async function prepare(options: TrainJudgeOptions): Promise<Prepared> {
-  const { out, resume = false, overwrite = false, signal, openEngine, ...given } = options;
-  if (resume && overwrite) throw bothWays();
+  const { signal, openEngine } = options;
+  const { out = '', resume = false, overwrite = false, ...given } = checkOptions(trainJudgeEntry, options);
   const claim = await claimRun(out, overwrite ? 'overwrite' : resume ? 'resume' : 'new', 'train-judge');
   let run: AlignmentRun | undefined;
   try {
-    const settings = await resolveGiven(given, claim.recorded, out);
+    const settings = await resolveGiven(given, claim.recorded, options);
     const { own, training } = splitSettings(settings.all);
     const words = { yes: own.yes!, no: own.no! };
     const rows = await readRows(settings.given, own.heldOut!, words, out, claim);
@@ -171,46 +166,35 @@ type Given = Partial<JudgeTrainingSettings>;
 async function resolveGiven(
   given: Given,
   recorded: RunRecord | null,
-  out: string,
+  options: TrainJudgeOptions,
 ): Promise<{ given: Given; all: JudgeTrainingSettings }> {
-  const before = recorded && (mapKeys(recorded.settings, camelCase) as Given);
+  const { out } = options;
+  if (!recorded) requireNew(trainJudgeEntry, options);
+  const before = recorded && settingsOfRecord(judgeRunTable, recorded.settings);
   const merged: Given = { ...given, ...before };
-  const { model, data } = merged;
-  if (model === undefined || data === undefined || data === null) {
-    const needed = [data == null && 'a data file', model === undefined && 'a model folder'].filter(Boolean);
-    throw new WhetstoneError('INVALID_OPTIONS', `a new judge needs ${needed.join(' and ')}`, {
-      hint: `There is no run in ${out} to take them from.`,
-    });
-  }
   const resolved = (some: Given): JudgeTrainingSettings => ({
     ...judgeDefaults,
     ...resolveSettings({
-      ...(splitSettings(some).training as AlignSettings),
-      model,
-      data,
+      ...(splitSettings({ ...merged, ...some }).training as AlignSettings),
       method: 'critique',
     }),
     ...splitSettings(some).own,
   });
   if (!before) return { given: merged, all: resolved(merged) };
-  const rules = { ...alignResumeRules, free: [...alignResumeRules.free, 'maxNewTokens' as const] };
-  const differences = settingDifferences<JudgeTrainingSettings>(given, resolved(before), rules);
+  const differences = settingDifferences<JudgeTrainingSettings>(judgeRunTable, given, resolved(before));
   if (given.data != null && (await dataDigest(given.data)) !== recorded.run['data'])
     differences.push('data: the file has other content than when the run began');
   refuseDifferences(out, differences);
-  return { given: merged, all: settingsToResume(given, resolved(before), rules) };
+  return {
+    given: merged,
+    all: settingsToResume<JudgeTrainingSettings>(judgeRunTable, given, resolved(before)),
+  };
 }
 
 async function makeRecord(given: Given, digest: string): Promise<RunRecord> {
-  const { model, data, adapter, template } = given;
-  const absolute = {
-    ...{ model: resolve(model!), data: resolve(data!) },
-    ...(adapter != null && { adapter: resolve(adapter) }),
-    ...(template !== undefined && { template: isTemplateFile(template) ? resolve(template) : template }),
-  };
-  const entries = Object.entries({ ...judgeDefaults, ...given, ...absolute });
+  const template = given.template === undefined ? {} : { template: recordedTemplate(given.template) };
   return {
-    settings: mapKeys(Object.fromEntries(entries.filter(([, value]) => value !== undefined)), snakeCase),
+    settings: settingsForRecord(judgeRunTable, { ...judgeDefaults, ...given, ...template }),
     run: { versions: await versions(), data: digest, started: new Date().toISOString() },
   };
 }
@@ -273,12 +257,6 @@ const wrongWord = (field: string, message: string): WhetstoneError =>
     field,
     hint: `Choose the last lines of judgments with ${option('yes')} and ${option('no')}, in words that the model has.`,
   });
-
-const bothWays = (): WhetstoneError =>
-  new WhetstoneError(
-    'INVALID_OPTIONS',
-    'resume, overwrite: a run can be gone on with or started anew, not both',
-  );
 
 const countRows = async (file: string): Promise<number> =>
   (await exists(file)) ? (await readTriplets(file).catch(noRows)).triplets.length : 0;

@@ -218,9 +218,9 @@ describe('limits', () => {
   ];
 
   it.each(['triplets', 'tokens'] as const)(
-    'lambda of infinity is likelihood of all responses, and of judged ones again after the judgment: %s',
+    'lambda beyond all ratios is likelihood of all responses, and of judged ones again after the judgment: %s',
     async (normalize) => {
-      const found = await evaluate(cut({ lambda: Infinity, normalize }), batch);
+      const found = await evaluate(cut({ lambda: Number.MAX_VALUE, normalize }), batch);
       expect(found.flags[1]).toEqual([0, 0, 0, 0]);
       const all = await evaluate(likelihood({ includeRejected: true, normalize }), batch);
       const alignN = judged.reduce((a, b) => a - b, 0) / (normalize === 'tokens' ? 7 : 8);
@@ -228,16 +228,16 @@ describe('limits', () => {
       found.gradients.forEach(({ plain }, i) =>
         expectClose(plain!, all.gradients[i]!.plain!, 1e-14, 'gradient'),
       );
-      const without = await evaluate(cut({ lambda: Infinity, normalize, alignN: false }), batch);
+      const without = await evaluate(cut({ lambda: Number.MAX_VALUE, normalize, alignN: false }), batch);
       expect(total(without)).toBeCloseTo(total(all), 12);
     },
   );
 
-  it('lambda of infinity leaves no NaN in single precision, in either preset', async () => {
+  it('lambda beyond all ratios leaves no NaN in single precision, in either preset', async () => {
     const certain = [{ rejected: true, logProbs: { plain: [0, -200, -1], judged: [0, 0, -1] } }];
     for (const preset of ['paper', 'released-code'] as const) {
       const found = await evaluate(
-        cut({ preset, lambda: Infinity }),
+        cut({ preset, lambda: Number.MAX_VALUE }),
         certain.map((example) => ({ ...example, witnesses: [example.logProbs.judged] })),
         'float32',
       );

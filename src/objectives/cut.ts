@@ -19,32 +19,33 @@ import {
   where,
   withGradient,
 } from '../graph/index.ts';
-import type { Normalization, Objective, TokenLoss } from './objective.ts';
+import { presetDefaults } from '../options/tables/method.ts';
+import type { Objective, TokenLoss } from './objective.ts';
 import { tokenShares } from './objective.ts';
+import { settle } from './options.ts';
+import type { OptionsOf } from './options.ts';
 
-export interface CutOptions {
-  /** `paper` is Eq. 5-7; `released-code` the arithmetic of the authors' release. */
-  readonly preset?: 'paper' | 'released-code';
-  /** A token is flagged when its judged probability exceeds lambda times its plain one; at least 1. */
-  readonly lambda?: number;
-  /** Scale of the unlikelihood term. */
-  readonly alpha?: number;
-  /** Exponent of the dynamic weight p(y_t | x, j-)^gamma; the released code has none, which is 0. */
-  readonly gamma?: number;
-  /** Ablations: each part can be left out. */
-  readonly l1?: boolean;
-  readonly alignP?: boolean;
-  readonly alignN?: boolean;
-  /** Without detection every token of a rejected response counts as flagged. */
-  readonly detection?: boolean;
-  /** Without it the unlikelihood of each flagged token is scaled by alpha alone. */
-  readonly dynamicWeight?: boolean;
-  readonly normalize?: Normalization;
-}
+const names = [
+  'preset',
+  'lambda',
+  'alpha',
+  'gamma',
+  'l1',
+  'alignP',
+  'alignN',
+  'detection',
+  'dynamicWeight',
+  'normalize',
+] as const;
 
-/** The CUT objective. Defaults: the paper's equations with lambda 1.2, alpha 1, gamma 1 and every part on. */
+/** `paper` is Eq. 5-7; `released-code` the arithmetic of the authors' release, which has no factor p^gamma. */
+export type CutOptions = OptionsOf<(typeof names)[number]>;
+
+/** The CUT objective; by default the paper's equations with every part on. */
 export function cut(options: CutOptions = {}): Objective {
-  const { preset = 'paper', l1 = true, alignP = true, alignN = true, normalize = 'triplets' } = options;
+  const { gamma } = presetDefaults['released-code'];
+  const settings = settle(options, names, options.preset === 'released-code' ? { gamma } : {});
+  const { preset, l1, alignP, alignN, normalize } = settings;
   return {
     name: preset === 'paper' ? 'cut' : 'cut (released code)',
     partNames: { likelihood: 'l2', comparison: 'l1' },
@@ -64,14 +65,14 @@ export function cut(options: CutOptions = {}): Objective {
     comparison: {
       over: 'tokens',
       witnesses: [{ role: 'judged', model: 'present' }],
-      compare: (plain, [judged]) => contrast(plain, stopGradient(judged!), options),
+      compare: (plain, [judged]) => contrast(plain, stopGradient(judged!), settings),
     },
   };
 }
 
-function contrast(plain: Tensor, judged: Tensor, options: CutOptions): TokenLoss {
-  const { preset = 'paper', lambda = 1.2, alpha = 1, detection = true, dynamicWeight = true } = options;
-  const gamma = dynamicWeight ? (options.gamma ?? (preset === 'paper' ? 1 : 0)) : 0;
+function contrast(plain: Tensor, judged: Tensor, settings: Required<CutOptions>): TokenLoss {
+  const { preset, lambda, alpha, detection, dynamicWeight } = settings;
+  const gamma = dynamicWeight ? settings.gamma : 0;
   // p(y_t | x, j-) > lambda * p(y_t | x), in log space. (Eq. 5)
   const threshold = add(stopGradient(plain), Math.log(lambda));
   const flagged = detection ? greater(judged, threshold) : not(less(plain, plain));

@@ -2,13 +2,10 @@
 import type { Tensor } from '../graph/index.ts';
 import { add, exp, log, maximum, minimum, mul, neg, sigmoid, sub, withGradient } from '../graph/index.ts';
 import type { Objective } from './objective.ts';
+import { settle } from './options.ts';
+import type { OptionsOf } from './options.ts';
 
-export interface DpoOptions {
-  /** Strength of the pull towards the model that training began from; above 0. */
-  readonly beta?: number;
-  /** Probability that a preference is the wrong way round (cDPO); 0 is DPO itself, below 0.5. */
-  readonly labelSmoothing?: number;
-}
+export type DpoOptions = OptionsOf<'beta' | 'labelSmoothing'>;
 
 /**
  * -log sigmoid(beta * (log p(y_w | x) / p_0(y_w | x) - log p(y_l | x) / p_0(y_l | x))): arXiv 2305.18290, Eq. 7,
@@ -18,7 +15,8 @@ export interface DpoOptions {
  * With label smoothing e it is (1 - e) times that plus e times the same with y_w and y_l exchanged
  * (ericmitchell.ai/cdpo.pdf). beta defaults to the 0.1 of the paper's experiments.
  */
-export function dpo({ beta = 0.1, labelSmoothing = 0 }: DpoOptions = {}): Objective {
+export function dpo(options: DpoOptions = {}): Objective {
+  const { beta, labelSmoothing } = settle(options, ['beta', 'labelSmoothing']);
   return {
     name: 'dpo',
     partNames: { likelihood: 'likelihood', comparison: 'preference' },

@@ -63,7 +63,9 @@ describe('sets', () => {
 
   it('flags what stands out from praise and from the plain prompt, and is not improbable', async () => {
     expect((await evaluate(dualCut(), [rejected])).flags).toEqual([[1, 0, 0, 0, 0]]);
-    expect((await evaluate(dualCut({ sigma1: 0 }), [rejected])).flags).toEqual([[1, 0, 0, 0, 1]]);
+    expect((await evaluate(dualCut({ sigma1: Number.MIN_VALUE }), [rejected])).flags).toEqual([
+      [1, 0, 0, 0, 1],
+    ]);
     expect((await evaluate(dualCut({ lambda1: 1 }), [rejected])).flags).toEqual([[1, 0, 1, 0, 0]]);
     expect((await evaluate(dualCut({ lambda2: 1 }), [rejected])).flags).toEqual([[1, 0, 0, 1, 0]]);
   });
@@ -77,9 +79,9 @@ describe('sets', () => {
   });
 
   it.each([
-    { lambda1: Infinity, lambda3: Infinity },
-    { lambda2: Infinity, lambda4: Infinity },
-    { sigma1: 1, sigma2: 1 },
+    { lambda1: Number.MAX_VALUE, lambda3: Number.MAX_VALUE },
+    { lambda2: Number.MAX_VALUE, lambda4: Number.MAX_VALUE },
+    { sigma1: 1 - 1e-12, sigma2: 1 - 1e-12 },
   ] satisfies DualCutOptions[])('is likelihood where thresholds find nothing: %j', async (options) => {
     const found = await evaluate(dualCut(options), [satisfactory, rejected]);
     const expected = await evaluate(all, [satisfactory, rejected]);
@@ -117,9 +119,17 @@ describe('sets', () => {
       [0, -200, 0, -200, -0.1],
       [-200, 0, 0, -200, -3],
     ];
+    const least = Number.MIN_VALUE;
     for (const lambda of [0.5, 1]) {
       const found = await evaluate(
-        dualCut({ lambda1: lambda, lambda2: lambda, lambda3: lambda, lambda4: lambda, sigma1: 0, sigma2: 0 }),
+        dualCut({
+          lambda1: lambda,
+          lambda2: lambda,
+          lambda3: lambda,
+          lambda4: lambda,
+          sigma1: least,
+          sigma2: least,
+        }),
         [{ rejected: true, logProbs: { plain: p }, witnesses: [m, q] }],
         'float32',
       );

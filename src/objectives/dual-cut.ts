@@ -14,31 +14,29 @@ import {
   where,
 } from '../graph/index.ts';
 import { log1mExp } from './cut.ts';
-import type { Normalization, Objective, TokenLoss } from './objective.ts';
+import { methodDefaults } from '../options/tables/method.ts';
+import type { Objective, TokenLoss } from './objective.ts';
 import { tokenShares } from './objective.ts';
+import { settle } from './options.ts';
+import type { OptionsOf } from './options.ts';
 
-/** The paper names these and gives no values: lambdas default to CUT's 1.2, scales to 1, floors to 0.01. */
-export interface DualCutOptions {
-  /** lambda_1: a bad token's p- exceeds this times p+. */
-  readonly lambda1?: number;
-  /** lambda_2: a bad token's p- exceeds this times p. */
-  readonly lambda2?: number;
-  /** lambda_3: a good token's p+ exceeds this times p-. */
-  readonly lambda3?: number;
-  /** lambda_4: a good token's p+ exceeds this times p. */
-  readonly lambda4?: number;
-  /** sigma_1: p- of a bad token exceeds this; keeps out tokens that are improbable either way. */
-  readonly sigma1?: number;
-  /** sigma_2: p+ of a good token exceeds this. */
-  readonly sigma2?: number;
-  /** Scale of the unlikelihood of bad tokens. */
-  readonly alpha?: number;
-  /** Scale of the extra likelihood of good tokens. */
-  readonly beta?: number;
-  /** Whether satisfactory responses are learned from. */
-  readonly alignP?: boolean;
-  readonly normalize?: Normalization;
-}
+const names = [
+  'lambda',
+  'lambda1',
+  'lambda2',
+  'lambda3',
+  'lambda4',
+  'sigma1',
+  'sigma2',
+  'alpha',
+  'beta',
+  'alignP',
+  'normalize',
+] as const;
+
+/** The paper names the lambdas, sigmas and scales and gives no values. `lambda` stands for those of its four not given. */
+export type DualCutOptions = OptionsOf<(typeof names)[number]>;
+type Settings = Required<DualCutOptions>;
 
 /**
  * DualCUT: arXiv 2412.20297 (FaGeL), Eq. 5-9. With p- = p(y_t | y<t, x, j-) after the judgment (role `judged`),
@@ -54,7 +52,8 @@ export interface DualCutOptions {
  * which `alignP` switches off. Unlike CUT it has no likelihood after the judgment.
  */
 export function dualCut(options: DualCutOptions = {}): Objective {
-  const { alignP = true, normalize = 'triplets' } = options;
+  const settings = settle(options, names, methodDefaults['dual-cut']);
+  const { alignP, normalize } = settings;
   return {
     name: 'dual-cut',
     partNames: { likelihood: 'likelihood', comparison: 'contrast' },
@@ -76,14 +75,17 @@ export function dualCut(options: DualCutOptions = {}): Objective {
         { role: 'praised', model: 'present' },
       ],
       compare: (plain, [judged, praised]) =>
-        contrast(plain, stopGradient(judged!), stopGradient(praised!), options),
+        contrast(plain, stopGradient(judged!), stopGradient(praised!), settings),
     },
   };
 }
 
-function contrast(plain: Tensor, judged: Tensor, praised: Tensor, options: DualCutOptions): TokenLoss {
-  const { lambda1 = 1.2, lambda2 = 1.2, lambda3 = 1.2, lambda4 = 1.2 } = options;
-  const { sigma1 = 0.01, sigma2 = 0.01, alpha = 1, beta = 1 } = options;
+function contrast(plain: Tensor, judged: Tensor, praised: Tensor, settings: Settings): TokenLoss {
+  const { lambda, sigma1, sigma2, alpha, beta } = settings;
+  const lambda1 = settings.lambda1 ?? lambda;
+  const lambda2 = settings.lambda2 ?? lambda;
+  const lambda3 = settings.lambda3 ?? lambda;
+  const lambda4 = settings.lambda4 ?? lambda;
   const p = stopGradient(plain);
   const exceeds = (a: Tensor, factor: number, b: Tensor): Tensor => greater(a, add(b, Math.log(factor)));
   /** Where a witness stands out from the other one and from the plain prompt. */

@@ -1,10 +1,11 @@
 // The feedback-conditional policy: Hindsight's likelihood, taken as the posterior of a response given feedback.
+import { methodDefaults } from '../options/tables/method.ts';
 import { hindsight } from './hindsight.ts';
-import type { Normalization, Objective } from './objective.ts';
+import type { Objective } from './objective.ts';
+import { settle } from './options.ts';
+import type { OptionsOf } from './options.ts';
 
-export interface FeedbackConditionalOptions {
-  readonly normalize?: Normalization;
-}
+export type FeedbackConditionalOptions = OptionsOf<'normalize'>;
 
 /**
  * -sum log p(y_t | y<t, x, j) over responses with any feedback: the offline stage of arXiv 2509.22638.
@@ -15,6 +16,7 @@ export interface FeedbackConditionalOptions {
  * arXiv 2312.14591 is asked with the plain prompt. The paper's online stage is this objective again on responses
  * that were generated under praise and judged afresh.
  */
-export function feedbackConditional({ normalize = 'tokens' }: FeedbackConditionalOptions = {}): Objective {
+export function feedbackConditional(options: FeedbackConditionalOptions = {}): Objective {
+  const { normalize } = settle(options, ['normalize'], methodDefaults['feedback-conditional']);
   return { ...hindsight({ normalize }), name: 'feedback-conditional' };
 }

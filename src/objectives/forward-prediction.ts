@@ -1,10 +1,10 @@
 // Forward Prediction: the model learns to give the response and to predict its judgment.
-import type { Normalization, Objective } from './objective.ts';
+import type { Objective } from './objective.ts';
 import { tokenShares } from './objective.ts';
+import { settle } from './options.ts';
+import type { OptionsOf } from './options.ts';
 
-export interface ForwardPredictionOptions {
-  readonly normalize?: Normalization;
-}
+export type ForwardPredictionOptions = OptionsOf<'normalize'>;
 
 /**
  * -(1/N) sum log p(y_t | y<t, x) - (1/Q) sum log p(j_t | j<t, y, x): arXiv 2312.14591, Eq. 1, after arXiv
@@ -15,7 +15,8 @@ export interface ForwardPredictionOptions {
  * examples. By tokens, it is the mean over all response tokens plus the mean over all judgment tokens, the latter
  * scaled by the fraction of examples that have a judgment; of equal lengths both are the same.
  */
-export function forwardPrediction({ normalize = 'triplets' }: ForwardPredictionOptions = {}): Objective {
+export function forwardPrediction(options: ForwardPredictionOptions = {}): Objective {
+  const { normalize } = settle(options, ['normalize']);
   return {
     name: 'forward-prediction',
     weigh: (batch) => {

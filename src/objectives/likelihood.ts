@@ -1,18 +1,18 @@
 // Likelihood of one sequence of each example: the maximum-likelihood baseline, and what others are made of.
 import type { ExampleSize, Normalization, Objective, Role } from './objective.ts';
 import { tokenShares } from './objective.ts';
+import { settle } from './options.ts';
+import type { OptionsOf } from './options.ts';
 
-export interface LikelihoodOptions {
+export interface LikelihoodOptions extends OptionsOf<'normalize'> {
   /** Whether rejected responses are learned from too, as if nothing had been said of them. */
   readonly includeRejected?: boolean;
-  readonly normalize?: Normalization;
 }
 
 /** -(1/N) sum log p(y_t | y<t, x) over satisfactory responses; rejected ones are skipped unless asked for. */
-export function likelihood({
-  includeRejected = false,
-  normalize = 'triplets',
-}: LikelihoodOptions = {}): Objective {
+export function likelihood(options: LikelihoodOptions = {}): Objective {
+  const { includeRejected = false } = options;
+  const { normalize } = settle(options, ['normalize'], {}, { includeRejected: 'boolean' });
   return likelihoodOf(
     'likelihood',
     ({ rejected }) => (includeRejected || !rejected ? 'plain' : undefined),

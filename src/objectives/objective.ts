@@ -1,6 +1,7 @@
 // What an objective is: pure functions from token log-probs to a loss, written over traced tensors.
 // It knows nothing of models, text or optimizers; the engine decides how sequences are run.
 import type { Tensor } from '../graph/index.ts';
+import type { MethodSettings } from './options.ts';
 
 /**
  * The sequences that an example can have, by what is read before what: x an instruction, y the response, j its
@@ -88,12 +89,11 @@ export interface Objective {
   readonly partNames?: { readonly likelihood: string; readonly comparison: string };
 }
 
-/** How per-token losses are averaged. */
-export type Normalization =
-  /** Each example is the mean over its own tokens, a batch the mean over its examples. */
-  | 'triplets'
-  /** Every token of the batch weighs the same. */
-  | 'tokens';
+/**
+ * How per-token losses are averaged. With `triplets` each example is the mean over its own tokens, a batch the mean over its examples; with `tokens` every
+ * token of the batch weighs the same.
+ */
+export type Normalization = MethodSettings['normalize'];
 
 /**
  * Weight of one token of each sequence under a normalization, given the sequences' token counts. One that does

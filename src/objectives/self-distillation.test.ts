@@ -6,9 +6,11 @@ import { checkGradient, expectClose, uniform } from '../graph/gradient-check.tes
 import { logSoftmax } from '../graph/index.ts';
 import { evaluate, tokenComparison, total } from './evaluate.test-helper.ts';
 import type { DistributionComparison } from './objective.ts';
-import type { Divergence, SelfDistillationOptions } from './self-distillation.ts';
+import type { MethodSettings } from './options.ts';
+import type { SelfDistillationOptions } from './self-distillation.ts';
 import { selfDistillation } from './self-distillation.ts';
 
+type Divergence = MethodSettings['divergence'];
 const divergences: readonly Divergence[] = ['reverse-kl', 'forward-kl', 'jensen-shannon'];
 const sum = (xs: readonly number[]): number => xs.reduce((a, b) => a + b, 0);
 const logSoftmaxOf = (logits: readonly number[]): number[] => {

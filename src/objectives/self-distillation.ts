@@ -1,29 +1,25 @@
 // Self-distillation from feedback: the model that has read the judgment teaches the one that has not.
 import type { Tensor } from '../graph/index.ts';
 import { add, exp, greater, log, maximum, minimum, mul, stopGradient, sub, sum } from '../graph/index.ts';
-import type { Comparison, Normalization, Objective, TokenLoss, Witness } from './objective.ts';
+import { methodDefaults } from '../options/tables/method.ts';
+import type { Comparison, Objective, TokenLoss, Witness } from './objective.ts';
 import { tokenShares } from './objective.ts';
+import { settle } from './options.ts';
+import type { OptionsOf } from './options.ts';
 
-export type Divergence = 'reverse-kl' | 'forward-kl' | 'jensen-shannon';
+const names = [
+  'teacher',
+  'form',
+  'divergence',
+  'importanceClip',
+  'maxLogRatio',
+  'alignP',
+  'normalize',
+] as const;
 
-export interface SelfDistillationOptions {
-  /** The teacher is the model that training began from, its adapter off; or the model as it is being trained. */
-  readonly teacher?: 'initial' | 'current';
-  /** From the response's own tokens, or from the distribution over the whole vocabulary at each of them. */
-  readonly form?: 'sampled' | 'full';
-  /** Of the full form: KL(student || teacher), KL(teacher || student), or both to their even mixture, averaged. */
-  readonly divergence?: Divergence;
-  /**
-   * Of the sampled form: largest p / p_0 that corrects for responses being those of the model p_0 that training
-   * began from, and not of the current one. null: they count as the current model's own, and p_0 is not needed.
-   */
-  readonly importanceClip?: number | null;
-  /** Of the sampled form: largest |log p - log p_T| of a token, nats; bounds what one token can do. */
-  readonly maxLogRatio?: number;
-  /** Whether satisfactory responses are learned from by likelihood. The paper learns where feedback asks for more. */
-  readonly alignP?: boolean;
-  readonly normalize?: Normalization;
-}
+/** `divergence` belongs to the full form; `importanceClip` and `maxLogRatio` to the sampled one. */
+export type SelfDistillationOptions = OptionsOf<(typeof names)[number]>;
+type Settings = Required<SelfDistillationOptions>;
 
 /**
  * Self-distillation (SDPO): arXiv 2601.20802,
@@ -31,7 +27,8 @@ export interface SelfDistillationOptions {
  *     L = (1/N) sum over t of KL( p(. | x, y<t) || stopgrad p_T(. | x, y, j, y<t) ),
  *
  * with the teacher p_T having read the response, its judgment and the request to do it again (role `revising`).
- * `full` is that, or another divergence (the paper's experiments use Jensen-Shannon). `sampled` needs log-probs of
+ * `full` is that, or another divergence: KL(student || teacher), KL(teacher || student), or both to their even
+ * mixture, averaged (the paper's experiments use the last). `sampled` needs log-probs of
  * the response's tokens only: stopgrad(r (log p(y_t) - log p_T(y_t))) log p(y_t) with r = min(p / p_0, clip), whose
  * gradient has, unclipped and over responses sampled from p_0, the expectation of the KL's at each position. Its
  * value is not the divergence. It flags the tokens that the teacher finds less likely than the student does. The
@@ -41,7 +38,8 @@ export interface SelfDistillationOptions {
  * likelihood; means are over those that count.
  */
 export function selfDistillation(options: SelfDistillationOptions = {}): Objective {
-  const { teacher = 'initial', form = 'sampled', alignP = false, normalize = 'triplets' } = options;
+  const settings = settle(options, names, methodDefaults['self-distillation']);
+  const { teacher, form, alignP, normalize } = settings;
   const witness: Witness = { role: 'revising', model: teacher === 'current' ? 'present' : 'initial' };
   return {
     name: 'self-distillation',
@@ -58,14 +56,11 @@ export function selfDistillation(options: SelfDistillationOptions = {}): Objecti
         taught[i] ? { likelihood: {}, comparison: share } : { likelihood: { plain: share }, comparison: 0 },
       );
     },
-    comparison: form === 'sampled' ? overTokens(witness, options) : overDistributions(witness, options),
+    comparison: form === 'sampled' ? overTokens(witness, settings) : overDistributions(witness, settings),
   };
 }
 
-function overTokens(
-  teacher: Witness,
-  { importanceClip = 2, maxLogRatio = Infinity }: SelfDistillationOptions,
-): Comparison {
+function overTokens(teacher: Witness, { importanceClip, maxLogRatio }: Settings): Comparison {
   const start: Witness = { role: 'plain', model: 'initial' };
   return {
     over: 'tokens',
@@ -73,9 +68,7 @@ function overTokens(
     compare: (plain, [taught, sampled]): TokenLoss => {
       const p = stopGradient(plain);
       const ratio = sub(p, stopGradient(taught!));
-      const bounded = Number.isFinite(maxLogRatio)
-        ? maximum(minimum(ratio, maxLogRatio), -maxLogRatio)
-        : ratio;
+      const bounded = maxLogRatio === null ? ratio : maximum(minimum(ratio, maxLogRatio), -maxLogRatio);
       const importance = sampled && importanceClip !== null ? importanceOf(p, sampled, importanceClip) : null;
       const coefficient = importance ? mul(importance, bounded) : bounded;
       return { loss: mul(coefficient, plain), flagged: greater(ratio, 0) };
@@ -88,10 +81,7 @@ function importanceOf(p: Tensor, sampled: Tensor, clip: number): Tensor {
   return exp(minimum(sub(p, stopGradient(sampled)), Math.log(clip)));
 }
 
-function overDistributions(
-  witness: Witness,
-  { divergence = 'reverse-kl' }: SelfDistillationOptions,
-): Comparison {
+function overDistributions(witness: Witness, { divergence }: Settings): Comparison {
   return {
     over: 'distributions',
     witness,

@@ -1,23 +1,32 @@
-// What an option can be and how a value given for it is checked. Knows neither flags nor YAML nor any one option.
+// What a setting can be, and how a value given for it is checked. Knows no setting, and neither flags nor files.
 
 interface Common {
-  /** One sentence for --help; says what the number means. */
+  /** One sentence that says what the value means. */
   readonly help: string;
-  /** Heading in --help. */
-  readonly group: string;
-  /** Stands for the value in --help: "N", "DIR". */
-  readonly placeholder?: string;
+  /** What holds where nothing is given. A nullable setting without it is null; any other without it has to be given. */
+  readonly default?: unknown;
   /** The default in words, where it is not a value. */
   readonly defaultText?: string;
-  /** Whether null (YAML) and "none" (flag) mean: not set. */
+  /** Whether null ("none" in a flag) means: not set. */
   readonly nullable?: boolean;
+  /** Heading in --help, where it is not that of the setting's subject. */
+  readonly group?: string;
+  /** Stands for the value in --help: "N", "DIR". */
+  readonly placeholder?: string;
   /** Stands on the command line without a name; for instance DATA. */
   readonly positional?: boolean;
-  /** Cannot be set in a config file. */
+  /** Says what to do now, not what a run is: cannot be set in a config file. */
   readonly flagOnly?: boolean;
+  /** Names a file or folder, which a record names from the root. */
+  readonly path?: boolean;
+  /**
+   * Whether a run that goes on may have another value: `free` does not decide what is computed; of `content` the
+   * content is compared and not the name. Without it the recorded value holds.
+   */
+  readonly resume?: 'free' | 'content';
 }
 
-export interface NumberOption extends Common {
+export interface NumberSetting extends Common {
   readonly kind: 'number';
   readonly integer?: boolean;
   readonly min?: number;
@@ -27,88 +36,114 @@ export interface NumberOption extends Common {
   readonly below?: number;
 }
 
-export interface ChoiceOption extends Common {
+export interface ChoiceSetting extends Common {
   readonly kind: 'choice';
   readonly choices: readonly string[];
   /** Lines that explain the choices to someone who gave another. */
   readonly explanation?: readonly string[];
 }
 
-export type Option =
-  | NumberOption
-  | ChoiceOption
-  /** true or false; `--name` alone is true. */
+export type Setting =
+  | NumberSetting
+  | ChoiceSetting
+  /** In a flag, `--name` alone is true. */
   | (Common & { readonly kind: 'boolean' })
   | (Common & { readonly kind: 'text' })
-  /** Comma-separated in a flag; a YAML list, or the same text, in a file. */
+  /** Texts, each counted once. */
   | (Common & { readonly kind: 'list' });
 
-/** Options by their TypeScript names, one for every field of `T`. */
-export type Schema<T> = { readonly [K in keyof T]-?: Option };
+/** The TypeScript type of a setting's value. */
+export type ValueOf<S> =
+  | (S extends { readonly kind: 'number' }
+      ? number
+      : S extends { readonly kind: 'boolean' }
+        ? boolean
+        : S extends { readonly kind: 'choice'; readonly choices: readonly (infer Choice)[] }
+          ? Choice
+          : S extends { readonly kind: 'list' }
+            ? readonly string[]
+            : string)
+  | (S extends { readonly nullable: true } ? null : never);
 
 export type Checked =
   { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly expected: string };
 
-const good = (value: unknown): Checked => ({ ok: true, value });
-
-/** Checks a value that a YAML file gave: it must have the type already. */
-export function checkValue(option: Option, value: unknown): Checked {
-  if (value === null && option.nullable) return good(null);
-  const bad: Checked = { ok: false, expected: expectation(option) };
-  switch (option.kind) {
-    case 'number':
-      return typeof value === 'number' && inRange(option, value) ? good(value) : bad;
-    case 'boolean':
-      return typeof value === 'boolean' ? good(value) : bad;
-    case 'choice':
-      return typeof value === 'string' && option.choices.includes(value) ? good(value) : bad;
-    case 'text':
-      return typeof value === 'string' && value !== '' ? good(value) : bad;
-    case 'list': {
-      const items: unknown[] = typeof value === 'string' ? split(value) : Array.isArray(value) ? value : [];
-      return items.length > 0 && items.every((item) => typeof item === 'string' && item !== '')
-        ? good([...new Set(items)])
-        : bad;
-    }
-  }
+/** Checks a value that has a type: of a program or of a config file. */
+export function checkValue(setting: Setting, value: unknown): Checked {
+  const good = value === null ? setting.nullable === true : isKind(setting, value);
+  if (!good) return { ok: false, expected: expectation(setting) };
+  return { ok: true, value: Array.isArray(value) ? [...new Set(value)] : value };
 }
 
 /** Checks a value that a flag gave, as text; `true` is a flag without a value. */
-export function checkFlag(option: Option, value: string | true): Checked {
-  if (option.kind === 'boolean')
-    return checkValue(option, value === true || { true: true, false: false }[value]);
-  if (value === true) return { ok: false, expected: expectation(option) };
-  if (value === 'none' && option.nullable) return good(null);
-  if (option.kind === 'number') return checkValue(option, value.trim() === '' ? NaN : Number(value));
-  return checkValue(option, value);
+export function checkFlag(setting: Setting, value: string | true): Checked {
+  if (setting.kind === 'boolean')
+    return checkValue(setting, value === true || { true: true, false: false }[value]);
+  if (value === true) return { ok: false, expected: expectation(setting) };
+  if (value === 'none' && setting.nullable) return { ok: true, value: null };
+  if (setting.kind === 'number') return checkValue(setting, value.trim() === '' ? NaN : Number(value));
+  return checkValue(setting, setting.kind === 'list' ? splitList(value) : value);
 }
 
-/** What the option takes, in words: "a whole number of at least 1". */
-export function expectation(option: Option): string {
-  const orNone = option.nullable ? ', or none' : '';
-  switch (option.kind) {
+/** The items of a list in one text. */
+export const splitList = (text: string): string[] =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+
+/** What the setting takes, in words: "a whole number of at least 1". */
+export function expectation(setting: Setting): string {
+  return `${nounOf(setting)}${setting.nullable ? ', or none' : ''}`;
+}
+
+function nounOf(setting: Setting): string {
+  switch (setting.kind) {
     case 'number': {
-      const bounds = [
-        option.min !== undefined && `at least ${option.min}`,
-        option.above !== undefined && `more than ${option.above}`,
-        option.max !== undefined && `at most ${option.max}`,
-        option.below !== undefined && `less than ${option.below}`,
-      ].filter(Boolean);
-      const noun = option.integer ? 'a whole number' : 'a number';
-      return noun + (bounds.length > 0 ? ` of ${bounds.join(' and ')}` : '') + orNone;
+      const bounds = boundsOf(setting);
+      const noun = setting.integer ? 'a whole number' : 'a number';
+      return bounds === '' ? noun : `${noun} of ${bounds}`;
     }
     case 'boolean':
       return 'true or false';
     case 'choice':
-      return `one of ${option.choices.join(', ')}` + orNone;
+      return `one of ${setting.choices.join(', ')}`;
     case 'text':
-      return 'a text' + orNone;
+      return 'a text';
     case 'list':
-      return 'a list of names' + orNone;
+      return 'a list of names';
   }
 }
 
-function inRange({ integer, min, max, above, below }: NumberOption, value: number): boolean {
+/** "at least 0 and less than 1"; empty without bounds. */
+function boundsOf({ min, max, above, below }: NumberSetting): string {
+  const bounds = [
+    min !== undefined && `at least ${min}`,
+    above !== undefined && `more than ${above}`,
+    max !== undefined && `at most ${max}`,
+    below !== undefined && `less than ${below}`,
+  ];
+  return bounds.filter((bound) => bound !== false).join(' and ');
+}
+
+function isKind(setting: Setting, value: unknown): boolean {
+  switch (setting.kind) {
+    case 'number':
+      return typeof value === 'number' && inRange(setting, value);
+    case 'boolean':
+      return typeof value === 'boolean';
+    case 'choice':
+      return typeof value === 'string' && setting.choices.includes(value);
+    case 'text':
+      return isText(value);
+    case 'list':
+      return Array.isArray(value) && value.length > 0 && value.every(isText);
+  }
+}
+
+const isText = (value: unknown): boolean => typeof value === 'string' && value !== '';
+
+function inRange({ integer, min, max, above, below }: NumberSetting, value: number): boolean {
   return (
     Number.isFinite(value) &&
     (!integer || Number.isSafeInteger(value)) &&
@@ -118,9 +153,3 @@ function inRange({ integer, min, max, above, below }: NumberOption, value: numbe
     (below === undefined || value < below)
   );
 }
-
-const split = (text: string): string[] =>
-  text
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== '');

@@ -1,5 +1,10 @@
 // The two spellings of a setting: `loraAlpha` in TypeScript, `lora_alpha` in files and flags. Nothing else.
 
+/** The TypeScript spelling of a name in snake case, as a type. */
+export type CamelCase<Name extends string> = Name extends `${infer Head}_${infer Tail}`
+  ? `${Head}${Capitalize<CamelCase<Tail>>}`
+  : Name;
+
 export const snakeCase = (name: string): string =>
   name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 

@@ -1,6 +1,6 @@
 // Reads typed fields out of untrusted rows and notes every field that does not fit. It knows no layout.
 import type { RowSource } from './rows.ts';
-import { editDistance } from '../options/edit-distance.ts';
+import { editDistance } from '../options/suggest.ts';
 
 /** What is wrong with one field of one row. */
 export interface Problem {

@@ -58,7 +58,7 @@ const revisionsOf = async (run: string): Promise<Revision[]> =>
     .slice(0, -1)
     .map((line) => JSON.parse(line) as Revision);
 
-it.each(methodNames.map((name) => [name]))('%s trains, and its run.yaml repeats it', async (method) => {
+it.each(methodNames().map((name) => [name]))('%s trains, and its run.yaml repeats it', async (method) => {
   const { code, stdout, stderr } = await align('scored.jsonl', method, ['--max_steps', '2']);
   expect([code, stderr]).toEqual([0, '']);
   expect(stdout).toMatch(new RegExp(`^method +${method}`, 'm'));
@@ -102,7 +102,7 @@ describe('what a method cannot use', () => {
     expect(stderr).toMatch(
       /--method: expected one of cut, [^]*found "hindsigt" \(did you mean hindsight\?\)/,
     );
-    for (const name of methodNames) expect(stderr).toMatch(new RegExp(`\\n +${name} +.*\\n +needs .`));
+    for (const name of methodNames()) expect(stderr).toMatch(new RegExp(`\\n +${name} +.*\\n +needs .`));
   });
 
   it('data without what it needs is refused with the counts of what was found', async () => {

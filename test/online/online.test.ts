@@ -141,7 +141,7 @@ describe('an online run', () => {
     expect(again).toHaveLength(Math.min(5, failed.size));
   });
 
-  it.each(methodNames.filter((name) => name !== 'dpo'))('trains with method %s', async (method) => {
+  it.each(methodNames().filter((name) => name !== 'dpo'))('trains with method %s', async (method) => {
     // A praised response beside a rejected one, in words, so that every method finds rows of its kind.
     const judge = scriptedJudge((request) => (number(request) % 2 === 0 ? 'Perfect.' : 'It is wrong.'));
     const { rounds } = await runOnline(options(judge, { method, downsample: null, rounds: 2 }));

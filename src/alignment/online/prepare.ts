@@ -2,7 +2,6 @@
 // the run directory is taken. Knows what a run needs; what happens round by round is rounds.ts.
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { WhetstoneError } from '../../errors.ts';
 import { loadVoice } from '../../generation/index.ts';
 import { removeLeftovers } from '../../durable/files.ts';
 import type { JudgingEstimate } from '../../judges/judge-kind.ts';
@@ -17,10 +16,9 @@ import { claimRun } from '../../runs/claim.ts';
 import type { RunClaim } from '../../runs/claim.ts';
 import { usedTemplate } from '../data.ts';
 import type { EngineDescription, OpenEngine } from '../../engine/engine.ts';
-import { snakeCase } from '../../options/names.ts';
-import { recordedStart, refuseDifferences, settingDifferences, settingsToResume } from '../record.ts';
-import { contradictions } from '../settings.ts';
-import type { AlignSettings } from '../settings.ts';
+import { checkOptions, requireNew } from '../../options/check.ts';
+import { settingDifferences, settingsToResume } from '../../options/resume.ts';
+import { recordedStart, refuseDifferences } from '../record.ts';
 import { openHistory } from './history.ts';
 import type { History } from './history.ts';
 import { readRunInstructions } from './instructions.ts';
@@ -34,12 +32,11 @@ import {
   recordedFolder,
   recordedOnlineSettings,
 } from './record.ts';
-import { onlineResumeRules, resolveOnlineSettings, trainingSettings } from './settings.ts';
+import { onlineEntry, onlineRunTable, resolveOnlineSettings, trainingSettings } from './settings.ts';
 import type { GivenOnlineSettings, OnlineSettings } from './settings.ts';
 import { openSpeakers } from './speakers.ts';
 import type { Speakers } from './speakers.ts';
 import { requireLearnable } from './training-rows.ts';
-import { option } from '../../words/option.ts';
 
 /** Settings that were given, and where the run goes. All but `out` may be left out when resuming. */
 export interface OnlineOptions extends Partial<OnlineSettings> {
@@ -73,18 +70,6 @@ export interface OnlinePlan {
   readonly estimate: JudgingEstimate | null;
   readonly engine: EngineDescription;
   readonly notes: readonly string[];
-}
-
-/** A response is never cut for training, so that one as long as allowed has to fit. */
-function requireRoom({ maxNewTokens, cutoffLen }: OnlineSettings): void {
-  // The end token, at least one of the prompt, and a few more where a text is spelled otherwise than it was generated.
-  const least = maxNewTokens + Math.ceil(maxNewTokens / 10) + 2;
-  if (cutoffLen >= least) return;
-  throw new WhetstoneError(
-    'INVALID_OPTIONS',
-    `max_new_tokens, cutoff_len: a response of ${maxNewTokens} tokens could not be trained on within ${cutoffLen}`,
-    { hint: `Raise ${option('cutoffLen')} to ${least} or more, or lower ${option('maxNewTokens')}.` },
-  );
 }
 
 /** A rejected and a satisfactory triplet: what any round may bring. */
@@ -121,24 +106,23 @@ export async function free({ speakers, judge, history, claim }: Begun): Promise<
 }
 
 export async function prepare(options: OnlineOptions): Promise<Prepared> {
-  const { out, resume = false, overwrite = false, openEngine } = options;
-  const given = givenSettings(options);
-  refuseContradictions(given, options);
+  const { openEngine } = options;
+  const { out = '', resume = false, overwrite = false, ...given } = checkOptions(onlineEntry, options);
   const claim = await claimRun(out, overwrite ? 'overwrite' : resume ? 'resume' : 'new', 'online');
   const opened: { close(): Promise<void> }[] = [{ close: () => claim.release() }];
   try {
     const { recorded } = claim;
+    if (!recorded) requireNew(onlineEntry, options);
     const before = recorded && recordedOnlineSettings(recorded);
-    const changed = before ? settingDifferences(given, before, onlineResumeRules) : [];
+    const changed = before ? settingDifferences(onlineRunTable, given, before) : [];
     const resolved = before
-      ? settingsToResume(given, before, onlineResumeRules)
-      : resolveOnlineSettings(requireGiven(given, out));
+      ? settingsToResume(onlineRunTable, given, before)
+      : resolveOnlineSettings(given as GivenOnlineSettings);
     const start = resolved.from === null ? null : await adapterOf(resolved.from);
     const settings = before ? resolved : await withAdapterSettings(resolved, start, given);
     const started = recorded ? recordedStart(recorded) : new Date();
     const voice = await loadVoice({ model: settings.model, template: settings.template, now: started });
 
-    requireRoom(settings);
     const training = trainingSettings(settings, { data: '', adapter: start, seed: settings.seed });
     const mix = settings.mix === null ? [] : (await readTriplets(settings.mix)).triplets;
     requireLearnable(training, mix);
@@ -272,44 +256,4 @@ async function withAdapterSettings(
     given,
   );
   return { ...settings, loraR, loraAlpha, loraTargetModules };
-}
-
-function givenSettings(options: OnlineOptions): Partial<OnlineSettings> {
-  const { out, resume, overwrite, signal, on, judgeWith, rehearse, openEngine, ...settings } = options;
-  void [out, resume, overwrite, signal, on, judgeWith, rehearse, openEngine];
-  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
-}
-
-function refuseContradictions(
-  given: Partial<OnlineSettings>,
-  { resume, overwrite }: Pick<OnlineOptions, 'resume' | 'overwrite'>,
-): void {
-  const found = contradictions(given as Partial<AlignSettings>).map(
-    ({ keys, message }) => `${keys.map(snakeCase).join(', ')}: ${message}`,
-  );
-  if (resume && overwrite)
-    found.push('resume, overwrite: a run can be gone on with or started anew, not both');
-  if (found.length === 0) return;
-  throw new WhetstoneError(
-    'INVALID_OPTIONS',
-    `these settings contradict each other:\n    ${found.join('\n    ')}`,
-  );
-}
-
-function requireGiven(given: Partial<OnlineSettings>, out: string): GivenOnlineSettings {
-  const { model, instructions, judge, rounds, perRound } = given;
-  if (
-    model !== undefined &&
-    instructions !== undefined &&
-    judge !== undefined &&
-    rounds !== undefined &&
-    perRound !== undefined
-  )
-    return { ...given, model, instructions, judge, rounds, perRound };
-  const needed = Object.entries({ model, instructions, judge, rounds, perRound })
-    .filter(([, value]) => value === undefined)
-    .map(([name]) => snakeCase(name));
-  throw new WhetstoneError('INVALID_OPTIONS', `a new run needs ${needed.join(', ')}`, {
-    hint: `There is no run in ${out} to take them from.`,
-  });
 }

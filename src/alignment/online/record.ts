@@ -8,11 +8,12 @@ import type { TemplateStrings } from '../../tokens/index.ts';
 import type { RunRecord } from '../../runs/claim.ts';
 import type { Digests } from '../../runs/digests.ts';
 import { dataDigest, folderDigests } from '../../runs/digests.ts';
-import { methodSettings, methods } from '../methods.ts';
-import { camelCase, mapKeys, snakeCase } from '../../options/names.ts';
-import { digestDifferences, isTemplateFile, versions } from '../record.ts';
-import type { AlignSettings } from '../settings.ts';
-import { resolveOnlineSettings } from './settings.ts';
+import { snakeCase } from '../../options/names.ts';
+import { settingsForRecord, settingsOfRecord } from '../../options/record.ts';
+import { without } from '../../options/table.ts';
+import { foreignSettings } from '../methods.ts';
+import { digestDifferences, recordedTemplate, versions } from '../record.ts';
+import { onlineRunTable, resolveOnlineSettings } from './settings.ts';
 import type { GivenOnlineSettings, OnlineSettings } from './settings.ts';
 
 /** The circumstances of an online run, as far as they decide what it computes. */
@@ -51,27 +52,24 @@ export async function makeOnlineRecord(
   settings: OnlineSettings,
   circumstances: OnlineCircumstances,
 ): Promise<RunRecord> {
-  const files = ['model', 'instructions', 'from', 'evalInstructions', 'mix', 'judgeCache'] as const;
-  const paths = Object.fromEntries(
-    files.map((key) => [key, settings[key] === null ? null : resolve(settings[key])]),
-  );
-  const template = isTemplateFile(settings.template) ? resolve(settings.template) : settings.template;
-  const judge = namedJudge(settings.judge).absolute;
   const judgePrompt = promptPresets.includes(settings.judgePrompt)
     ? settings.judgePrompt
     : resolve(settings.judgePrompt);
-  const foreign = methodSettings.filter((key) => !methods[settings.method].settings.includes(key));
-  const own = Object.entries({ ...settings, ...paths, template, judge, judgePrompt }).filter(
-    ([key]) => !foreign.includes(key as keyof AlignSettings),
-  );
+  const foreign = foreignSettings(settings.method).map(snakeCase) as (keyof typeof onlineRunTable)[];
+  const own = {
+    ...settings,
+    template: recordedTemplate(settings.template),
+    judge: namedJudge(settings.judge).absolute,
+    judgePrompt,
+  };
   return {
-    settings: mapKeys(Object.fromEntries(own), snakeCase),
+    settings: settingsForRecord(without(onlineRunTable, foreign), own),
     run: { versions: await versions(), ...circumstances },
   };
 }
 
 export const recordedOnlineSettings = ({ settings }: RunRecord): OnlineSettings =>
-  resolveOnlineSettings(mapKeys(settings, camelCase) as unknown as GivenOnlineSettings);
+  resolveOnlineSettings(settingsOfRecord(onlineRunTable, settings) as GivenOnlineSettings);
 
 /** The folder that the run was begun from; the present one where that is gone. */
 export async function recordedFolder({ run }: RunRecord): Promise<string> {

@@ -3,7 +3,7 @@
 import { WhetstoneError } from '../../errors.ts';
 import { keptAfterDownsampling, labelOf } from '../../judgments/index.ts';
 import type { Triplet } from '../../judgments/index.ts';
-import { methods, usableRows } from '../methods.ts';
+import { methodNamed, usableRows } from '../methods.ts';
 import type { AlignSettings } from '../settings.ts';
 import { option } from '../../words/option.ts';
 
@@ -40,10 +40,10 @@ export function trainingRows(
  */
 export function requireLearnable(settings: AlignSettings, mix: readonly Triplet[]): void {
   const { method } = settings;
-  if (methods[method].from !== 'pairs' || usableRows(method, mix, settings).length > 0) return;
+  if (methodNamed(method).from !== 'pairs' || usableRows(method, mix, settings).length > 0) return;
   throw new WhetstoneError(
     'INVALID_OPTIONS',
-    `method "${method}" needs ${methods[method].needs}; a round has one response to each instruction`,
+    `method "${method}" needs ${methodNamed(method).needs}; a round has one response to each instruction`,
     {
       hint: `Use another method, such as "ilf-dpo", which compares responses with their revisions, or give such rows with ${option('mix')}.`,
     },
@@ -72,13 +72,13 @@ export function requireLessons(
     readonly adapter: string | null;
   },
 ): void {
-  const judged = methods[settings.method].from === 'pairs' ? rows : rows.slice(0, rows.length - mixed);
+  const judged = methodNamed(settings.method).from === 'pairs' ? rows : rows.slice(0, rows.length - mixed);
   if (usableRows(settings.method, judged, settings).length > 0) return;
   const satisfactory = own.filter((triplet) => labelOf(triplet) === 'align-p').length;
   throw new WhetstoneError(
     'NOTHING_TO_LEARN',
     `round ${round}: ${satisfactory} of ${own.length} scored responses are satisfactory, and method ` +
-      `"${settings.method}" needs ${methods[settings.method].needs}`,
+      `"${settings.method}" needs ${methodNamed(settings.method).needs}`,
     {
       hint:
         (adapter === null ? '' : `The adapter of the rounds before is in ${adapter}. `) +

@@ -1,0 +1,48 @@
+// What only a command line has: how much is said, and where options may come from besides flags.
+
+export const command = {
+  config: {
+    kind: 'text',
+    group: 'Run',
+    flagOnly: true,
+    placeholder: 'FILE',
+    help: 'YAML or JSON file with any of these options as keys (a RUN/run.yaml is one); flags win over it',
+  },
+  dry_run: {
+    kind: 'boolean',
+    default: false,
+    group: 'Run',
+    flagOnly: true,
+    help: 'say how much will be asked for and what it may cost, and do nothing',
+    defaultText: '',
+  },
+  quiet: {
+    kind: 'boolean',
+    default: false,
+    group: 'Server',
+    help: 'no line of log for each request',
+    defaultText: '',
+  },
+  details: {
+    kind: 'boolean',
+    default: false,
+    group: 'Results',
+    help: 'show each subject of MMLU',
+    defaultText: '',
+  },
+  show: {
+    kind: 'number',
+    default: 5,
+    integer: true,
+    min: 0,
+    group: 'Run',
+    help: 'findings of each kind to print; 0 for all',
+  },
+  json: {
+    kind: 'boolean',
+    default: false,
+    group: 'Run',
+    help: 'print the whole report as JSON',
+    defaultText: '',
+  },
+} as const;

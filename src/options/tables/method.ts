@@ -1,0 +1,180 @@
+// What is learned from judgments, and how: the settings of the methods. Which method has which of them, a method's row
+// in alignment/methods.ts says.
+
+export const method = {
+  method: {
+    kind: 'choice',
+    /** Those of alignment/methods.ts, which puts them in. */
+    choices: [],
+    default: 'cut',
+    help: 'what to learn from the judgments and how, see above',
+  },
+  normalize: {
+    kind: 'choice',
+    choices: ['triplets', 'tokens'],
+    default: 'triplets',
+    help: 'whether each triplet or each predicted token of a batch weighs the same; dpo and ilf-dpo compare whole responses',
+    defaultText: 'triplets; tokens for feedback-conditional',
+  },
+  lambda: {
+    kind: 'number',
+    default: 1.2,
+    min: 1,
+    help: 'a token is flagged when the judgment makes it more than this many times as likely; higher flags fewer tokens, more surely',
+  },
+  alpha: { kind: 'number', default: 1, min: 0, help: 'weight of unlikelihood on flagged tokens' },
+  preset: {
+    kind: 'choice',
+    choices: ['paper', 'released-code'],
+    default: 'paper',
+    help: "the paper's equations, or the arithmetic of its released code (which sets alpha 0.5, gamma 0)",
+  },
+  gamma: {
+    kind: 'number',
+    default: 1,
+    min: 0,
+    help: 'exponent of the dynamic weight p(token | judgment)^gamma; 0 weighs all flagged tokens alike',
+  },
+  l1: {
+    kind: 'boolean',
+    default: true,
+    help: 'ablation: the contrast of judged and plain prompt on unsatisfactory responses (L1)',
+  },
+  align_n: {
+    kind: 'boolean',
+    default: true,
+    help: 'ablation: likelihood of unsatisfactory responses given their judgment',
+  },
+  detection: {
+    kind: 'boolean',
+    default: true,
+    help: 'ablation: flag only the tokens that the judgment is about, not all',
+  },
+  dynamic_weight: {
+    kind: 'boolean',
+    default: true,
+    help: 'ablation: weigh flagged tokens by their judged probability',
+  },
+  align_p: {
+    kind: 'boolean',
+    default: true,
+    help: 'likelihood of satisfactory responses as well',
+    defaultText: 'true; false for ilf-mle, self-distillation',
+  },
+  lambda1: {
+    kind: 'number',
+    nullable: true,
+    above: 0,
+    help: 'a flagged token is likelier after the judgment than after praise by more than this factor',
+    defaultText: 'lambda',
+  },
+  lambda2: {
+    kind: 'number',
+    nullable: true,
+    above: 0,
+    help: 'and likelier than after the plain prompt by more than this one',
+    defaultText: 'lambda',
+  },
+  lambda3: {
+    kind: 'number',
+    nullable: true,
+    above: 0,
+    help: 'a good token is likelier after praise than after the judgment by more than this factor',
+    defaultText: 'lambda',
+  },
+  lambda4: {
+    kind: 'number',
+    nullable: true,
+    above: 0,
+    help: 'and likelier than after the plain prompt by more than this one',
+    defaultText: 'lambda',
+  },
+  sigma1: {
+    kind: 'number',
+    default: 0.01,
+    above: 0,
+    below: 1,
+    help: 'a flagged token has at least this probability after the judgment',
+  },
+  sigma2: {
+    kind: 'number',
+    default: 0.01,
+    above: 0,
+    below: 1,
+    help: 'a good token has at least this probability after praise',
+  },
+  beta: {
+    kind: 'number',
+    default: 0.1,
+    min: 0,
+    help: 'DPO: strength of the pull towards the model that training began from; DualCUT: extra weight of tokens that praise makes likelier',
+    defaultText: '0.1; 1 for dual-cut',
+  },
+  label_smoothing: {
+    kind: 'number',
+    default: 0,
+    min: 0,
+    below: 0.5,
+    placeholder: 'P',
+    help: 'probability that a preference is the wrong way round',
+  },
+  revision_max_new_tokens: {
+    kind: 'number',
+    default: 256,
+    integer: true,
+    min: 1,
+    help: 'most tokens of a revision that the model writes; rows with a revision of their own keep it',
+  },
+  revision_temperature: {
+    kind: 'number',
+    default: 0,
+    min: 0,
+    help: 'of those revisions; 0 always takes the likeliest token',
+  },
+  teacher: {
+    kind: 'choice',
+    choices: ['initial', 'current'],
+    default: 'initial',
+    help: 'who reads the judgment: the model that training began from, or as it is being trained',
+  },
+  form: {
+    kind: 'choice',
+    choices: ['sampled', 'full'],
+    default: 'sampled',
+    help: "compare probabilities of the response's own tokens (sampled) or of the whole vocabulary (full)",
+  },
+  divergence: {
+    kind: 'choice',
+    choices: ['reverse-kl', 'forward-kl', 'jensen-shannon'],
+    default: 'reverse-kl',
+    help: 'of student and teacher, form full',
+  },
+  importance_clip: {
+    kind: 'number',
+    nullable: true,
+    default: 2,
+    above: 0,
+    help: 'form sampled: largest ratio that corrects for responses being those of the initial model; none for no correction',
+  },
+  max_log_ratio: {
+    kind: 'number',
+    nullable: true,
+    above: 0,
+    help: 'form sampled: bound, in nats, of what one token can do',
+    defaultText: 'none',
+  },
+} as const;
+
+/** Where a method's defaults are not the general ones. */
+export const methodDefaults = {
+  'dual-cut': { beta: 1 },
+  'feedback-conditional': { normalize: 'tokens' },
+  'ilf-mle': { alignP: false },
+  'self-distillation': { alignP: false },
+} as const;
+
+/** What a preset of CUT puts in place of the defaults: the released code's offline script weighs with alpha alone. */
+export const presetDefaults = {
+  paper: {},
+  'released-code': { alpha: 0.5, gamma: 0 },
+} as const;

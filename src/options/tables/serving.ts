@@ -1,0 +1,38 @@
+// The server: where it listens, who may use it, and how much at once.
+
+export const server = {
+  slots: {
+    kind: 'number',
+    nullable: true,
+    integer: true,
+    min: 1,
+    max: 1024,
+    group: 'Models',
+    help: 'texts generated side by side, of each model; fewer make one text alone faster, more make many faster',
+    defaultText: '8; 64 for narrow models',
+  },
+  host: { kind: 'text', default: '127.0.0.1', placeholder: 'ADDRESS', help: 'address to listen on' },
+  port: {
+    kind: 'number',
+    default: 8080,
+    integer: true,
+    min: 0,
+    max: 65535,
+    help: 'port to listen on; 0 takes one that is free and prints it',
+  },
+  cors_origin: {
+    kind: 'list',
+    nullable: true,
+    placeholder: 'ORIGIN',
+    help: 'origin of web pages that may use the server, such as http://localhost:3000, or * for all',
+    defaultText: 'none may',
+  },
+  max_body_bytes: {
+    kind: 'number',
+    default: 4194304,
+    integer: true,
+    min: 1,
+    group: 'Limits',
+    help: 'largest body of a request',
+  },
+} as const;

@@ -1,0 +1,356 @@
+// Which settings each verb of the command line, and the library's function of the same name, takes, and what is
+// different about some of them there. Knows no verb's work, and no method.
+import { tableOf } from './selection.ts';
+import type { TableOf } from './selection.ts';
+
+const align = {
+  takes: [
+    'data',
+    'model',
+    'out',
+    'adapter',
+    'Method',
+    'Adapter',
+    'Optimization',
+    'template',
+    'cutoff_len',
+    'downsample',
+    'shuffle',
+    'Run',
+  ],
+  differs: {
+    adapter: {
+      help: 'start from this PEFT adapter; its rank, alpha and projections hold',
+      defaultText: 'a fresh one',
+    },
+  },
+} as const;
+export const alignTable: TableOf<typeof align> = tableOf(align);
+
+const online = {
+  takes: [
+    'model',
+    'out',
+    'instructions',
+    'from',
+    'mix',
+    'eval_instructions',
+    'Method',
+    'Adapter',
+    'Optimization',
+    'template',
+    'cutoff_len',
+    'shuffle',
+    'Run',
+    'Rounds',
+    'downsample',
+    'Sampling',
+    'Judge',
+    'Limits',
+    'Cost',
+  ],
+  // Lambda and down-sampling as in arXiv 2312.14591's online scripts; a warm-up that fits rounds of any size, since a
+  // round may be shorter than the paper's 100 steps.
+  differs: {
+    out: { help: 'run directory: run.yaml, events.jsonl, rounds/, metrics.jsonl, adapter/' },
+    lambda: { default: 1.1 },
+    warmup_steps: { default: 0.1 },
+    downsample: { default: 0.25, group: 'Rounds', defaultText: undefined },
+    max_new_tokens: { group: 'Responses' },
+    temperature: {
+      group: 'Responses',
+      help: 'of responses to learn from; 0 always takes the likeliest token',
+    },
+    top_p: { group: 'Responses' },
+    top_k: { group: 'Responses' },
+    repetition_penalty: { group: 'Responses' },
+    stop: { group: 'Responses' },
+    judge_cache: { defaultText: 'RUN/replies.jsonl' },
+  },
+} as const;
+export const onlineTable: TableOf<typeof online> = tableOf(online);
+
+/** Of the methods' settings it takes those of method critique. */
+const trainJudge = {
+  takes: [
+    'data',
+    'model',
+    'out',
+    'adapter',
+    'normalize',
+    'Adapter',
+    'Optimization',
+    'template',
+    'cutoff_len',
+    'downsample',
+    'shuffle',
+    'Run',
+    'Judge training',
+    'max_new_tokens',
+  ],
+  differs: {
+    out: { help: 'run directory: run.yaml, data/, training/, adapter/, held-out.jsonl, agreement.json' },
+    adapter: {
+      help: 'start from this PEFT adapter; its rank, alpha and projections hold',
+      defaultText: 'a fresh one',
+    },
+    normalize: {
+      help: 'whether each judgment or each of its tokens weighs the same',
+      defaultText: undefined,
+    },
+    max_new_tokens: { group: 'Judge', resume: 'free', help: 'longest judgment in the test, in tokens' },
+  },
+} as const;
+export const trainJudgeTable: TableOf<typeof trainJudge> = tableOf(trainJudge);
+
+const judge = {
+  takes: ['data', 'out', 'format', 'overwrite', 'Judge', 'threads', 'seed', 'Limits', 'Cost'],
+  differs: {
+    data: {
+      placeholder: 'FILE',
+      help: 'rows of instruction, input?, output: JSON, JSONL, CSV, TSV or Parquet',
+    },
+    out: { placeholder: 'FILE', help: 'judged triplets, .jsonl or .json' },
+    format: { group: 'Files', help: 'format of FILE', defaultText: 'by its name' },
+    overwrite: {
+      flagOnly: false,
+      group: 'Files',
+      help: 'replace what is at --out, and judgments of other rows or another judge',
+    },
+    judge_cache: { defaultText: 'OUT.replies.jsonl' },
+    threads: { group: 'Judge', help: 'threads of a local judge' },
+    seed: { default: 0, group: 'Judge', help: 'seed of everything random' },
+  },
+} as const;
+export const judgeTable: TableOf<typeof judge> = tableOf(judge);
+
+const score = {
+  takes: ['data', 'model', 'adapter', 'out', 'lambda', 'template', 'cutoff_len', 'threads'],
+  differs: {
+    out: {
+      nullable: true,
+      placeholder: 'FILE',
+      help: 'write JSONL, one object a triplet',
+      defaultText: 'print the responses with their flagged tokens marked',
+    },
+  },
+} as const;
+export const scoreTable: TableOf<typeof score> = tableOf(score);
+
+const generate = {
+  takes: [
+    'model',
+    'adapter',
+    'instruction',
+    'judgment',
+    'prompt',
+    'file',
+    'out',
+    'template',
+    'Sampling',
+    'seed',
+    'threads',
+  ],
+  differs: {
+    out: {
+      nullable: true,
+      placeholder: 'FILE',
+      help: 'write JSONL: index, instruction, output, finished, token_ids',
+      defaultText: 'print the responses',
+    },
+  },
+} as const;
+export const generateTable: TableOf<typeof generate> = tableOf(generate);
+
+const merge = {
+  takes: ['model', 'adapter', 'out', 'threads'],
+  differs: {
+    adapter: {
+      nullable: false,
+      help: 'PEFT adapter to merge, for instance RUN/adapter',
+      defaultText: undefined,
+    },
+    out: { placeholder: 'DIR', help: 'folder to write the merged model to; must not exist' },
+  },
+} as const;
+export const mergeTable: TableOf<typeof merge> = tableOf(merge);
+
+const serve = {
+  takes: [
+    'model',
+    'adapter',
+    'template',
+    'threads',
+    'slots',
+    'host',
+    'port',
+    'api_key_env',
+    'cors_origin',
+    'max_new_tokens',
+    'max_body_bytes',
+  ],
+  differs: {
+    model: {
+      group: 'Models',
+      placeholder: 'DIR|NAME',
+      help: 'Hugging Face model folder, or a model of the hub (ORG/NAME); its name is the name in requests',
+    },
+    adapter: {
+      kind: 'list',
+      nullable: true,
+      group: 'Models',
+      placeholder: '[NAME=]DIR',
+      help: 'PEFT adapter, as a model of its own; may be given several times; without NAME it is called after its folder, or after the run it is in',
+      defaultText: 'none',
+    },
+    template: {
+      nullable: true,
+      default: null,
+      group: 'Models',
+      help: 'prompt layout of chats: chat, alpaca, or a template file',
+      defaultText: 'chat where the model has a chat template, else alpaca',
+    },
+    threads: { group: 'Models' },
+    api_key_env: {
+      group: 'Server',
+      help: 'environment variable with the key that clients must bring',
+      defaultText: 'no key',
+    },
+    max_new_tokens: {
+      nullable: true,
+      default: null,
+      group: 'Limits',
+      defaultText: 'what the context has room for',
+    },
+  },
+} as const;
+export const serveTable: TableOf<typeof serve> = tableOf(serve);
+
+const evaluate = {
+  takes: [
+    'model',
+    'adapter',
+    'max_length',
+    'template',
+    'threads',
+    'tasks',
+    'data',
+    'preset',
+    'num_fewshot',
+    'limit',
+    'truthfulqa_primer',
+    'out',
+    'resamples',
+    'seed',
+    'tokenizer',
+    'server_prompts',
+    'concurrency',
+    'timeout',
+    'retries',
+    'api_key_env',
+    'max_new_tokens',
+    'temperature',
+    'top_p',
+    'rouge_stem',
+    'lambda',
+    'judge',
+    'judge_prompt',
+    'judge_temperature',
+    'judge_max_tokens',
+    'judge_body',
+    'judge_timeout',
+    'judge_retries',
+    'judge_cache',
+    'Comparing',
+    'requests_per_minute',
+    'tokens_per_minute',
+    'Cost',
+  ],
+  differs: {
+    model: {
+      kind: 'list',
+      group: 'Models',
+      placeholder: 'MODELS',
+      help: 'FOLDER, FOLDER+ADAPTER or URL#MODEL, each perhaps as NAME=...; the others are compared with the first',
+    },
+    adapter: {
+      kind: 'list',
+      default: [],
+      group: 'Models',
+      placeholder: 'DIRS',
+      help: 'PEFT adapters of the one model folder, each a further model, perhaps as NAME=DIR',
+      defaultText: 'none',
+    },
+    template: {
+      group: 'Models',
+      help: 'how instructions are put to a model folder; rankings do without',
+    },
+    threads: { group: 'Models', help: 'threads of a model in this process' },
+    data: {
+      kind: 'list',
+      default: [],
+      group: 'Tasks',
+      placeholder: 'PLACES',
+      help: "DIR with benchmarks in folders of their name, TASK=DIR or TASK=FILE (JSONL or Parquet in the hub's columns), hub, or TASK=hub:ORG/NAME@REVISION",
+      defaultText: '',
+    },
+    preset: {
+      kind: 'choice',
+      choices: ['0-shot', 'paper'],
+      default: '0-shot',
+      group: 'Tasks',
+      help: 'examples before each prompt: none, or as in the paper (25 for ARC, 10 HellaSwag, 5 MMLU, 0 TruthfulQA)',
+    },
+    out: {
+      group: 'Results',
+      placeholder: 'DIR',
+      help: 'folder for results, which may have earlier ones',
+    },
+    seed: {
+      default: 0,
+      group: 'Results',
+      help: 'seed of the bootstrap intervals, and of sampled responses',
+    },
+    concurrency: { group: 'Servers' },
+    api_key_env: { group: 'Servers' },
+    max_new_tokens: {
+      default: 512,
+      group: 'Responses',
+      help: 'longest response in tokens (win_rate, rouge)',
+    },
+    temperature: { group: 'Responses' },
+    top_p: { group: 'Responses' },
+    lambda: {
+      group: 'Responses',
+      help: 'held_out: a token is flagged when the judgment makes it more than this many times as likely',
+    },
+    judge: { nullable: true, defaultText: 'needed for win_rate' },
+    judge_prompt: {
+      help: 'how a chat model is asked: default, or a file with {instruction}, {input}, {output_1} and {output_2}',
+    },
+    judge_cache: { defaultText: 'OUT/judge-replies.jsonl' },
+  },
+} as const;
+export const evaluateTable: TableOf<typeof evaluate> = tableOf(evaluate);
+
+const dataCheck = {
+  takes: ['data', 'model', 'template', 'cutoff_len', 'format', 'layout'],
+  differs: {
+    model: {
+      nullable: true,
+      help: 'model folder whose tokenizer to count tokens with',
+      defaultText: 'count characters only',
+    },
+  },
+} as const;
+export const dataCheckTable: TableOf<typeof dataCheck> = tableOf(dataCheck);
+
+const dataConvert = {
+  takes: ['data', 'out', 'format', 'layout', 'skip_invalid', 'overwrite'],
+  differs: {
+    data: { help: 'file to convert' },
+    out: { placeholder: 'FILE', help: 'file to write: .jsonl or .json' },
+    overwrite: { help: 'replace a file that exists' },
+  },
+} as const;
+export const dataConvertTable: TableOf<typeof dataConvert> = tableOf(dataConvert);
