@@ -198,6 +198,7 @@ async function prepare(options: AlignOptions): Promise<Prepared> {
           : []),
         ...(recorded && record ? versionNotes(record, recorded) : []),
         ...revised.notes,
+        ...(description.notes ?? []),
         ...notesOn(schedule),
         ...(directory?.notes ?? []),
       ],

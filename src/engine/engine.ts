@@ -29,6 +29,8 @@ export interface EngineDescription {
   readonly vocabSize: number;
   readonly maxPositions: number;
   readonly threads: number;
+  /** What is odd about the model's folder and worth a word: full sentences. */
+  readonly notes?: readonly string[];
 }
 
 /** Longest sequence of a run and how much of it is response. */

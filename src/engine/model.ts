@@ -1,8 +1,8 @@
 // A model as an engine holds it: what is read of its folders, and how its graphs are to be run. Nothing is compiled
 // or run here.
 import { availableParallelism } from 'node:os';
-import type { Adapter, Checkpoint, DecoderConfig, Trainable } from '../models/index.ts';
-import { openCheckpoint, readAdapter, readDecoderConfig } from '../models/index.ts';
+import type { Adapter, Checkpoint, DecoderConfig, ModelFolder, Trainable } from '../models/index.ts';
+import { headName, readAdapter, readModelFolder } from '../models/index.ts';
 import { isNarrow } from './arrangement.ts';
 import type { OpenEngineOptions } from './engine.ts';
 import { worthPrepacking } from './memory.ts';
@@ -35,13 +35,16 @@ export interface EngineModel {
   readonly threads: number;
   readonly prepack: boolean;
   readonly wholeBatches: boolean;
+  /** What is odd about the folder and worth a word: full sentences. */
+  readonly notes: readonly string[];
 }
 
 /** Throws what reading the folders throws, and `ENGINE_OPTIONS` for a `lora` that does not fit the model. */
 export async function readModel(options: EngineOptions): Promise<EngineModel> {
   const { modelDir, adapterDir, seed = 0 } = options;
-  const config = await readDecoderConfig(modelDir);
-  const checkpoint = usedWeights(config, await openCheckpoint(modelDir));
+  const folder = await readModelFolder(modelDir);
+  const { config } = folder;
+  const checkpoint = usedWeights(folder);
   const adapter = adapterDir === undefined ? null : await readAdapter(adapterDir, config);
   const trainable = chooseTrainable(options.lora, adapter);
   if (trainable.kind === 'lora') requireUsableLora(trainable.lora, config);
@@ -59,6 +62,7 @@ export async function readModel(options: EngineOptions): Promise<EngineModel> {
     threads: options.threads ?? usefulThreads(config),
     prepack: options.prepack ?? worthPrepacking(checkpoint),
     wholeBatches: options.wholeBatches ?? isNarrow(config),
+    notes: [...folder.notes, ...noteOnUnused(folder, checkpoint)],
   };
 }
 
@@ -66,7 +70,18 @@ export async function readModel(options: EngineOptions): Promise<EngineModel> {
 const usefulThreads = (config: DecoderConfig): number => (isNarrow(config) ? 1 : availableParallelism());
 
 /** The checkpoint without what the decoder does not read, such as old rotary buffers or a copy of tied embeddings. */
-function usedWeights(config: DecoderConfig, checkpoint: Checkpoint): Checkpoint {
+function usedWeights({ config, checkpoint }: ModelFolder): Checkpoint {
   const names = trainableParameters(config, checkpoint, { kind: 'full' }).map(({ name }) => name);
   return { ...checkpoint, weights: new Map(names.map((name) => [name, checkpoint.weights.get(name)!])) };
+}
+
+/** transformers warns of what it does not read, too: the rest of a larger model, or another architecture's part. */
+function noteOnUnused({ config, checkpoint }: ModelFolder, used: Checkpoint): string[] {
+  const harmless = (name: string): boolean =>
+    name.endsWith('rotary_emb.inv_freq') || (config.tiedEmbeddings && name === headName);
+  const unused = [...checkpoint.weights.keys()].filter((name) => !used.weights.has(name) && !harmless(name));
+  if (unused.length === 0) return [];
+  const [first] = unused;
+  const what = unused.length === 1 ? `tensor "${first}"` : `${unused.length} tensors, "${first}" among them,`;
+  return [`The weights have ${what} that a ${config.modelType} model of this config.json does not use.`];
 }

@@ -106,13 +106,14 @@ function openInitialScorer(model: EngineModel): Scorer {
     : openScorer({ ...model, trainable: { kind: 'none' }, parameters: {} });
 }
 
-const describe = ({ config, checkpoint, layout, threads }: EngineModel): EngineDescription => ({
+const describe = ({ config, checkpoint, layout, threads, notes }: EngineModel): EngineDescription => ({
   modelType: config.modelType,
   parameters: countParameters(checkpoint),
   trainableParameters: layout.total,
   vocabSize: config.vocabSize,
   maxPositions: config.maxPositions,
   threads,
+  notes,
 });
 
 const countParameters = ({ weights }: Checkpoint): number =>
@@ -153,7 +154,7 @@ async function readEndTokens(modelDir: string): Promise<ReadonlySet<number>> {
     const text = await readFile(path, 'utf8').catch(() => '{}');
     let end: number | number[] | null | undefined;
     try {
-      ({ eos_token_id: end } = JSON.parse(text) as { eos_token_id?: typeof end });
+      ({ eos_token_id: end } = JSON.parse(text.replace(/^\uFEFF/, '')) as { eos_token_id?: typeof end });
     } catch (cause) {
       throw new WhetstoneError('MODEL_CONFIG', `is not a JSON object: ${(cause as Error).message}`, {
         file: path,

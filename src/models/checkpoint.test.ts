@@ -17,12 +17,13 @@ import { locationOf, openCheckpoint } from './checkpoint.ts';
 import {
   copyModel,
   editJson,
+  editTensors,
   failureOf,
   rawSafetensors,
   temporaryFolders,
 } from './model-files.test-helper.ts';
 import type { StoredTensor } from './safetensors.ts';
-import { encodeSafetensors, readSafetensorsHeader, readTensorBytes } from './safetensors.ts';
+import { readSafetensorsHeader } from './safetensors.ts';
 
 const newFolder = temporaryFolders();
 const sharded = 'llama3-bf16-sharded';
@@ -155,11 +156,28 @@ describe('an incomplete one is refused by name', () => {
     ['not JSON', '{'],
     ['null', 'null'],
     ['without a map', '{}'],
+    ['with a list for a map', '{"weight_map": ["model.safetensors"]}'],
+    ['with an empty map', '{"weight_map": {}}'],
   ])('an index that is %s', async (_, text) => {
     const dir = copyModel(sharded, newFolder());
     writeFileSync(join(dir, index), text);
     const error = await failureOf(() => openCheckpoint(dir));
     expect([error.code, error.place.file]).toEqual(['MODEL_WEIGHTS', join(dir, index)]);
+  });
+
+  it('an index with a byte order mark is read as it is without', async () => {
+    const dir = copyModel(sharded, newFolder());
+    writeFileSync(join(dir, index), `\ufeff${readFileSync(join(dir, index), 'utf8')}`);
+    expect((await openCheckpoint(dir)).files).toHaveLength(3);
+  });
+
+  it('links that lead in a circle, and an index that is a folder', async () => {
+    const dir = newFolder();
+    symlinkSync('model.safetensors', join(dir, 'model.safetensors'));
+    const circle = await failureOf(() => openCheckpoint(dir));
+    expect(circle.message).toMatch(/model\.safetensors: cannot be read: the path runs in a circle/);
+    mkdirSync(join(dir, index));
+    expect((await failureOf(() => openCheckpoint(dir))).message).toMatch(/index\.json: cannot be read: a folder is there/);
   });
 
   it('an index that leads out of the folder', async () => {
@@ -175,13 +193,7 @@ describe('an incomplete one is refused by name', () => {
 describe('weights that do not fit config.json are refused by name', () => {
   async function rewrite(change: (tensors: Map<string, StoredTensor>) => void): Promise<string> {
     const dir = copyModel('llama2', newFolder());
-    const file = join(dir, 'model.safetensors');
-    const tensors = new Map<string, StoredTensor>();
-    for (const [name, info] of (await readSafetensorsHeader(file)).tensors) {
-      tensors.set(name, { ...info, bytes: await readTensorBytes(file, info) });
-    }
-    change(tensors);
-    writeFileSync(file, encodeSafetensors(tensors));
+    await editTensors(dir, change);
     return dir;
   }
   const failureOfScoring = async (dir: string): ReturnType<typeof failureOf> =>
@@ -216,5 +228,42 @@ describe('weights that do not fit config.json are refused by name', () => {
     const error = await failureOfScoring(dir);
     expect(error.code).toBe('MODEL_WEIGHTS');
     expect(error.message).toMatch(/has dtype I8; supported are F32, F16 and BF16/);
+    expect(error.hint).toMatch(/quantized/);
+  });
+
+  it.each([
+    ['_orig_mod.', /without its wrapper, or take "_orig_mod\." out/],
+    ['_orig_mod._fsdp_wrapped_module.', /take "_orig_mod\." and "_fsdp_wrapped_module\." out/],
+    ['module.', /take "module\." out/],
+    ['transformer.', /Rename the tensors as transformers names them: this one to "model\.embed_tokens\.weight"/],
+  ])('tensors whose names begin with %s', async (prefix, hint) => {
+    const dir = await rewrite((tensors) => {
+      for (const [key, tensor] of [...tensors]) {
+        tensors.delete(key);
+        tensors.set(prefix + key, tensor);
+      }
+    });
+    const error = await failureOfScoring(dir);
+    expect(error.code).toBe('MODEL_WEIGHTS');
+    expect(error.message).toContain(
+      `"model.embed_tokens.weight" is in none of the checkpoint's files; "${prefix}model.embed_tokens.weight" is there`,
+    );
+    expect(error.hint).toMatch(hint);
+  });
+
+  it.each([
+    ['model.layers.1.mlp._fsdp_wrapped_module.up_proj.weight', /take "_fsdp_wrapped_module\." out/],
+    ['model.layers.1.mlp.up_proj.base_layer.weight', /take "base_layer\." out/],
+    ['model.layers.1.mlp.up_proj.qweight', /quantized cannot be used/],
+    ['model.layers.1.mlp.up_proj.weight_packed', /quantized cannot be used/],
+    ['layers.1.mlp.up_proj.weight', /Rename the tensors/],
+  ])('a tensor that is called %s', async (key, hint) => {
+    const dir = await rewrite((tensors) => {
+      tensors.set(key, tensors.get(name)!);
+      tensors.delete(name);
+    });
+    const error = await failureOfScoring(dir);
+    expect(error.message).toContain(`"${name}" is in none of the checkpoint's files; "${key}" is there`);
+    expect(error.hint).toMatch(hint);
   });
 });

@@ -1,9 +1,11 @@
 // Finds the tensors of a Hugging Face checkpoint, single or sharded, without reading their data.
-import { readFile, realpath, stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { WhetstoneError } from '../errors.ts';
+import { readJsonObject } from './json-file.ts';
 import { readSafetensorsHeader } from './safetensors.ts';
 import type { TensorInfo } from './safetensors.ts';
+import { isMissing, unreadable } from './unreadable.ts';
 
 export interface StoredWeight extends TensorInfo {
   /** Real path of the file that holds it. */
@@ -44,18 +46,16 @@ export async function checkpointFileNames(modelDir: string): Promise<string[]> {
     .then((info) => info.isFile())
     .catch(() => false);
   const index = join(modelDir, indexName);
-  const text = isThere ? null : await readFile(index, 'utf8').catch(() => null);
-  if (text === null) return [singleName];
-  let names: string[];
-  try {
-    const { weight_map: map } = JSON.parse(text) as { weight_map: Record<string, string> };
-    names = [...new Set(Object.values(map))].sort();
-  } catch (cause) {
+  if (isThere || !(await exists(index))) return [singleName];
+  const { weight_map: map } = await readJsonObject(index, 'MODEL_WEIGHTS', missingWeights);
+  if (typeof map !== 'object' || map === null || Array.isArray(map)) {
     throw new WhetstoneError('MODEL_WEIGHTS', 'is not a safetensors index with a "weight_map"', {
       file: index,
-      cause,
     });
   }
+  const names = [...new Set(Object.values(map as Record<string, string>))].sort();
+  if (names.length === 0)
+    throw new WhetstoneError('MODEL_WEIGHTS', 'names no file in its "weight_map"', { file: index });
   const strange = names.find(
     (name: unknown) => typeof name !== 'string' || basename(name) !== name || !name.endsWith('.safetensors'),
   );
@@ -69,16 +69,22 @@ export async function checkpointFileNames(modelDir: string): Promise<string[]> {
   return names;
 }
 
+/** Whatever else is wrong with it, the one who reads it will say. */
+const exists = (file: string): Promise<boolean> =>
+  stat(file).then(
+    () => true,
+    (cause: unknown) => !isMissing(cause),
+  );
+
+const missingWeights =
+  'Whetstone reads *.safetensors; a download that broke off, or a checkpoint in another format, lacks it.';
+
 async function resolveFile(file: string): Promise<string> {
   try {
     const real = await realpath(file);
     if ((await stat(real)).isFile()) return real;
   } catch (cause) {
-    throw new WhetstoneError('MODEL_WEIGHTS', 'is missing', {
-      file,
-      cause,
-      hint: 'Whetstone reads *.safetensors; a download that broke off, or a checkpoint in another format, lacks it.',
-    });
+    throw unreadable(file, 'MODEL_WEIGHTS', cause, missingWeights);
   }
   throw new WhetstoneError('MODEL_WEIGHTS', 'is not a file', { file });
 }

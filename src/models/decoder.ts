@@ -20,6 +20,10 @@ import type { Heads } from './attention.ts';
 import type { Weights } from './weights.ts';
 import { rotaryTables } from './rope.ts';
 
+/** Names that checkpoints have for the matrices before and after the layers. */
+export const embeddingName = 'model.embed_tokens.weight';
+export const headName = 'lm_head.weight';
+
 /** How the packed rows of one call attend to each other: [rows, heads * headDim] in and out. */
 export type Attend = (layer: number, heads: Heads) => Tensor;
 
@@ -55,7 +59,7 @@ export function decode(config: DecoderConfig, weights: Weights, input: DecoderIn
   };
   const activate = config.activation === 'silu' ? silu : geluTanh;
 
-  const embedding = weights.matrix('model.embed_tokens.weight', config.vocabSize, config.hiddenSize);
+  const embedding = weights.matrix(embeddingName, config.vocabSize, config.hiddenSize);
   let x = gatherRows(embedding, input.ids);
   if (config.embeddingScale !== 1) x = mul(x, config.embeddingScale);
 
@@ -105,7 +109,7 @@ export function decode(config: DecoderConfig, weights: Weights, input: DecoderIn
 /** The LM head's matrix [vocab, hiddenSize]. */
 export const headMatrix = (config: DecoderConfig, weights: Weights): Tensor =>
   weights.matrix(
-    config.tiedEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight',
+    config.tiedEmbeddings ? embeddingName : headName,
     config.vocabSize,
     config.hiddenSize,
   );

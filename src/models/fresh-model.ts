@@ -3,6 +3,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createRandom } from '../random.ts';
+import { embeddingName } from './decoder.ts';
 import { fromFloat32 } from './safetensors.ts';
 import type { TensorSource } from './safetensors-writer.ts';
 import { writeSafetensors } from './safetensors-writer.ts';
@@ -67,7 +68,7 @@ function shapesOf(shape: FreshLlama): [string, number[]][] {
     [`${at}.mlp.down_proj.weight`, [hidden, mlp]],
   ];
   return [
-    ['model.embed_tokens.weight', [shape.vocabSize, hidden]],
+    [embeddingName, [shape.vocabSize, hidden]],
     ...Array.from({ length: shape.layers }, (_, i) => layer(`model.layers.${i}`)).flat(),
     ['model.norm.weight', [hidden]],
   ];

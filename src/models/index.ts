@@ -2,6 +2,7 @@
 export * from './config.ts';
 export type { RopeScaling } from './rope-config.ts';
 export * from './checkpoint.ts';
+export * from './read-model.ts';
 export * from './safetensors.ts';
 export * from './safetensors-writer.ts';
 export * from './rope.ts';

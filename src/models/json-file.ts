@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { WhetstoneError } from '../errors.ts';
 import { findJsonFault } from '../rows/json-position.ts';
 import { positionAt } from '../rows/text.ts';
+import { unreadable } from './unreadable.ts';
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -36,31 +37,3 @@ function parseJson(text: string, file: string, code: string): unknown {
     throw new WhetstoneError(code, `is not valid JSON: ${message}`, { file, ...position, hint: damaged, cause });
   }
 }
-
-/** Why the system would not open or read a file; `hint` is for one that is not there. */
-export function unreadable(file: string, code: string, cause: unknown, hint: string): WhetstoneError {
-  const errno = (cause as NodeJS.ErrnoException).code ?? '';
-  const known = reasons[errno];
-  return new WhetstoneError(code, known?.message ?? `cannot be read (${errno || (cause as Error).message})`, {
-    file,
-    cause,
-    hint: known ? (known.hint ?? hint) : 'The disk or the network drive that holds it may have a fault.',
-  });
-}
-
-const forbidden = {
-  message: 'cannot be read: permission denied',
-  hint: 'Give yourself the right to read the file and to enter the folders above it (chmod, or ask its owner).',
-};
-
-const reasons: Readonly<Record<string, { readonly message: string; readonly hint?: string }>> = {
-  ENOENT: { message: 'is missing' },
-  ENOTDIR: { message: 'is missing: a part of its path is a file, not a folder' },
-  EISDIR: { message: 'is a folder, not a file' },
-  ELOOP: {
-    message: 'is a link that leads back to itself',
-    hint: 'Replace the link by the file, or download the model again.',
-  },
-  EACCES: forbidden,
-  EPERM: forbidden,
-};

@@ -2,10 +2,10 @@
 // Both write a complete Hugging Face folder; neither runs a model.
 import { join } from 'node:path';
 import { WhetstoneError } from '../errors.ts';
-import { openCheckpoint } from './checkpoint.ts';
 import type { StoredWeight } from './checkpoint.ts';
-import { readDecoderConfig } from './config.ts';
+import { embeddingName, headName } from './decoder.ts';
 import { loraScale } from './lora.ts';
+import { readModelFolder } from './read-model.ts';
 import { readChunks, rewriteModel } from './model-folder.ts';
 import type { Replacement, WriteModelOptions, WrittenModel } from './model-folder.ts';
 import { readAdapter } from './peft.ts';
@@ -32,10 +32,10 @@ export async function mergeAdapter(
   outDir: string,
   options: WriteModelOptions = {},
 ): Promise<MergedModel> {
-  const adapter = await readAdapter(adapterDir, await readDecoderConfig(modelDir));
-  const { weights } = await openCheckpoint(modelDir);
-  const updates = updatesOf(adapter);
-  for (const update of updates.values()) requireFit(update, weights.get(update.weight), adapterDir);
+  const { config, checkpoint } = await readModelFolder(modelDir);
+  const updates = updatesOf(await readAdapter(adapterDir, config));
+  for (const update of updates.values())
+    requireFit(update, checkpoint.weights.get(update.weight), adapterDir);
   const written = await rewriteModel(modelDir, outDir, {
     ...options,
     replace: (name, stored) => {
@@ -150,10 +150,9 @@ export async function saveModel(
   dtype?: StoredDType,
   options: WriteModelOptions = {},
 ): Promise<WrittenModel> {
-  const { weights } = await openCheckpoint(sourceDir);
-  const { tiedEmbeddings } = await readDecoderConfig(sourceDir);
+  const { config, checkpoint } = await readModelFolder(sourceDir);
   for (const [name, values] of tensors) {
-    const stored = weights.get(name);
+    const stored = checkpoint.weights.get(name);
     const size = stored?.shape.reduce((a, b) => a * b, 1);
     if (size !== values.length) {
       const found = stored ? `has ${size} values there` : 'is not there';
@@ -165,7 +164,7 @@ export async function saveModel(
     }
   }
   const valuesOf = (name: string): Float32Array | undefined =>
-    tensors.get(tiedEmbeddings && name === 'lm_head.weight' ? 'model.embed_tokens.weight' : name);
+    tensors.get(config.tiedEmbeddings && name === headName ? embeddingName : name);
   return rewriteModel(sourceDir, outDir, {
     ...options,
     ...(dtype && { dtype }),

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { afterAll } from 'vitest';
 import { modelDir } from '../../test/golden/golden.ts';
 import { WhetstoneError } from '../errors.ts';
+import type { StoredTensor } from './safetensors.ts';
+import { encodeSafetensors, readSafetensorsHeader, readTensorBytes } from './safetensors.ts';
 
 /** A new folder for each call, removed when the test file has run. */
 export function temporaryFolders(): () => string {
@@ -28,6 +30,20 @@ export function editJson(file: string, change: (json: Record<string, unknown>) =
   const json = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
   change(json);
   writeFileSync(file, JSON.stringify(json));
+}
+
+/** Changes the tensors of a folder's `model.safetensors` in place. */
+export async function editTensors(
+  dir: string,
+  change: (tensors: Map<string, StoredTensor>) => void,
+): Promise<void> {
+  const file = join(dir, 'model.safetensors');
+  const tensors = new Map<string, StoredTensor>();
+  for (const [name, info] of (await readSafetensorsHeader(file)).tensors) {
+    tensors.set(name, { dtype: info.dtype, shape: info.shape, bytes: await readTensorBytes(file, info) });
+  }
+  change(tensors);
+  writeFileSync(file, encodeSafetensors(tensors));
 }
 
 /** The WhetstoneError that `action` ends with; any other outcome fails the test. */

@@ -216,6 +216,15 @@ describe('a damaged file gives an error that names it', () => {
   const entry = (more: object): string =>
     JSON.stringify({ t: { dtype: 'F32', shape: [2], data_offsets: [0, 8], ...more } });
   const eight = new Uint8Array(8);
+  const two = (ranges: Record<string, [number, number]>): string =>
+    JSON.stringify(
+      Object.fromEntries(
+        Object.entries(ranges).map(([name, range]) => [
+          name,
+          { dtype: 'F32', shape: [2], data_offsets: range },
+        ]),
+      ),
+    );
   const damages: [string, Uint8Array, RegExp][] = [
     ['empty', new Uint8Array(0), /has 0 bytes, too few for a header/],
     ['shorter than the prefix', new Uint8Array(7), /has 7 bytes, too few/],
@@ -247,6 +256,44 @@ describe('a damaged file gives an error that names it', () => {
       /"t" 8 bytes .* needs 12/,
     ],
     [
+      'two tensors that share bytes',
+      rawSafetensors(two({ a: [0, 8], b: [4, 12] }), new Uint8Array(12)),
+      /gives tensors "a" and "b" the same bytes/,
+    ],
+    [
+      'two tensors on the same bytes',
+      rawSafetensors(two({ b: [0, 8], a: [0, 8] }), eight),
+      /gives tensors "b" and "a" the same bytes/,
+    ],
+    [
+      'a tensor inside another',
+      rawSafetensors(
+        JSON.stringify({
+          small: { dtype: 'F32', shape: [1], data_offsets: [4, 8] },
+          large: { dtype: 'F32', shape: [4], data_offsets: [0, 16] },
+        }),
+        new Uint8Array(16),
+      ),
+      /gives tensors "large" and "small" the same bytes/,
+    ],
+    [
+      'a name twice',
+      rawSafetensors(`${entry({}).slice(0, -1)},${entry({}).slice(1)}`, eight),
+      /has "t" twice in its header/,
+    ],
+    [
+      'a name twice in two spellings',
+      rawSafetensors(`${entry({}).slice(0, -1)},${entry({}).slice(1).replace('"t"', '"\\u0074" \n')}`, eight),
+      /has "t" twice in its header/,
+    ],
+    [
+      'a field twice',
+      rawSafetensors(entry({}).replace('"dtype"', '"dtype":"I32","dtype"'), eight),
+      /has "dtype" twice in its header/,
+    ],
+    ['metadata that is a number', rawSafetensors('{"__metadata__":7}'), /"__metadata__" that is no object of texts/],
+    ['metadata of numbers', rawSafetensors('{"__metadata__":{"a":1}}'), /"__metadata__" that is no object of texts/],
+    [
       'data cut off',
       rawSafetensors(entry({}), new Uint8Array(5)),
       /ends at byte \d+, but tensor "t" reaches to byte \d+/,
@@ -267,6 +314,25 @@ describe('a damaged file gives an error that names it', () => {
     const file = join(newFolder(), 'model.safetensors');
     const error = await failureOf(() => readSafetensorsHeader(file));
     expect([error.code, error.place.file]).toEqual(['SAFETENSORS', file]);
+  });
+
+  it('a folder', async () => {
+    const error = await failureOf(() => readSafetensorsHeader(newFolder()));
+    expect(error.code).toBe('SAFETENSORS');
+    expect(error.message).toMatch(/cannot be read: a folder is there, not a file/);
+  });
+
+  it('but names with quotes, braces and colons are names, and null is no metadata', async () => {
+    const file = join(newFolder(), 'model.safetensors');
+    const names = ['"', '{"a":', '}', '\\"', 'a":"b'];
+    const json = Object.fromEntries(
+      names.map((name, i) => [name, { dtype: 'U8', shape: [1], data_offsets: [i, i + 1] }]),
+    );
+    const header = JSON.stringify({ __metadata__: null, ...json, none: { dtype: 'U8', shape: [0], data_offsets: [2, 2] } });
+    writeFileSync(file, rawSafetensors(header, new Uint8Array(names.length)));
+    const { tensors, metadata } = await readSafetensorsHeader(file);
+    expect([...tensors.keys()]).toEqual([...names, 'none']);
+    expect(metadata).toEqual({});
   });
 
   it('cut off after its header was read', async () => {

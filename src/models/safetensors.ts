@@ -3,6 +3,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { open } from 'node:fs/promises';
 import { WhetstoneError } from '../errors.ts';
+import { unreadable } from './unreadable.ts';
 
 export type StoredDType = 'F32' | 'F16' | 'BF16';
 
@@ -45,37 +46,36 @@ const bytesPerElement: Readonly<Record<string, number>> = {
 
 /** Reads and validates the header. Throws `SAFETENSORS` for a file that is missing, truncated or malformed. */
 export async function readSafetensorsHeader(file: string): Promise<SafetensorsHeader> {
-  let handle: FileHandle;
+  let handle: FileHandle | undefined;
   try {
     handle = await open(file, 'r');
+    return await readHeader(handle, file);
   } catch (cause) {
-    throw new WhetstoneError('SAFETENSORS', 'cannot be opened', {
+    if (cause instanceof WhetstoneError) throw cause;
+    throw unreadable(file, 'SAFETENSORS', cause, 'Download the model again, or name its folder.');
+  } finally {
+    await handle?.close();
+  }
+}
+
+async function readHeader(handle: FileHandle, file: string): Promise<SafetensorsHeader> {
+  const prefix = Buffer.alloc(8);
+  const { bytesRead } = await handle.read(prefix, 0, 8, 0);
+  if (bytesRead < 8) throw broken(file, `has ${bytesRead} bytes, too few for a header`);
+  if (prefix.toString('latin1') === 'version ') {
+    throw new WhetstoneError('SAFETENSORS', 'is a Git LFS pointer, not the weights', {
       file,
-      cause,
-      hint: 'Download the model again, or name its folder.',
+      hint: 'Run `git lfs pull` in the model folder, or download the file itself.',
     });
   }
-  try {
-    const { size } = await handle.stat();
-    const prefix = Buffer.alloc(8);
-    if (size < 8) throw broken(file, `has ${size} bytes, too few for a header`);
-    await handle.read(prefix, 0, 8, 0);
-    if (prefix.toString('latin1') === 'version ') {
-      throw new WhetstoneError('SAFETENSORS', 'is a Git LFS pointer, not the weights', {
-        file,
-        hint: 'Run `git lfs pull` in the model folder, or download the file itself.',
-      });
-    }
-    const headerBytes = Number(prefix.readBigUInt64LE());
-    if (headerBytes > maxHeaderBytes || 8 + headerBytes > size) {
-      throw broken(file, `announces a header of ${headerBytes} bytes in a file of ${size}`);
-    }
-    const header = Buffer.alloc(headerBytes);
-    await handle.read(header, 0, headerBytes, 8);
-    return parseHeader(header.toString('utf8'), 8 + headerBytes, size, file);
-  } finally {
-    await handle.close();
+  const { size } = await handle.stat();
+  const headerBytes = Number(prefix.readBigUInt64LE());
+  if (headerBytes > maxHeaderBytes || 8 + headerBytes > size) {
+    throw broken(file, `announces a header of ${headerBytes} bytes in a file of ${size}`);
   }
+  const header = Buffer.alloc(headerBytes);
+  await handle.read(header, 0, headerBytes, 8);
+  return parseHeader(header.toString('utf8'), 8 + headerBytes, size, file);
 }
 
 function broken(file: string, what: string): WhetstoneError {
@@ -93,7 +93,10 @@ function parseHeader(text: string, dataStart: number, fileSize: number, file: st
     throw broken(file, 'has a header that is not JSON');
   }
   if (!isRecord(json)) throw broken(file, 'has a header that is no JSON object');
-  const { __metadata__: metadata = {}, ...entries } = json;
+  const twice = repeatedKey(text);
+  if (twice !== null) throw broken(file, `has ${JSON.stringify(twice)} twice in its header`);
+  const { __metadata__: metadata, ...entries } = json;
+  if (!isTexts(metadata ?? {})) throw broken(file, 'has "__metadata__" that is no object of texts');
   const tensors = new Map<string, TensorInfo>();
   for (const [name, entry] of Object.entries(entries)) {
     const { dtype, shape, data_offsets: range } = isRecord(entry) ? entry : {};
@@ -112,11 +115,59 @@ function parseHeader(text: string, dataStart: number, fileSize: number, file: st
     }
     tensors.set(name, { dtype, shape, offset: dataStart + range[0]!, length });
   }
-  return { tensors, metadata: metadata as Record<string, string> };
+  requireDisjoint(tensors, file);
+  return { tensors, metadata: (metadata ?? {}) as Record<string, string> };
+}
+
+/** No two tensors of a file may share bytes: whoever wrote one through would change the other. */
+function requireDisjoint(tensors: ReadonlyMap<string, TensorInfo>, file: string): void {
+  const byPlace = [...tensors].filter(([, { length }]) => length > 0).sort(([, a], [, b]) => a.offset - b.offset);
+  for (const [i, [name, { offset }]] of byPlace.entries()) {
+    const before = byPlace[i - 1];
+    if (before && before[1].offset + before[1].length > offset)
+      throw broken(file, `gives tensors "${before[0]}" and "${name}" the same bytes`);
+  }
+}
+
+/** A key that some object of `text` has more than once, which JSON.parse does not tell; null if none. */
+function repeatedKey(text: string): string | null {
+  const open: Set<string>[] = [];
+  for (let at = 0; at < text.length; at++) {
+    const char = text[at];
+    if (char === '{') open.push(new Set());
+    else if (char === '}') open.pop();
+    else if (char === '"') {
+      const end = endOfString(text, at);
+      if (isBeforeColon(text, end)) {
+        const key = JSON.parse(text.slice(at, end)) as string;
+        const keys = open.at(-1)!;
+        if (keys.has(key)) return key;
+        keys.add(key);
+      }
+      at = end - 1;
+    }
+  }
+  return null;
+}
+
+/** Index behind the closing quote of the string that opens at `start`, in valid JSON. */
+function endOfString(text: string, start: number): number {
+  let at = start + 1;
+  while (text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
+  return at + 1;
+}
+
+function isBeforeColon(text: string, start: number): boolean {
+  let at = start;
+  while (' \t\n\r'.includes(text[at] ?? '')) at++;
+  return text[at] === ':';
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const isTexts = (value: unknown): boolean =>
+  isRecord(value) && Object.values(value).every((text) => typeof text === 'string');
 
 const isSizes = (value: unknown, count?: number): value is number[] =>
   Array.isArray(value) &&

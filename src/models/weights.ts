@@ -111,30 +111,59 @@ export const isTarget = ({ targetModules }: LoraConfig, name: string): boolean =
 
 function requireWeight(checkpoint: Checkpoint, name: string, shape: readonly number[]): StoredWeight {
   const stored = checkpoint.weights.get(name);
-  const file = checkpoint.files[0];
-  if (!stored) {
-    throw new WhetstoneError('MODEL_WEIGHTS', `tensor "${name}" is in none of the checkpoint's files`, {
-      file,
-      hint: 'config.json and the weights do not belong together, or a shard is missing.',
-    });
+  if (!stored) throw missingWeight(checkpoint, name);
+  if (!(stored.dtype in storedDTypes)) {
+    throw new WhetstoneError(
+      'MODEL_WEIGHTS',
+      `tensor "${name}" has dtype ${stored.dtype}; supported are F32, F16 and BF16`,
+      { file: stored.file, hint: unquantized },
+    );
   }
   if (stored.shape.join() !== shape.join()) {
     throw new WhetstoneError(
       'MODEL_WEIGHTS',
       `tensor "${name}" is [${stored.shape.join(', ')}]; config.json asks for [${shape.join(', ')}]`,
-      {
-        file: stored.file,
-      },
-    );
-  }
-  if (!(stored.dtype in storedDTypes)) {
-    throw new WhetstoneError(
-      'MODEL_WEIGHTS',
-      `tensor "${name}" has dtype ${stored.dtype}; supported are F32, F16 and BF16`,
-      {
-        file: stored.file,
-      },
+      { file: stored.file, hint: 'config.json and the weights do not belong together.' },
     );
   }
   return stored;
+}
+
+const unquantized =
+  'Weights that were quantized cannot be used: name the model that they were made from, in float32, float16 or bfloat16.';
+
+function missingWeight({ weights, files }: Checkpoint, name: string): WhetstoneError {
+  const relative = relativeOf([...weights.keys()], name);
+  const message = `tensor "${name}" is in none of the checkpoint's files`;
+  if (!relative) {
+    return new WhetstoneError('MODEL_WEIGHTS', message, {
+      file: files[0],
+      hint: 'config.json and the weights do not belong together, or a shard is missing.',
+    });
+  }
+  return new WhetstoneError('MODEL_WEIGHTS', `${message}; "${relative.key}" is there`, {
+    file: weights.get(relative.key)!.file,
+    hint: relative.hint,
+  });
+}
+
+/** What torch.compile, FSDP, activation checkpointing, DDP and PEFT put into the names of what they wrap. */
+const wrappers = /(?<=^|\.)(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module|module|base_layer)\./g;
+
+/** The stored tensor that was meant to have this name, if one looks so, and what to do about it. */
+function relativeOf(keys: readonly string[], name: string): { key: string; hint: string } | null {
+  const wrapped = keys.find((key) => key.replace(wrappers, '') === name);
+  if (wrapped !== undefined) {
+    const parts = [...new Set(wrapped.match(wrappers))].join('" and "');
+    const hint = `Save the model without its wrapper, or take "${parts}" out of the tensors' names.`;
+    return { key: wrapped, hint };
+  }
+  const module = name.replace(/weight$/, '');
+  const quantized = keys.find((key) => key.startsWith(module) && key !== `${module}bias`);
+  if (quantized !== undefined) return { key: quantized, hint: unquantized };
+  const bare = (key: string): string => key.replace(wrappers, '').replace(/^(?:base_model\.)?model\./, '');
+  const renamed = keys.find((key) => bare(key).endsWith(bare(name)));
+  return renamed === undefined
+    ? null
+    : { key: renamed, hint: `Rename the tensors as transformers names them: this one to "${name}".` };
 }

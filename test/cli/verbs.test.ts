@@ -385,8 +385,8 @@ describe('bad input', () => {
     ],
     [
       'an unsupported rope variant',
-      edit('config.json', () => ({ rope_scaling: { rope_type: 'yarn', factor: 4 } })),
-      /yarn/,
+      edit('config.json', () => ({ rope_scaling: { rope_type: 'mrope', factor: 4 } })),
+      /mrope/,
     ],
     ['an unsupported activation', edit('config.json', () => ({ hidden_act: 'relu6' })), /relu6/],
     ['a truncated shard', bytes((all) => all.subarray(0, all.length - 100)), /model\.safetensors/],

@@ -1,0 +1,89 @@
+// A model's folder as it is run: config.json and weights, held to each other. Knows what each says of the other;
+// whether every weight is there and fits, the trace finds out.
+import { join } from 'node:path';
+import { WhetstoneError } from '../errors.ts';
+import type { Checkpoint, StoredWeight } from './checkpoint.ts';
+import { openCheckpoint } from './checkpoint.ts';
+import type { DecoderConfig } from './config.ts';
+import { readDecoderConfig } from './config.ts';
+import { embeddingName, headName } from './decoder.ts';
+import { readChunks } from './model-folder.ts';
+import { isStoredDType, storedBytes, toFloat32 } from './safetensors.ts';
+
+export interface ModelFolder {
+  readonly config: DecoderConfig;
+  readonly checkpoint: Checkpoint;
+  /** What is allowed but worth a word to the user: full sentences. */
+  readonly notes: readonly string[];
+}
+
+/** Throws what `readDecoderConfig` and `openCheckpoint` throw, and `MODEL_CONFIG` where the two contradict. */
+export async function readModelFolder(modelDir: string): Promise<ModelFolder> {
+  const config = await readDecoderConfig(modelDir);
+  const checkpoint = await openCheckpoint(modelDir);
+  requireAllLayers(config, checkpoint, join(modelDir, 'config.json'));
+  return config.tiedEmbeddings ? tieHead({ config, checkpoint, notes: [] }) : { config, checkpoint, notes: [] };
+}
+
+/** A model cut short by its config would run, and answer with noise. */
+function requireAllLayers({ layers }: DecoderConfig, { weights }: Checkpoint, file: string): void {
+  let stored = 0;
+  let last = '';
+  for (const name of weights.keys()) {
+    const number = Number(/^model\.layers\.(\d{1,9})\./.exec(name)?.[1] ?? -1);
+    if (number >= stored) [stored, last] = [number + 1, name];
+  }
+  if (stored <= layers) return;
+  throw new WhetstoneError('MODEL_CONFIG', `is ${layers}, but the weights have ${stored} layers ("${last}")`, {
+    file,
+    field: 'num_hidden_layers',
+    hint: `Write ${stored}, or take the tensors of the other layers out of the weights.`,
+  });
+}
+
+/**
+ * What `tie_word_embeddings` comes to, as in transformers 5: with one matrix stored it is both; of two that are
+ * equal the head is a copy; of two that differ each is used for itself.
+ */
+async function tieHead(model: ModelFolder): Promise<ModelFolder> {
+  const { config, checkpoint } = model;
+  const [embedding, head] = [embeddingName, headName].map((name) => checkpoint.weights.get(name));
+  if (!head) return model;
+  if (!embedding) {
+    const weights = new Map([...checkpoint.weights, [embeddingName, head] as const]);
+    return { ...model, checkpoint: { ...checkpoint, weights } };
+  }
+  if (await areEqual(embedding, head)) return model;
+  return {
+    config: { ...config, tiedEmbeddings: false },
+    checkpoint,
+    notes: [
+      `config.json ties ${headName} to the embeddings, but the weights have one of its own, which is used. ` +
+        'Write "tie_word_embeddings": false into config.json to say so.',
+    ],
+  };
+}
+
+const chunkElements = 2 << 20;
+
+/** Whether two tensors hold the same numbers, whatever dtypes they are stored in. Reads both until they differ. */
+async function areEqual(a: StoredWeight, b: StoredWeight): Promise<boolean> {
+  if (a.shape.join() !== b.shape.join() || !isStoredDType(a.dtype) || !isStoredDType(b.dtype)) return false;
+  const others = readChunks(b, chunkElements * storedBytes[b.dtype]);
+  try {
+    for await (const chunk of readChunks(a, chunkElements * storedBytes[a.dtype])) {
+      const other = (await others.next()).value!;
+      const equal = a.dtype === b.dtype ? Buffer.compare(chunk, other) === 0 : haveEqualNumbers(chunk, a, other, b);
+      if (!equal) return false;
+    }
+  } finally {
+    await others.return();
+  }
+  return true;
+}
+
+function haveEqualNumbers(some: Uint8Array, a: StoredWeight, other: Uint8Array, b: StoredWeight): boolean {
+  const values = toFloat32(some, a.dtype, { file: a.file, field: embeddingName });
+  const others = toFloat32(other, b.dtype, { file: b.file, field: headName });
+  return values.every((value, i) => value === others[i]);
+}
