@@ -105,7 +105,7 @@ describe('layers', () => {
   ])('a config that asks for %i of the layers of %s is refused', async (layers, model, stored) => {
     const dir = await changed(model, { num_hidden_layers: layers, layer_types: null });
     const error = await failureOf(() => readModelFolder(dir));
-    expect([error.code, error.location]).toEqual([
+    expect([error.code, error.place]).toEqual([
       'MODEL_CONFIG',
       { file: join(dir, 'config.json'), field: 'num_hidden_layers' },
     ]);
