@@ -3,7 +3,7 @@ import type { UserConfig } from 'tsdown';
 
 const layers = [
   ...['graph', 'models', 'objectives', 'engine', 'tokens', 'hub', 'generation', 'judgments', 'judges'],
-  ...['evaluation', 'report', 'serving'],
+  ...['alignment', 'evaluation', 'report', 'run-report', 'judge-training', 'serving'],
 ];
 const lab = ['world', 'reproduction'];
 

@@ -3,7 +3,7 @@
 //   whetstone online ... --judge ./examples/world-judge.mjs
 // The instructions are those of `whetstone world tasks`.
 import { createHash } from 'node:crypto';
-import { createRandom } from 'whetstone';
+import { createRandom } from 'whetstone/judgments';
 import { judge, parseTask } from 'whetstone/world';
 
 /** Null where the answer is right, else what is wrong with it, in one of several wordings that follow from the text. */

@@ -117,8 +117,8 @@ export async function runOnline(
 }
 
 const writeReport = async (out: string): Promise<void> => {
-  const { writeOnlineReport } = await import('./online-report.ts');
-  await writeOnlineReport(out, `whetstone online --out ${shellWord(out)} --resume`);
+  const { reportRun } = await import('../run-report/index.ts');
+  await reportRun(out);
 };
 
 async function goOn(run: OnlineRun, out: string, stdout: Output, line: Line): Promise<number> {

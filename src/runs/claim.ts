@@ -130,7 +130,8 @@ async function look(path: string): Promise<'nothing' | 'run' | 'foreign'> {
 const writeRecord = (path: string, { settings, run }: RunRecord): Promise<void> =>
   writeFileDurably(join(path, 'run.yaml'), stringify({ ...settings, run }, { lineWidth: 0 }));
 
-async function readRecord(path: string): Promise<RunRecord> {
+/** The record of the run at `path`. Throws WhetstoneError `BAD_RUN` where it is missing or damaged. */
+export async function readRecord(path: string): Promise<RunRecord> {
   const file = join(path, 'run.yaml');
   try {
     const { run, ...settings } = parse(await readFile(file, 'utf8')) as Record<string, unknown>;

@@ -49,8 +49,8 @@ describe('parseSubjects', () => {
 
   it.each([
     [['a/m', 'b/m'], [], 'two models are called "m"'],
-    [['a', 'b'], ['c'], '--adapter needs exactly one option `model`'],
-    [['http://x/v1#m'], ['c'], '--adapter needs exactly one option `model`'],
+    [['a', 'b'], ['c'], 'option `adapter` needs exactly one option `model`'],
+    [['http://x/v1#m'], ['c'], 'option `adapter` needs exactly one option `model`'],
     [['http://x/v1'], [], 'the model is missing'],
     [['name='], [], 'nothing follows the name'],
     [['a+'], [], 'expected FOLDER+ADAPTER'],

@@ -1,22 +1,15 @@
-// An online run's folder as the data of a report, written after every round. Knows both records, and draws nothing.
-import { readFile } from 'node:fs/promises';
+// An online run's folder as the data of a report: the rounds that are complete, judged and held-out responses. Draws
+// nothing.
 import { join } from 'node:path';
-import { parse } from 'yaml';
-import { writeFileDurably } from '../durable/files.ts';
-import { bootstrapMean } from '../evaluation/index.ts';
+import { bootstrapMean } from '../statistics/bootstrap.ts';
 import { labelOf, readTriplets } from '../judgments/index.ts';
 import type { Triplet } from '../judgments/index.ts';
-import { renderReport } from '../report/index.ts';
-import type { AnswerPair, JudgedAnswer, ReportData, SettingValue, SuccessRate } from '../report/index.ts';
+import type { AnswerPair, JudgedAnswer, ReportData, SuccessRate } from '../report/index.ts';
+import type { RunFacts } from './facts.ts';
+import { curveOf } from './steps.ts';
+import type { StepLine } from './steps.ts';
 
 const shownAnswers = 60;
-
-/** Writes RUN/report.html of the rounds that are complete: at least one, after an evaluation or without any. */
-export async function writeOnlineReport(run: string, command: string): Promise<string> {
-  const path = join(run, 'report.html');
-  await writeFileDurably(path, renderReport(await onlineReport(run, command)));
-  return path;
-}
 
 interface Round {
   readonly round: number;
@@ -25,34 +18,27 @@ interface Round {
   readonly heldOut: readonly Triplet[] | null;
 }
 
-interface StepLine {
+interface RoundStep extends StepLine {
   readonly round: number;
-  readonly step: number;
-  readonly loss: number;
-  readonly flagged_fraction?: number;
-  readonly learning_rate: number;
 }
 
-async function onlineReport(run: string, command: string): Promise<ReportData> {
-  const { run: circumstances, ...settings } = parse(await readFile(join(run, 'run.yaml'), 'utf8')) as Record<
-    string,
-    SettingValue
-  > & { run: { versions: Record<string, string>; judge_name: string } };
-  const steps = (await readFile(join(run, 'metrics.jsonl'), 'utf8'))
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as StepLine);
+/** Everything but settings and provenance. At least one round is complete. */
+export async function onlineReport({
+  dir,
+  record,
+  steps: lines,
+}: RunFacts): Promise<Omit<ReportData, 'date'>> {
+  const steps = lines as readonly RoundStep[];
   const rounds: Round[] = [];
-  for (let round = 1; round <= steps.at(-1)!.round; round++) rounds.push(await readRound(run, round));
-  const before = await heldOutOf(run, 0);
+  for (let round = 1; round <= steps.at(-1)!.round; round++) rounds.push(await readRound(dir, round));
+  const before = await heldOutOf(dir, 0);
   const last = rounds.at(-1)!;
   const judged = rounds.reduce((sum, each) => sum + each.judged.length, 0);
   return {
     title: 'Aligned online with written judgments',
     summary:
       `In ${rounds.length === 1 ? 'one round' : `${rounds.length} rounds`} the model responded to instructions, ` +
-      `${circumstances.judge_name} wrote what was wrong with the responses, and an adapter was trained on those words.`,
-    date: `${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC`,
+      `${String(record.run['judge_name'])} wrote what was wrong with the responses, and an adapter was trained on those words.`,
     headline: {
       ...(before && last.heldOut && { success: successOf(before, last.heldOut) }),
       facts: [
@@ -66,18 +52,13 @@ async function onlineReport(run: string, command: string): Promise<ReportData> {
       ],
     },
     figures: [courseOf(before, rounds)],
-    curves: rounds.map(({ round }) => ({
-      name: `round ${round}`,
-      steps: steps
-        .filter((line) => line.round === round)
-        .map(({ step, loss, flagged_fraction, learning_rate }) => ({
-          ...{ step, loss, learningRate: learning_rate },
-          ...(flagged_fraction !== undefined && { flaggedFraction: flagged_fraction }),
-        })),
-    })),
+    curves: rounds.map(({ round }) =>
+      curveOf(
+        `round ${round}`,
+        steps.filter((line) => line.round === round),
+      ),
+    ),
     ...(before && last.heldOut && { answers: pairs(before, last.heldOut) }),
-    settings,
-    provenance: { command, versions: circumstances.versions },
   };
 }
 
