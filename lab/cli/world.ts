@@ -125,34 +125,35 @@ async function describeModel(
   given: Partial<PretrainSettings>,
   { last, finalLoss, stdout }: { last: PretrainProgress; finalLoss: number; stdout: Output },
 ): Promise<void> {
-  const { openModel } = await import('../../src/generation/index.ts');
+  const { withModel } = await import('../../src/generation/index.ts');
   const { assess } = await import('../world/assess.ts');
   const { modelCard } = await import('../world/model-card.ts');
   const { versions } = await import('../../src/alignment/record.ts');
   const { snakeCase } = await import('../../src/options/names.ts');
   const { out } = settings;
-  const opened = await openModel({ model: out, template: join(out, 'template.json') });
-  try {
-    const assessment = await assess(opened);
-    const flags = Object.entries({ ...given, out: `models/world-${settings.hiddenSize}` })
-      .map(([name, value]) => ` --${snakeCase(name)} ${String(value)}`)
-      .join('');
-    const card = modelCard({
-      ...{ settings, last, finalLoss, assessment },
-      command: `whetstone world pretrain${flags}`,
-      parameters: opened.engine.describe().parameters,
-      vocabulary: opened.engine.describe().vocabSize,
-      versions: { ...(await versions()) },
-    });
-    await writeFile(join(settings.out, 'README.md'), card);
-    stdout.write(
-      `${percent(assessment.overall.satisfactory)} of ${assessment.tasks} development answers satisfactory; ` +
-        `${percent(assessment.overall.typical)} with the typical mistake alone; ` +
-        `${percent(assessment.revised)} of the unsatisfactory ones revised well\n`,
-    );
-  } finally {
-    await opened.dispose();
-  }
+  const { assessment, size } = await withModel(
+    { model: out, template: join(out, 'template.json') },
+    async (opened) => ({ assessment: await assess(opened), size: opened.engine.describe() }),
+  );
+  const flags = Object.entries({ ...given, out: `models/world-${settings.hiddenSize}` })
+    .map(([name, value]) => ` --${snakeCase(name)} ${String(value)}`)
+    .join('');
+  const card = modelCard({
+    settings,
+    last,
+    finalLoss,
+    assessment,
+    command: `whetstone world pretrain${flags}`,
+    parameters: size.parameters,
+    vocabulary: size.vocabSize,
+    versions: { ...(await versions()) },
+  });
+  await writeFile(join(out, 'README.md'), card);
+  stdout.write(
+    `${percent(assessment.overall.satisfactory)} of ${assessment.tasks} development answers satisfactory; ` +
+      `${percent(assessment.overall.typical)} with the typical mistake alone; ` +
+      `${percent(assessment.revised)} of the unsatisfactory ones revised well\n`,
+  );
 }
 
 const tasksTable = {

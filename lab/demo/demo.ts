@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import { align } from '../../src/alignment/align.ts';
 import { writeFileDurably } from '../../src/durable/files.ts';
 import type { StepRecord } from '../../src/alignment/metrics.ts';
+import type { AlignSettings } from '../../src/alignment/settings.ts';
 import { versions } from '../../src/alignment/record.ts';
 import { WhetstoneError } from '../../src/errors.ts';
 import { pairedBootstrap, successRate } from '../../src/evaluation/index.ts';
 import type { Estimate } from '../../src/evaluation/index.ts';
-import { openModel } from '../../src/generation/index.ts';
+import { withModel } from '../../src/generation/index.ts';
 import type { Speaker } from '../../src/generation/index.ts';
 import type { Triplet } from '../../src/judgments/index.ts';
 import { createRandom } from '../../src/random.ts';
@@ -92,61 +93,31 @@ export async function demonstrate(
   options: DemoOptions,
   tell: (event: DemoEvent) => void,
 ): Promise<DemoSummary> {
-  const { out, model, seed, signal } = options;
+  const { out, model, seed, tests, signal } = options;
   await newFolder(out);
   const clock = stopwatch();
-  const template = join(model, 'template.json');
+  const files = { model, template: join(model, 'template.json') };
+  const tested = drawTasks('test', tests, 0);
   const learn = drawTasks('train', options.instructions, seed);
-  const tests = drawTasks('test', options.tests, 0);
 
-  const base = await openModel({ model, template });
-  let answered: Graded[];
-  let before: Graded[];
-  let examples: MarkedResponse[];
-  try {
+  const { answered, examples, before } = await withModel(files, async (base) => {
     tell({ kind: 'begin', parameters: base.engine.describe().parameters, families: families.length });
-    answered = await answerAll(base, learn, seed, signal);
+    const answered = await answerAll(base, learn, seed, signal);
     const wrong = answered.filter(({ verdict }) => !verdict.satisfactory);
-    examples = await markTokens(base, oneOfEach(wrong, shownExamples), demoSettings.lambda);
+    const examples = await markTokens(base, oneOfEach(wrong, shownExamples), demoSettings.lambda);
     tell({ kind: 'judged', answers: answered, examples });
     clock.lap('answering');
-    before = await answerAll(base, tests, 0, signal);
+    const before = await answerAll(base, tested, 0, signal);
     tell({ kind: 'base', tests: before });
     clock.lap('testing');
-  } finally {
-    await base.dispose();
-  }
-
+    return { answered, examples, before };
+  });
   const data = join(out, 'judged.jsonl');
   await writeFileDurably(data, answered.map((row) => `${JSON.stringify(rowOf(row))}\n`).join(''));
-  const run = align({
-    ...demoSettings,
-    ...{ model, data, out: join(out, 'run'), template, seed },
-    ...(signal && { signal }),
-  });
-  const steps: StepRecord[] = [];
-  let settings;
-  try {
-    const plan = await run.prepare();
-    settings = plan.settings;
-    tell({ kind: 'plan', totalSteps: plan.totalSteps, trained: plan.engine.trainableParameters });
-    for await (const record of run) {
-      steps.push(record);
-      tell({ kind: 'step', record });
-    }
-  } finally {
-    await run.dispose();
-  }
-  signal?.throwIfAborted();
+  const { steps, settings } = await trainOn(data, options, files, tell);
   clock.lap('training');
-
-  const aligned = await openModel({ model, template, adapter: join(out, 'run', 'adapter') });
-  let after: Graded[];
-  try {
-    after = await answerAll(aligned, tests, 0, signal);
-  } finally {
-    await aligned.dispose();
-  }
+  const adapter = join(out, 'run', 'adapter');
+  const after = await withModel({ ...files, adapter }, (aligned) => answerAll(aligned, tested, 0, signal));
   clock.lap('testing');
 
   const results = { before, after, steps, examples };
@@ -156,6 +127,29 @@ export async function demonstrate(
   await writeFileDurably(join(out, 'report.html'), renderReport(page));
   tell({ kind: 'end', summary, results });
   return summary;
+}
+
+/** Aligns the model in OUT/run. Throws the signal's reason where it ended the training. */
+async function trainOn(
+  data: string,
+  { out, seed, signal }: DemoOptions,
+  { model, template }: { readonly model: string; readonly template: string },
+  tell: (event: DemoEvent) => void,
+): Promise<{ steps: StepRecord[]; settings: AlignSettings }> {
+  const run = align({ ...demoSettings, model, data, out: join(out, 'run'), template, seed, signal });
+  const steps: StepRecord[] = [];
+  try {
+    const { settings, totalSteps, engine } = await run.prepare();
+    tell({ kind: 'plan', totalSteps, trained: engine.trainableParameters });
+    for await (const record of run) {
+      steps.push(record);
+      tell({ kind: 'step', record });
+    }
+    signal?.throwIfAborted();
+    return { steps, settings };
+  } finally {
+    await run.dispose();
+  }
 }
 
 async function newFolder(out: string): Promise<void> {
@@ -178,7 +172,7 @@ async function answerAll(
 ): Promise<Graded[]> {
   const random = createRandom(seed, wordingStream);
   const grade = (task: Task, text: string): Verdict => judge(task, text, random);
-  const { outcomes } = await successRate(speaker, tasks, grade, { maxNewTokens, ...(signal && { signal }) });
+  const { outcomes } = await successRate(speaker, tasks, grade, { maxNewTokens, signal });
   return outcomes.map(({ text, verdict }, i) => ({ task: tasks[i]!, text, verdict }));
 }
 

@@ -39,7 +39,10 @@ export async function markTokens(
     const flagged = flaggedTokens(plain!, judged!, lambda);
     const tokens = encoded.offsets.map((span, i) => ({
       text: tokenizer.idToToken(encoded.responseIds[i]!) ?? '',
-      ...{ span, plain: plain![i]!, judged: judged![i]!, flagged: flagged[i]! },
+      span,
+      plain: plain![i]!,
+      judged: judged![i]!,
+      flagged: flagged[i]!,
     }));
     marked.push({ ...answer, lambda, tokens });
   }

@@ -17,7 +17,7 @@ export interface Bench {
   /** The template's file, or a name that `loadTemplate` knows. */
   readonly template: string;
   /** Folder of a model. */
-  modelDir(model: Model): string;
+  modelDir(this: void, model: Model): string;
   /** Result of an experiment that this one needs. */
   resultOf<E extends Experiment>(experiment: E): Promise<Result<E>>;
   /** The rows of the user's data file. */

@@ -12,7 +12,7 @@ import { encodeTriplet } from '../../src/tokens/encode.ts';
 import { truncateLeft } from '../../src/tokens/truncate.ts';
 import type { Bench } from './bench.ts';
 import type { HeldOutExperiment, HeldOutResult, TrainingFacts } from './experiment.ts';
-import { trainAdapter, withModel, withScratch } from './training.ts';
+import { trainAdapter, withBenchModel, withScratch } from './training.ts';
 
 /** What `align` throws where the data has nothing that a method learns from; the row of a table then says so. */
 const refusals = new Set([
@@ -28,7 +28,9 @@ export async function runHeldOut(experiment: HeldOutExperiment, bench: Bench): P
   const { model, heldOut, training, lambda } = experiment;
   const { used, kept } = splitRows(await bench.readTriplets(), heldOut);
   if (training === null) {
-    const rows = await withModel(bench, model, null, (opened) => score(opened, kept, lambda, bench.signal));
+    const rows = await withBenchModel(bench, model, null, (opened) =>
+      score(opened, kept, lambda, bench.signal),
+    );
     return { rows, training: null, refused: null };
   }
   const triplets = used.slice(0, Math.max(1, Math.round(used.length * training.share)));
@@ -42,7 +44,9 @@ export async function runHeldOut(experiment: HeldOutExperiment, bench: Bench): P
       if (!(error instanceof WhetstoneError) || !refusals.has(error.code)) throw error;
       return { rows: [], training: null, refused: briefly(error) };
     }
-    const rows = await withModel(bench, model, into, (opened) => score(opened, kept, lambda, bench.signal));
+    const rows = await withBenchModel(bench, model, into, (opened) =>
+      score(opened, kept, lambda, bench.signal),
+    );
     return { rows, training: facts, refused: null };
   });
 }

@@ -40,7 +40,7 @@ export async function openBench(setup: BenchSetup, signal?: AbortSignal): Promis
     readTriplets: async () => (await readTriplets(setup.data!)).triplets,
     align,
     threads: setup.threads,
-    ...(signal && { signal }),
+    signal,
   };
 }
 

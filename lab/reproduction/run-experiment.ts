@@ -28,7 +28,7 @@ import type {
 } from './experiment.ts';
 import { runHeldOut } from './held-out.ts';
 import type { TrainRequest } from './training.ts';
-import { toTriplets, trainAdapter, withModel, withScratch } from './training.ts';
+import { toTriplets, trainAdapter, withBenchModel, withScratch } from './training.ts';
 
 /** Longer answers are cut off; answers of the world have at most a quarter of this. */
 const maxNewTokens = 96;
@@ -58,7 +58,7 @@ const drawOf = ({ world }: Bench, { split, count, seed }: TaskDraw): Task[] =>
 async function collectAnswers(experiment: AnswersExperiment, bench: Bench): Promise<AnswersResult> {
   const { model, tasks, responses, seed } = experiment;
   const drawn = drawOf(bench, tasks);
-  return withModel(bench, model, null, async (speaker) => ({
+  return withBenchModel(bench, model, null, async (speaker) => ({
     answers: await judgedAnswers(bench, speaker, drawn, responses, seed),
   }));
 }
@@ -100,7 +100,7 @@ function judgedAnswer(output: string, { judgment, errors, satisfactory }: Verdic
 async function runTrial(experiment: TrialExperiment, bench: Bench): Promise<TrialResult> {
   const { model, training, tests, praised } = experiment;
   const test = async (adapter: string | null): Promise<Omit<TrialResult, 'training'>> =>
-    withModel(bench, model, adapter, async (speaker) => {
+    withBenchModel(bench, model, adapter, async (speaker) => {
       const tasks = drawOf(bench, tests);
       const plain = await graded(bench, speaker, tasks);
       const withPraise = praised ? await graded(bench, speaker, tasks, speaker.template.praise) : null;
@@ -146,7 +146,7 @@ async function runOnline(experiment: OnlineExperiment, bench: Bench): Promise<On
     let adapter: string | null = null;
     for (const [i, change] of [...rounds, null].entries()) {
       const fresh = change ? all.slice(i * instructions, (i + 1) * instructions) : [];
-      const [test, judged]: [{ marks: string }, JudgedAnswer[][]] = await withModel(
+      const [test, judged]: [{ marks: string }, JudgedAnswer[][]] = await withBenchModel(
         bench,
         model,
         adapter,
@@ -168,7 +168,7 @@ async function runOnline(experiment: OnlineExperiment, bench: Bench): Promise<On
         triplets: toTriplets(fresh, judged),
         settings: { ...settings, ...change },
         seed: seed * 1000 + i,
-        ...(adapter !== null && { adapter }),
+        adapter: adapter ?? undefined,
         into,
       });
       results[i] = { ...results[i]!, training: facts };
@@ -197,7 +197,7 @@ async function runDetection(experiment: DetectionExperiment, bench: Bench): Prom
   const rejected = judged.flatMap((list, i) =>
     list.filter(({ judgment }) => judgment !== null).map((answer) => ({ ...answer, task: tasks[i]! })),
   );
-  return withModel(bench, from.model, null, async ({ engine, tokenizer, template }) => {
+  return withBenchModel(bench, from.model, null, async ({ engine, tokenizer, template }) => {
     const scored: ScoredResponse[] = [];
     for (const { task, output, judgment, errors } of rejected) {
       bench.signal?.throwIfAborted();

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WhetstoneError, briefly } from '../../src/errors.ts';
 import { mean } from '../../src/evaluation/index.ts';
-import { openModel } from '../../src/generation/index.ts';
+import { withModel } from '../../src/generation/index.ts';
 import type { OpenedModel } from '../../src/generation/index.ts';
 import type { Triplet } from '../../src/judgments/triplet.ts';
 import type { Bench } from './bench.ts';
@@ -31,14 +31,13 @@ export async function trainAdapter(bench: Bench, request: TrainRequest): Promise
   const began = performance.now();
   const run = bench.align({
     ...settings,
-    // An adapter brings its own.
-    ...(adapter !== undefined && { adapter }),
+    adapter,
     model: bench.modelDir(request.model),
     template: bench.template,
     triplets,
     seed,
-    ...(bench.threads !== null && { threads: bench.threads }),
-    ...(bench.signal && { signal: bench.signal }),
+    threads: bench.threads ?? undefined,
+    signal: bench.signal,
   });
   const losses: number[] = [];
   const flagged: number[] = [];
@@ -86,20 +85,14 @@ export function toTriplets(
   );
 }
 
-/** Opens a model for `use`, with an adapter if there is one, and closes it. */
-export async function withModel<T>(
-  bench: Bench,
+/** A model of the bench for `use`, with an adapter if there is one. */
+export function withBenchModel<T>(
+  { template, threads, modelDir }: Bench,
   model: Model,
   adapter: string | null,
   use: (opened: OpenedModel) => Promise<T>,
 ): Promise<T> {
-  const { template, threads } = bench;
-  const opened = await openModel({ model: bench.modelDir(model), adapter, template, threads });
-  try {
-    return await use(opened);
-  } finally {
-    await opened.dispose();
-  }
+  return withModel({ model: modelDir(model), adapter, template, threads }, use);
 }
 
 /** A folder for `use`, gone afterwards. */

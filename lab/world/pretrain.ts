@@ -137,7 +137,10 @@ function rateAt(progress: number, peak: number): number {
 }
 
 const adam = ({ weightDecay }: PretrainSettings): Omit<OptimizerSettings, 'learningRate'> => ({
-  ...{ beta1: 0.9, beta2: 0.98, epsilon: 1e-8, maxGradNorm: 1 },
+  beta1: 0.9,
+  beta2: 0.98,
+  epsilon: 1e-8,
+  maxGradNorm: 1,
   weightDecay,
 });
 
@@ -146,7 +149,12 @@ function shapeOf(
   tokenizer: Tokenizer,
 ): Parameters<typeof writeFreshLlama>[1] {
   return {
-    ...{ hiddenSize, intermediateSize, layers, heads, kvHeads: heads, maxPositions },
+    hiddenSize,
+    intermediateSize,
+    layers,
+    heads,
+    kvHeads: heads,
+    maxPositions,
     vocabSize: tokenizer.vocabSize,
     bosTokenId: tokenizer.bosTokenId,
     eosTokenId: tokenizer.eosTokenId,

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { GoldenSequence } from '../../test/golden/golden.ts';
 import { maxDifference, modelDir, readJson, toSequence } from '../../test/golden/golden.ts';
 import { mergeAdapter, readAdapter, writeAdapter } from '../models/index.ts';
+import type { OpenEngine } from './engine.ts';
 import { openEngine } from './onnx-engine.ts';
 import { mergeTolerance, verifyMerge } from './verify-merge.ts';
 
@@ -65,12 +66,11 @@ it('tells how much of an adapter rounding has undone', async () => {
 });
 
 it('refuses log-probs that are not numbers', async () => {
-  const openBroken = () =>
-    Promise.resolve({
-      score: () => Promise.resolve([Float32Array.of(NaN)]),
-      dispose: () => Promise.resolve(),
-    });
   const dir = modelDir('llama3');
+  const openBroken: OpenEngine = async (options) => ({
+    ...(await openEngine({ ...options, threads: 1 })),
+    score: () => Promise.resolve([Float32Array.of(NaN)]),
+  });
   const check = verifyMerge(dir, adapterOf('llama3'), dir, { openEngine: openBroken });
   await expect(check).rejects.toMatchObject({ code: 'MERGE_MISMATCH' });
 });

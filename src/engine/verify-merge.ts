@@ -3,8 +3,8 @@
 import { WhetstoneError } from '../errors.ts';
 import type { DecoderConfig, StoredDType } from '../models/index.ts';
 import { isStoredDType, openCheckpoint, projectionNames, readDecoderConfig } from '../models/index.ts';
-import type { Engine, Sequence } from './engine.ts';
-import { openEngine } from './onnx-engine.ts';
+import type { OpenEngine, Sequence } from './engine.ts';
+import { openWeights } from './open-weights.ts';
 import { createRandom } from '../random.ts';
 
 /**
@@ -35,12 +35,8 @@ export interface MergeCheck {
 
 export interface MergeCheckOptions {
   readonly threads?: number;
-  /** In place of the ONNX engine. */
-  readonly openEngine?: (options: {
-    modelDir: string;
-    adapterDir?: string;
-    threads?: number;
-  }) => Promise<Pick<Engine, 'score' | 'dispose'>>;
+  /** In place of the engine on ONNX Runtime. */
+  readonly openEngine?: OpenEngine;
 }
 
 /**
@@ -51,21 +47,21 @@ export async function verifyMerge(
   modelDir: string,
   adapterDir: string,
   mergedDir: string,
-  { threads, openEngine: open = openEngine }: MergeCheckOptions = {},
+  options: MergeCheckOptions = {},
 ): Promise<MergeCheck> {
   const config = await readDecoderConfig(modelDir);
   const sequences = probeSequences(config);
-  const scoreWith = async (model: { modelDir: string; adapterDir?: string }): Promise<number[]> => {
-    const engine = await open({ ...model, ...(threads !== undefined && { threads }) });
+  const scoreWith = async (model: string, adapter?: string): Promise<number[]> => {
+    const engine = await openWeights({ ...options, model, adapter });
     try {
       return (await engine.score(sequences)).flatMap((logProbs) => Array.from(logProbs));
     } finally {
       await engine.dispose();
     }
   };
-  const pair = await scoreWith({ modelDir, adapterDir });
-  const base = await scoreWith({ modelDir });
-  const merged = await scoreWith({ modelDir: mergedDir });
+  const pair = await scoreWith(modelDir, adapterDir);
+  const base = await scoreWith(modelDir);
+  const merged = await scoreWith(mergedDir);
   const dtype = await coarsestDType(mergedDir, config);
   const off = differences(merged, pair);
   const result: MergeCheck = {

@@ -52,8 +52,8 @@ export async function generateText(
     {
       prompt,
       sampling,
-      ...(topLogProbs !== undefined && { topLogProbs }),
-      ...(signal && { signal }),
+      topLogProbs,
+      signal,
       onToken: async (token) => {
         tokens.push(token);
         if (reading) await read(token);

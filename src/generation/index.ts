@@ -1,8 +1,8 @@
 // Text from models: responses to instructions, streamed text, stop strings.
 export { generateText } from './generate-text.ts';
 export type { TextGeneration, TextRequest } from './generate-text.ts';
-export { loadVoice, openModel } from './open-model.ts';
-export type { OpenedModel, VoiceSettings } from './open-model.ts';
+export { loadVoice, openModel, withModel } from './open-model.ts';
+export type { ModelSettings, OpenedModel, VoiceSettings } from './open-model.ts';
 export { respond } from './respond.ts';
 export type { Response, ResponseSettings } from './respond.ts';
 export type { Speaker, Voice } from './speaker.ts';

@@ -29,11 +29,24 @@ export async function loadVoice({ model, template, now }: VoiceSettings): Promis
   return { tokenizer, template: await loadTemplate(spec, tokenizer, { now }) };
 }
 
+export type ModelSettings = WeightSettings & (VoiceSettings | { readonly voice: Voice });
+
 /** Opens the weights, and beside them the voice unless it is there already. Throws what reading either throws. */
-export async function openModel(
-  settings: WeightSettings & (VoiceSettings | { readonly voice: Voice }),
-): Promise<OpenedModel> {
+export async function openModel(settings: ModelSettings): Promise<OpenedModel> {
   const { tokenizer, template } = 'voice' in settings ? settings.voice : await loadVoice(settings);
   const engine = await openWeights(settings);
   return { engine, tokenizer, template, dispose: () => engine.dispose() };
+}
+
+/** Opens a model for `use`, and closes it. */
+export async function withModel<T>(
+  settings: ModelSettings,
+  use: (opened: OpenedModel) => Promise<T>,
+): Promise<T> {
+  const opened = await openModel(settings);
+  try {
+    return await use(opened);
+  } finally {
+    await opened.dispose();
+  }
 }

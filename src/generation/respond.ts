@@ -60,12 +60,15 @@ export async function respond(
       {
         prompt,
         sampling: {
-          ...{ maxNewTokens, temperature, seed: seeds?.[i] ?? createRandom(seed, i).uint32() },
-          ...(topP !== undefined && { topP }),
-          ...(topK !== undefined && { topK }),
-          ...(repetitionPenalty !== undefined && { repetitionPenalty }),
+          maxNewTokens,
+          temperature,
+          topP,
+          topK,
+          repetitionPenalty,
+          seed: seeds?.[i] ?? createRandom(seed, i).uint32(),
         },
-        ...{ stop, signal },
+        stop,
+        signal,
       },
     );
     if (finish === 'aborted') signal.throwIfAborted();

@@ -3,8 +3,9 @@
 import { encodePieces } from '../tokens/index.ts';
 import type { ChatMessage, PromptPieces, PromptTemplate } from '../tokens/index.ts';
 import { badRequest, blaming } from './api-error.ts';
-import type { Fields } from './fields.ts';
-import { invalidType, invalidValue, isFields } from './fields.ts';
+import type { Fields } from '../rows/fields.ts';
+import { invalidType, invalidValue } from './fields.ts';
+import { isFields } from '../rows/fields.ts';
 import type { ServedModel } from './served-model.ts';
 
 const roles: Readonly<Record<string, string>> = {

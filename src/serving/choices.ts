@@ -42,12 +42,18 @@ export async function generateChoices(
       {
         prompt: prompts[p]!,
         sampling: {
-          ...{ maxNewTokens: maxNewTokens[p]!, temperature, topP, topK, repetitionPenalty },
+          maxNewTokens: maxNewTokens[p]!,
+          temperature,
+          topP,
+          topK,
+          repetitionPenalty,
           seed: createRandom(seed, i).uint32(),
         },
-        ...{ stop, continues, signal: either },
-        ...(topLogProbs !== null && { topLogProbs }),
-        ...(onText && { onText: (piece: TextPiece) => onText(p * n + i, piece) }),
+        stop,
+        continues,
+        signal: either,
+        topLogProbs: topLogProbs ?? undefined,
+        onText: onText && ((piece) => onText(p * n + i, piece)),
       },
     );
     if (found.finish === 'aborted') either.throwIfAborted();

@@ -1,15 +1,15 @@
 // POST /v1/completions: texts and token lists continued as they stand, and scored where they are echoed.
 // Knows the fields and replies of that endpoint.
-import { randomUUID } from 'node:crypto';
-import type { TextPiece } from '../generation/index.ts';
 import { badRequest, blaming } from './api-error.ts';
-import { finishReason, generateChoices, responseRoom } from './choices.ts';
-import type { Endpoint, Usage } from './endpoint.ts';
-import { sum, usageBody } from './endpoint.ts';
+import { finishReason, responseRoom } from './choices.ts';
+import { completionReply } from './completion-reply.ts';
+import type { ChoiceFormat, ReplyNames } from './completion-reply.ts';
+import type { Endpoint } from './endpoint.ts';
 import { booleanField, invalidType, invalidValue, numberField } from './fields.ts';
+import type { Fields } from '../rows/fields.ts';
 import { readGenerationFields } from './generation-fields.ts';
 import { completionLogProbs } from './log-probs.ts';
-import type { CompletionLogProbs, PlacedToken } from './log-probs.ts';
+import type { CompletionLogProbList, PlacedToken } from './log-probs.ts';
 import type { ServedModel } from './served-model.ts';
 
 /** A prompt with what is told of it when it is echoed. */
@@ -17,6 +17,8 @@ interface Prompt {
   readonly ids: Int32Array;
   readonly text: string;
 }
+
+const names: ReplyNames = { id: 'cmpl', body: 'text_completion', chunk: 'text_completion' };
 
 /** What the API takes where a request says nothing. */
 const usualTokens = 16;
@@ -32,97 +34,71 @@ export const completions: Endpoint = async ({ model, fields: given, maxNewTokens
     tokens: numberField(given, 'max_tokens', { min: 0, integer: true }),
     field: 'max_tokens',
   };
-  const bestOf = numberField(given, 'best_of', { min: 1, integer: true });
-  if (bestOf !== null && bestOf !== fields.n)
-    throw badRequest("'best_of' is not supported unless it equals 'n'.", 'best_of', 'unsupported_value');
+  refuseBestOf(given, fields.n);
   const prompts = await readPrompts(model, given['prompt'] ?? null);
   if (prompts.length * fields.n > mostTexts)
     throw invalidValue('prompt', `at most ${mostTexts} prompts, each counted 'n' times`);
   const rooms = prompts.map(({ ids }) =>
     responseRoom(model, ids.length, asked, { usual: usualTokens, most: maxNewTokens }, 'prompt'),
   );
-
-  const common = {
-    id: `cmpl-${randomUUID().replaceAll('-', '')}`,
-    object: 'text_completion',
-    created: Math.floor(Date.now() / 1000),
-    model: model.id,
-    system_fingerprint: model.fingerprint,
-  };
-  const settings = { ...{ fields, topLogProbs, signal, continues: true }, maxNewTokens: rooms };
-  const allIds = prompts.map(({ ids }) => ids);
-  const usageOf = (choices: readonly { readonly ids: Int32Array }[]): Usage => ({
-    promptTokens: sum(allIds.map(({ length }) => length)),
-    completionTokens: sum(choices.map(({ ids }) => ids.length)),
-  });
-  /** What comes before the generated text of each choice, and the log-prob lists that go on behind it. */
-  const openChoices = async (): Promise<Opened[]> => {
-    const scored = echo && topLogProbs !== null ? await scorePrompts(model, prompts) : null;
-    signal.throwIfAborted();
-    return prompts.flatMap((prompt, p) =>
-      Array.from({ length: fields.n }, () => ({
-        list: completionLogProbs(model.textOf),
-        piece: echo ? { text: prompt.text, tokens: scored?.[p] ?? [] } : null,
-      })),
-    );
-  };
-
-  if (!fields.stream) {
-    const opened = await openChoices();
-    const tokens: PlacedToken[][] = opened.map(({ piece }) => [...(piece?.tokens ?? [])]);
-    const choices = await generateChoices(model, allIds, {
-      ...settings,
-      ...(topLogProbs !== null && {
-        onText: (index: number, piece: TextPiece) => void tokens[index]!.push(...piece.tokens),
-      }),
-    });
-    const usage = usageOf(choices);
-    const body = {
-      ...common,
-      choices: await Promise.all(
-        choices.map(async (choice, index) => {
-          const { list, piece } = opened[index]!;
-          const text = (piece?.text ?? '') + choice.text;
-          const logprobs = topLogProbs === null ? null : await list.add(tokens[index]!, text);
-          return { text, index, logprobs, finish_reason: finishReason(choice) };
-        }),
-      ),
-      usage: usageBody(usage),
-    };
-    return { kind: 'body', body, usage };
-  }
-
-  return {
-    kind: 'stream',
-    run: async (send) => {
-      const chunk = (choices: readonly object[], usage: object | null): void =>
-        send({ ...common, choices, ...(fields.includeUsage && { usage }) });
-      const part = (
-        index: number,
-        text: string,
-        logprobs: CompletionLogProbs | null,
-        reason: string | null,
-      ): void => chunk([{ text, index, logprobs, finish_reason: reason }], null);
-      const opened = await openChoices();
-      const tell = async (index: number, text: string, tokens: readonly PlacedToken[]): Promise<void> =>
-        part(index, text, topLogProbs === null ? null : await opened[index]!.list.add(tokens, text), null);
-      for (const [index, { piece }] of opened.entries())
-        if (piece) await tell(index, piece.text, piece.tokens);
-      const choices = await generateChoices(model, allIds, {
-        ...settings,
-        onText: (index, { text, tokens }) => tell(index, text, tokens),
-        onEnd: (index, choice) => part(index, '', null, finishReason(choice)),
-      });
-      const usage = usageOf(choices);
-      if (fields.includeUsage) chunk([], usageBody(usage));
-      return usage;
+  return completionReply({ model, signal }, names, {
+    prompts: prompts.map(({ ids }) => ids),
+    fields,
+    maxNewTokens: rooms,
+    topLogProbs,
+    continues: true,
+    openFormat: async () => {
+      const scored = echo && topLogProbs !== null ? await scorePrompts(model, prompts) : null;
+      signal.throwIfAborted();
+      const opened = prompts.flatMap((prompt, p) =>
+        Array.from({ length: fields.n }, () => ({
+          list: topLogProbs === null ? null : completionLogProbs(model.textOf),
+          echoed: echo ? { text: prompt.text, tokens: scored?.[p] ?? [] } : null,
+        })),
+      );
+      return textFormat(opened);
     },
-  };
+  });
 };
 
+/** A choice before anything is generated for it. */
 interface Opened {
-  readonly list: ReturnType<typeof completionLogProbs>;
-  readonly piece: { readonly text: string; readonly tokens: readonly PlacedToken[] } | null;
+  /** Makes its log-probs, part by part; null where nobody asked for them. */
+  readonly list: CompletionLogProbList | null;
+  /** Its prompt, where that is to be told before it. */
+  readonly echoed: { readonly text: string; readonly tokens: readonly PlacedToken[] } | null;
+}
+
+function textFormat(opened: readonly Opened[]): ChoiceFormat {
+  const part = async (
+    index: number,
+    text: string,
+    tokens: readonly PlacedToken[],
+    reason: string | null = null,
+  ): Promise<object> => ({
+    text,
+    index,
+    logprobs: (await opened[index]!.list?.add(tokens, text)) ?? null,
+    finish_reason: reason,
+  });
+  return {
+    whole: (index, choice, tokens) => {
+      const { text = '', tokens: before = [] } = opened[index]!.echoed ?? {};
+      return part(index, text + choice.text, [...before, ...tokens], finishReason(choice));
+    },
+    opening: () =>
+      Promise.all(
+        opened.flatMap(({ echoed }, index) => (echoed ? [part(index, echoed.text, echoed.tokens)] : [])),
+      ),
+    part: (index, { text, tokens }) => part(index, text, tokens),
+    end: (index, choice) => ({ text: '', index, logprobs: null, finish_reason: finishReason(choice) }),
+  };
+}
+
+function refuseBestOf(given: Fields, n: number): void {
+  const bestOf = numberField(given, 'best_of', { min: 1, integer: true });
+  if (bestOf !== null && bestOf !== n)
+    throw badRequest("'best_of' is not supported unless it equals 'n'.", 'best_of', 'unsupported_value');
 }
 
 /** The tokens of each prompt with the log-prob of each behind those before it; the first has none. */

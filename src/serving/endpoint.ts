@@ -1,5 +1,5 @@
 // What an endpoint is: fields in, a reply out, as one body or as a stream of events. Knows no HTTP.
-import type { Fields } from './fields.ts';
+import type { Fields } from '../rows/fields.ts';
 import type { ServedModel } from './served-model.ts';
 
 export interface Usage {

@@ -1,17 +1,13 @@
 // Reads the fields of a JSON request, each problem an error that names the field. Knows no particular field.
+// A field that is null counts as one that is not there.
+import type { Fields } from '../rows/fields.ts';
 import { badRequest } from './api-error.ts';
-
-/** A request's JSON object. A field that is null counts as one that is not there. */
-export type Fields = Readonly<Record<string, unknown>>;
 
 export interface NumberRange {
   readonly min?: number;
   readonly max?: number;
   readonly integer?: boolean;
 }
-
-export const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** What a JSON value is, in words: "a string", "an array", "null". */
 export function describe(value: unknown): string {

@@ -1,7 +1,8 @@
 // The fields that both kinds of completion share: sampling, limits, streaming. Refuses what this server cannot do.
 import { badRequest } from './api-error.ts';
-import type { Fields } from './fields.ts';
-import { booleanField, describe, invalidType, invalidValue, isFields, numberField } from './fields.ts';
+import type { Fields } from '../rows/fields.ts';
+import { booleanField, describe, invalidType, invalidValue, numberField } from './fields.ts';
+import { isFields } from '../rows/fields.ts';
 
 export interface GenerationFields {
   readonly temperature: number;

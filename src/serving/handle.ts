@@ -124,6 +124,10 @@ function findModel(models: readonly ServedModel[], id: string): ServedModel {
 }
 
 const modelBody = ({ id, created, parent, maxPositions }: ServedModel): object => ({
-  ...{ id, object: 'model', created, owned_by: 'whetstone' },
-  ...{ parent, max_model_len: maxPositions },
+  id,
+  object: 'model',
+  created,
+  owned_by: 'whetstone',
+  parent,
+  max_model_len: maxPositions,
 });

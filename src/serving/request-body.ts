@@ -1,8 +1,9 @@
 // The JSON object in a request's body, within a size. Knows HTTP; it does not know fields.
 import type { IncomingMessage } from 'node:http';
 import { ApiError, badRequest } from './api-error.ts';
-import { describe, isFields } from './fields.ts';
-import type { Fields } from './fields.ts';
+import { describe } from './fields.ts';
+import { isFields } from '../rows/fields.ts';
+import type { Fields } from '../rows/fields.ts';
 
 /**
  * Reads and parses a body. Throws ApiError: 415 for another content type than JSON (a web page can send such without

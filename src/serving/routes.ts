@@ -19,11 +19,15 @@ const fixed: Readonly<Record<string, Route>> = {
   '/health': { kind: 'health', name: '/health', methods: reading },
   '/v1/models': { kind: 'models', name: '/v1/models', methods: reading },
   '/v1/chat/completions': {
-    ...{ kind: 'endpoint', name: '/v1/chat/completions', methods: ['POST'] },
+    kind: 'endpoint',
+    name: '/v1/chat/completions',
+    methods: ['POST'],
     endpoint: chatCompletions,
   },
   '/v1/completions': {
-    ...{ kind: 'endpoint', name: '/v1/completions', methods: ['POST'] },
+    kind: 'endpoint',
+    name: '/v1/completions',
+    methods: ['POST'],
     endpoint: completions,
   },
 };

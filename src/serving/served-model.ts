@@ -88,7 +88,15 @@ export async function openModels(settings: ModelsToServe): Promise<ServedModels>
       opened.push(engine);
       const { maxPositions, vocabSize } = engine.describe();
       models.push({
-        ...{ id, parent, engine, tokenizer, template, renderChat, textOf, maxPositions, vocabSize },
+        id,
+        parent,
+        engine,
+        tokenizer,
+        template,
+        renderChat,
+        textOf,
+        maxPositions,
+        vocabSize,
         created: Math.floor((await stat(dir ?? modelDir)).mtimeMs / 1000),
         fingerprint: await fingerprintOf(modelDir, dir),
       });

@@ -64,7 +64,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { maxBodyBytes = usualBodyBytes, maxUnsentBytes = usualUnsentBytes, log = () => undefined } = options;
   let draining = false;
   const handle = createHandler({
-    ...{ models, apiKey, maxNewTokens, maxBodyBytes, maxUnsentBytes, origins: corsOrigins },
+    models,
+    apiKey,
+    maxNewTokens,
+    maxBodyBytes,
+    maxUnsentBytes,
+    origins: corsOrigins,
     loopback: isLoopback(host),
     isDraining: () => draining,
   });
@@ -146,7 +151,10 @@ function describeFault(error: unknown): string {
 
 function logLine(method: string, status: number, { path, model, usage, stream }: Story, ms: number): string {
   const parts = [
-    ...[new Date().toISOString(), method, path, status],
+    new Date().toISOString(),
+    method,
+    path,
+    status,
     model !== null && `model=${model}`,
     usage && `prompt=${usage.promptTokens} completion=${usage.completionTokens}`,
     stream && 'stream',
