@@ -1,6 +1,8 @@
 // The paper's tables and figures on the world, or on a user's model and data, by one call each.
-export { reproduce, reproductionNames } from './reproduce.ts';
-export type { ReproduceOptions, Reproduction, ReproductionName } from './reproduce.ts';
+export { reproductionNames } from './plan.ts';
+export type { ReproductionName } from './plan.ts';
+export { reproduce } from './reproduce.ts';
+export type { ReproduceOptions, Reproduction } from './reproduce.ts';
 export type { ScheduleEvent } from './schedule.ts';
 export { settingsOf } from './settings.ts';
 export type { MethodSettings } from './experiment.ts';

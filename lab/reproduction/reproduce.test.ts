@@ -6,8 +6,10 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { WhetstoneError } from '../../src/errors.ts';
 import { createRandom } from '../../src/random.ts';
 import type { DetectionResult, Experiment, OnlineResult, Result, TrialResult } from './experiment.ts';
-import { reproduce, reproductionNames } from './reproduce.ts';
-import type { ReproduceOptions, ReproductionName } from './reproduce.ts';
+import { reproductionNames } from './plan.ts';
+import type { ReproductionName } from './plan.ts';
+import { reproduce } from './reproduce.ts';
+import type { ReproduceOptions } from './reproduce.ts';
 import type { Runner } from './schedule.ts';
 import { tableSizes } from './suites.ts';
 

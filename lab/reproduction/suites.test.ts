@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Model, HeldOutExperiment, TrialExperiment } from './experiment.ts';
 import { canonicalJson } from './experiment.ts';
 import { suiteMethods } from './methods.ts';
-import { expand } from './reproduce.ts';
+import { expand } from './plan.ts';
 import { gridOf, settingsOf } from './settings.ts';
 import type { Ground } from './suite.ts';
 import { fullScale } from './suite.ts';

@@ -1,0 +1,188 @@
+// From the results of a suite's experiments to its files: Markdown, JSON, SVG. Pure; nothing is computed or written.
+import type { CellStore } from './cells.ts';
+import { conclusions } from './conclude.ts';
+import {
+  detectionAbout,
+  detectionConclusions,
+  detectionMarkdown,
+  detectionSvg,
+  detectionTitle,
+  layOutDetection,
+} from './detection-table.ts';
+import type { DetectionResult, Experiment, Result } from './experiment.ts';
+import { tableFigure } from './figures.ts';
+import { tableMarkdown } from './markdown.ts';
+import { suitePage } from './page.ts';
+import type { Page } from './page.ts';
+import { inWords } from './paper.ts';
+import type { Plan, ReproductionName } from './plan.ts';
+import { suiteOf } from './plan.ts';
+import type { Provenance } from './provenance.ts';
+import { fixedSettings } from './settings.ts';
+import { suiteOn } from './suite.ts';
+import type { Suite } from './suite.ts';
+import { layOutTable } from './table.ts';
+import type { RowResults, Table } from './table.ts';
+import { chooseSettings, tunedSource, tuningMarkdown } from './tune.ts';
+import { tuned } from './tuned.ts';
+
+export interface RowResult {
+  readonly rowId: string;
+  readonly experiment: Experiment;
+  readonly result: Result;
+}
+
+export interface Outcome {
+  readonly title: string;
+  readonly about: string;
+  readonly table: string;
+  readonly svg: string | null;
+  readonly conclusions: readonly string[];
+  readonly notes: readonly string[];
+  readonly json: unknown;
+  /** Further files by name. */
+  readonly files: readonly [string, string][];
+}
+
+export function outcomeOf(
+  name: ReproductionName,
+  results: readonly RowResult[],
+  plan: Plan,
+  made: Provenance,
+): Outcome {
+  const whole = suiteOf(name);
+  if (whole === null) return detectionOutcome(results);
+  const suite = suiteOn(whole, plan.ground);
+  const byRow = new Map<string, RowResults>(
+    suite.rows.map(({ id }) => [id, results.filter(({ rowId }) => rowId === id)]),
+  );
+  // Choosing among many points needs no intervals.
+  const table = layOutTable(suite, byRow, name === 'tune' ? { resamples: 1 } : {});
+  return name === 'tune' ? tuningOutcome(suite, table, plan, made) : tableOutcome(suite, table);
+}
+
+function detectionOutcome(results: readonly RowResult[]): Outcome {
+  const table = layOutDetection(results.map(({ result }) => result as DetectionResult));
+  return {
+    title: detectionTitle,
+    about: detectionAbout,
+    table: detectionMarkdown(table),
+    svg: detectionSvg(table),
+    conclusions: detectionConclusions(table),
+    notes: [inWords.detection, 'Intervals: percentile bootstrap over the answers of all seeds, 95%.'],
+    json: table,
+    files: [],
+  };
+}
+
+function tuningOutcome({ title, about }: Suite, table: Table, { scale }: Plan, made: Provenance): Outcome {
+  const choices = chooseSettings(table);
+  const seeds = scale.seeds.length;
+  const source =
+    `whetstone reproduce tune: ${scale.train} training and ${scale.test} development instructions, ` +
+    `${seeds} seed${seeds === 1 ? '' : 's'}, commit ${made.commit ?? 'unknown'}, ${made.date.slice(0, 10)}`;
+  return {
+    title,
+    about,
+    table: tuningMarkdown(choices),
+    svg: null,
+    conclusions: ['Chosen settings are bold; tuned.ts holds them for lab/reproduction/tuned.ts.'],
+    notes: [],
+    json: choices,
+    files: [['tuned.ts', tunedSource(choices, source)]],
+  };
+}
+
+function tableOutcome({ title, about, paper }: Suite, table: Table): Outcome {
+  return {
+    title,
+    about,
+    table: tableMarkdown(table),
+    svg: tableFigure(table),
+    conclusions: conclusions(table),
+    notes: [
+      ...(paper?.words ? [paper.words] : []),
+      ...(paper?.columns.length
+        ? [
+            "The paper's columns are arXiv 2312.14591v4's own figures for models of 7 to 70 billion parameters; blank where it has none.",
+          ]
+        : []),
+      'Means are over seeds and test items; ± is the standard deviation of the seeds. Intervals: percentile bootstrap, 2000 ' +
+        'resamples that draw test items and seeds with replacement; differences are paired by item, and by seed where both rows ' +
+        'have as many. With three seeds the part of the interval that comes from seeds is coarse.',
+    ],
+    json: tableJson(table),
+    files: [],
+  };
+}
+
+const tableJson = ({ measures, rows }: Table): unknown => ({ measures, rows });
+
+/** What the files tell besides the outcome. */
+export interface Making {
+  readonly name: ReproductionName;
+  readonly plan: Plan;
+  readonly results: readonly RowResult[];
+  readonly cells: Pick<CellStore, 'keyOf'>;
+  readonly facts: Page['facts'];
+  readonly command: string | null;
+}
+
+/** NAME.md, NAME.json, NAME.svg where there is a figure, and what else the suite has. */
+export function filesOf(outcome: Outcome, making: Making): [string, string][] {
+  const { name, plan, facts, command } = making;
+  const page = suitePage({
+    title: outcome.title,
+    about: outcome.about,
+    table: outcome.table,
+    figure: outcome.svg === null ? null : `${name}.svg`,
+    conclusions: outcome.conclusions,
+    notes: [...outcome.notes, ...plan.notes],
+    facts,
+    command,
+  });
+  return [
+    [`${name}.md`, page],
+    [`${name}.json`, readableJson(recordOf(outcome, making))],
+    ...(outcome.svg === null ? [] : [[`${name}.svg`, outcome.svg] as [string, string]]),
+    ...outcome.files,
+  ];
+}
+
+const recordOf = (outcome: Outcome, { name, plan, results, cells, facts, command }: Making): object => ({
+  name,
+  title: outcome.title,
+  conclusions: outcome.conclusions,
+  ...facts,
+  command,
+  scale: plan.scale,
+  ground: plan.ground,
+  surroundings: plan.setup.surroundings,
+  fixed_settings: fixedSettings,
+  tuned,
+  table: outcome.json,
+  cells: results.map((row) => cellRecord(cells, row)),
+});
+
+/** JSON with a line for each field, and one for each item of a list among them. */
+function readableJson(record: object): string {
+  const lines = Object.entries(record).map(([name, value]: [string, unknown]) => {
+    const items = Array.isArray(value) && value.length > 0 ? (value as unknown[]) : null;
+    const text = items
+      ? `[\n${items.map((item) => `  ${JSON.stringify(item)}`).join(',\n')}\n ]`
+      : JSON.stringify(value);
+    return ` ${JSON.stringify(name)}: ${text}`;
+  });
+  return `{\n${lines.join(',\n')}\n}\n`;
+}
+
+/** A run compactly: what was measured item by item, without texts. */
+function cellRecord(cells: Making['cells'], { rowId, experiment, result }: RowResult): object {
+  const measured = Object.entries(result).filter(([name]) => name !== 'answers');
+  return {
+    row: rowId,
+    key: cells.keyOf(experiment),
+    experiment,
+    result: Object.fromEntries(measured),
+  };
+}

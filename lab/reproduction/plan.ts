@@ -1,0 +1,158 @@
+// What has to be computed for a suite: which models, which data, how many seeds, which experiments. Nothing is computed
+// or written here but the world's template.
+import { stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join, resolve } from 'node:path';
+import { versions } from '../../src/alignment/record.ts';
+import { defaultSettings } from '../../src/alignment/settings.ts';
+import { writeFileDurably } from '../../src/durable/files.ts';
+import { readDecoderConfig } from '../../src/models/config.ts';
+import { dataDigest, folderDigests } from '../../src/runs/digests.ts';
+import { worldTemplate } from '../world/index.ts';
+import { worldModelDir } from '../world/model.ts';
+import { detectionExperiments } from './detection-table.ts';
+import type { Experiment, Model } from './experiment.ts';
+import { canonicalJson } from './experiment.ts';
+import type { BenchSetup } from './open-bench.ts';
+import { worldFingerprint } from './open-bench.ts';
+import type { ReproduceOptions } from './reproduce.ts';
+import { experimentOf, fullScale, suiteOn } from './suite.ts';
+import type { Ground, Scale, Suite } from './suite.ts';
+import type { SuiteName } from './suites.ts';
+import { suiteNames, suites } from './suites.ts';
+import { tuningSeeds, tuningSuite } from './tune.ts';
+import { tuned } from './tuned.ts';
+
+/** Everything that `reproduce` can make. */
+export type ReproductionName = SuiteName | 'detection' | 'tune';
+export const reproductionNames: readonly ReproductionName[] = [...suiteNames, 'detection', 'tune'];
+
+/** Raised by hand whenever the same experiment would give other numbers than before. */
+const suiteVersion = 1;
+
+/** Null for the table of detection, which is laid out by itself. */
+export function suiteOf(name: ReproductionName): Suite | null {
+  if (name === 'tune') return tuningSuite;
+  return name === 'detection' ? null : suites[name];
+}
+
+export interface Plan {
+  readonly ground: Ground;
+  readonly scale: Scale;
+  readonly setup: BenchSetup;
+  readonly jobs: number;
+  /** In the order of rows and seeds; rows without training have one. */
+  readonly experiments: readonly { readonly rowId: string; readonly experiment: Experiment }[];
+  readonly notes: readonly string[];
+}
+
+export async function planOf(options: ReproduceOptions, out: string): Promise<Plan> {
+  const { name, data } = options;
+  const modelDir = options.model ?? worldModelDir();
+  const { hiddenSize } = await readDecoderConfig(modelDir);
+  const narrow = hiddenSize < 256;
+  const jobs = options.worker ? (options.jobs ?? (narrow ? availableParallelism() : 1)) : 1;
+  const share = jobs > 1 ? Math.max(1, Math.floor(availableParallelism() / jobs)) : null;
+  const first = name === 'tune' ? tuningSeeds[0]! : fullScale.seeds[0]!;
+  const count = options.seeds ?? (name === 'tune' ? tuningSeeds.length : fullScale.seeds.length);
+  const seeds = Array.from({ length: count }, (_, i) => first + i);
+  const scale: Scale = { ...fullScale, ...options.scale, seeds };
+
+  const model: Model = { name: 'model', fingerprint: await fingerprintOf(modelDir) };
+  const widths = suiteOf(name)?.rows.flatMap((row) => row.hiddenSize ?? []) ?? [];
+  const sizes = await modelsOf(widths, options.sizes ?? {});
+  const template = data === undefined ? await writeTemplate(out) : (options.template ?? 'alpaca');
+  const ground: Ground =
+    data === undefined
+      ? { kind: 'world', model, sizes: sizes.models, split: name === 'tune' ? 'development' : 'test' }
+      : { kind: 'data', model, data: await dataDigest(data), template: await templateContent(template) };
+  const setup: BenchSetup = {
+    out,
+    surroundings: {
+      suiteVersion,
+      whetstone: (await versions()).whetstone,
+      world: data === undefined ? worldFingerprint() : 'none',
+    },
+    models: { model: resolve(modelDir), ...sizes.dirs },
+    template,
+    data: data === undefined ? null : resolve(data),
+    threads: narrow ? 1 : share,
+  };
+  return {
+    ground,
+    scale,
+    setup,
+    jobs,
+    experiments: expand(name, scale, ground),
+    notes: notesOn(ground, scale),
+  };
+}
+
+/** The models that rows name by their hidden size, and where they lie. */
+async function modelsOf(
+  widths: readonly number[],
+  given: Readonly<Record<number, string>>,
+): Promise<{ models: Record<number, Model>; dirs: Record<string, string> }> {
+  const models: Record<number, Model> = {};
+  const dirs: Record<string, string> = {};
+  for (const width of new Set(widths)) {
+    const name = `width ${width}`;
+    const dir = given[width] ?? worldModelDir(width);
+    dirs[name] = resolve(dir);
+    models[width] = { name, fingerprint: await fingerprintOf(dir) };
+  }
+  return { models, dirs };
+}
+
+/** Every row's experiments, one a seed; a row without training is the same for all seeds. */
+export function expand(
+  name: ReproductionName,
+  scale: Scale,
+  ground: Ground,
+): { rowId: string; experiment: Experiment }[] {
+  const whole = suiteOf(name);
+  if (whole === null) {
+    if (ground.kind !== 'world') throw new TypeError('detection needs the world');
+    return detectionExperiments(scale, ground).map((experiment) => ({ rowId: 'detection', experiment }));
+  }
+  return suiteOn(whole, ground).rows.flatMap((row) =>
+    (row.training === null ? scale.seeds.slice(0, 1) : scale.seeds).map((seed) => ({
+      rowId: row.id,
+      experiment: experimentOf(row, seed, scale, ground),
+    })),
+  );
+}
+
+async function fingerprintOf(model: string): Promise<string> {
+  return canonicalJson(await folderDigests(model));
+}
+
+async function writeTemplate(out: string): Promise<string> {
+  const path = join(out, 'world-template.json');
+  await writeFileDurably(path, `${JSON.stringify(worldTemplate, null, 2)}\n`);
+  return path;
+}
+
+/** A template file by its content, a preset by its name. */
+async function templateContent(template: string): Promise<string> {
+  const isFile = await stat(template)
+    .then((found) => found.isFile())
+    .catch(() => false);
+  return isFile ? dataDigest(template) : template;
+}
+
+function notesOn(ground: Ground, { train, test, perRound, seeds }: Scale): string[] {
+  if (ground.kind === 'data') {
+    return [
+      'Rows of the data were split by instruction (seeded): a fifth is held out and scored. Methods train with the ' +
+        'defaults of `align`, but for a warm-up of a tenth of the run. Perplexity is e to the power of its logarithm, ' +
+        `which is a mean over responses of the mean over their tokens. Flagged: at lambda ${defaultSettings.lambda}, by the trained model.`,
+    ];
+  }
+  return [
+    `${train} training instructions (${perRound} a round online), ${test} ${ground.split} instructions, the same for every ` +
+      `row; seeds ${seeds.join(', ')} draw training instructions, order, dropout and LoRA's initial values. All answers to ` +
+      'test instructions are greedy.',
+    `Settings: ${tuned.source}.`,
+  ];
+}
