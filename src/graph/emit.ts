@@ -22,83 +22,114 @@ export interface EmittedModel {
  */
 export function emit(outputs: Readonly<Record<string, Tensor>>): EmittedModel {
   const order = topologicalOrder(Object.values(outputs));
-  const inputs: OnnxValue[] = order.flatMap(({ kind, outputs: [value], ...node }) =>
-    kind === 'input'
-      ? [{ name: (node as { name: string }).name, dtype: value!.dtype, shape: value!.shape }]
-      : [],
-  );
+  const emission = beginEmission(order, Object.keys(outputs));
+  for (const node of order) emitNode(emission, node);
+  const { inputs, nodes, initializers, values, names } = emission;
+  const entries = Object.entries(outputs);
+  const results = entries.map(([name, { dtype, shape }]): OnnxValue => ({ name, dtype, shape }));
+  const leaving = entries.map(([name, value]) => ({ name, source: names.get(value)! }));
+  const ordered = earlyResultsLast(nodes, leaving);
+  const bytes = encodeModel({ nodes: ordered, initializers, inputs, outputs: results, values });
+  return { bytes, inputs, outputs: results, nodeCount: ordered.length };
+}
+
+/** A model on its way. */
+interface Emission {
+  readonly inputs: readonly OnnxValue[];
+  readonly nodes: OnnxNode[];
+  readonly initializers: OnnxInitializer[];
+  /** Values between inputs and outputs. */
+  readonly values: OnnxValue[];
+  readonly names: Map<Tensor, string>;
+  /** Names of what has been emitted, by what it is; the same thing is not emitted twice. */
+  readonly known: Map<string, readonly string[]>;
+  readonly freshName: (prefix: string) => string;
+  readonly sizes: SizeEmitter;
+}
+
+function beginEmission(order: readonly Node[], outputs: readonly string[]): Emission {
+  const inputs = order.flatMap((node): OnnxValue[] => {
+    if (node.kind !== 'input') return [];
+    const { dtype, shape } = node.outputs[0]!;
+    return [{ name: node.name, dtype, shape }];
+  });
   const nodes: OnnxNode[] = [];
   const initializers: OnnxInitializer[] = [];
-  const values: OnnxValue[] = [];
-  const names = new Map<Tensor, string>();
-  const given = givenNames(order, Object.keys(outputs));
-  const sizes = sizeEmitter(inputs, nodes, initializers, given);
-  const known = new Map<string, readonly string[]>();
+  const given = givenNames(order, outputs);
   let count = 0;
   const freshName = (prefix: string): string => {
     const name = `${prefix}${count++}`;
     return given.has(name) ? freshName(prefix) : name;
   };
+  return {
+    inputs,
+    nodes,
+    initializers,
+    values: [],
+    names: new Map(),
+    known: new Map(),
+    freshName,
+    sizes: sizeEmitter(inputs, nodes, initializers, given),
+  };
+}
 
-  for (const node of order) {
-    switch (node.kind) {
-      case 'input':
-        names.set(node.outputs[0]!, node.name);
-        break;
-      case 'constant':
-      case 'weight': {
-        const value = node.outputs[0]!;
-        const data = node.kind === 'weight' ? node.external : node.data;
-        const key =
-          node.kind === 'weight'
-            ? placeOf(node)
-            : `constant ${value.dtype} ${formatShape(value.shape)} ${Buffer.from(node.data).toString('base64')}`;
-        let name = known.get(key)?.[0];
-        if (name === undefined) {
-          name = node.kind === 'weight' ? node.name : freshName('c');
-          initializers.push({ name, dtype: value.dtype, shape: value.shape as number[], data });
-          known.set(key, [name]);
-        }
-        names.set(value, name);
-        break;
-      }
-      case 'dims':
-        names.set(node.outputs[0]!, sizes.vector(node.dims));
-        break;
-      case 'alias':
-        node.outputs.forEach((value, i) => names.set(value, names.get(node.inputs[i]!)!));
-        break;
-      case 'op': {
-        const operands = node.inputs.map((t) => (t ? names.get(t)! : ''));
-        const key = `${node.mark} ${node.domain}:${node.op}(${operands.join()})${JSON.stringify(node.attributes)}`;
-        let results = known.get(key);
-        if (!results) {
-          results = node.outputs.map(() => freshName('t'));
-          nodes.push({
-            op: node.op,
-            domain: node.domain,
-            inputs: operands,
-            outputs: results,
-            attributes: node.attributes,
-          });
-          known.set(key, results);
-          node.outputs.forEach(({ dtype, shape }, i) => values.push({ name: results![i]!, dtype, shape }));
-        }
-        node.outputs.forEach((value, i) => names.set(value, results[i]!));
-        break;
-      }
+function emitNode(emission: Emission, node: Node): void {
+  const { names, sizes } = emission;
+  switch (node.kind) {
+    case 'input':
+      names.set(node.outputs[0]!, node.name);
+      break;
+    case 'constant':
+    case 'weight':
+      names.set(node.outputs[0]!, initializerFor(emission, node));
+      break;
+    case 'dims':
+      names.set(node.outputs[0]!, sizes.vector(node.dims));
+      break;
+    case 'alias':
+      node.outputs.forEach((value, i) => names.set(value, names.get(node.inputs[i]!)!));
+      break;
+    case 'op': {
+      const results = resultsOf(emission, node);
+      node.outputs.forEach((value, i) => names.set(value, results[i]!));
+      break;
     }
   }
+}
 
-  const results = Object.entries(outputs).map(([name, { dtype, shape }]): OnnxValue => ({
-    name,
-    dtype,
-    shape,
-  }));
-  const leaving = Object.entries(outputs).map(([name, value]) => ({ name, source: names.get(value)! }));
-  const ordered = earlyResultsLast(nodes, leaving);
-  const bytes = encodeModel({ nodes: ordered, initializers, inputs, outputs: results, values });
-  return { bytes, inputs, outputs: results, nodeCount: ordered.length };
+/** The name of a constant or a weight. */
+function initializerFor(
+  { initializers, known, freshName }: Emission,
+  node: Node & { kind: 'constant' | 'weight' },
+): string {
+  const { dtype, shape } = node.outputs[0]!;
+  const key =
+    node.kind === 'weight'
+      ? placeOf(node)
+      : `constant ${dtype} ${formatShape(shape)} ${Buffer.from(node.data).toString('base64')}`;
+  const found = known.get(key);
+  if (found) return found[0]!;
+  const name = node.kind === 'weight' ? node.name : freshName('c');
+  const data = node.kind === 'weight' ? node.external : node.data;
+  initializers.push({ name, dtype, shape: shape as number[], data });
+  known.set(key, [name]);
+  return name;
+}
+
+/** The names of an operation's results. */
+function resultsOf(
+  { nodes, values, names, known, freshName }: Emission,
+  { op, domain, mark, attributes, ...node }: Node & { kind: 'op' },
+): readonly string[] {
+  const inputs = node.inputs.map((t) => (t ? names.get(t)! : ''));
+  const key = `${mark} ${domain}:${op}(${inputs.join()})${JSON.stringify(attributes)}`;
+  const found = known.get(key);
+  if (found) return found;
+  const outputs = node.outputs.map(() => freshName('t'));
+  nodes.push({ op, domain, inputs, outputs, attributes });
+  known.set(key, outputs);
+  node.outputs.forEach(({ dtype, shape }, i) => values.push({ name: outputs[i]!, dtype, shape }));
+  return outputs;
 }
 
 /**
@@ -163,13 +194,18 @@ function givenNames(order: readonly Node[], outputs: readonly string[]): Readonl
   return new Set(places.keys());
 }
 
+interface SizeEmitter {
+  /** The name of an int64 vector of these sizes. */
+  readonly vector: (dims: Shape) => string;
+}
+
 /** Computes symbolic sizes from the shapes of the inputs, each once. */
 function sizeEmitter(
   inputs: readonly OnnxValue[],
   nodes: OnnxNode[],
   initializers: OnnxInitializer[],
   given: ReadonlySet<string>,
-): { vector: (dims: Shape) => string } {
+): SizeEmitter {
   const done = new Map<string, string>();
   const once = (key: string, make: (name: string) => void): string => {
     const found = done.get(key);
