@@ -7,7 +7,7 @@ import type { PromptText } from '../tokens/index.ts';
 import { escapeHelp, readEscapes } from './escapes.ts';
 import { withConfig } from './flags.ts';
 import type { Given, Verb, WithConfig } from './flags.ts';
-import { readInstructions } from '../judgments/instructions.ts';
+import { readInstructions } from '../generation/instructions.ts';
 import { writeJsonl } from './jsonl.ts';
 import type { Problem } from '../options/check.ts';
 import type { SettingsOf } from '../options/table.ts';

@@ -89,10 +89,12 @@ export async function writeDirectoryDurably(
   });
 }
 
-/** Removes what killed writers left in `dir`. Call only while holding the lock on it. */
-export async function removeLeftovers(dir: string): Promise<void> {
+/** Removes what killed writers left in `dir`, or of `file` there alone. Call only while holding the lock on it. */
+export async function removeLeftovers(dir: string, file?: string): Promise<void> {
+  const prefix = file === undefined ? '.' : `.${basename(file)}.`;
   for (const name of await readdir(dir).catch(() => [])) {
-    if (/^\..*\.(tmp|replaced)-\d+$/.test(name)) await rm(join(dir, name), { recursive: true, force: true });
+    if (name.startsWith(prefix) && /^\..*\.(tmp|replaced)-\d+$/.test(name))
+      await rm(join(dir, name), { recursive: true, force: true });
   }
 }
 

@@ -16,6 +16,13 @@ export async function sha256File(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
+/** SHA-256 of lines, in hex. */
+export function textDigest(lines: Iterable<string>): string {
+  const hash = createHash('sha256');
+  for (const line of lines) hash.update(`${line}\n`);
+  return hash.digest('hex');
+}
+
 /** Digests of a model or adapter folder's files that decide what a run computes. */
 export async function folderDigests(dir: string): Promise<Digests> {
   const names = (await readdir(dir))

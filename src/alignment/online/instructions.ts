@@ -1,7 +1,7 @@
 // Which instructions an online run trains on and which it keeps for evaluation. Knows files and prompts' lengths.
 import { WhetstoneError } from '../../errors.ts';
-import { readInstructions } from '../../judgments/instructions.ts';
-import type { Instruction } from '../../judgments/instructions.ts';
+import { readInstructions } from '../../generation/instructions.ts';
+import type { Instruction } from '../../generation/instructions.ts';
 import { createRandom, shuffle } from '../../random.ts';
 import { encodePrompt } from '../../tokens/index.ts';
 import type { PromptTemplate, Tokenizer } from '../../tokens/index.ts';

@@ -6,7 +6,7 @@ import type { Response, Speaker } from '../../generation/index.ts';
 import { WhetstoneError } from '../../errors.ts';
 import type { Judge, Judged, Outcome } from '../../judges/judge.ts';
 import { isJudged } from '../../judges/judge.ts';
-import type { Instruction } from '../../judgments/instructions.ts';
+import type { Instruction } from '../../generation/instructions.ts';
 import type { Triplet } from '../../judgments/index.ts';
 import { createRandom } from '../../random.ts';
 import type { History, Part } from './history.ts';

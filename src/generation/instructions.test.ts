@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { readInstructions } from './instructions.ts';
-import { temporaryFolder } from './temporary-folder.test-helper.ts';
+import { temporaryFolder } from '../judgments/temporary-folder.test-helper.ts';
 
 const fileWith = temporaryFolder();
 const rows = [
