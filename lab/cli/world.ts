@@ -6,7 +6,13 @@ import { WhetstoneError } from '../../src/errors.ts';
 import type { PretrainProgress, PretrainSettings } from '../world/pretrain.ts';
 import { verbCommand } from '../../src/cli/flags.ts';
 import type { Given, Verb } from '../../src/cli/flags.ts';
+<<<<<<< HEAD
 import { writeJsonl } from '../../src/cli/jsonl.ts';
+=======
+import { writeFileDurably } from '../../src/durable/files.ts';
+import { openRowsOut } from '../../src/cli/rows-out.ts';
+import type { Schema } from '../../src/options/kinds.ts';
+>>>>>>> df01654 (generate, score and merge are long work: what is done is kept, --resume goes on, --overwrite replaces, links stay; progress)
 import { formatDuration } from '../../src/cli/progress.ts';
 import { stoppable } from '../../src/cli/signals.ts';
 import type { Output } from '../../src/cli/terminal.ts';
@@ -197,8 +203,9 @@ disjoint whatever the seed. "whetstone generate" answers such files.`,
 async function runTasks({ values }: Given<typeof tasksTable>, { stdout }: Context): Promise<number> {
   const { drawTasks } = await import('../world/index.ts');
   const tasks = drawTasks(values.split, values.count, values.seed);
-  await writeJsonl(values.out, null, stdout, async (append) => {
-    for (const { instruction, family } of tasks) await append({ instruction, family });
-  });
+  const rows = tasks.map(({ instruction, family }) => ({ instruction, family }));
+  const { file, write } = await openRowsOut(values.out, null, stdout);
+  if (file === null) for (const row of rows) await write(row);
+  else await writeFileDurably(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
   return 0;
 }

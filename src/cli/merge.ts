@@ -3,43 +3,53 @@
 import type { OpenEngine } from '../engine/engine.ts';
 import type { MergeCheck } from '../engine/verify-merge.ts';
 import type { Given, Verb } from './flags.ts';
-import { mergeTable } from '../options/verbs.ts';
+import { mergeOptions } from './options.ts';
+import type { MergeFlags } from './options.ts';
+import { createLine } from './progress.ts';
+import { runKept } from './rows-out.ts';
 import type { Output } from './terminal.ts';
 import { colorsFor, percent, plural } from './terminal.ts';
 
-export const mergeVerb: Verb<typeof mergeTable> = {
+export const mergeVerb: Verb<MergeFlags> = {
   name: 'merge',
   summary: 'Fold an adapter into its base model',
   about: `Writes a complete Hugging Face folder in the base's own dtype, for tools that know nothing
 of adapters. Before the folder gets its name, its log-probs are compared with those of
 the unmerged pair; what they may differ by is the dtype's rounding.`,
   examples: [['merge --model ./model --adapter ./run/adapter --out ./merged', 'a model of its own']],
-  table: mergeTable,
-  required: () => ['model', 'adapter', 'out'],
-  together: () => [],
+  schema: mergeOptions,
+  defaults: { threads: null, resume: false, overwrite: false },
+  required: ['model', 'adapter', 'out'],
 };
 
 export async function runMerge(
-  { values }: Given<typeof mergeTable>,
-  { stdout, openEngine }: { stdout: Output; openEngine?: OpenEngine },
+  { values }: Given<MergeFlags>,
+  context: { stdout: Output; stderr: Output; openEngine?: OpenEngine },
 ): Promise<number> {
-  const { model, adapter, out, threads } = values;
-  const { mergeAdapter } = await import('../models/index.ts');
-  const { verifyMerge } = await import('../engine/index.ts');
-  let checked: MergeCheck | undefined;
-  const merged = await mergeAdapter(model, adapter, out, {
-    check: async (dir) => {
-      checked = await verifyMerge(model, adapter, dir, {
-        ...(threads !== null && { threads }),
-        ...(openEngine && { openEngine }),
-      });
-    },
+  const { stdout, openEngine } = context;
+  const { merge } = await import('../engine/merge.ts');
+  const { out } = values;
+  return runKept({ out, noun: 'weight file' }, context, async ({ signal }) => {
+    const line = createLine({ output: stdout });
+    const onProgress = (done: number, total: number): void =>
+      line.show([`merged ${megabytes(done)} of ${megabytes(total)} MB`], done === total);
+    const { written, check } = await merge({
+      ...values,
+      signal,
+      ...(openEngine && { openEngine }),
+      onProgress,
+    }).finally(() => line.end());
+    if (written === null) stdout.write(`${out} was there already\n`);
+    else {
+      stdout.write(`${plural(written.mergedProjections, 'projection')} merged into ${out}\n`);
+      if (written.leftOutFiles.length > 0)
+        stdout.write(`not taken over: ${written.leftOutFiles.join(', ')}\n`);
+    }
+    stdout.write(describeCheck(check, colorsFor(stdout).yellow));
   });
-  stdout.write(`${plural(merged.mergedProjections, 'projection')} merged into ${out}\n`);
-  if (merged.leftOutFiles.length > 0) stdout.write(`not taken over: ${merged.leftOutFiles.join(', ')}\n`);
-  if (checked) stdout.write(describeCheck(checked, colorsFor(stdout).yellow));
-  return 0;
 }
+
+const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1);
 
 export function describeCheck(check: MergeCheck, warn: (text: string) => string): string {
   const { dtype, tokens, meanDifference, maxDifference, tolerance, adapterEffect, carriedShare } = check;

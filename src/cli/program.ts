@@ -96,7 +96,13 @@ export async function main(
   }
 }
 
-const usageCodes = new Set(['INVALID_OPTIONS', 'INVALID_OPTION', 'INVALID_CONFIG', 'BAD_SCHEDULE']);
+const usageCodes = new Set([
+  'OUT_EXISTS',
+  'INVALID_OPTIONS',
+  'INVALID_OPTION',
+  'INVALID_CONFIG',
+  'BAD_SCHEDULE',
+]);
 
 /** The message alone; with WHETSTONE_DEBUG=1 the stack and the causes as well. */
 function messageOf(error: unknown): string {

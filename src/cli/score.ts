@@ -1,20 +1,23 @@
 // whetstone score: token log-probs of every response, and which tokens its judgment is about.
 import type { Engine } from '../engine/engine.ts';
 import type { OpenEngine } from '../engine/engine.ts';
-import { flaggedTokens } from '../evaluation/detection.ts';
-import type { Example, Triplet } from '../judgments/index.ts';
-import type { Tokenizer } from '../tokens/index.ts';
-import { withConfig } from './flags.ts';
-import type { Given, Verb, WithConfig } from './flags.ts';
-import { writeJsonl } from './jsonl.ts';
+import type { ScoreRow } from '../evaluation/score.ts';
+import type { Triplet } from '../judgments/index.ts';
+import type { Given, Verb } from './flags.ts';
 import { markFlagged } from './marks.ts';
-import { scoreTable } from '../options/verbs.ts';
+import { openRowsOut, runKept } from './rows-out.ts';
+import { scoreDefaults, scoreOptions } from './options.ts';
+import type { ScoreFlags } from './options.ts';
 import type { Output } from './terminal.ts';
 import { colorsFor, plural, printable } from './terminal.ts';
 
-type ScoreTable = WithConfig<typeof scoreTable>;
+interface Context {
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly openEngine?: OpenEngine;
+}
 
-export const scoreVerb: Verb<ScoreTable> = {
+export const scoreVerb: Verb<ScoreFlags> = {
   name: 'score',
   summary: 'Show which tokens of each response its judgment is about',
   about: `For every response token: its log-prob (nats) after the plain prompt and, for an
@@ -33,106 +36,47 @@ Without it, the responses with their flagged tokens marked.`,
     ],
     ['score judged.jsonl --model ./model --lambda 2 | less', 'only what is flagged for sure'],
   ],
-  table: withConfig(scoreTable),
-  required: () => ['data', 'model'],
-  together: () => [],
+  schema: scoreOptions,
+  defaults: scoreDefaults,
+  required: ['data', 'model'],
 };
 
-export interface ScoreRow {
-  /** Position of the triplet in the input, from 0. */
-  readonly index: number;
-  readonly label: 'align-p' | 'align-n';
-  /** As the tokenizer's vocabulary spells them. */
-  readonly tokens: string[];
-  readonly token_ids: number[];
-  /** Code points of the response, [start, end). */
-  readonly offsets: (readonly [number, number])[];
-  readonly logprob: number[];
-  readonly logprob_judged: number[] | null;
-  readonly flagged: boolean[] | null;
-}
-
-const atOnce = 8;
-
-export async function runScore(
-  { values }: Given<ScoreTable>,
-  context: { stdout: Output; openEngine?: OpenEngine },
-): Promise<number> {
-  const { data, model, adapter, lambda, out, cutoffLen, threads } = values;
-  const { buildExamples, readTriplets } = await import('../judgments/index.ts');
-  const { loadVoice, openModel } = await import('../generation/index.ts');
-  const voice = await loadVoice({ model, template: values.template });
-  const { triplets } = await readTriplets(data);
-  const { examples } = await buildExamples(triplets, { ...voice, cutoffLength: cutoffLen });
-  const { openEngine } = context;
-  const { engine, tokenizer } = await openModel({ model, adapter, threads, openEngine, voice });
-  try {
-    const rows = scoreRows(engine, tokenizer, examples, lambda);
-    if (out === null) {
-      for await (const row of rows)
-        context.stdout.write(describe(row, triplets[row.index]!, tokenizer, context.stdout));
-      return 0;
+export async function runScore({ values }: Given<ScoreFlags>, context: Context): Promise<number> {
+  const { stdout, openEngine } = context;
+  const { config: _, out, ...settings } = values;
+  const { readTriplets } = await import('../judgments/index.ts');
+  const { score } = await import('../evaluation/score.ts');
+  const rowsOut = await openRowsOut(out, values.data, stdout);
+  const { triplets } = await readTriplets(values.data);
+  const end = await endTokenOf(values.model);
+  const total = { rows: 0, flagged: 0, tokens: 0 };
+  const code = await runKept({ out: rowsOut.file, noun: 'score' }, context, async (reporting) => {
+    const rows = score({ ...settings, data: null, triplets, out: rowsOut.file, openEngine, ...reporting });
+    for await (const row of rows) {
+      if (out === null) stdout.write(describe(row, triplets[row.index]!, end, stdout));
+      else await rowsOut.write(row);
+      total.rows += 1;
+      total.flagged += row.flagged?.filter(Boolean).length ?? 0;
+      total.tokens += row.flagged?.length ?? 0;
     }
-    const total = { rows: 0, flagged: 0, tokens: 0 };
-    await writeJsonl(out, data, context.stdout, async (append) => {
-      for await (const row of rows) {
-        await append(row);
-        total.rows += 1;
-        total.flagged += row.flagged?.filter(Boolean).length ?? 0;
-        total.tokens += row.flagged?.length ?? 0;
-      }
-    });
-    if (out !== '-') {
-      const share =
-        total.tokens === 0 ? '' : `; ${total.flagged} of ${plural(total.tokens, 'judged token')} flagged`;
-      context.stdout.write(`${plural(total.rows, 'triplet')} scored into ${out}${share}\n`);
-    }
-    return 0;
-  } finally {
-    await engine.dispose();
+  });
+  if (code === 0 && out !== null && out !== '-') {
+    const share =
+      total.tokens === 0 ? '' : `; ${total.flagged} of ${plural(total.tokens, 'judged token')} flagged`;
+    stdout.write(`${plural(total.rows, 'triplet')} scored into ${out}${share}\n`);
   }
+  return code;
 }
 
-/** One row an example, in order. */
-export async function* scoreRows(
-  engine: Pick<Engine, 'score'>,
-  tokenizer: Pick<Tokenizer, 'idToToken'>,
-  examples: readonly Example[],
-  lambda: number,
-): AsyncGenerator<ScoreRow, void, undefined> {
-  for (let start = 0; start < examples.length; start += atOnce) {
-    const some = examples.slice(start, start + atOnce);
-    const scores = await engine.score(
-      some.flatMap(({ sequences: { plain, judged } }) => (judged ? [plain!, judged] : [plain!])),
-    );
-    let next = 0;
-    for (const example of some) {
-      const { plain: sequence, judged: other } = example.sequences;
-      const plain = scores[next++]!;
-      const judged = other ? scores[next++]! : null;
-      const ids = Array.from(sequence!.ids.subarray(sequence!.responseStart));
-      yield {
-        index: example.index,
-        label: example.label,
-        tokens: ids.map((id) => tokenizer.idToToken(id) ?? ''),
-        token_ids: ids,
-        offsets: example.offsets.map(([from, to]) => [from, to] as const),
-        logprob: Array.from(plain, shortest),
-        logprob_judged: judged && Array.from(judged, shortest),
-        flagged: judged && flaggedTokens(plain, judged, lambda),
-      };
-    }
-  }
+async function endTokenOf(model: string): Promise<string> {
+  const { loadTokenizer } = await import('../tokens/index.ts');
+  return (await loadTokenizer(model)).specialTokens['eos_token'] ?? '</s>';
 }
 
-/** The fewest digits that still name the same float32. */
-export const shortest = (value: number): number => Number(value.toPrecision(9));
-
-function describe(row: ScoreRow, triplet: Triplet, tokenizer: Tokenizer, stdout: Output): string {
+function describe(row: ScoreRow, triplet: Triplet, end: string, stdout: Output): string {
   const colors = colorsFor(stdout);
   const flagged = row.flagged?.filter(Boolean).length;
   const share = flagged === undefined ? '' : `  ${flagged} of ${plural(row.tokens.length, 'token')} flagged`;
-  const end = tokenizer.specialTokens['eos_token'] ?? '</s>';
   const lines = [
     `${colors.bold(`#${row.index} ${row.label}`)}${share}`,
     colors.dim(firstLine(triplet.instruction)),

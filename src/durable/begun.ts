@@ -4,6 +4,7 @@ import { mkdir, readlink, realpath, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { WhetstoneError } from '../errors.ts';
+import { option } from '../words/option.ts';
 import { exists, hasCode, removeLeftovers } from './files.ts';
 import { linesOf, openJournal } from './journal.ts';
 import type { Journal } from './journal.ts';
@@ -28,6 +29,8 @@ export interface Begun<Line extends object> {
   /** Whether OUT was there already and is to be gone on with, so that nothing is left to do. */
   readonly whole: boolean;
   readonly journal: Journal<Line>;
+  /** Whether something was at OUT when the work began, which was to be replaced. */
+  readonly replaces: boolean;
   /** Takes the journal away, once OUT is whole. */
   finish(): Promise<void>;
   close(): Promise<void>;
@@ -56,15 +59,16 @@ export async function begin<Line extends object>(
     if (began && !resume && !overwrite) throw unfinished(file, what);
     if (there && !began && !resume && !overwrite) throw outExists(path);
     if (overwrite) await rm(file, { force: true });
-    const head = { work: what, begun: facts };
+    const head: Head = { work: what, begun: facts, replaces: there };
     if (began && !overwrite) await requireSame(file, head);
     const whole = there && !began && !overwrite;
     const journal = whole ? nothingToKeep<Line>() : await openJournal(file, headOr(parse));
-    if (!whole && journal.records.length === 0) await journal.append(head as unknown as Line);
+    if (!whole && journal.records.length === 0) await journal.append(head as object as Line);
     return {
       out,
       whole,
       journal,
+      replaces: (journal.records[0] as Partial<Head> | undefined)?.replaces ?? there,
       finish: async () => {
         await journal.close();
         await rm(file, { force: true });
@@ -84,6 +88,7 @@ export async function begin<Line extends object>(
 interface Head {
   readonly work: string;
   readonly begun: Facts;
+  readonly replaces: boolean;
 }
 
 const isHead = (value: unknown): value is Head => {
@@ -104,7 +109,7 @@ const nothingToKeep = <Line extends object>(): Journal<Line> => ({
   close: () => Promise.resolve(),
 });
 
-async function requireSame(file: string, { work, begun }: Head): Promise<void> {
+async function requireSame(file: string, { work, begun, replaces }: Head): Promise<void> {
   for await (const { line } of linesOf(file)) {
     if (!isHead(line)) break;
     const found = line.begun;
@@ -113,10 +118,14 @@ async function requireSame(file: string, { work, begun }: Head): Promise<void> {
       (name) => !isDeepStrictEqual(found[name], present[name]),
     );
     if (line.work !== work || changed.length > 0)
-      throw new WhetstoneError('RESUME_MISMATCH', mismatch(line, { work, begun: present }, changed), {
-        file,
-        hint: 'Ask for the same as when it was begun, or start anew with --overwrite.',
-      });
+      throw new WhetstoneError(
+        'RESUME_MISMATCH',
+        mismatch(line, { work, begun: present, replaces }, changed),
+        {
+          file,
+          hint: `Ask for the same as when it was begun, or start anew with ${option('overwrite')}.`,
+        },
+      );
     return;
   }
 }
@@ -141,13 +150,13 @@ function shown(value: unknown): string | null {
 const unfinished = (file: string, what: string): WhetstoneError =>
   new WhetstoneError('OUT_EXISTS', `an earlier command stopped before all ${what} were there`, {
     file,
-    hint: 'Go on with it with --resume, or start anew with --overwrite.',
+    hint: `Go on with it with ${option('resume')}, or start anew with ${option('overwrite')}.`,
   });
 
-export const outExists = (file: string): WhetstoneError =>
+const outExists = (file: string): WhetstoneError =>
   new WhetstoneError('OUT_EXISTS', 'this exists already', {
     file,
-    hint: 'Choose another --out, or replace it with --overwrite; --resume goes on with what was stopped.',
+    hint: `Choose another name, replace it with ${option('overwrite')}, or go on with what was stopped with ${option('resume')}.`,
   });
 
 /** Where `path` leads, so that a symbolic link stays one, also to a file that is not there yet. */

@@ -1,11 +1,12 @@
 // Rows of long work in a file, JSON lines: each is in the journal beside the file as soon as it is there, in any order;
 // the file appears whole and in order when all are. Knows rows by their position, nothing else of them.
 import { open } from 'node:fs/promises';
-import { begin } from './begun.ts';
+import { begin, journalOf } from './begun.ts';
 import type { BeginSettings } from './begun.ts';
 import { replaceFile } from './files.ts';
 import { linesOf } from './journal.ts';
 import { WhetstoneError } from '../errors.ts';
+import { option } from '../words/option.ts';
 
 /** A row says which item it belongs to, counted from 0. */
 export interface IndexedRow {
@@ -40,7 +41,7 @@ export async function openRowsFile<Row extends IndexedRow>(
 ): Promise<RowsFile<Row>> {
   const begun = await begin(path, rowOf, settings);
   const { out, whole, journal } = begun;
-  const source = whole ? out : `${out}.journal.jsonl`;
+  const source = whole ? out : journalOf(out);
   const closeAfter = async (error: unknown): Promise<never> => {
     await begun.close();
     throw error;
@@ -105,5 +106,5 @@ const otherFile = (file: string, found: number, total: number | null): Whetstone
     total === null
       ? 'this has other lines than rows of this work'
       : `expected a file of ${total} rows, found ${found}`,
-    { file, hint: 'Choose another --out, or replace it with --overwrite.' },
+    { file, hint: `Choose another name, or replace it with ${option('overwrite')}.` },
   );

@@ -1,4 +1,6 @@
 // Text from models: responses to instructions, streamed text, stop strings.
+export { generate } from './generate.ts';
+export type { GenerateOptions, GeneratedRow } from './generate.ts';
 export { generateText } from './generate-text.ts';
 export type { TextGeneration, TextRequest } from './generate-text.ts';
 export { loadVoice, openModel, withModel } from './open-model.ts';

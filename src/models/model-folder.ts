@@ -4,7 +4,8 @@ import { randomBytes } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { lstat, mkdir, open, readFile, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { syncDirectory } from '../durable/files.ts';
+import { exists, ignore, syncDirectory } from '../durable/files.ts';
+import { doWork } from '../durable/work.ts';
 import { WhetstoneError } from '../errors.ts';
 import { checkpointFileNames, indexName, openCheckpoint, singleName } from './checkpoint.ts';
 import type { StoredWeight } from './checkpoint.ts';
@@ -21,6 +22,20 @@ export interface WriteModelOptions {
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
   /** Looks at the finished folder before it gets its name; if it throws, nothing is left at `outDir`. */
   readonly check?: (dir: string) => Promise<void>;
+  /** Keeps what is whole when the work is stopped, for a later call; left out, nothing is left behind. */
+  readonly kept?: KeptFiles;
+  /** Stops between two pieces, with `STOPPED`. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Weight files that an earlier process wrote, in a folder that waits for the others. */
+export interface KeptFiles {
+  readonly folder: string;
+  has(name: string): boolean;
+  /** Resolves when it is noted that the file is whole. */
+  keep(name: string): Promise<void>;
+  /** Takes the place of a model folder that is at `outDir`. */
+  readonly replace: boolean;
 }
 
 export interface ModelRewrite extends WriteModelOptions {
@@ -44,8 +59,10 @@ const chunkBytes = 8 << 20;
 const largestCompanion = 64 << 20;
 
 /**
- * Writes `outDir` like `sourceDir`. It is filled under the name OUT.partial-XXXXXX, synced, checked and renamed.
- * Throws `OUT_EXISTS`, `DISK_FULL`, and what opening the source throws.
+ * Writes `outDir` like `sourceDir`. It is filled under the name OUT.partial-XXXXXX, or in the folder of what is kept,
+ * synced, checked and renamed.
+ *
+ * Throws `OUT_EXISTS`, `DISK_FULL`, `STOPPED`, and what opening the source throws.
  */
 export async function rewriteModel(
   sourceDir: string,
@@ -53,23 +70,19 @@ export async function rewriteModel(
   rewrite: ModelRewrite,
 ): Promise<WrittenModel> {
   const out = resolve(outDir);
-  await requireAbsent(out);
+  const { kept } = rewrite;
+  await requirePlace(out, kept?.replace ?? false);
   const names = await checkpointFileNames(sourceDir);
   const shards = await planShards(sourceDir, names, rewrite.replace);
   const companions = await listCompanions(sourceDir, new Set([...names, indexName]));
-  const totalBytes = shards.reduce((sum, { bytes }) => sum + bytes, 0);
+  const open = shards.filter(({ name }) => kept?.has(name) !== true);
 
   await mkdir(dirname(out), { recursive: true });
-  await requireSpace(out, totalBytes);
-  const partial = `${out}.partial-${randomBytes(3).toString('hex')}`;
+  await requireSpace(out, totalBytes(open));
+  const partial = kept?.folder ?? `${out}.partial-${randomBytes(3).toString('hex')}`;
   try {
-    await mkdir(partial);
-    let done = 0;
-    const count = (bytes: number): void => rewrite.onProgress?.((done += bytes), totalBytes);
-    let weightBytes = 0;
-    for (const { name, tensors, metadata } of shards) {
-      weightBytes += await writeSafetensors(join(partial, name), counted(tensors, count), metadata);
-    }
+    await mkdir(partial, { recursive: true });
+    await writeShards(partial, shards, rewrite);
     for (const name of companions.copied) {
       const bytes = await readFile(join(sourceDir, name));
       const { dtype } = rewrite;
@@ -80,19 +93,58 @@ export async function rewriteModel(
     if (index) await writeFileSynced(join(partial, indexName), withTotalSize(index, shards));
     await syncDirectory(partial);
     await rewrite.check?.(partial);
-    await requireAbsent(out);
-    await rename(partial, out);
-    await syncDirectory(dirname(out));
+    await putInPlace(partial, out, kept?.replace ?? false);
+    const sizes = await Promise.all(names.map(async (name) => (await stat(join(out, name))).size));
     return {
-      weightBytes,
+      weightBytes: sizes.reduce((sum, size) => sum + size, 0),
       weightFiles: names,
       copiedFiles: companions.copied,
       leftOutFiles: companions.leftOut,
     };
   } catch (error) {
-    await rm(partial, { recursive: true, force: true });
+    if (!kept) await rm(partial, { recursive: true, force: true });
     throw isFull(error) ? diskFull(out, error) : error;
   }
+}
+
+/** Writes the weight files that are not kept yet. */
+async function writeShards(
+  folder: string,
+  shards: readonly Shard[],
+  { kept, onProgress, signal }: ModelRewrite,
+): Promise<void> {
+  const total = totalBytes(shards);
+  let done = totalBytes(shards.filter(({ name }) => kept?.has(name)));
+  const count = (bytes: number): void => {
+    signal?.throwIfAborted();
+    onProgress?.((done += bytes), total);
+  };
+  await doWork<Shard, string>({
+    what: 'weight files',
+    items: shards,
+    isKept: ({ name }) => kept?.has(name) ?? false,
+    keep: async (_, name) => kept?.keep(name),
+    work: async (pending, hand) => {
+      for (const shard of pending) {
+        const file = join(folder, shard.name);
+        await rm(file, { force: true }); // half of one that was stopped
+        await writeSafetensors(file, counted(shard.tensors, count), shard.metadata);
+        await hand(shard, shard.name);
+      }
+    },
+    signal,
+  });
+}
+
+const totalBytes = (shards: readonly Shard[]): number => shards.reduce((sum, { bytes }) => sum + bytes, 0);
+
+async function putInPlace(folder: string, out: string, replace: boolean): Promise<void> {
+  await requirePlace(out, replace);
+  const before = `${out}.replaced-${process.pid}`;
+  if (replace) await rename(out, before).catch(ignore('ENOENT'));
+  await rename(folder, out);
+  await syncDirectory(dirname(out));
+  if (replace) await rm(before, { recursive: true, force: true });
 }
 
 interface Shard {
@@ -221,6 +273,7 @@ const toJson = (value: object): Uint8Array => new TextEncoder().encode(`${JSON.s
 
 async function writeFileSynced(file: string, bytes: Uint8Array): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
+  await rm(file, { force: true });
   const handle = await open(file, 'wx');
   try {
     await handle.writeFile(bytes);
@@ -230,12 +283,19 @@ async function writeFileSynced(file: string, bytes: Uint8Array): Promise<void> {
   }
 }
 
-async function requireAbsent(out: string): Promise<void> {
+async function requirePlace(out: string, replace: boolean): Promise<void> {
   const there = await lstat(out).catch(() => null);
   if (!there) return;
-  throw new WhetstoneError('OUT_EXISTS', 'is already there', {
+  if (!replace) {
+    throw new WhetstoneError('OUT_EXISTS', 'this exists already', {
+      file: out,
+      hint: 'Name a folder that does not exist yet.',
+    });
+  }
+  if (await exists(join(out, 'config.json'))) return;
+  throw new WhetstoneError('OUT_EXISTS', 'this is not a model folder, and only those are replaced', {
     file: out,
-    hint: 'Name a folder that does not exist yet; nothing is ever overwritten.',
+    hint: 'Choose another name.',
   });
 }
 
@@ -254,5 +314,5 @@ const diskFull = (file: string, cause?: unknown, detail = 'the model could not b
   new WhetstoneError('DISK_FULL', `the disk is full: ${detail}`, {
     file,
     cause,
-    hint: 'Nothing was left behind. Free some space and try again.',
+    hint: 'Free some space and try again.',
   });

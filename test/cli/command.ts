@@ -14,6 +14,8 @@ export interface Cli {
   run(args: readonly string[], options?: RunOptions): Promise<Finished>;
   /** Starts and leaves it to the test when it ends. */
   start(args: readonly string[], options?: RunOptions): { child: ChildProcess; finished: Promise<Finished> };
+  /** The built program. */
+  readonly main: string;
   remove(): Promise<void>;
 }
 
@@ -65,6 +67,7 @@ export async function buildCli(engine: 'real' | 'fake'): Promise<Cli> {
   };
   return {
     start,
+    main: join(outDir, 'main.js'),
     run: (args, options) => start(args, options).finished,
     remove: () => rm(outDir, { recursive: true, force: true }),
   };

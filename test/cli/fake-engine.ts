@@ -19,6 +19,8 @@ export interface FakeOptions {
   /** Milliseconds a call to generate takes, and how much later each response is there than the one before. */
   readonly generateDelay?: number;
   readonly responseDelay?: number;
+  /** Milliseconds a call to score takes. */
+  readonly scoreDelay?: number;
   /** Parameters to begin with, as float32 bytes: those of a saved adapter. */
   readonly start?: Uint8Array;
   /** What generate answers to every prompt; default four tokens of the prompt, which depend on the parameters. */
@@ -67,7 +69,10 @@ export function fakeEngine(options: FakeOptions): Engine {
       threads: 1,
     }),
     estimateMemory: () => options.peak ?? 1e6,
-    score: (sequences) => Promise.resolve(sequences.map(logprobs)),
+    score: async (sequences) => {
+      await sleep(options.scoreDelay ?? 0);
+      return sequences.map(logprobs);
+    },
     scoreContinuations: (groups) =>
       Promise.resolve(
         groups.map(({ context, continuations }) =>
