@@ -3,6 +3,7 @@
 import { fileURLToPath } from 'node:url';
 import { defaultContext, main } from '../src/cli/program.ts';
 import { workerVerbName } from '../lab/cli/reproduce.ts';
+import { reasonOf } from '../src/words/system-errors.ts';
 import { labVerbs } from '../lab/cli/verbs.ts';
 
 /** Verbs that are read by a person or a pipe; the others leave files, and go on when nobody reads any more. */
@@ -10,7 +11,11 @@ const spoken = new Set(['score', 'generate', 'data', 'help']);
 const args = process.argv.slice(2);
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') throw error;
+    if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') {
+      const where = stream === process.stdout ? 'standard output' : 'standard error';
+      process.stderr.write(`error ${where}: ${reasonOf(error)}\n`);
+      process.exit(1);
+    }
     // A reader that has seen enough (| head) is no failure.
     if (args[0] === undefined || spoken.has(args[0])) process.exit(0);
   });

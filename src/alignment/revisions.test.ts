@@ -124,7 +124,7 @@ describe('writeRevisions', () => {
     await writeFile(file, 'no JSON\n'.repeat(4));
     await expect(writeRevisions(drafts, settings(scribe().engine))).rejects.toMatchObject({
       code: 'DAMAGED_JOURNAL',
-      location: { file, line: 1 },
+      place: { file, line: 1 },
     });
   });
 });

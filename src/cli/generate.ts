@@ -66,7 +66,7 @@ interface Context {
 
 export async function runGenerate({ values }: Given<GenerateFlags>, context: Context): Promise<number> {
   const { stdout, openEngine } = context;
-  const { config: _, instruction, prompt, out, ...settings } = values;
+  const { instruction, prompt, out } = values;
   const { generate } = await import('../generation/index.ts');
   const rowsOut = await openRowsOut(out, values.file, stdout);
   const safe = stdout.isTTY ? printable : (text: string) => text;
@@ -76,7 +76,20 @@ export async function runGenerate({ values }: Given<GenerateFlags>, context: Con
   let rows = 0;
   const code = await runKept({ out: rowsOut.file, noun: 'response' }, context, async (reporting) => {
     const made = generate({
-      ...settings,
+      model: values.model,
+      adapter: values.adapter,
+      file: values.file,
+      judgment: values.judgment,
+      template: values.template,
+      maxNewTokens: values.maxNewTokens,
+      temperature: values.temperature,
+      topP: values.topP,
+      topK: values.topK,
+      repetitionPenalty: values.repetitionPenalty,
+      seed: values.seed,
+      threads: values.threads,
+      resume: values.resume,
+      overwrite: values.overwrite,
       instructions: instruction === null ? null : [instruction],
       prompts: prompt === null ? null : [prompt],
       stop: (values.stop ?? []).map((text) => readEscapes(text)!),

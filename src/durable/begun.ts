@@ -32,8 +32,8 @@ export interface Begun<Line extends object> {
   /** Whether something was at OUT when the work began, which was to be replaced. */
   readonly replaces: boolean;
   /** Takes the journal away, once OUT is whole. */
-  finish(): Promise<void>;
-  close(): Promise<void>;
+  readonly finish: () => Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 export const journalOf = (out: string): string => `${out}.journal.jsonl`;

@@ -102,7 +102,7 @@ describe('openKept', () => {
     await writeFile(path, '{"other":1}\n', { flag: 'a' });
     await expect(openKept(path, squares)).rejects.toMatchObject({
       code: 'DAMAGED_JOURNAL',
-      location: { line: 5 },
+      place: { line: 5 },
     });
   });
 });

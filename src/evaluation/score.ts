@@ -95,7 +95,7 @@ export async function* score(options: ScoreOptions): AsyncGenerator<ScoreRow, vo
     signal: options.signal,
     onProgress: options.onProgress,
     work: async (pending, hand, signal) => {
-      const { engine, tokenizer, dispose } = await openModel({ model, adapter, threads, openEngine, voice });
+      const { engine, tokenizer } = await openModel({ model, adapter, threads, openEngine, voice });
       try {
         for (let start = 0; start < pending.length; start += atOnce) {
           signal.throwIfAborted();
@@ -103,7 +103,7 @@ export async function* score(options: ScoreOptions): AsyncGenerator<ScoreRow, vo
           for (const row of await scoreExamples(engine, tokenizer, some, lambda)) await hand(row);
         }
       } finally {
-        await dispose();
+        await engine.dispose();
       }
     },
   });
