@@ -144,7 +144,7 @@ it('revisions that teach nothing are left out and counted', () => {
   expect(revised.map((one) => one.revision)).toEqual(['better', undefined, undefined, undefined, undefined]);
   expect(counts).toEqual({ written: 4, empty: 1, unchanged: 1, unfinished: 1 });
   expect(revisionNotes(counts, 'run/revisions.jsonl')).toEqual([
-    'The model wrote 4 revisions (run/revisions.jsonl); left out are 1 with nothing in them, 1 that repeat the response, 1 that did not end within --revision_max_new_tokens.',
+    'The model wrote 4 revisions (run/revisions.jsonl); left out are 1 with nothing in them, 1 that repeat the response, 1 that did not end within option `revisionMaxNewTokens`.',
   ]);
   expect(revisionNotes({ written: 0, empty: 0, unchanged: 0, unfinished: 0 }, null)).toEqual([]);
 });
