@@ -6,13 +6,8 @@ import { WhetstoneError } from '../../src/errors.ts';
 import type { PretrainProgress, PretrainSettings } from '../world/pretrain.ts';
 import { verbCommand } from '../../src/cli/flags.ts';
 import type { Given, Verb } from '../../src/cli/flags.ts';
-<<<<<<< HEAD
-import { writeJsonl } from '../../src/cli/jsonl.ts';
-=======
 import { writeFileDurably } from '../../src/durable/files.ts';
 import { openRowsOut } from '../../src/cli/rows-out.ts';
-import type { Schema } from '../../src/options/kinds.ts';
->>>>>>> df01654 (generate, score and merge are long work: what is done is kept, --resume goes on, --overwrite replaces, links stay; progress)
 import { formatDuration } from '../../src/cli/progress.ts';
 import { stoppable } from '../../src/cli/signals.ts';
 import type { Output } from '../../src/cli/terminal.ts';

@@ -1,15 +1,19 @@
 // whetstone generate: continues prompts with a model, with or without an adapter.
 import type { OpenEngine } from '../engine/engine.ts';
 import { escapeHelp, readEscapes } from './escapes.ts';
-import type { Given, Verb } from './flags.ts';
-import type { OptionProblem } from '../options/read.ts';
-import { generateDefaults, generateOptions } from './options.ts';
-import type { GenerateFlags } from './options.ts';
+import { withConfig } from './flags.ts';
+import type { Given, Verb, WithConfig } from './flags.ts';
+import type { Problem } from '../options/check.ts';
+import type { SettingsOf } from '../options/table.ts';
+import { generateTable } from '../options/verbs.ts';
 import { openRowsOut, runKept } from './rows-out.ts';
 import type { Output } from './terminal.ts';
 import { colorsFor, plural, printable } from './terminal.ts';
 
-export const generateVerb: Verb<GenerateFlags> = {
+type GenerateTable = WithConfig<typeof generateTable>;
+type GenerateSettings = SettingsOf<typeof generateTable>;
+
+export const generateVerb: Verb<GenerateTable> = {
   name: 'generate',
   summary: 'Let a model respond to instructions',
   about: `Give one of --instruction (put into the prompt template), --prompt (continued as it
@@ -32,31 +36,26 @@ likeliest token.`,
       'up to the end of the line, or to ", 5"',
     ],
   ],
-  schema: generateOptions,
-  defaults: generateDefaults,
-  required: ['model'],
-  together: (given, where) => [...sourceProblems(given), ...stopProblems(given, where('stop'))],
+  table: withConfig(generateTable),
+  required: () => ['model'],
+  together: (given) => [...sourceProblems(given), ...stopProblems(given)],
 };
 
-function sourceProblems(given: Partial<GenerateFlags>): OptionProblem[] {
-  const sources = (['instruction', 'prompt', 'file'] as const).filter((name) => given[name] != null);
+function sourceProblems(given: Partial<GenerateSettings>): Problem[] {
+  const sources = (['instruction', 'prompt', 'file'] as const).filter((key) => given[key] != null);
   if (sources.length === 1) {
     const clash = given.judgment != null && given.prompt != null;
     const message = 'a prompt is continued as it stands; a judgment needs an instruction';
-    return clash ? [{ where: '--judgment, --prompt', message }] : [];
+    return clash ? [{ keys: ['judgment', 'prompt'], message }] : [];
   }
-  const where =
-    sources.length === 0 ? '--instruction, --prompt, --file' : sources.map((name) => `--${name}`).join(', ');
-  return [{ where, message: 'expected exactly one of --instruction, --prompt and --file' }];
+  const keys = sources.length === 0 ? ['instruction', 'prompt', 'file'] : sources;
+  return [{ keys, message: 'expected exactly one of --instruction, --prompt and --file' }];
 }
 
-export const stopProblems = (
-  { stop }: { readonly stop?: readonly string[] | null },
-  where: string,
-): OptionProblem[] =>
+export const stopProblems = ({ stop }: { readonly stop?: readonly string[] | null }): Problem[] =>
   (stop ?? [])
     .filter((text) => readEscapes(text) === null)
-    .map((text) => ({ where, message: `no text in ${JSON.stringify(text)}: ${escapeHelp}` }));
+    .map((text) => ({ keys: ['stop'], message: `no text in ${JSON.stringify(text)}: ${escapeHelp}` }));
 
 interface Context {
   readonly stdout: Output;
@@ -64,7 +63,7 @@ interface Context {
   readonly openEngine?: OpenEngine;
 }
 
-export async function runGenerate({ values }: Given<GenerateFlags>, context: Context): Promise<number> {
+export async function runGenerate({ values }: Given<GenerateTable>, context: Context): Promise<number> {
   const { stdout, openEngine } = context;
   const { instruction, prompt, out } = values;
   const { generate } = await import('../generation/index.ts');

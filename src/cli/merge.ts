@@ -3,27 +3,26 @@
 import type { OpenEngine } from '../engine/engine.ts';
 import type { MergeCheck } from '../engine/verify-merge.ts';
 import type { Given, Verb } from './flags.ts';
-import { mergeOptions } from './options.ts';
-import type { MergeFlags } from './options.ts';
+import { mergeTable } from '../options/verbs.ts';
 import { createLine } from './progress.ts';
 import { runKept } from './rows-out.ts';
 import type { Output } from './terminal.ts';
 import { colorsFor, percent, plural } from './terminal.ts';
 
-export const mergeVerb: Verb<MergeFlags> = {
+export const mergeVerb: Verb<typeof mergeTable> = {
   name: 'merge',
   summary: 'Fold an adapter into its base model',
   about: `Writes a complete Hugging Face folder in the base's own dtype, for tools that know nothing
 of adapters. Before the folder gets its name, its log-probs are compared with those of
 the unmerged pair; what they may differ by is the dtype's rounding.`,
   examples: [['merge --model ./model --adapter ./run/adapter --out ./merged', 'a model of its own']],
-  schema: mergeOptions,
-  defaults: { threads: null, resume: false, overwrite: false },
-  required: ['model', 'adapter', 'out'],
+  table: mergeTable,
+  required: () => ['model', 'adapter', 'out'],
+  together: () => [],
 };
 
 export async function runMerge(
-  { values }: Given<MergeFlags>,
+  { values }: Given<typeof mergeTable>,
   context: { stdout: Output; stderr: Output; openEngine?: OpenEngine },
 ): Promise<number> {
   const { stdout, openEngine } = context;

@@ -3,13 +3,15 @@ import type { Engine } from '../engine/engine.ts';
 import type { OpenEngine } from '../engine/engine.ts';
 import type { ScoreRow } from '../evaluation/score.ts';
 import type { Triplet } from '../judgments/index.ts';
-import type { Given, Verb } from './flags.ts';
+import { withConfig } from './flags.ts';
+import type { Given, Verb, WithConfig } from './flags.ts';
 import { markFlagged } from './marks.ts';
 import { openRowsOut, runKept } from './rows-out.ts';
-import { scoreDefaults, scoreOptions } from './options.ts';
-import type { ScoreFlags } from './options.ts';
+import { scoreTable } from '../options/verbs.ts';
 import type { Output } from './terminal.ts';
 import { colorsFor, plural, printable } from './terminal.ts';
+
+type ScoreTable = WithConfig<typeof scoreTable>;
 
 interface Context {
   readonly stdout: Output;
@@ -17,7 +19,7 @@ interface Context {
   readonly openEngine?: OpenEngine;
 }
 
-export const scoreVerb: Verb<ScoreFlags> = {
+export const scoreVerb: Verb<ScoreTable> = {
   name: 'score',
   summary: 'Show which tokens of each response its judgment is about',
   about: `For every response token: its log-prob (nats) after the plain prompt and, for an
@@ -36,12 +38,12 @@ Without it, the responses with their flagged tokens marked.`,
     ],
     ['score judged.jsonl --model ./model --lambda 2 | less', 'only what is flagged for sure'],
   ],
-  schema: scoreOptions,
-  defaults: scoreDefaults,
-  required: ['data', 'model'],
+  table: withConfig(scoreTable),
+  required: () => ['data', 'model'],
+  together: () => [],
 };
 
-export async function runScore({ values }: Given<ScoreFlags>, context: Context): Promise<number> {
+export async function runScore({ values }: Given<ScoreTable>, context: Context): Promise<number> {
   const { stdout, openEngine } = context;
   const { model, adapter, lambda, template, cutoffLen, threads, out, resume, overwrite } = values;
   const settings = { model, adapter, lambda, template, cutoffLen, threads, resume, overwrite };

@@ -125,7 +125,18 @@ const judge = {
 export const judgeTable: TableOf<typeof judge> = tableOf(judge);
 
 const score = {
-  takes: ['data', 'model', 'adapter', 'out', 'lambda', 'template', 'cutoff_len', 'threads'],
+  takes: [
+    'data',
+    'model',
+    'adapter',
+    'out',
+    'lambda',
+    'template',
+    'cutoff_len',
+    'threads',
+    'resume',
+    'overwrite',
+  ],
   differs: {
     out: {
       nullable: true,
@@ -133,6 +144,8 @@ const score = {
       help: 'write JSONL, one object a triplet',
       defaultText: 'print the responses with their flagged tokens marked',
     },
+    resume: { group: 'Files', help: 'go on with what a stopped command left beside --out' },
+    overwrite: { group: 'Files', help: 'replace what is at --out, and drop what was left beside it' },
   },
 } as const;
 export const scoreTable: TableOf<typeof score> = tableOf(score);
@@ -150,6 +163,8 @@ const generate = {
     'Sampling',
     'seed',
     'threads',
+    'resume',
+    'overwrite',
   ],
   differs: {
     out: {
@@ -158,19 +173,26 @@ const generate = {
       help: 'write JSONL: index, instruction, output, finished, token_ids',
       defaultText: 'print the responses',
     },
+    resume: { group: 'Files', help: 'go on with what a stopped command left beside --out' },
+    overwrite: { group: 'Files', help: 'replace what is at --out, and drop what was left beside it' },
   },
 } as const;
 export const generateTable: TableOf<typeof generate> = tableOf(generate);
 
 const merge = {
-  takes: ['model', 'adapter', 'out', 'threads'],
+  takes: ['model', 'adapter', 'out', 'threads', 'resume', 'overwrite'],
   differs: {
     adapter: {
       nullable: false,
       help: 'PEFT adapter to merge, for instance RUN/adapter',
       defaultText: undefined,
     },
-    out: { placeholder: 'DIR', help: 'folder to write the merged model to; must not exist' },
+    out: { placeholder: 'DIR', help: 'folder to write the merged model to' },
+    resume: { group: 'Files', help: 'go on with what a stopped command left beside --out' },
+    overwrite: {
+      group: 'Files',
+      help: 'replace the model folder at --out, and drop what was left beside it',
+    },
   },
 } as const;
 export const mergeTable: TableOf<typeof merge> = tableOf(merge);
