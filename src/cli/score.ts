@@ -1,5 +1,4 @@
 // whetstone score: token log-probs of every response, and which tokens its judgment is about.
-import type { Engine } from '../engine/engine.ts';
 import type { OpenEngine } from '../engine/engine.ts';
 import type { ScoreRow } from '../evaluation/score.ts';
 import type { Triplet } from '../judgments/index.ts';
