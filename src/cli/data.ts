@@ -60,9 +60,10 @@ async function runCheck({ values }: Given<CheckTable>, { stdout }: Context): Pro
   const { data, model, cutoffLen, json, show } = values;
   const { checkFile, formatReport, reportToJson } = await import('../judgments/index.ts');
   const lengths = model === null ? undefined : await lengthsIn(model, values.template);
+  const vocabSize = model === null ? undefined : await vocabularyOf(model);
   const report = await checkFile(data, {
     ...reading(values),
-    ...(lengths && { tokenLengths: lengths, cutoffLength: cutoffLen }),
+    ...(lengths && { tokenLengths: lengths, cutoffLength: cutoffLen, vocabSize }),
   });
   if (json) stdout.write(`${reportToJson(report)}\n`);
   else {
@@ -83,6 +84,15 @@ async function lengthsIn(model: string, spec: string): Promise<(triplet: Triplet
   const { loadVoice } = await import('../generation/index.ts');
   const { tokenizer, template } = await loadVoice({ model, template: spec });
   return tokenLengths(tokenizer, template);
+}
+
+/** Undefined for a folder that has a tokenizer and no model that can be run: what can be counted there still is. */
+async function vocabularyOf(model: string): Promise<number | undefined> {
+  const { readDecoderConfig } = await import('../models/index.ts');
+  return readDecoderConfig(model).then(
+    ({ vocabSize }) => vocabSize,
+    () => undefined,
+  );
 }
 
 async function runConvert({ values }: Given<typeof dataConvertTable>, { stdout }: Context): Promise<number> {

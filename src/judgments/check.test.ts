@@ -168,6 +168,7 @@ describe('counts and lengths', () => {
       judgedPrompt: triplet.output.length === 400 ? triplet.instruction.length + 18 : null,
       response: triplet.output.length + 1,
       retokenized: false,
+      largestToken: triplet.output.length,
     });
 
   it('count labels and why', async () => {
@@ -199,6 +200,21 @@ describe('counts and lengths', () => {
     const tight = await checkFile(path, { tokenLengths, cutoffLength: 401 });
     expect(tight.tokens).toMatchObject({ truncated: 0, unfit: 1 });
     expect(tight.counts).toEqual({ 'unfit-row': 1 });
+  });
+
+  it("tell of tokens outside the model's vocabulary, the last one inside", async () => {
+    const rows = file([{ output: 'four' }, { output: 'fives' }, { output: 'twelve chars' }]);
+    const { findings } = await checkFile(rows, { tokenLengths, vocabSize: 5 });
+    expect(findings.filter(({ code }) => code === 'outside-vocabulary')).toMatchObject([
+      {
+        row: 2,
+        severity: 'error',
+        message: expect.stringContaining('token 5, and the model has 5') as string,
+      },
+      { row: 3, message: expect.stringContaining('token 12') as string },
+    ]);
+    const { counts } = await checkFile(rows, { tokenLengths });
+    expect(counts['outside-vocabulary']).toBeUndefined();
   });
 
   it('leave rows out that cannot be tokenized', async () => {
@@ -265,7 +281,7 @@ describe('the report', () => {
         { instruction: 'Ask', completions: [{ response: 'a' }, { response: 'b', overall_score: 9 }] },
       ]),
     );
-    const lengths = { prompt: 5, judgedPrompt: null, response: 2, retokenized: true };
+    const lengths = { prompt: 5, judgedPrompt: null, response: 2, retokenized: true, largestToken: 1 };
     const text = formatReport(
       await checkFile(path, { tokenLengths: () => Promise.resolve(lengths), cutoffLength: 6 }),
     );

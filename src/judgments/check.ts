@@ -16,6 +16,8 @@ export interface CheckOptions {
   readonly tokenLengths?: (triplet: Triplet) => Promise<TokenLengths>;
   /** Most tokens of a sequence; needs `tokenLengths`. */
   readonly cutoffLength?: number;
+  /** How many tokens the model has embeddings for; needs `tokenLengths`. */
+  readonly vocabSize?: number | undefined;
 }
 
 export interface DataReport {
@@ -121,7 +123,7 @@ function countCodes(findings: readonly Finding[]): DataReport['counts'] {
 
 async function measure(
   triplets: readonly Triplet[],
-  { tokenLengths, cutoffLength }: CheckOptions,
+  { tokenLengths, cutoffLength, vocabSize = Infinity }: CheckOptions,
 ): Promise<{ report: TokenReport | null; findings: Finding[] }> {
   if (!tokenLengths) return { report: null, findings: [] };
   const findings: Finding[] = [];
@@ -137,6 +139,10 @@ async function measure(
     }
     const length = await tokenLengths(triplet);
     lengths.push(length);
+    if (length.largestToken >= vocabSize) {
+      const message = `the tokenizer gives token ${length.largestToken}, and the model has ${vocabSize}, counted from 0`;
+      findings.push(finding('outside-vocabulary', triplet, 'output', message, triplet.output));
+    }
     if (cutoffLength === undefined) continue;
     const outcome = fit(length, cutoffLength);
     if (outcome === 'unfit') {

@@ -287,6 +287,7 @@ it('tokenLengths agrees with what buildExamples makes', async () => {
       judgedPrompt: example.sequences.judged?.responseStart ?? null,
       response: example.sequences.plain!.ids.length - example.sequences.plain!.responseStart,
       retokenized: false,
+      largestToken: Math.max(...Object.values(example.sequences).flatMap(({ ids }) => [...ids])),
     });
   }
   const data = {

@@ -268,6 +268,7 @@ export function tokenLengths(
       judgedPrompt: judged?.responseStart ?? null,
       response: responseIds.length,
       retokenized: retokenized !== null,
+      largestToken: [...plain.ids, ...(judged?.ids ?? [])].reduce((a, b) => Math.max(a, b), 0),
     };
   };
 }

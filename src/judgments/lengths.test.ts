@@ -27,7 +27,7 @@ describe('spreadOf', () => {
 });
 
 it('fit leaves room for one token of prompt', () => {
-  const lengths = { prompt: 6, judgedPrompt: 9, response: 4, retokenized: false };
+  const lengths = { prompt: 6, judgedPrompt: 9, response: 4, retokenized: false, largestToken: 0 };
   expect(fit(lengths, 13)).toBe('whole');
   expect(fit(lengths, 12)).toBe('truncated');
   expect(fit({ ...lengths, judgedPrompt: null }, 10)).toBe('whole');

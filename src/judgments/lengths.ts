@@ -36,6 +36,8 @@ export interface TokenLengths {
   readonly response: number;
   /** True if the response had to be tokenized apart from its prompt. */
   readonly retokenized: boolean;
+  /** The largest token id of its sequences. */
+  readonly largestToken: number;
 }
 
 /** What a cut-off, in tokens, does to a row: the response is never cut, and one prompt token has to stay. */
