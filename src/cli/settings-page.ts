@@ -1,0 +1,30 @@
+// docs/settings.md: the reference of what all verbs take. Knows which verbs there are.
+import { onlineEntry } from '../alignment/online/settings.ts';
+import { alignEntry } from '../alignment/settings.ts';
+import { trainJudgeEntry } from '../judge-training/settings.ts';
+import { referencePage } from '../options/reference.ts';
+import {
+  dataCheckTable,
+  dataConvertTable,
+  evaluateTable,
+  generateTable,
+  judgeTable,
+  mergeTable,
+  scoreTable,
+  serveTable,
+} from '../options/verbs.ts';
+
+export const settingsPage = (): string =>
+  referencePage([
+    { name: 'align', table: alignEntry.table },
+    { name: 'online', table: onlineEntry.table },
+    { name: 'train-judge', table: trainJudgeEntry.table },
+    { name: 'judge', table: judgeTable },
+    { name: 'score', table: scoreTable },
+    { name: 'generate', table: generateTable },
+    { name: 'merge', table: mergeTable },
+    { name: 'evaluate', table: evaluateTable },
+    { name: 'serve', table: serveTable },
+    { name: 'data check', table: dataCheckTable },
+    { name: 'data convert', table: dataConvertTable },
+  ]);
