@@ -76,14 +76,14 @@ describe('triplets in memory', () => {
         .catch((error: unknown) => error);
     expect(await refused({ model, triplets, data: 'x.jsonl', out: join(dir, 'run') })).toMatchObject({
       code: 'INVALID_OPTIONS',
-      message: expect.stringMatching(/`triplets`, `data`: [^]*`triplets`, `out`: /) as string,
+      message: expect.stringMatching(/`triplets`, option `data`: [^]*`triplets`, option `out`: /) as string,
     });
     expect(await refused({ model, triplets, method: 'ctu' })).toMatchObject({
       code: 'INVALID_OPTIONS',
       message: expect.stringMatching(/`method`: expected one of cut, [^]*found "ctu"/) as string,
     });
     expect(await refused({ triplets })).toMatchObject({
-      message: expect.stringMatching(/^`model`: missing: /) as string,
+      message: expect.stringMatching(/^option `model`: missing: /) as string,
     });
   });
 });

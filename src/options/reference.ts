@@ -73,5 +73,5 @@ function defaultOf({ default: value, defaultText, nullable }: Setting): string {
   if (defaultText !== undefined && defaultText !== '') return defaultText;
   if (value === undefined && !nullable) return 'needed';
   if (value === undefined || value === null || (Array.isArray(value) && value.length === 0)) return 'none';
-  return `\`${String(value)}\``;
+  return `\`${Array.isArray(value) ? value.join(',') : (value as string)}\``;
 }

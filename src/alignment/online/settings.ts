@@ -4,6 +4,7 @@ import type { Entry, Problem } from '../../options/check.ts';
 import { defaultsOf, without } from '../../options/table.ts';
 import type { DefaultsOf, SettingsOf } from '../../options/table.ts';
 import { onlineTable } from '../../options/verbs.ts';
+import { option } from '../../words/option.ts';
 import { foreignSettings, withMethods } from '../methods.ts';
 import type { WithMethods } from '../methods.ts';
 import { bothWays, contradictions, defaultSettings, runSettings, usualSettings } from '../settings.ts';
@@ -51,7 +52,9 @@ function room({
   // The end token, at least one of the prompt, and a few more where a text is spelled otherwise than it was generated.
   const least = maxNewTokens + Math.ceil(maxNewTokens / 10) + 2;
   if (cutoffLen >= least) return [];
-  const message = `a response of ${maxNewTokens} tokens could not be trained on within ${cutoffLen}; that takes ${least}`;
+  const message =
+    `a response of ${maxNewTokens} tokens could not be trained on within ${cutoffLen}. ` +
+    `Raise ${option('cutoffLen')} to ${least} or more, or lower ${option('maxNewTokens')}.`;
   return [{ keys: ['maxNewTokens', 'cutoffLen'], message }];
 }
 
