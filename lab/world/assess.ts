@@ -42,8 +42,9 @@ export async function assess(speaker: Speaker, count = 600): Promise<Assessment>
       encodePieces(tokenizer, template, template.renderRevision(task, text, verdict.judgment!)),
     ),
   );
+  const endTokens = new Set(tokenizer.stopTokenIds);
   const revisions = await engine.generate(
-    prompts.map((prompt) => ({ prompt, sampling: { maxNewTokens, temperature: 0 } })),
+    prompts.map((prompt) => ({ prompt, endTokens, sampling: { maxNewTokens, temperature: 0 } })),
   );
   let revised = 0;
   for (const [i, { ids }] of revisions.entries()) {

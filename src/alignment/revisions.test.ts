@@ -46,7 +46,7 @@ const settings = (
   rest: Partial<RevisionSettings> = {},
 ): RevisionSettings => ({
   engine,
-  tokenizer: { decode: (ids) => Promise.resolve(Array.from(ids).join('/')) },
+  tokenizer: { decode: (ids) => Promise.resolve(Array.from(ids).join('/')), stopTokenIds: [0] },
   maxNewTokens: 9,
   temperature: 1,
   seed: 5,

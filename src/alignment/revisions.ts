@@ -44,7 +44,7 @@ export interface RevisionCounts {
 
 export interface RevisionSettings {
   readonly engine: Pick<Engine, 'generate'>;
-  readonly tokenizer: Pick<Tokenizer, 'decode'>;
+  readonly tokenizer: Pick<Tokenizer, 'decode' | 'stopTokenIds'>;
   readonly maxNewTokens: number;
   readonly temperature: number;
   readonly seed: number;
@@ -109,7 +109,8 @@ async function revise(
   signal: AbortSignal,
 ): Promise<RevisionRow | null> {
   const sampling = { maxNewTokens, temperature, seed: createRandom(seed, REVISION_STREAM, place).uint32() };
-  const [found] = await engine.generate([{ prompt, sampling, signal }]);
+  const endTokens = new Set(tokenizer.stopTokenIds);
+  const [found] = await engine.generate([{ prompt, sampling, endTokens, signal }]);
   const { ids, finish } = found!;
   if (finish === 'aborted') return null;
   const { instruction, input, output, judgment } = triplet;

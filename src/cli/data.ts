@@ -1,8 +1,7 @@
 // whetstone data check and data convert: looking at judged files, and bringing them into the canonical form.
 import { Command } from 'commander';
 import { WhetstoneError } from '../errors.ts';
-import type { TokenLengths } from '../judgments/lengths.ts';
-import type { Format, Triplet } from '../judgments/index.ts';
+import type { CheckOptions, Format } from '../judgments/index.ts';
 import { verbCommand } from './flags.ts';
 import type { Given, Verb } from './flags.ts';
 import { command } from '../options/tables/command.ts';
@@ -63,7 +62,7 @@ async function runCheck({ values }: Given<CheckTable>, { stdout }: Context): Pro
   const vocabSize = model === null ? undefined : await vocabularyOf(model);
   const report = await checkFile(data, {
     ...reading(values),
-    ...(lengths && { tokenLengths: lengths, cutoffLength: cutoffLen, vocabSize }),
+    ...(lengths && { ...lengths, cutoffLength: cutoffLen, vocabSize }),
   });
   if (json) stdout.write(`${reportToJson(report)}\n`);
   else {
@@ -79,11 +78,12 @@ async function runCheck({ values }: Given<CheckTable>, { stdout }: Context): Pro
   return report.findings.some(({ severity }) => severity === 'error') ? 1 : 0;
 }
 
-async function lengthsIn(model: string, spec: string): Promise<(triplet: Triplet) => Promise<TokenLengths>> {
+async function lengthsIn(model: string, spec: string): Promise<Pick<CheckOptions, 'tokenLengths' | 'end'>> {
   const { tokenLengths } = await import('../judgments/index.ts');
   const { loadVoice } = await import('../generation/index.ts');
+  const { responseEnd } = await import('../tokens/index.ts');
   const { tokenizer, template } = await loadVoice({ model, template: spec });
-  return tokenLengths(tokenizer, template);
+  return { tokenLengths: tokenLengths(tokenizer, template), end: await responseEnd(tokenizer, template) };
 }
 
 /** Undefined for a folder that has a tokenizer and no model that can be run: what can be counted there still is. */

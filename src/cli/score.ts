@@ -50,12 +50,11 @@ export async function runScore({ values }: Given<ScoreTable>, context: Context):
   const { score } = await import('../evaluation/score.ts');
   const rowsOut = await openRowsOut(out, values.data, stdout);
   const { triplets } = await readTriplets(values.data);
-  const end = await endTokenOf(values.model);
   const total = { rows: 0, flagged: 0, tokens: 0 };
   const code = await runKept({ out: rowsOut.file, noun: 'score' }, context, async (reporting) => {
     const rows = score({ ...settings, data: null, triplets, out: rowsOut.file, openEngine, ...reporting });
     for await (const row of rows) {
-      if (out === null) stdout.write(describe(row, triplets[row.index]!, end, stdout));
+      if (out === null) stdout.write(describe(row, triplets[row.index]!, stdout));
       else await rowsOut.write(row);
       total.rows += 1;
       total.flagged += row.flagged?.filter(Boolean).length ?? 0;
@@ -70,15 +69,11 @@ export async function runScore({ values }: Given<ScoreTable>, context: Context):
   return code;
 }
 
-async function endTokenOf(model: string): Promise<string> {
-  const { loadTokenizer } = await import('../tokens/index.ts');
-  return (await loadTokenizer(model)).specialTokens['eos_token'] ?? '</s>';
-}
-
-function describe(row: ScoreRow, triplet: Triplet, end: string, stdout: Output): string {
+function describe(row: ScoreRow, triplet: Triplet, stdout: Output): string {
   const colors = colorsFor(stdout);
   const flagged = row.flagged?.filter(Boolean).length;
   const share = flagged === undefined ? '' : `  ${flagged} of ${plural(row.tokens.length, 'token')} flagged`;
+  const end = row.tokens.at(-1)!;
   const lines = [
     `${colors.bold(`#${row.index} ${row.label}`)}${share}`,
     colors.dim(firstLine(triplet.instruction)),

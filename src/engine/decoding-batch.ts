@@ -24,6 +24,7 @@ const roomStep = 64;
 export interface Batch {
   readonly model: Pick<EngineModel, 'config' | 'parameters'>;
   readonly session: Session;
+  /** Of requests that name none. */
   readonly endTokens: ReadonlySet<number>;
   readonly slots: (Running | null)[];
   readonly cache: KeyValueCache;

@@ -117,6 +117,8 @@ export interface GenerationRequest {
   /** Token ids, shape [seq], at least one. */
   readonly prompt: Int32Array;
   readonly sampling: Sampling;
+  /** Ids that end the generation; default those that the model's configs list. */
+  readonly endTokens?: ReadonlySet<number>;
   /** Tells log-probs, and of so many of the likeliest tokens beside each new one. Costs time with every token. */
   readonly topLogProbs?: number;
   /** Hears each new token in order, the end token included, and is awaited; `true` ends the generation there. */

@@ -59,6 +59,16 @@ describe.each(['mistral', 'gemma'])('generation with %s', (model) => {
     expect(await engine.generate([])).toEqual([]);
   });
 
+  it('stops where the request says, and not where the configs do', async () => {
+    const engine = await open(model);
+    const prompt = prompts[2]!;
+    const [free] = await engine.generate([{ prompt, sampling: sampled, endTokens: new Set() }]);
+    expect(free!.finish).toBe('length');
+    const last = free!.ids[4]!;
+    const [ended] = await engine.generate([{ prompt, sampling: sampled, endTokens: new Set([last]) }]);
+    expect(ended).toEqual({ ids: free!.ids.slice(0, free!.ids.indexOf(last) + 1), finish: 'end' });
+  });
+
   it('chooses what scoring finds most likely, and tells its log-prob', async () => {
     const engine = await open(model);
     const prompt = prompts[2]!;

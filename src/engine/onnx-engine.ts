@@ -1,9 +1,8 @@
 // The in-process Engine: traces, compiles and runs everything in ONNX Runtime on this machine. Knows which part does
 // what, and in what order overlapping calls come.
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { WhetstoneError } from '../errors.ts';
 import type { Checkpoint, LoraConfig, StoredDType } from '../models/index.ts';
+import { readEndTokens } from '../models/end-tokens.ts';
 import { saveModel, writeAdapter } from '../models/index.ts';
 import type { ContinuationGroup, Engine, EngineDescription, Sequence } from './engine.ts';
 import { openBranchScorer } from './branches.ts';
@@ -49,7 +48,7 @@ export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
   const generator = lazily(async () =>
     openGenerator(model, {
       slots: options.slots ?? usualSlots(config),
-      endTokens: await readEndTokens(modelDir),
+      endTokens: new Set(await readEndTokens(modelDir)),
     }),
   );
   const turns = takeTurns();
@@ -145,24 +144,4 @@ async function saveModelOf(
     });
   }
   await saveModel(modelDir, new Map(valuesOf(model)), dir, dtype);
-}
-
-/** As in transformers, generation_config.json has the word, and config.json only where it is silent. */
-async function readEndTokens(modelDir: string): Promise<ReadonlySet<number>> {
-  for (const file of ['generation_config.json', 'config.json']) {
-    const path = join(modelDir, file);
-    const text = await readFile(path, 'utf8').catch(() => '{}');
-    let end: number | number[] | null | undefined;
-    try {
-      ({ eos_token_id: end } = JSON.parse(text.replace(/^\uFEFF/, '')) as { eos_token_id?: typeof end });
-    } catch (cause) {
-      throw new WhetstoneError('MODEL_CONFIG', `is not a JSON object: ${(cause as Error).message}`, {
-        file: path,
-        cause,
-      });
-    }
-    if (Array.isArray(end)) return new Set(end);
-    if (typeof end === 'number') return new Set([end]);
-  }
-  return new Set();
 }

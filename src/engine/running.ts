@@ -55,7 +55,7 @@ export async function advance(
   sequence.made.push(token.id);
   sequence.seen?.add(token.id);
   const stopped = (await sequence.waiting.request.onToken?.(token)) === true;
-  if (endTokens.has(token.id)) return 'end';
+  if ((sequence.waiting.request.endTokens ?? endTokens).has(token.id)) return 'end';
   if (stopped) return 'stopped';
   if (sequence.made.length >= sequence.limit) return 'length';
   return isAborted(sequence) ? 'aborted' : null;

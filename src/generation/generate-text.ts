@@ -52,6 +52,7 @@ export async function generateText(
     {
       prompt,
       sampling,
+      endTokens,
       topLogProbs,
       signal,
       onToken: async (token) => {

@@ -129,7 +129,7 @@ function sorted(
 ): Value[] {
   const by = entries.map((entry, place) => ({ ...entry, place }));
   by.sort((a, b) => {
-    budget.step();
+    budget.step(3);
     return (reverse ? -1 : 1) * order(a.key, b.key) || a.place - b.place;
   });
   return by.map(({ item }) => item);

@@ -3,7 +3,7 @@
 import { WhetstoneError } from '../errors.ts';
 import { fault } from './fault.ts';
 import { parse } from './parser.ts';
-import { render } from './render.ts';
+import { namesIn, render } from './render.ts';
 import type { Value } from './values.ts';
 
 export { fault } from './fault.ts';
@@ -21,6 +21,9 @@ export function compileTemplate(source: string): Template {
   const body = bounded(() => parse(source));
   return (values) => bounded(() => render(body, values));
 }
+
+/** Every name that a template reads or sets. Throws `JINJA_SYNTAX`. */
+export const variablesOf = (source: string): ReadonlySet<string> => bounded(() => namesIn(parse(source)));
 
 /** The depths are bounded where they are known; the stack is so everywhere. */
 function bounded<T>(work: () => T): T {

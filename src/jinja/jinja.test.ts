@@ -6,6 +6,9 @@ import { compileTemplate, fromJson } from './index.ts';
 import type { Value } from './index.ts';
 
 const values: Record<string, Value> = { m: fromJson([{ a: 'x', n: 1 }, { a: 'yy' }]), t: 'text', n: 3 };
+/** Milliseconds that this process has computed; the clock would count what else the machine does. */
+const busy = (): number => process.cpuUsage().user / 1000;
+
 const render = (source: string): string => compileTemplate(source)(values);
 const failure = (source: string): WhetstoneError => {
   try {
@@ -62,9 +65,9 @@ describe('a template that does too much is stopped', () => {
     ['braces', '{'.repeat(300_000)],
     ['targets', `{% set ${'('.repeat(20_000)}a = 1 %}`],
   ])('%s', (_, source) => {
-    const begun = performance.now();
+    const begun = busy();
     expect(failure(source).code).toMatch(/^JINJA_(LIMIT|SYNTAX|FAILED)$/);
-    expect(performance.now() - begun).toBeLessThan(2000);
+    expect(busy() - begun).toBeLessThan(2000);
   });
 
   it.each([
@@ -73,9 +76,9 @@ describe('a template that does too much is stopped', () => {
     ['lines before tags', '\n   {% if n %}{% endif %}'.repeat(20_000)],
     ['white space in a text', `{{ t }}{{ "a${' '.repeat(200_000)}b" | trim | length }}`],
   ])('but %s is no trouble', (_, source) => {
-    const begun = performance.now();
+    const begun = busy();
     render(source);
-    expect(performance.now() - begun).toBeLessThan(2000);
+    expect(busy() - begun).toBeLessThan(2000);
   });
 });
 
@@ -192,14 +195,14 @@ it('whatever stands in a template, it renders or a WhetstoneError says why not',
   const tag = fc.array(piece, { maxLength: 8 }).map((pieces) => `{{ ${pieces.join(' ')} }}`);
   fc.assert(
     fc.property(fc.oneof(loose, tag, fc.string({ unit: 'binary', maxLength: 60 })), (source) => {
-      const begun = performance.now();
+      const begun = busy();
       try {
         expect(typeof render(source)).toBe('string');
       } catch (error) {
         if (!(error instanceof WhetstoneError)) throw error;
         expect(error.code).toMatch(/^JINJA_/);
       }
-      expect(performance.now() - begun).toBeLessThan(2000);
+      expect(busy() - begun).toBeLessThan(2000);
     }),
     { numRuns: 1500, seed: 12 },
   );

@@ -146,7 +146,7 @@ function assign(target: Target, value: Value, scope: Scope): void {
 }
 
 /** What a turn of a loop costs before its body. */
-const stepsOfTurn = 4;
+const stepsOfTurn = 10;
 
 type Loop = Extract<Statement, { readonly kind: 'for' }>;
 
@@ -262,8 +262,8 @@ function macro({ name = 'caller', parameters, body }: Macro, { scope, tools }: F
   };
 }
 
-/** The special names of macros that a body mentions anywhere. */
-function namesIn(body: Body): ReadonlySet<string> {
+/** The names that a body mentions anywhere. */
+export function namesIn(body: Body): ReadonlySet<string> {
   const found = new Set<string>();
   const visit = (node: unknown): void => {
     if (typeof node !== 'object' || node === null) return;

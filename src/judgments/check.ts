@@ -1,5 +1,6 @@
 // The analysis behind `whetstone data check`: counts, lengths, truncation and everything suspicious in a file.
 // It knows nothing of the terminal.
+import { WhetstoneError } from '../errors.ts';
 import { codePointLength } from '../rows/unicode.ts';
 import { FINDING_TITLES, finding, findSuspicious, SEVERITIES } from './findings.ts';
 import type { Finding, FindingCode } from './findings.ts';
@@ -8,12 +9,15 @@ import type { Spread, TokenLengths } from './lengths.ts';
 import { readTriplets } from './read.ts';
 import type { ReadOptions, TripletFile } from './read.ts';
 import { halfCharacterAt } from '../rows/text.ts';
+import type { ResponseEnd } from '../tokens/encode.ts';
 import { labelOf, labelReason } from './triplet.ts';
 import type { LabelReason, Triplet } from './triplet.ts';
 
 export interface CheckOptions {
   /** Lengths of a triplet in tokens; without it only characters are counted. May throw for text it cannot take. */
   readonly tokenLengths?: (triplet: Triplet) => Promise<TokenLengths>;
+  /** What ends a response; needs `tokenLengths`. */
+  readonly end?: ResponseEnd;
   /** Most tokens of a sequence; needs `tokenLengths`. */
   readonly cutoffLength?: number;
   /** How many tokens the model has embeddings for; needs `tokenLengths`. */
@@ -46,6 +50,8 @@ export interface DataReport {
 }
 
 export interface TokenReport {
+  /** What ends a response in training and generation; null where nobody said. */
+  readonly end: ResponseEnd | null;
   readonly prompt: Spread | null;
   readonly judgedPrompt: Spread | null;
   readonly response: Spread | null;
@@ -123,7 +129,7 @@ function countCodes(findings: readonly Finding[]): DataReport['counts'] {
 
 async function measure(
   triplets: readonly Triplet[],
-  { tokenLengths, cutoffLength, vocabSize = Infinity }: CheckOptions,
+  { tokenLengths, cutoffLength, end, vocabSize = Infinity }: CheckOptions,
 ): Promise<{ report: TokenReport | null; findings: Finding[] }> {
   if (!tokenLengths) return { report: null, findings: [] };
   const findings: Finding[] = [];
@@ -137,7 +143,16 @@ async function measure(
       failed++;
       continue;
     }
-    const length = await tokenLengths(triplet);
+    const length = await tokenLengths(triplet).catch((error: unknown) => {
+      if (error instanceof WhetstoneError && error.code === 'RESPONSE_CHANGED') return null;
+      throw error;
+    });
+    if (length === null) {
+      failed++;
+      const message = 'the template changes more than the white space at its ends';
+      findings.push(finding('changed-response', triplet, 'output', message, triplet.output));
+      continue;
+    }
     lengths.push(length);
     if (length.largestToken >= vocabSize) {
       const message = `the tokenizer gives token ${length.largestToken}, and the model has ${vocabSize}, counted from 0`;
@@ -159,6 +174,7 @@ async function measure(
   return {
     findings,
     report: {
+      end: end ?? null,
       prompt: spreadOf(lengths.map(({ prompt }) => prompt)),
       judgedPrompt: spreadOf(
         lengths.flatMap(({ judgedPrompt }) => (judgedPrompt === null ? [] : [judgedPrompt])),

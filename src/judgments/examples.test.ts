@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { PromptTemplate } from '../tokens/prompt.ts';
+import { bareTurn } from '../tokens/turn.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 import { checkTriplets } from './check.ts';
 import { buildExamples, tokenLengths } from './examples.ts';
@@ -38,12 +39,14 @@ const tokenizer: Tokenizer = {
   vocabSize: 0x110064,
   specialTokens: {},
   chatTemplate: null,
+  addedTokens: new Set(),
   fingerprint: '',
 };
 
 const template: PromptTemplate = {
   name: 'test',
   specialTokens: 'tokenizer',
+  turn: bareTurn,
   praise: 'Perfect.',
   renderCritique: ({ instruction }, output) => [`${instruction}>${output}`, '?'],
   renderRevision: ({ instruction }, output, judgment) => [`${instruction}>${output}`, `[${judgment}]>`],

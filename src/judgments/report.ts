@@ -4,6 +4,7 @@ import { FINDING_TITLES, SEVERITIES } from './findings.ts';
 import type { Finding, FindingCode, Severity } from './findings.ts';
 import type { DataReport } from './check.ts';
 import type { Spread } from './lengths.ts';
+import type { ResponseEnd } from '../tokens/encode.ts';
 
 export interface ReportStyle {
   /** How many findings of each kind to show; 5 if left out, Infinity for all. */
@@ -66,6 +67,7 @@ function formatLengths({ characters, tokens }: DataReport): string[] {
     row('response, tokens', tokens?.response ?? null),
   ].filter((cells) => cells.length > 0);
   const lines = table(rows);
+  if (tokens?.end) lines.push(...formatEnd(tokens.end));
   if (tokens) {
     if (tokens.cutoffLength !== null) {
       lines.push(
@@ -78,6 +80,13 @@ function formatLengths({ characters, tokens }: DataReport): string[] {
     if (tokens.failed > 0) lines.push(`rows that cannot be tokenized: ${tokens.failed}`);
   }
   return lines;
+}
+
+function formatEnd({ text, ids, before }: ResponseEnd): string[] {
+  const tokens = `${ids.length === 1 ? 'token' : 'tokens'} ${ids.join(', ')}`;
+  const end = `a response ends in ${JSON.stringify(text)} (${tokens}), which is trained and scored with it`;
+  if (before === '') return [end];
+  return [end, `before a response the template writes ${JSON.stringify(before)}, which is not trained`];
 }
 
 const WEIGHT: readonly Severity[] = ['error', 'warning', 'note'];

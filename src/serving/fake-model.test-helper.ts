@@ -30,6 +30,7 @@ const tokenizer: Tokenizer = {
   vocabSize: 0x110000,
   specialTokens: { eos_token: '</s>' },
   chatTemplate: null,
+  addedTokens: new Set(),
   fingerprint: '',
 };
 

@@ -10,7 +10,7 @@ import { openWeights } from '../engine/open-weights.ts';
 import { loadVoice } from '../generation/index.ts';
 import { modelOfSnapshot } from '../hub/index.ts';
 import { conversationTemplate } from '../tokens/index.ts';
-import type { ChatMessage, PromptTemplate, Tokenizer } from '../tokens/index.ts';
+import type { PromptTemplate, RenderChat, Tokenizer } from '../tokens/index.ts';
 import { tokenTexts } from './token-text.ts';
 import type { TokenText } from './token-text.ts';
 import { option } from '../words/option.ts';
@@ -27,7 +27,7 @@ export interface ServedModel {
   readonly tokenizer: Tokenizer;
   readonly template: PromptTemplate;
   /** Renders a conversation by the tokenizer's chat template; null with another template. */
-  readonly renderChat: ((messages: readonly ChatMessage[]) => string) | null;
+  readonly renderChat: RenderChat | null;
   readonly textOf: (id: number) => Promise<TokenText>;
   /** Longest sequence, prompt and response together, in tokens. */
   readonly maxPositions: number;

@@ -2,12 +2,15 @@
 // It does not know tokens or where templates are kept.
 import { WhetstoneError } from '../errors.ts';
 import type { Value } from '../jinja/index.ts';
-import { callable, compileTemplate, fault, fromJson } from '../jinja/index.ts';
+import { callable, compileTemplate, fault, fromJson, variablesOf } from '../jinja/index.ts';
 import type { PromptTemplate, PromptText } from './prompt.ts';
+import { suggestion } from '../options/read.ts';
 import { instructionWithInput, PRAISE } from './prompt.ts';
 import { formatTime } from './strftime.ts';
 import type { Tokenizer } from './tokenizer.ts';
 import { option } from '../words/option.ts';
+import { bareTurn, findTurn } from './turn.ts';
+import type { TurnShape } from './turn.ts';
 
 /** What stands between instruction and judgment in the user message of a judged prompt. */
 export const JUDGED_REQUEST = '\n\nWrite a response that deserves the following judgment.\n\nJudgment: ';
@@ -27,15 +30,32 @@ export interface ChatMessage {
   readonly content: string;
 }
 
+/** What a chat template is made of. */
+export type ChatTokenizer = Pick<Tokenizer, 'chatTemplate' | 'specialTokens' | 'addedTokens'>;
+
+/** Values for the variables of a chat template, such as `enable_thinking`, as JSON has them. */
+export type TemplateArgs = Readonly<Record<string, unknown>>;
+
+/** How one conversation is rendered. */
+export interface Rendering {
+  /** Whether the assistant's next turn begins at its end; default true. */
+  readonly opened?: boolean;
+  /** Values for the template's variables, before those it was opened with. */
+  readonly args?: TemplateArgs;
+}
+
+export type RenderChat = (messages: readonly ChatMessage[], rendering?: Rendering) => string;
+
 /**
- * Renders a conversation by a tokenizer's chat template, up to where the assistant's next turn begins; `now` gives
- * what its `strftime_now` tells. The text holds every special token itself. Throws `NO_CHAT_TEMPLATE`, or
- * `BAD_CHAT_TEMPLATE` where the template cannot be parsed; the function, where the template raises.
+ * Renders a conversation by a tokenizer's chat template; `now` gives what its `strftime_now` tells, `args` the values
+ * of its variables. The text holds every special token itself. Throws `NO_CHAT_TEMPLATE`, or `BAD_CHAT_TEMPLATE` where
+ * the template cannot be read; the function, where the template raises or does too much.
  */
 export function conversationTemplate(
   tokenizer: Pick<Tokenizer, 'chatTemplate' | 'specialTokens'>,
   now: () => Date,
-): (messages: readonly ChatMessage[]) => string {
+  args: TemplateArgs = {},
+): RenderChat {
   const source = tokenizer.chatTemplate;
   if (source === null) {
     throw new WhetstoneError('NO_CHAT_TEMPLATE', 'the model has no chat template', {
@@ -43,33 +63,74 @@ export function conversationTemplate(
     });
   }
   const template = attempt(() => compileTemplate(source));
-  const fixed = {
-    ...valuesOf(tokenizer.specialTokens),
-    tools: null,
-    documents: null,
-    add_generation_prompt: true,
-  };
-  return (messages) =>
+  const fixed = { tools: null, documents: null, ...valuesOf(tokenizer.specialTokens), ...valuesOf(args) };
+  return (messages, { opened = true, args: others = {} } = {}) =>
     attempt(() => {
       const spoken = messages.map(({ role, content }) => fromJson({ role, content }));
-      return template({ ...functions(now), ...fixed, messages: spoken });
+      const told = { ...functions(now), ...fixed, ...valuesOf(others) };
+      return template({ ...told, messages: spoken, add_generation_prompt: opened });
     });
 }
 
 const valuesOf = (fields: Readonly<Record<string, unknown>>): Record<string, Value> =>
   Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, fromJson(value)]));
 
+/** Throws `INVALID_OPTIONS` for a value that the chat template does not ask for, or that is not the user's to give. */
+export function requireKnownArgs(source: string, args: TemplateArgs): void {
+  const own = ['messages', 'add_generation_prompt'];
+  const names = [...attempt(() => variablesOf(source))].filter((name) => !own.includes(name));
+  const wrong = Object.keys(args).find((name) => !names.includes(name));
+  if (wrong === undefined) return;
+  const message = `the chat template has no variable "${wrong}"${suggestion(wrong, names)}`;
+  throw new WhetstoneError('INVALID_OPTIONS', message, {
+    field: 'template_args',
+    hint: 'Its variables stand in chat_template.jinja or tokenizer_config.json of the model.',
+  });
+}
+
+const asked = (content: string): ChatMessage => ({ role: 'user', content });
+
+/** How the template writes an answer; null where it shows none, or takes no turn of an assistant. */
+function turnShape(render: RenderChat, tokens: ReadonlySet<string>): TurnShape | null {
+  const question = asked('Hello');
+  const prompt = (): string => render([question]);
+  const finished = (content: string): string =>
+    render([question, { role: 'assistant', content }], { opened: false });
+  try {
+    return findTurn({ prompt, finished }, tokens);
+  } catch (error) {
+    if (error instanceof WhetstoneError && error.code === 'BAD_CHAT_TEMPLATE') return null;
+    throw error;
+  }
+}
+
+/** The token with which a chat template ends the assistant's turn; null where there is none to be found. */
+export function chatTurnEnd(tokenizer: ChatTokenizer): string | null {
+  if (tokenizer.chatTemplate === null) return null;
+  try {
+    const render = conversationTemplate(tokenizer, () => new Date(0));
+    const shape = turnShape(render, tokenizer.addedTokens);
+    return shape?.closed ? lastToken(shape.after, tokenizer.addedTokens) : null;
+  } catch (error) {
+    // Whoever uses the template is told what is wrong with it; others have no need of it.
+    if (error instanceof WhetstoneError) return null;
+    throw error;
+  }
+}
+
+const lastToken = (text: string, tokens: ReadonlySet<string>): string | null =>
+  [...tokens].filter((token) => text.endsWith(token)).sort((a, b) => b.length - a.length)[0] ?? null;
+
 /**
  * The chat template of a tokenizer as a prompt template: the instruction is the only message. Throws what
- * `conversationTemplate` throws; a first rendering is tried at once.
+ * `conversationTemplate` and `requireKnownArgs` throw; a first rendering is tried at once.
  */
-export function chatTemplate(
-  tokenizer: Pick<Tokenizer, 'chatTemplate' | 'specialTokens'>,
-  now: Date,
-): PromptTemplate {
-  const render = conversationTemplate(tokenizer, () => now);
-  const renderMessage = (content: string): string => render([{ role: 'user', content }]);
+export function chatTemplate(tokenizer: ChatTokenizer, now: Date, args: TemplateArgs = {}): PromptTemplate {
+  const render = conversationTemplate(tokenizer, () => now, args);
+  requireKnownArgs(tokenizer.chatTemplate ?? '', args);
+  const renderMessage = (content: string): string => render([asked(content)]);
   renderMessage('Hello');
+  const shape = turnShape(render, tokenizer.addedTokens);
   return {
     name: 'chat',
     specialTokens: 'template',
@@ -78,6 +139,7 @@ export function chatTemplate(
       const instruction = instructionWithInput(prompt);
       return renderMessage(judgment === null ? instruction : instruction + JUDGED_REQUEST + judgment);
     },
+    turn: (response) => (shape === null ? bareTurn(response) : shape.turnOf(response)),
     // One user message each, so that the model's own turn holds nothing but what it is to write.
     renderCritique: (prompt, output) => [renderMessage(critiqueRequest(prompt, output))],
     renderRevision: (prompt, output, judgment) => [renderMessage(revisionRequest(prompt, output, judgment))],

@@ -315,9 +315,14 @@ describe('special tokens', () => {
   test('a chat template has the last word on the BOS', async () => {
     const tokenizer = await load(byteLevel());
     const specialTokens = { bos_token: '<s>' };
+    const addedTokens = new Set<string>();
     const turns = '{{ messages[0].content }}\nThe answer:\n';
-    const without = await loadTemplate('chat', { chatTemplate: turns, specialTokens });
-    const within = await loadTemplate('chat', { chatTemplate: `{{ bos_token }}${turns}`, specialTokens });
+    const without = await loadTemplate('chat', { chatTemplate: turns, specialTokens, addedTokens });
+    const within = await loadTemplate('chat', {
+      chatTemplate: `{{ bos_token }}${turns}`,
+      specialTokens,
+      addedTokens,
+    });
     expect(count((await encodeTriplet(tokenizer, without, row)).plain, tokenizer.bosTokenId)).toBe(0);
     const { plain } = await encodeTriplet(tokenizer, within, row);
     expect([count(plain, tokenizer.bosTokenId), plain.ids[0]]).toEqual([1, tokenizer.bosTokenId]);

@@ -4,6 +4,8 @@ import type { Sequence } from '../engine/engine.ts';
 import { WhetstoneError } from '../errors.ts';
 import type { Place } from '../errors.ts';
 import type { PromptPieces, PromptTemplate, PromptText } from './prompt.ts';
+import { bareTurn } from './turn.ts';
+import type { Turn } from './turn.ts';
 import type { Encoding, Tokenizer } from './tokenizer.ts';
 import type { Span } from '../rows/unicode.ts';
 import { codePointLength, requireUnicode } from '../rows/unicode.ts';
@@ -46,10 +48,11 @@ interface Tokens {
 }
 
 /**
- * Tokenizes a response after each of several prompts (at least one), with the same tokens after all of them.
+ * Tokenizes a response after each of several prompts (at least one), with the same tokens after all of them, up to the
+ * end of its turn. Where the template writes the end of a turn itself, the tokens are those of the finished conversation.
  *
  * Prompt and response are tokenized together, and the response begins at the first token whose characters
- * start at or after the prompt's end. The end token follows unless the tokenizer has put it there. Where a
+ * start at or after the prompt's end. Where the template ends no turn, the tokenizer's end token follows unless it is there. Where a
  * token straddles a prompt's end, or the prompts would tokenize the response differently, the response is
  * tokenized once without a prompt and appended to all (see `retokenized`).
  *
@@ -57,7 +60,8 @@ interface Tokens {
  * spelled it out would get a space behind it from some tokenizers. Only the last piece is tokenized together
  * with the response. A piece that begins with the end token itself does not get a second one.
  *
- * `location` is given to the errors: `LONE_SURROGATE`, and `EMPTY_PROMPT` for a prompt without a token.
+ * `location` is given to the errors: `LONE_SURROGATE`, `EMPTY_PROMPT` for a prompt without a token, and
+ * `RESPONSE_CHANGED` for a response of which the template makes another.
  */
 export async function encodeResponse(
   tokenizer: Tokenizer,
@@ -68,11 +72,15 @@ export async function encodeResponse(
 ): Promise<EncodedResponse> {
   requireUnicodeFields({ output: response }, location);
   for (const prompt of prompts.flat()) requireUnicodeFields({ instruction: prompt }, location);
-  const together = await Promise.all(
-    prompts.map((prompt) => encodeTogether(tokenizer, template, prompt, response)),
-  );
-  const { retokenized, responses, heads } = await settle(tokenizer, template, prompts, response, together);
-  const { ids, offsets } = withEndToken(responses, tokenizer.eosTokenId, codePointLength(response));
+  const turn = template.turn(response);
+  if (turn === null) throw changedResponse(template, location);
+  const finished = prompts.map((pieces) => finish(pieces, response, turn));
+  const together = await Promise.all(finished.map((text) => encodeTogether(tokenizer, template, text)));
+  const { retokenized, responses, heads } = await settle(tokenizer, template, finished, together);
+  const placed = placedInResponse(responses, finished[0]!);
+  const { ids, offsets } = turn.closed
+    ? placed
+    : withEndToken(placed, tokenizer.eosTokenId, codePointLength(response));
   const sequences = heads.map((head) => {
     if (head.length === 0) throw emptyPrompt(template, location);
     return { ids: Int32Array.from([...head, ...ids]), responseStart: head.length };
@@ -110,6 +118,23 @@ export async function encodePrompt(
   return encodePieces(tokenizer, template, [template.render(prompt, judgment)], location);
 }
 
+/** What a template writes around a response, and the tokens that end it. */
+export interface ResponseEnd {
+  /** What stands between the prompt of a generation and a response, as far as the template writes it. */
+  readonly before: string;
+  readonly text: string;
+  readonly ids: readonly number[];
+}
+
+/** What ends a response behind a prompt of this template, in training and in generation. */
+export async function responseEnd(tokenizer: Tokenizer, template: PromptTemplate): Promise<ResponseEnd> {
+  const { before, after, closed } = template.turn('Response') ?? bareTurn('');
+  const { ids } = await tokenizer.encode(after, { addSpecialTokens: false });
+  const own = closed ? [] : [tokenizer.eosTokenId];
+  const text = after + own.map((id) => tokenizer.idToToken(id) ?? '').join('');
+  return { before, text, ids: [...(after === '' ? [] : ids), ...own] };
+}
+
 /** Tokens of a rendered prompt for generation, for instance of `renderRevision`. Throws as `encodePrompt` does. */
 export async function encodePieces(
   tokenizer: Tokenizer,
@@ -132,19 +157,45 @@ interface Split {
   readonly trailing: readonly number[];
 }
 
+/** A prompt and a response as one text in its parts. */
+interface Finished {
+  /** What stands before the response, in pieces with an end token between them. */
+  readonly pieces: PromptPieces;
+  /** Code points at the end of the last piece that the template puts between prompt and response. */
+  readonly inserted: number;
+  /** The response, and what the template writes behind it. */
+  readonly text: string;
+  /** Code points of the given response: how many there are, and the [from, to) of them that `text` begins with. */
+  readonly length: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+function finish(pieces: PromptPieces, response: string, turn: Turn): Finished {
+  const last = pieces.at(-1) ?? '';
+  const opened = last.slice(0, last.length - turn.dropped) + turn.before;
+  return {
+    pieces: [...pieces.slice(0, -1), opened],
+    inserted: codePointLength(turn.before),
+    text: response.slice(turn.from, turn.to) + turn.after,
+    length: codePointLength(response),
+    from: codePointLength(response.slice(0, turn.from)),
+    to: codePointLength(response.slice(0, turn.to)),
+  };
+}
+
 async function encodeTogether(
   tokenizer: Tokenizer,
   template: PromptTemplate,
-  pieces: PromptPieces,
-  response: string,
+  { pieces, text, inserted }: Finished,
 ): Promise<Split> {
   const last = pieces.at(-1) ?? '';
   if (pieces.length <= 1) {
-    return splitAtPrompt(await encodePrompted(tokenizer, template, last + response), last);
+    return splitAtPrompt(await encodePrompted(tokenizer, template, last + text), last, inserted);
   }
   const before = await promptAlone(tokenizer, template, pieces.slice(0, -1));
-  const continuation = await encodeContinuation(tokenizer, last + response);
-  const split = splitAtPrompt({ ...continuation, leading: 0, trailing: 0 }, last);
+  const continuation = await encodeContinuation(tokenizer, last + text);
+  const split = splitAtPrompt({ ...continuation, leading: 0, trailing: 0 }, last, inserted);
   return {
     ...split,
     head: closedThen(before.ids, split.head, tokenizer.eosTokenId),
@@ -152,11 +203,25 @@ async function encodeTogether(
   };
 }
 
+/** Offsets in the text behind the prompt as offsets in the given response; what is no part of it is empty, at its end. */
+function placedInResponse({ ids, offsets }: Tokens, { length, from, to }: Finished): Tokens {
+  const size = to - from;
+  const last = offsets.findLastIndex(([start]) => start < size);
+  const place = ([start, end]: Span, i: number): Span => {
+    if (i > last) return [length, length];
+    // White space that the template took away belongs to the tokens beside it.
+    return [
+      i === 0 ? 0 : from + Math.max(0, start),
+      i === last ? length : from + Math.min(size, Math.max(0, end)),
+    ];
+  };
+  return { ids, offsets: offsets.map(place) };
+}
+
 async function settle(
   tokenizer: Tokenizer,
   template: PromptTemplate,
-  prompts: readonly PromptPieces[],
-  response: string,
+  finished: readonly Finished[],
   together: readonly Split[],
 ): Promise<{ retokenized: Retokenized; responses: Tokens; heads: readonly (readonly number[])[] }> {
   const [first] = together;
@@ -167,7 +232,8 @@ async function settle(
     : differ
       ? 'contexts-differ'
       : null;
-  const end: Span = [codePointLength(response), codePointLength(response)];
+  const { text } = finished[0]!;
+  const end: Span = [codePointLength(text), codePointLength(text)];
   const withTrailing = ({ ids, offsets }: Tokens): Tokens => ({
     ids: [...ids, ...first.trailing],
     offsets: [...offsets, ...first.trailing.map(() => end)],
@@ -180,17 +246,27 @@ async function settle(
     };
   }
   const [alone, heads] = await Promise.all([
-    encodeContinuation(tokenizer, response),
-    Promise.all(prompts.map((prompt) => promptAlone(tokenizer, template, prompt).then(({ ids }) => ids))),
+    encodeContinuation(tokenizer, text),
+    Promise.all(
+      finished.map(({ pieces }) => promptAlone(tokenizer, template, pieces).then(({ ids }) => ids)),
+    ),
   ]);
   return { retokenized, responses: withTrailing(alone), heads };
 }
 
-function splitAtPrompt(encoding: Omit<Encoding, 'ids'> & { ids: ArrayLike<number> }, prompt: string): Split {
+/**
+ * The tokens of a prompt and of what follows it. Of the text that a template inserted at the prompt's end, those tokens
+ * belong to the response that reach into it: they are the model's to write.
+ */
+function splitAtPrompt(
+  encoding: Omit<Encoding, 'ids'> & { ids: ArrayLike<number> },
+  prompt: string,
+  inserted = 0,
+): Split {
   const ids = Array.from(encoding.ids);
   const promptEnd = codePointLength(prompt);
   const textEnd = ids.length - encoding.trailing;
-  const { start, straddles } = responseStart(encoding, promptEnd);
+  const { start, straddles } = responseStart(encoding, promptEnd, promptEnd - inserted);
   return {
     head: ids.slice(0, start),
     response: {
@@ -207,10 +283,12 @@ function splitAtPrompt(encoding: Omit<Encoding, 'ids'> & { ids: ArrayLike<number
 function responseStart(
   { offsets, leading, trailing }: Pick<Encoding, 'offsets' | 'leading' | 'trailing'>,
   promptEnd: number,
+  insertedFrom: number = promptEnd,
 ): { start: number; straddles: boolean } {
   const textEnd = offsets.length - trailing;
+  const before = ([from, to]: Span): boolean => from < insertedFrom || (from < promptEnd && to <= promptEnd);
   let start = leading;
-  while (start < textEnd && (offsets[start]?.[0] ?? 0) < promptEnd) start++;
+  while (start < textEnd && before(offsets[start] ?? [0, 0])) start++;
   const straddles = offsets.slice(leading, start).some(([, to]) => to > promptEnd);
   return { start, straddles };
 }
@@ -288,6 +366,14 @@ function requireUnicodeFields(fields: object, location: Place): void {
   for (const [field, value] of Object.entries(fields) as [string, unknown][]) {
     if (typeof value === 'string') requireUnicode(value, { ...location, field: location.field ?? field });
   }
+}
+
+function changedResponse(template: PromptTemplate, location: Place): WhetstoneError {
+  const message = `the template "${template.name}" writes another text than this response: it changes more than the white space at its ends`;
+  return new WhetstoneError('RESPONSE_CHANGED', message, {
+    ...location,
+    hint: 'Take out what the template rewrites, such as thoughts between tags, or use --template alpaca or a template file.',
+  });
 }
 
 function emptyPrompt(template: PromptTemplate, location: Place): WhetstoneError {

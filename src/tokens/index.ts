@@ -8,9 +8,17 @@ export type { PromptPieces, PromptTemplate, PromptText } from './prompt.ts';
 export { ALPACA, loadTemplate, stringTemplate } from './template.ts';
 export type { TemplateStrings } from './template.ts';
 export { conversationTemplate, JUDGED_REQUEST } from './chat-template.ts';
-export type { ChatMessage } from './chat-template.ts';
-export { encodeContinuation, encodePieces, encodePrompt, encodeResponse, encodeTriplet } from './encode.ts';
-export type { EncodedResponse, EncodedTriplet, Retokenized, TripletText } from './encode.ts';
+export type { ChatMessage, ChatTokenizer, RenderChat, TemplateArgs } from './chat-template.ts';
+export type { Turn } from './turn.ts';
+export {
+  encodeContinuation,
+  encodePieces,
+  encodePrompt,
+  encodeResponse,
+  encodeTriplet,
+  responseEnd,
+} from './encode.ts';
+export type { EncodedResponse, EncodedTriplet, ResponseEnd, Retokenized, TripletText } from './encode.ts';
 export { responseTooLong, truncateLeft } from './truncate.ts';
 export type { ResponseTooLong, TruncationSettings } from './truncate.ts';
 export { trainTokenizer, writeTokenizer } from './train-tokenizer.ts';

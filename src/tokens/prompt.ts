@@ -1,5 +1,6 @@
 // What a prompt template is: how an instruction, a response and its judgment become the text before what the
 // model writes next. It knows no particular template.
+import type { Turn } from './turn.ts';
 
 export interface PromptText {
   readonly instruction: string;
@@ -30,6 +31,8 @@ export interface PromptTemplate {
   readonly praise: string;
   /** The prompt for a response; a judgment of null gives the plain prompt, the one used at inference. */
   render(prompt: PromptText, judgment: string | null): string;
+  /** How a response stands behind a prompt of this template, and what ends it; null where it would be changed. */
+  turn(response: string): Turn | null;
   /** The prompt for a judgment of a response. Throws `TEMPLATE_LACKS` where the template has none. */
   renderCritique(prompt: PromptText, output: string): PromptPieces;
   /** The prompt for a better response, given one and its judgment. Throws `TEMPLATE_LACKS` likewise. */

@@ -6,11 +6,11 @@ import { formatTime } from './strftime.ts';
 import { loadTemplate, stringTemplate } from './template.ts';
 import { withFolder } from './test-tokenizers.ts';
 
-const NO_CHAT = { chatTemplate: null, specialTokens: {} };
+const NO_CHAT = { chatTemplate: null, specialTokens: {}, addedTokens: new Set<string>() };
 const chat = (chatTemplate: string, now?: Date): ReturnType<typeof loadTemplate> =>
   loadTemplate(
     'chat',
-    { chatTemplate, specialTokens: { bos_token: '<s>', eos_token: '</s>' } },
+    { chatTemplate, specialTokens: { bos_token: '<s>', eos_token: '</s>' }, addedTokens: new Set<string>() },
     now ? { now } : {},
   );
 
@@ -154,6 +154,31 @@ describe('a template file', () => {
     expect(error.place.line ?? error.problems[0]?.line).toBeGreaterThan(0);
   });
 
+  const right = 'plain: "{instruction}"\nwith_judgment: "{instruction}{judgment}"\n';
+  test.each([
+    ['praies: Nice.', /t\.yaml:3:1, field "praies": unknown key \(did you mean praise\?\)/],
+    ['Critique: "{instruction}{output}"', /field "Critique": unknown key \(did you mean critique\?\)/],
+    ['revison: "{instruction}{output}{judgment}"', /did you mean revision\?/],
+    ['system: Be brief.', /field "system": unknown key/],
+    ['3: x', /field "3": unknown key/],
+  ])('knows no other keys: %s', async (line, message) => {
+    expect((await failure('t.yaml', `${right}${line}\n`)).message).toMatch(message);
+  });
+
+  test.each([
+    ['plain', '{"plain": "\\ud83d {instruction}", "with_judgment": "{instruction}{judgment}"}', 1],
+    ['with_judgment', '{"plain": "{instruction}", "with_judgment": "{instruction}{judgment}\\udc00"}', 24],
+    [
+      'praise',
+      '{"plain": "{instruction}", "with_judgment": "{instruction}{judgment}", "praise": "Good \\ud800!"}',
+      6,
+    ],
+  ])('that holds half a character is to blame for it itself: %s', async (field, text, at) => {
+    const error = await failure('t.json', text);
+    expect(error).toMatchObject({ code: 'BAD_TEMPLATE', place: { field } });
+    expect(error.message).toContain(`character ${at} is half of a surrogate pair`);
+  });
+
   test('that is not there', async () => {
     await expect(loadTemplate('alpacca', NO_CHAT)).rejects.toMatchObject({ code: 'NO_TEMPLATE' });
     await withFolder({}, async (dir) => {
@@ -205,9 +230,11 @@ describe('chat', () => {
       'fails: line 1: there is no filter "no_such_filter"',
     ],
   ])('%s: %s', async (code, chatTemplate, message) => {
-    const error = (await loadTemplate('chat', { chatTemplate, specialTokens: {} }).catch(
-      (e: unknown) => e,
-    )) as WhetstoneError;
+    const error = (await loadTemplate('chat', {
+      chatTemplate,
+      specialTokens: {},
+      addedTokens: new Set<string>(),
+    }).catch((e: unknown) => e)) as WhetstoneError;
     expect(error.code).toBe(code);
     expect(error.message).toContain(message);
   });

@@ -1,15 +1,19 @@
 // Finds the template that a user names: the Alpaca preset, the model's chat template, or a file's strings.
 // It does not know tokens.
 import { LineCounter, isMap, isScalar, parseDocument } from 'yaml';
+import type { YAMLMap } from 'yaml';
 import { WhetstoneError, problemsError } from '../errors.ts';
 import type { Problem } from '../errors.ts';
+import { suggestion } from '../options/read.ts';
+import { halfCharacterAt } from '../rows/text.ts';
 import { chatTemplate } from './chat-template.ts';
+import type { ChatTokenizer, TemplateArgs } from './chat-template.ts';
 import type { PromptPieces, PromptTemplate, PromptText } from './prompt.ts';
 import { instructionWithInput, PRAISE } from './prompt.ts';
 import { readText } from './tokenizer-config.ts';
-import type { Tokenizer } from './tokenizer.ts';
 import { option } from '../words/option.ts';
 import { reasonOf } from '../words/system-errors.ts';
+import { bareTurn } from './turn.ts';
 
 /** The texts of a template, with the placeholders {instruction}, {input}, {output} and {judgment}. */
 export interface TemplateStrings {
@@ -47,6 +51,13 @@ export const ALPACA: TemplateStrings & { readonly critique: string; readonly rev
     '### Response:\n{output}\n\n### Judgment:\n{judgment}\n\n### Better response:\n',
 };
 
+export interface TemplateSettings {
+  /** What a chat template may write as the date; default the present. */
+  readonly now?: Date | undefined;
+  /** Values for the variables of a chat template. */
+  readonly args?: TemplateArgs | undefined;
+}
+
 /**
  * Resolves `spec`: `alpaca`, `chat` (the model's own chat template), or the path of a JSON or YAML file with
  * the strings of `TemplateStrings`, of which `plain` and `with_judgment` have to be there.
@@ -58,11 +69,12 @@ export const ALPACA: TemplateStrings & { readonly critique: string; readonly rev
  */
 export async function loadTemplate(
   spec: string,
-  tokenizer: Pick<Tokenizer, 'chatTemplate' | 'specialTokens'>,
-  { now = new Date() }: { now?: Date } = {},
+  tokenizer: ChatTokenizer,
+  { now = new Date(), args = {} }: TemplateSettings = {},
 ): Promise<PromptTemplate> {
   if (spec === 'alpaca') return stringTemplate('alpaca', ALPACA);
-  if (spec === 'chat') return chatTemplate(tokenizer, now);
+  if (spec === 'chat') return chatTemplate(tokenizer, now, args);
+  if (Object.keys(args).length > 0) throw notVariable(spec);
   const text = await readText(spec).catch((error: NodeJS.ErrnoException) => {
     throw noTemplate(spec, `cannot be read (${reasonOf(error)})`, error);
   });
@@ -87,6 +99,7 @@ export function stringTemplate(name: string, strings: TemplateStrings): PromptTe
     praise: strings.praise ?? PRAISE,
     render: (prompt, judgment) =>
       fill(judgment === null ? strings.plain : strings.with_judgment, prompt, judgment),
+    turn: bareTurn,
     renderCritique: (prompt, output) => fillPieces(need('critique'), prompt, output, null),
     renderRevision: (prompt, output, judgment) => fillPieces(need('revision'), prompt, output, judgment),
   };
@@ -157,6 +170,7 @@ function parseTemplateFile(text: string, file: string): TemplateStrings {
     problems.push({ message: 'expected an object with the strings "plain" and "with_judgment"', offset: 0 });
   }
   const fields = Object.keys(RULES) as (keyof TemplateStrings)[];
+  if (problems.length === 0 && isMap(root)) problems.push(...unknownKeys(root, fields));
   for (const field of fields) {
     if (problems.some((problem) => problem.field === undefined) || !isMap(root)) break;
     const { must, may, optional } = RULES[field];
@@ -170,6 +184,13 @@ function parseTemplateFile(text: string, file: string): TemplateStrings {
       continue;
     }
     strings[field] = value;
+    const half = halfCharacterAt(value);
+    if (half >= 0)
+      problems.push({
+        message: `character ${half + 1} is half of a surrogate pair, which is not Unicode text`,
+        field,
+        offset,
+      });
     if (field === 'praise' && value.trim() === '')
       problems.push({ message: 'expected words of praise, found none', field, offset });
     const names = [...value.matchAll(PLACEHOLDER)].map((match) => match[1] ?? '');
@@ -190,6 +211,19 @@ function parseTemplateFile(text: string, file: string): TemplateStrings {
   return strings;
 }
 
+/** A key with a slip in it would otherwise be a string that is not there. */
+function unknownKeys(
+  root: YAMLMap,
+  fields: readonly string[],
+): { message: string; field: string; offset: number }[] {
+  return root.items.flatMap(({ key }) => {
+    const field = String(isScalar(key) ? key.value : key);
+    if (fields.includes(field)) return [];
+    const offset = (isScalar(key) ? key.range : root.range)?.[0] ?? 0;
+    return [{ message: `unknown key${suggestion(field, fields)}`, field, offset }];
+  });
+}
+
 function badTemplate(
   file: string,
   lines: LineCounter,
@@ -204,6 +238,13 @@ function badTemplate(
       'A template file holds the strings "plain" with {instruction} and "with_judgment" with {instruction} and ' +
       '{judgment}; for some methods "critique" with {instruction} and {output}, and "revision" with these and ' +
       '{judgment}; and perhaps "praise". All but "praise" may use {input}.',
+  });
+}
+
+function notVariable(spec: string): WhetstoneError {
+  return new WhetstoneError('INVALID_OPTIONS', `the template "${spec}" has no variables to set`, {
+    field: 'template_args',
+    hint: 'Only chat templates have variables: use --template chat, or leave template_args out.',
   });
 }
 

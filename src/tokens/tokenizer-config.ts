@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WhetstoneError } from '../errors.ts';
+import { readEndTokens } from '../models/end-tokens.ts';
 
 /** One entry of tokenizer_config.json's `added_tokens_decoder`. */
 export interface ConfiguredToken {
@@ -28,14 +29,13 @@ type Json = Readonly<Record<string, unknown>>;
 
 /**
  * Reads tokenizer_config.json, special_tokens_map.json, generation_config.json, config.json and
- * chat_template.jinja in `dir`; each may be missing. Throws `TOKENIZER_CONFIG` where one is malformed.
+ * chat_template.jinja in `dir`; each may be missing. Throws `TOKENIZER_CONFIG` or `MODEL_CONFIG` where one is malformed.
  */
 export async function readTokenizerConfig(dir: string): Promise<TokenizerConfig> {
-  const [config, map, generation, model, jinja] = await Promise.all([
+  const [config, map, endTokenIds, jinja] = await Promise.all([
     readJsonObject(join(dir, 'tokenizer_config.json')),
     readJsonObject(join(dir, 'special_tokens_map.json')),
-    readJsonObject(join(dir, 'generation_config.json')),
-    readJsonObject(join(dir, 'config.json')),
+    readEndTokens(dir),
     readText(join(dir, 'chat_template.jinja')),
   ]);
   const configFile = join(dir, 'tokenizer_config.json');
@@ -46,10 +46,7 @@ export async function readTokenizerConfig(dir: string): Promise<TokenizerConfig>
     },
     addedTokens: addedTokens(config, configFile),
     chatTemplate: jinja ?? chatTemplate(config, configFile),
-    endTokenIds: [
-      ...endTokenIds(generation, join(dir, 'generation_config.json')),
-      ...endTokenIds(model, join(dir, 'config.json')),
-    ],
+    endTokenIds,
   };
 }
 
@@ -148,19 +145,6 @@ function chatTemplate(config: Json, file: string): string | null {
   throw new WhetstoneError('TOKENIZER_CONFIG', 'expected a string or a list of { name, template }', {
     file,
     field,
-  });
-}
-
-function endTokenIds(config: Json, file: string): number[] {
-  const field = 'eos_token_id';
-  const value = config[field] ?? [];
-  const ids: unknown[] = Array.isArray(value) ? value : [value];
-  return ids.map((id) => {
-    if (typeof id === 'number' && Number.isInteger(id) && id >= 0) return id;
-    throw new WhetstoneError('TOKENIZER_CONFIG', 'expected a token id or a list of token ids', {
-      file,
-      field,
-    });
   });
 }
 

@@ -110,6 +110,33 @@ describe('loadTokenizer', () => {
     expect((await load(byteLevel())).stopTokenIds).toEqual([1]);
   });
 
+  test.each([
+    ['Gemma', "{{ '<|turn|>' ~ m.role ~ m.content | trim ~ '<|end|>\n' }}", '<|end|>'],
+    ['with the end token', "{{ '<|turn|>' ~ m.role ~ m.content ~ eos_token }}", null],
+    ['without an end', "{{ m.role ~ ': ' ~ m.content ~ '\n' }}", null],
+    [
+      'that refuses an answer',
+      "{{ m.content }}{% if m.role != 'user' %}{{ raise_exception('no') }}{% endif %}",
+      null,
+    ],
+    ['that cannot be read', '{{ m.', null],
+    [
+      'that never ends',
+      '{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}',
+      null,
+    ],
+  ])('and the one that a chat template %s ends turns with', async (_, turn, token) => {
+    const tokens = ['<|turn|>', '<|end|>'].map((content, i) => ({ content, special: i === 0 }));
+    const decoder = Object.fromEntries(tokens.map((each, i) => [String(420 + i), each]));
+    const chat = {
+      chat_template: `{% for m in messages %}${turn}{% endfor %}`,
+      added_tokens_decoder: decoder,
+    };
+    const tokenizer = await load({ ...byteLevel(undefined, chat), 'config.json': { eos_token_id: 7 } });
+    const more = token === null ? [] : [tokenizer.tokenToId(token)];
+    expect(tokenizer.stopTokenIds).toEqual([1, 7, ...more]);
+  });
+
   test('falls back on special_tokens_map.json', async () => {
     const files = byteLevel(undefined, { eos_token: null, bos_token: undefined });
     const tokenizer = await load({ ...files, 'special_tokens_map.json': { eos_token: { content: '</s>' } } });
@@ -194,10 +221,10 @@ describe('a folder that cannot be used', () => {
       ...byteLevel(),
       'generation_config.json': '{\n  "eos_token_id": [1,\n  2 3]\n}',
     });
-    expect(error).toMatchObject({ code: 'TOKENIZER_CONFIG', place: { line: 3, column: 5 } });
+    expect(error).toMatchObject({ code: 'MODEL_CONFIG', place: { line: 3, column: 5 } });
     expect(error.place.file).toMatch(/generation_config\.json$/);
     const ids = await failure({ ...byteLevel(), 'config.json': { eos_token_id: '1' } });
-    expect(ids).toMatchObject({ code: 'TOKENIZER_CONFIG', place: { field: 'eos_token_id' } });
+    expect(ids).toMatchObject({ code: 'MODEL_CONFIG', place: { field: 'eos_token_id' } });
   });
 
   test('a file instead of a folder, or no folder, is not taken for a missing tokenizer', async () => {

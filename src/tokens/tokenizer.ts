@@ -1,10 +1,11 @@
 // A model folder's own tokenizer: text to token ids with character spans, and back.
-// It knows nothing of prompts and responses.
+// Of prompts it knows only the token that the chat template ends a turn with.
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AddedToken, Tokenizer as NativeTokenizer } from 'tokenizers';
 import { WhetstoneError } from '../errors.ts';
+import { chatTurnEnd } from './chat-template.ts';
 import type { ConfiguredToken } from './tokenizer-config.ts';
 import { readText, readTokenizerConfig } from './tokenizer-config.ts';
 import type { Span } from '../rows/unicode.ts';
@@ -34,15 +35,20 @@ export interface Tokenizer {
   decode(ids: Iterable<number>, options?: { skipSpecialTokens?: boolean }): Promise<string>;
   tokenToId(token: string): number | null;
   idToToken(id: number): string | null;
-  /** The end token that is trained on: tokenizer_config.json's `eos_token`. */
+  /** The end token that is trained on where a template writes none itself: tokenizer_config.json's `eos_token`. */
   readonly eosTokenId: number;
-  /** Every id that ends a generation: `eosTokenId` first, then those of generation_config.json and config.json. */
+  /**
+   * The one set of ids that end a generation: `eosTokenId` first, then those of generation_config.json and
+   * config.json, then the token with which the chat template ends a turn.
+   */
   readonly stopTokenIds: readonly number[];
   readonly bosTokenId: number | null;
   /** Largest token id plus one. */
   readonly vocabSize: number;
   /** Text of each named special token: `eos_token`, `bos_token`, `pad_token`... */
   readonly specialTokens: Readonly<Record<string, string>>;
+  /** Text of every token that stands beside the vocabulary and is never split: `<|im_end|>`, `</s>`... */
+  readonly addedTokens: ReadonlySet<string>;
   /** Jinja source of the model's chat template. */
   readonly chatTemplate: string | null;
   /** SHA-256 of tokenizer.json, in hexadecimal. */
@@ -79,19 +85,32 @@ export async function loadTokenizer(dir: string): Promise<Tokenizer> {
   const eosTokenId = idOf('eos_token');
   if (eosTokenId === null) throw noEndToken(dir, config.specialTokens['eos_token']);
 
+  const addedTokens = addedTokensOf(json, config.addedTokens);
+  const turnEnd = chatTurnEnd({ ...config, addedTokens });
+  const turnEndId = turnEnd === null ? null : native.tokenToId(turnEnd);
   return {
     encode: (text, options) => encode(native, text, options?.addSpecialTokens ?? true),
     decode: (ids, options) => native.decode(Array.from(ids), options?.skipSpecialTokens ?? false),
     tokenToId: (token) => native.tokenToId(token),
     idToToken: (id) => native.idToToken(id),
     eosTokenId,
-    stopTokenIds: [...new Set([eosTokenId, ...config.endTokenIds])],
+    stopTokenIds: [
+      ...new Set([eosTokenId, ...config.endTokenIds, ...(turnEndId === null ? [] : [turnEndId])]),
+    ],
     bosTokenId: idOf('bos_token'),
     vocabSize: Object.values(native.getVocab(true)).reduce((size, id) => Math.max(size, id + 1), 0),
     specialTokens: config.specialTokens,
+    addedTokens,
     chatTemplate: config.chatTemplate,
     fingerprint: createHash('sha256').update(json).digest('hex'),
   };
+}
+
+function addedTokensOf(json: string, configured: readonly ConfiguredToken[]): ReadonlySet<string> {
+  const { added_tokens: added } = JSON.parse(json) as {
+    added_tokens?: readonly { readonly content: string }[];
+  };
+  return new Set([...(added ?? []), ...configured].map(({ content }) => content));
 }
 
 async function requireFolder(dir: string): Promise<void> {

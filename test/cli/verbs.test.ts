@@ -228,10 +228,9 @@ describe('generate', () => {
     const praised = await ask('--judgment', 'Perfect.');
     expect(praised).not.toBe(await ask());
     expect(praised).not.toBe(await ask('--judgment', 'The place is wrong.'));
-    const text = (await loadTemplate('alpaca', { chatTemplate: null, specialTokens: {} })).render(
-      rows[0]!,
-      'Perfect.',
-    );
+    const text = (
+      await loadTemplate('alpaca', { chatTemplate: null, specialTokens: {}, addedTokens: new Set<string>() })
+    ).render(rows[0]!, 'Perfect.');
     expect(praised).toBe((await run(...common, '--prompt', text)).stdout);
     const clash = await run(...common, '--prompt', 'a', '--judgment', 'b');
     expect(clash.code).toBe(2);

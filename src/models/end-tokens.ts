@@ -1,0 +1,35 @@
+// The end tokens that a model's configs list. Knows neither the tokenizer nor prompts, which may add more.
+import { join } from 'node:path';
+import { WhetstoneError } from '../errors.ts';
+import type { Json } from './json-file.ts';
+import { readJsonObject } from './json-file.ts';
+
+/**
+ * Every id that `generation_config.json` and `config.json` list as `eos_token_id`, each once; either file may be
+ * missing. Throws WhetstoneError `MODEL_CONFIG`.
+ */
+export async function readEndTokens(modelDir: string): Promise<number[]> {
+  const files = ['generation_config.json', 'config.json'].map((name) => join(modelDir, name));
+  const lists = await Promise.all(files.map(async (file) => endTokensIn(await readIfThere(file), file)));
+  return [...new Set(lists.flat())];
+}
+
+async function readIfThere(file: string): Promise<Json> {
+  try {
+    return await readJsonObject(file, 'MODEL_CONFIG', 'Copy it again from where the model came from.');
+  } catch (error) {
+    const { code } = ((error as WhetstoneError).cause ?? {}) as { code?: string };
+    if (code === 'ENOENT' || code === 'ENOTDIR') return {};
+    throw error;
+  }
+}
+
+function endTokensIn(config: Json, file: string): number[] {
+  const field = 'eos_token_id';
+  const value = config[field] ?? [];
+  const ids: unknown[] = Array.isArray(value) ? value : [value];
+  return ids.map((id) => {
+    if (typeof id === 'number' && Number.isInteger(id) && id >= 0) return id;
+    throw new WhetstoneError('MODEL_CONFIG', 'expected a token id or a list of token ids', { file, field });
+  });
+}
