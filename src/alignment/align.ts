@@ -42,6 +42,7 @@ import { openRunDirectory } from './run-directory.ts';
 import type { RunDirectory } from './run-directory.ts';
 import { alignEntry, resolveSettings, runTable } from './settings.ts';
 import type { AlignSettings, GivenSettings } from './settings.ts';
+import { writeTemplateRecord } from '../tokens/index.ts';
 import { train } from './train.ts';
 
 /** Settings that were given, and where the run goes. `model` and `data` may be left out when resuming. */
@@ -98,14 +99,14 @@ export function align(options: AlignOptions): AlignmentRun {
   };
   return {
     prepare: async () => (await prepared()).plan,
-    saveAdapter: async (dir) => (await prepared()).engine.saveAdapter(dir),
+    saveAdapter: async (dir) => (await prepared()).saveAdapter(dir),
     dispose: () => (disposed ??= dispose()),
     [Symbol.asyncIterator]: async function* () {
-      const { plan, engine, directory, training } = await prepared();
+      const { plan, directory, training, saveAdapter } = await prepared();
       if (plan.finished) return;
       yield* train({ ...training, ...(options.signal && { signal: options.signal }) });
       if (options.signal?.aborted) return;
-      await directory?.saveAdapter((dir) => engine.saveAdapter(dir));
+      await directory?.saveAdapter(saveAdapter);
     },
   };
 }
@@ -115,6 +116,8 @@ interface Prepared {
   readonly engine: Engine;
   readonly claim: RunClaim | null;
   readonly directory: RunDirectory | null;
+  /** Writes the adapter, with the template that it is trained with. */
+  readonly saveAdapter: (dir: string) => Promise<void>;
   readonly training: Parameters<typeof train>[0];
 }
 
@@ -215,7 +218,11 @@ async function prepare(options: AlignOptions): Promise<Prepared> {
       saveSteps: settings.saveSteps,
       describeRow: ({ index }: { index: number }) => describeRow(revised.triplets[index]!),
     };
-    return { plan, engine, claim, directory, training };
+    const saveAdapter = async (dir: string): Promise<void> => {
+      await engine!.saveAdapter(dir);
+      await writeTemplateRecord(dir, data.template.record);
+    };
+    return { plan, engine, claim, directory, saveAdapter, training };
   } catch (error) {
     await directory?.metrics.close();
     await claim?.release();

@@ -3,7 +3,7 @@ export { generate } from './generate.ts';
 export type { GenerateOptions, GeneratedRow } from './generate.ts';
 export { generateText } from './generate-text.ts';
 export type { TextGeneration, TextRequest } from './generate-text.ts';
-export { loadVoice, openModel, withModel } from './open-model.ts';
+export { loadVoice, openModel, templateNote, withModel } from './open-model.ts';
 export type { ModelSettings, OpenedModel, VoiceSettings } from './open-model.ts';
 export { respond } from './respond.ts';
 export type { Response, ResponseSettings } from './respond.ts';

@@ -46,6 +46,7 @@ const tokenizer: Tokenizer = {
 const template: PromptTemplate = {
   name: 'test',
   specialTokens: 'tokenizer',
+  record: { template: 'bare' },
   turn: bareTurn,
   praise: 'Perfect.',
   renderCritique: ({ instruction }, output) => [`${instruction}>${output}`, '?'],

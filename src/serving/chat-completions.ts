@@ -1,7 +1,7 @@
 // POST /v1/chat/completions. Knows the fields and replies of that endpoint.
 import type { TextPiece } from '../generation/index.ts';
 import { badRequest } from './api-error.ts';
-import { encodeMessages, readMessages } from './chat-messages.ts';
+import { encodeMessages, readMessages, readTemplateArgs } from './chat-messages.ts';
 import { finishReason, responseRoom } from './choices.ts';
 import { completionReply } from './completion-reply.ts';
 import type { ChoiceFormat, ReplyNames } from './completion-reply.ts';
@@ -19,7 +19,7 @@ export const chatCompletions: Endpoint = async ({ model, fields: given, maxNewTo
   const fields = readGenerationFields(given);
   const topLogProbs = readLogProbs(given);
   const asked = readMaxTokens(given);
-  const prompt = await encodeMessages(model, messages);
+  const prompt = await encodeMessages(model, messages, readTemplateArgs(model, given));
   const room = responseRoom(model, prompt.length, asked, { most: maxNewTokens }, 'messages');
   return completionReply({ model, signal }, names, {
     prompts: [prompt],

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { conversationTemplate, loadTemplate } from '../tokens/index.ts';
 import { byteLevel, load } from '../tokens/test-tokenizers.ts';
-import { encodeMessages, instructionPieces } from './chat-messages.ts';
+import { encodeMessages, instructionPieces, readTemplateArgs } from './chat-messages.ts';
 import { fakeModel } from './fake-model.test-helper.ts';
 import type { ServedModel } from './served-model.ts';
 
@@ -47,6 +47,39 @@ describe("the model's chat template", () => {
       param: 'messages',
       message: expect.stringContaining('the system message comes first') as string,
     });
+  });
+});
+
+describe('chat_template_kwargs', () => {
+  const withTone = `{% if tone is defined %}{{ tone }} {% endif %}${source}`;
+  const toned = async (): Promise<ServedModel> => {
+    const tokenizer = await load(byteLevel(undefined, { chat_template: withTone }));
+    const template = await loadTemplate('chat', tokenizer, { args: { tone: 'calm' } });
+    const renderChat = conversationTemplate(tokenizer, () => new Date(0), { tone: 'calm' });
+    return { ...fakeModel(), tokenizer, template, renderChat };
+  };
+  const asked = [{ role: 'user', content: 'One?' }];
+
+  it.each([
+    [{}, 'calm <s>'],
+    [{ chat_template_kwargs: null }, 'calm <s>'],
+    [{ chat_template_kwargs: { tone: 'loud' } }, 'loud <s>'],
+    [{ chat_template_kwargs: { tone: true, unknown: [1, { a: null }] } }, 'True <s>'],
+    [{ chat_template_kwargs: { add_generation_prompt: false, messages: [] } }, 'calm <s>'],
+  ])('%j', async (fields, begin) => {
+    const model = await toned();
+    const ids = await encodeMessages(model, asked, readTemplateArgs(model, fields));
+    expect(await model.tokenizer.decode(ids)).toBe(`${begin}[user] One?\n[assistant] `);
+  });
+
+  it('is an object, and for templates that have variables', async () => {
+    const model = await toned();
+    for (const wrong of ['x', 3, [1]])
+      expect(() => readTemplateArgs(model, { chat_template_kwargs: wrong })).toThrow(/expected an object/);
+    expect(() => readTemplateArgs(fakeModel(), { chat_template_kwargs: { a: 1 } })).toThrow(
+      /no variables to set/,
+    );
+    expect(readTemplateArgs(fakeModel(), { chat_template_kwargs: {} })).toEqual({});
   });
 });
 

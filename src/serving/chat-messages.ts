@@ -1,7 +1,7 @@
 // The messages of a chat request as a prompt: by the model's chat template, or turned into instructions for a template
 // that knows only those.
 import { encodePieces } from '../tokens/index.ts';
-import type { ChatMessage, PromptPieces, PromptTemplate } from '../tokens/index.ts';
+import type { ChatMessage, PromptPieces, PromptTemplate, TemplateArgs } from '../tokens/index.ts';
 import { badRequest, blaming } from './api-error.ts';
 import type { Fields } from '../rows/fields.ts';
 import { invalidType, invalidValue } from './fields.ts';
@@ -16,15 +16,30 @@ const roles: Readonly<Record<string, string>> = {
 };
 
 /** Tokens of the prompt that the messages of a request make. */
-export function encodeMessages(model: ServedModel, messages: readonly ChatMessage[]): Promise<Int32Array> {
+export function encodeMessages(
+  model: ServedModel,
+  messages: readonly ChatMessage[],
+  args: TemplateArgs = {},
+): Promise<Int32Array> {
   const { tokenizer, template, renderChat } = model;
   return blaming('messages', () =>
     encodePieces(
       tokenizer,
       template,
-      renderChat ? [renderChat(messages)] : instructionPieces(template, messages),
+      renderChat ? [renderChat(messages, { args })] : instructionPieces(template, messages),
     ),
   );
+}
+
+/** Field `chat_template_kwargs` of vLLM: values for the variables of the model's chat template. */
+export function readTemplateArgs(model: ServedModel, fields: Fields): TemplateArgs {
+  const param = 'chat_template_kwargs';
+  const value = fields[param] ?? null;
+  if (value === null) return {};
+  if (!isFields(value)) throw invalidType(param, 'an object', value);
+  if (model.renderChat === null && Object.keys(value).length > 0)
+    throw badRequest(`Template "${model.template.name}" has no variables to set.`, param);
+  return value;
 }
 
 /** Field `messages`: texts only, by system (or developer), user and assistant. */

@@ -7,10 +7,11 @@ import { versions } from '../alignment/record.ts';
 import { WhetstoneError } from '../errors.ts';
 import type { Engine, OpenEngine } from '../engine/engine.ts';
 import { openWeights } from '../engine/open-weights.ts';
-import { loadVoice } from '../generation/index.ts';
+import { loadVoice, templateNote } from '../generation/index.ts';
+import type { Voice } from '../generation/index.ts';
 import { modelOfSnapshot } from '../hub/index.ts';
 import { conversationTemplate } from '../tokens/index.ts';
-import type { PromptTemplate, RenderChat, Tokenizer } from '../tokens/index.ts';
+import type { PromptTemplate, RenderChat, TemplateArgs, Tokenizer } from '../tokens/index.ts';
 import { tokenTexts } from './token-text.ts';
 import type { TokenText } from './token-text.ts';
 import { option } from '../words/option.ts';
@@ -44,8 +45,12 @@ export interface NamedAdapter {
 export interface ModelsToServe {
   readonly modelDir: string;
   readonly adapters: readonly NamedAdapter[];
-  /** Null: `chat` where the tokenizer has a chat template, else `alpaca`. */
+  /** Null: what each adapter was trained with, else `chat` where the tokenizer has a chat template, else `alpaca`. */
   readonly template: string | null;
+  /** Values for the variables of a chat template; a request may have others. */
+  readonly templateArgs?: TemplateArgs;
+  /** Hears that an adapter is asked in another way than it was trained. */
+  readonly onNote?: (note: string) => void;
   readonly threads: number | null;
   /** Texts generated side by side, of each model; null leaves it to the engine. */
   readonly slots?: number | null;
@@ -63,9 +68,6 @@ export interface ServedModels {
 /** Opens a model and its adapters, each with an engine of its own. Throws WhetstoneError as opening each does. */
 export async function openModels(settings: ModelsToServe): Promise<ServedModels> {
   const { modelDir, adapters, threads, slots, openEngine } = settings;
-  const { tokenizer, template } = await loadVoice({ model: modelDir, template: settings.template });
-  const renderChat = template.name === 'chat' ? conversationTemplate(tokenizer, () => new Date()) : null;
-  const textOf = tokenTexts(tokenizer);
   const base = modelOfSnapshot(resolve(modelDir)) ?? basename(resolve(modelDir));
   const entries = [
     ...adapters.map(({ name, dir }) => ({ id: name ?? nameOf(dir), dir, parent: base })),
@@ -84,6 +86,11 @@ export async function openModels(settings: ModelsToServe): Promise<ServedModels>
   try {
     const models: ServedModel[] = [];
     for (const { id, dir, parent } of entries) {
+      const { template: told, templateArgs } = settings;
+      const voice = await loadVoice({ model: modelDir, template: told, args: templateArgs, adapter: dir });
+      const { tokenizer, template } = voice;
+      const note = await templateNote(voice, dir);
+      if (note !== null) settings.onNote?.(note);
       const engine = await openWeights({ model: modelDir, adapter: dir, threads, slots, openEngine });
       opened.push(engine);
       const { maxPositions, vocabSize } = engine.describe();
@@ -93,8 +100,8 @@ export async function openModels(settings: ModelsToServe): Promise<ServedModels>
         engine,
         tokenizer,
         template,
-        renderChat,
-        textOf,
+        renderChat: chatOf(voice),
+        textOf: tokenTexts(tokenizer),
         maxPositions,
         vocabSize,
         created: Math.floor((await stat(dir ?? modelDir)).mtimeMs / 1000),
@@ -106,6 +113,12 @@ export async function openModels(settings: ModelsToServe): Promise<ServedModels>
     await dispose();
     throw error;
   }
+}
+
+/** Null with a template that is no chat template. */
+function chatOf({ tokenizer, template }: Voice): RenderChat | null {
+  const { template: name, template_args: args } = template.record;
+  return name === 'chat' ? conversationTemplate(tokenizer, () => new Date(), args) : null;
 }
 
 function nameOf(adapterDir: string): string {

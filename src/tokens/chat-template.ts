@@ -133,6 +133,7 @@ export function chatTemplate(tokenizer: ChatTokenizer, now: Date, args: Template
   const shape = turnShape(render, tokenizer.addedTokens);
   return {
     name: 'chat',
+    record: { template: 'chat', ...(Object.keys(args).length > 0 && { template_args: args }) },
     specialTokens: 'template',
     praise: PRAISE,
     render: (prompt, judgment) => {

@@ -5,8 +5,14 @@ export { loadTokenizer } from './tokenizer.ts';
 export type { Encoding, Tokenizer } from './tokenizer.ts';
 export { instructionWithInput, PRAISE } from './prompt.ts';
 export type { PromptPieces, PromptTemplate, PromptText } from './prompt.ts';
-export { ALPACA, loadTemplate, stringTemplate } from './template.ts';
-export type { TemplateStrings } from './template.ts';
+export { ALPACA, loadTemplate, recordedTemplate, stringTemplate } from './template.ts';
+export {
+  describeTemplate,
+  readTemplateRecord,
+  sameTemplate,
+  writeTemplateRecord,
+} from './template-record.ts';
+export type { TemplateRecord, TemplateStrings } from './template-record.ts';
 export { conversationTemplate, JUDGED_REQUEST } from './chat-template.ts';
 export type { ChatMessage, ChatTokenizer, RenderChat, TemplateArgs } from './chat-template.ts';
 export type { Turn } from './turn.ts';

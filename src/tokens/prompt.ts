@@ -1,5 +1,6 @@
 // What a prompt template is: how an instruction, a response and its judgment become the text before what the
 // model writes next. It knows no particular template.
+import type { TemplateRecord } from './template-record.ts';
 import type { Turn } from './turn.ts';
 
 export interface PromptText {
@@ -22,6 +23,8 @@ export const PRAISE = 'Perfect.';
 export interface PromptTemplate {
   /** `alpaca`, `chat` or the template file's path. */
   readonly name: string;
+  /** How to load it again. */
+  readonly record: TemplateRecord;
   /**
    * Who writes special tokens such as a BOS. `tokenizer`: its post-processor adds them to the rendered text.
    * `template`: the rendered text already holds them all, as a chat template's does.

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { WhetstoneError } from '../errors.ts';
 import { JUDGED_REQUEST } from './chat-template.ts';
 import { formatTime } from './strftime.ts';
-import { loadTemplate, stringTemplate } from './template.ts';
+import { loadTemplate, recordedTemplate, stringTemplate } from './template.ts';
 import { withFolder } from './test-tokenizers.ts';
 
 const NO_CHAT = { chatTemplate: null, specialTokens: {}, addedTokens: new Set<string>() };
@@ -213,6 +213,32 @@ describe('chat', () => {
       new Date(2024, 6, 5, 12),
     );
     expect(template.render({ instruction: ' Hi ' }, null)).toBe('05 Jul 2024 3 Hi');
+  });
+
+  test.each([
+    [{}, 'x'],
+    [{ enable_thinking: false }, 'x<think></think>'],
+    [{ enable_thinking: true }, 'x'],
+    [{ mode: { name: 'y', list: [1, 'z'] } }, "x{'name': 'y', 'list': [1, 'z']}"],
+  ])('has variables: %j', async (args, text) => {
+    const source =
+      '{{ messages[0].content }}{% if mode is defined %}{{ mode }}{% endif %}' +
+      '{% if enable_thinking is defined and not enable_thinking %}<think></think>{% endif %}';
+    const tokenizer = { chatTemplate: source, specialTokens: {}, addedTokens: new Set<string>() };
+    const template = await loadTemplate('chat', tokenizer, { args });
+    expect(template.render({ instruction: 'x' }, null)).toBe(text);
+    const again = await recordedTemplate(template.record, tokenizer);
+    expect(again.render({ instruction: 'x' }, null)).toBe(text);
+    for (const wrong of ['enable_thinkng', 'messages', 'add_generation_prompt'])
+      await expect(loadTemplate('chat', tokenizer, { args: { [wrong]: true } })).rejects.toMatchObject({
+        code: 'INVALID_OPTIONS',
+      });
+    await expect(loadTemplate('chat', tokenizer, { args: { enable_thinkng: 1 } })).rejects.toThrow(
+      /no variable "enable_thinkng" \(did you mean enable_thinking\?\)/,
+    );
+    await expect(loadTemplate('alpaca', tokenizer, { args: { mode: 1 } })).rejects.toThrow(
+      /no variables to set/,
+    );
   });
 
   test('says the same date for as long as it lives', async () => {

@@ -1,5 +1,6 @@
 // Finds the template that a user names: the Alpaca preset, the model's chat template, or a file's strings.
 // It does not know tokens.
+import { basename } from 'node:path';
 import { LineCounter, isMap, isScalar, parseDocument } from 'yaml';
 import type { YAMLMap } from 'yaml';
 import { WhetstoneError, problemsError } from '../errors.ts';
@@ -10,24 +11,11 @@ import { chatTemplate } from './chat-template.ts';
 import type { ChatTokenizer, TemplateArgs } from './chat-template.ts';
 import type { PromptPieces, PromptTemplate, PromptText } from './prompt.ts';
 import { instructionWithInput, PRAISE } from './prompt.ts';
+import type { TemplateRecord, TemplateStrings } from './template-record.ts';
 import { readText } from './tokenizer-config.ts';
 import { option } from '../words/option.ts';
 import { reasonOf } from '../words/system-errors.ts';
 import { bareTurn } from './turn.ts';
-
-/** The texts of a template, with the placeholders {instruction}, {input}, {output} and {judgment}. */
-export interface TemplateStrings {
-  /** Before a response at inference: {instruction}. */
-  readonly plain: string;
-  /** Before a response that a judgment fits: {instruction}, {judgment}. */
-  readonly with_judgment: string;
-  /** Before a judgment of a response: {instruction}, {output}. */
-  readonly critique?: string;
-  /** Before a better response: {instruction}, {output}, {judgment}. */
-  readonly revision?: string;
-  /** Stands for a judgment that finds nothing wrong; default "Perfect.". */
-  readonly praise?: string;
-}
 
 /**
  * The Stanford Alpaca prompt and its form with a judgment, as the released code of arXiv 2312.14591 has them;
@@ -72,14 +60,26 @@ export async function loadTemplate(
   tokenizer: ChatTokenizer,
   { now = new Date(), args = {} }: TemplateSettings = {},
 ): Promise<PromptTemplate> {
-  if (spec === 'alpaca') return stringTemplate('alpaca', ALPACA);
   if (spec === 'chat') return chatTemplate(tokenizer, now, args);
   if (Object.keys(args).length > 0) throw notVariable(spec);
+  if (spec === 'alpaca') return stringTemplate('alpaca', ALPACA);
   const text = await readText(spec).catch((error: NodeJS.ErrnoException) => {
     throw noTemplate(spec, `cannot be read (${reasonOf(error)})`, error);
   });
   if (text === null) throw noTemplate(spec, 'there is no such template file');
   return stringTemplate(spec, parseTemplateFile(text, spec));
+}
+
+/** The template that an adapter was trained with; `args` add to or replace the variables that it was given. */
+export async function recordedTemplate(
+  { template, template_args: recorded = {}, strings }: TemplateRecord,
+  tokenizer: ChatTokenizer,
+  { args = {}, now }: TemplateSettings = {},
+): Promise<PromptTemplate> {
+  if (strings === undefined)
+    return loadTemplate(template, tokenizer, { now, args: { ...recorded, ...args } });
+  if (Object.keys(args).length > 0) throw notVariable(template);
+  return stringTemplate(template, strings);
 }
 
 /** A template from strings with placeholders; see `loadTemplate`. */
@@ -95,6 +95,7 @@ export function stringTemplate(name: string, strings: TemplateStrings): PromptTe
   };
   return {
     name,
+    record: strings === ALPACA ? { template: name } : { template: basename(name), strings },
     specialTokens: 'tokenizer',
     praise: strings.praise ?? PRAISE,
     render: (prompt, judgment) =>
