@@ -9,6 +9,7 @@ import type { Turn } from './turn.ts';
 import type { Encoding, Tokenizer } from './tokenizer.ts';
 import type { Span } from '../rows/unicode.ts';
 import { codePointLength, requireUnicode } from '../rows/unicode.ts';
+import { option } from '../words/option.ts';
 
 /** A judged response as text; `judgment` is null where the response (`output`) is satisfactory. */
 export interface TripletText extends PromptText {
@@ -372,7 +373,7 @@ function changedResponse(template: PromptTemplate, location: Place): WhetstoneEr
   const message = `the template "${template.name}" writes another text than this response: it changes more than the white space at its ends`;
   return new WhetstoneError('RESPONSE_CHANGED', message, {
     ...location,
-    hint: 'Take out what the template rewrites, such as thoughts between tags, or use --template alpaca or a template file.',
+    hint: `Take out what the template rewrites, such as thoughts between tags, or use the ${option('template')} alpaca or a template file.`,
   });
 }
 

@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { WhetstoneError } from '../errors.ts';
 import type { TemplateArgs } from './chat-template.ts';
+import { option } from '../words/option.ts';
 import { readText } from './tokenizer-config.ts';
 
 /** The texts of a template, with the placeholders {instruction}, {input}, {output} and {judgment}. */
@@ -44,7 +45,7 @@ export async function readTemplateRecord(adapterDir: string): Promise<TemplateRe
   if (value !== null) return value;
   throw new WhetstoneError('BAD_TEMPLATE', 'expected what align writes about the template of an adapter', {
     file,
-    hint: 'Say which template the adapter was trained with by --template, after removing this file.',
+    hint: `Remove this file, and say with the ${option('template')} which one the adapter was trained with.`,
   });
 }
 

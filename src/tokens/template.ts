@@ -245,7 +245,7 @@ function badTemplate(
 function notVariable(spec: string): WhetstoneError {
   return new WhetstoneError('INVALID_OPTIONS', `the template "${spec}" has no variables to set`, {
     field: 'template_args',
-    hint: 'Only chat templates have variables: use --template chat, or leave template_args out.',
+    hint: `Only chat templates have variables: use the ${option('template')} chat, or leave ${option('templateArgs')} out.`,
   });
 }
 
