@@ -4,7 +4,7 @@ import { WhetstoneError } from '../errors.ts';
 import type { Value } from '../jinja/index.ts';
 import { callable, compileTemplate, fault, fromJson, variablesOf } from '../jinja/index.ts';
 import type { PromptTemplate, PromptText } from './prompt.ts';
-import { suggestion } from '../options/read.ts';
+import { suggestion } from '../options/suggest.ts';
 import { instructionWithInput, PRAISE } from './prompt.ts';
 import { formatTime } from './strftime.ts';
 import type { Tokenizer } from './tokenizer.ts';

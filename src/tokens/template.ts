@@ -5,7 +5,7 @@ import { LineCounter, isMap, isScalar, parseDocument } from 'yaml';
 import type { YAMLMap } from 'yaml';
 import { WhetstoneError, problemsError } from '../errors.ts';
 import type { Problem } from '../errors.ts';
-import { suggestion } from '../options/read.ts';
+import { suggestion } from '../options/suggest.ts';
 import { halfCharacterAt } from '../rows/text.ts';
 import { chatTemplate } from './chat-template.ts';
 import type { ChatTokenizer, TemplateArgs } from './chat-template.ts';
