@@ -28,8 +28,8 @@ export const bareTurn = (response: string): Turn => ({
 
 /** A conversation of one question as the template writes it: up to where the answer begins, or with an answer. */
 export interface Renderings {
-  prompt(): string;
-  finished(response: string): string;
+  readonly prompt: () => string;
+  readonly finished: (response: string) => string;
 }
 
 /** What the template makes of any response, and how it ends the turn. */
@@ -37,7 +37,7 @@ export interface TurnShape {
   readonly after: string;
   readonly closed: boolean;
   /** The turn of a response; null where the template changes more of it than white space at its ends. */
-  turnOf(response: string): Turn | null;
+  readonly turnOf: (response: string) => Turn | null;
 }
 
 /** A response that no template has a reason to change. */
