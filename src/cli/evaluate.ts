@@ -1,20 +1,18 @@
 // whetstone evaluate: models measured as the field's own tools measure them, in one table.
 import type { OpenEngine } from '../engine/engine.ts';
-import type { Benchmark } from '../evaluation/ranking/benchmark.ts';
+import type { Evaluation } from '../evaluation/evaluate.ts';
 import type { EvaluationProgress } from '../evaluation/run/evaluate.ts';
-import type { EvaluationTask } from '../evaluation/run/task.ts';
+import { formatMoney } from '../openai/cost.ts';
 import { withConfig } from './flags.ts';
 import type { Given, Verb, WithConfig } from './flags.ts';
-import type { SettingsOf } from '../options/table.ts';
 import { command } from '../options/tables/command.ts';
 import { evaluateTable } from '../options/verbs.ts';
-import { fetchModel } from './hub-model.ts';
+import { createDownloadLine } from './hub-model.ts';
 import { createClock, createLine, formatDuration } from './progress.ts';
 import { stoppable } from './signals.ts';
 import type { Output } from './terminal.ts';
 import { colorsFor, plural, printable, readable, thousands } from './terminal.ts';
 
-type EvaluateSettings = SettingsOf<typeof evaluateTable>;
 type EvaluateTable = WithConfig<typeof evaluateTable> & Pick<typeof command, 'details'>;
 
 export const evaluateVerb: Verb<EvaluateTable> = {
@@ -66,75 +64,41 @@ interface Context {
 }
 
 export async function runEvaluate({ values }: Given<EvaluateTable>, context: Context): Promise<number> {
-  const { stdout, stderr } = context;
-  const { parseSubjects } = await import('../evaluation/subject/parse-subject.ts');
-  const { openSubjects } = await import('../evaluation/subject/open-subjects.ts');
-  const { evaluate, evaluationFiles } = await import('../evaluation/run/evaluate.ts');
-  const specs = await Promise.all(
-    parseSubjects(values.model, values.adapter).map(async (spec) =>
-      spec.kind === 'local' ? { ...spec, model: (await fetchModel(spec.model, stderr)).path } : spec,
-    ),
-  );
-  const { openFileTasks, splitTasks } = await import('./evaluate-tasks.ts');
-  const split = splitTasks(values, specs);
-  const rankings = await rankingsOf({ ...values, ...split }, stderr);
-  const subjects = await openSubjects(specs, {
-    ...values,
-    env: process.env,
-    openEngine: context.openEngine,
-  });
+  const { stdout, stderr, openEngine } = context;
+  const { evaluate } = await import('../evaluation/evaluate.ts');
+  const { comparisonLines, legend } = await import('../evaluation/run/comparison-files.ts');
+  const { details, config, ...settings } = values;
   const line = createLine({ output: stdout });
-  const onNote = (text: string): void => line.note(readable(text));
-  const own = await openFileTasks(split.fileTasks, values, {
-    openEngine: context.openEngine ?? null,
-    onNote,
-  });
-  try {
-    const tasks = [...rankings, ...own.tasks];
-    const items = tasks.reduce((sum, task) => sum + task.items.length, 0);
-    stdout.write(
-      `${plural(subjects.length, 'model')}, ${plural(tasks.length, 'task')}, ${plural(items, 'item')} each\n`,
-    );
-    const files = evaluationFiles(values.out);
-    return await stoppable(
-      async (signal) => {
-        const comparison = await evaluate({
-          ...{ out: values.out, subjects, tasks, signal, onNote },
-          bootstrap: { resamples: values.resamples, seed: values.seed },
-          onProgress: showProgress(line, subjects.length > 1),
-        }).finally(() => line.end());
-        const { comparisonLines, legend } = await import('../evaluation/run/comparison-files.ts');
-        stdout.write(`${tableText(comparisonLines(comparison, values.details), stdout)}\n`);
-        stdout.write(`${legend(comparison)}\n${own.summary()}${files.markdown}\n`);
-      },
-      (name) =>
-        line.note(`${name}: stopping. ${values.out} keeps what was measured; the same command goes on.`),
-    );
-  } finally {
-    await own.close();
-  }
+  const downloads = createDownloadLine(stderr);
+  return stoppable(
+    async (signal) => {
+      const { comparison, judges, files } = await evaluate({
+        ...settings,
+        signal,
+        ...(openEngine && { openEngine }),
+        onDownload: downloads.show,
+        onBegin: ({ models, tasks, items }) => {
+          downloads.end();
+          const extent = [plural(models, 'model'), plural(tasks, 'task'), `${plural(items, 'item')} each`];
+          stdout.write(`${extent.join(', ')}\n`);
+        },
+        onNote: (text) => line.note(readable(text)),
+        onProgress: showProgress(line, settings.model.length + settings.adapter.length > 1),
+      }).finally(() => line.end());
+      stdout.write(`${tableText(comparisonLines(comparison, details), stdout)}\n${legend(comparison)}\n`);
+      for (const judge of judges) stdout.write(`${judgeText(judge, settings.currency)}\n`);
+      stdout.write(`${files.markdown}\n`);
+    },
+    (name) =>
+      line.note(`${name}: stopping. ${settings.out} keeps what was measured; the same command goes on.`),
+  ).finally(() => downloads.end());
 }
 
-async function rankingsOf(values: EvaluateSettings, stderr: Output): Promise<EvaluationTask[]> {
-  const { benchmarksNamed, shotsOf } = await import('../evaluation/ranking/benchmarks.ts');
-  const { rankingTask } = await import('../evaluation/ranking/ranking-task.ts');
-  const { dataPlaces } = await import('./evaluate-data.ts');
-  const benchmarks = benchmarksNamed(values.tasks);
-  const shots = (benchmark: Benchmark): number =>
-    benchmark.fixedShots ?? values.numFewshot ?? shotsOf(values.preset, benchmark);
-  const data = await dataPlaces(values.data, benchmarks, shots, stderr);
-  const tasks: EvaluationTask[] = [];
-  for (const benchmark of benchmarks) {
-    tasks.push(
-      await rankingTask(benchmark, {
-        data,
-        shots: shots(benchmark),
-        limit: values.limit,
-        primer: values.truthfulqaPrimer,
-      }),
-    );
-  }
-  return tasks;
+/** "the judge: 12 calls, 3 answers from kept replies, 0.12 USD". */
+function judgeText({ name, usage }: Evaluation['judges'][number], currency: string): string {
+  const { calls, cached, cost } = usage;
+  const before = cached > 0 ? `, ${plural(cached, 'answer')} from kept replies` : '';
+  return `${name}: ${plural(calls, 'call')}${before}${cost === null ? '' : `, ${formatMoney(cost, currency)}`}`;
 }
 
 function showProgress(
@@ -148,14 +112,15 @@ function showProgress(
     readonly began: number;
   } | null = null;
   return ({ subject, task, done, total, allDone, allTotal }) => {
+    const whose = severalModels ? `${subject}  ` : '';
     // What is there before this session says nothing about its speed.
     clock ??= { left: createClock(allDone, now), from: allDone, began: now() };
-    if (allDone === clock.from) return line.show([`${severalModels ? `${subject}  ` : ''}${task}`], true);
+    if (allDone === clock.from) return line.show([`${whose}${task}`], true);
     const perSecond = (allDone - clock.from) / ((now() - clock.began) / 1000);
     const last = allDone === allTotal;
     line.show(
       [
-        `${severalModels ? `${subject}  ` : ''}${task} ${thousands(done)}/${thousands(total)}`,
+        `${whose}${task} ${thousands(done)}/${thousands(total)}`,
         `all ${thousands(allDone)}/${thousands(allTotal)}`,
         last ? 'done' : `${formatDuration(clock.left(allDone, allTotal))} left`,
         `${perSecond.toFixed(perSecond < 10 ? 1 : 0)} documents/s`,

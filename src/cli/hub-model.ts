@@ -1,5 +1,5 @@
 // --model as a model of the hub: fetched, with a progress line, before the verb runs, which then gets a folder.
-import type { ModelFolder } from '../hub/index.ts';
+import type { HubProgress, ModelFolder } from '../hub/index.ts';
 import type { Setting } from '../options/kinds.ts';
 import type { Given } from './flags.ts';
 import { createLine } from './progress.ts';
@@ -20,23 +20,34 @@ export async function withModelFolder<
 /** The folder of a model, with a line of what is being downloaded and which commit it is. */
 export async function fetchModel(nameOrPath: string, stderr: Output): Promise<ModelFolder> {
   const { modelFolder } = await import('../hub/index.ts');
-  const line = createLine({ output: stderr });
-  const mb = (bytes: number): string => (bytes / 1e6).toFixed(1);
-  let shown = false;
+  const downloads = createDownloadLine(stderr);
   try {
-    const found = await modelFolder(nameOrPath, {
-      onProgress: ({ file, received, total }) => {
-        shown = true;
-        const of = total === null ? '' : ` of ${mb(total)}`;
-        line.show([`downloading ${mb(received)}${of} MB`, printable(file)], received === total);
-      },
-    });
-    if (shown) line.end();
+    const found = await modelFolder(nameOrPath, { onProgress: downloads.show });
+    downloads.end();
     const { dim } = colorsFor(stderr);
     if (found.hub) stderr.write(dim(`model ${found.hub.id}, commit ${found.hub.commit}`) + '\n');
     return found;
-  } catch (error) {
-    if (shown) line.end();
-    throw error;
+  } finally {
+    downloads.end();
   }
+}
+
+/** A line of what is being downloaded; it is not there before there is something to show. */
+export function createDownloadLine(stderr: Output): {
+  show(this: void, progress: HubProgress): void;
+  end(this: void): void;
+} {
+  const mb = (bytes: number): string => (bytes / 1e6).toFixed(1);
+  let line: ReturnType<typeof createLine> | undefined;
+  return {
+    show: ({ file, received, total }) => {
+      line ??= createLine({ output: stderr });
+      const of = total === null ? '' : ` of ${mb(total)}`;
+      line.show([`downloading ${mb(received)}${of} MB`, printable(file)], received === total);
+    },
+    end: () => {
+      line?.end();
+      line = undefined;
+    },
+  };
 }

@@ -1,5 +1,4 @@
 // Every ranking benchmark by name, and the numbers of examples that go by a name of their own. Knows which there are.
-import { WhetstoneError } from '../../errors.ts';
 import { arcChallenge, arcEasy } from './arc.ts';
 import type { Benchmark } from './benchmark.ts';
 import { hellaswag } from './hellaswag.ts';
@@ -16,30 +15,10 @@ export const benchmarks: readonly Benchmark[] = [
 ];
 
 /** Names for several at once. */
-const together: Readonly<Record<string, readonly string[]>> = {
+export const benchmarkGroups: Readonly<Record<string, readonly string[]>> = {
   truthfulqa: ['truthfulqa_mc1', 'truthfulqa_mc2'],
   paper: ['arc_challenge', 'hellaswag', 'mmlu', 'truthfulqa_mc2'],
 };
-
-/** The names that help and errors show; each subject of MMLU has one, too. */
-export const benchmarkNames: readonly string[] = [
-  ...benchmarks.map(({ name }) => name).filter((name) => !name.startsWith('mmlu_')),
-  ...Object.keys(together),
-];
-
-/** Benchmarks by name, each once. Throws WhetstoneError `INVALID_OPTION`. */
-export function benchmarksNamed(names: readonly string[]): Benchmark[] {
-  const found = names.flatMap((name) =>
-    (together[name] ?? [name]).map((each) => {
-      const benchmark = benchmarks.find((other) => other.name === each);
-      if (benchmark) return benchmark;
-      throw new WhetstoneError('INVALID_OPTION', `there is no task ${JSON.stringify(name)}`, {
-        hint: `Tasks: ${benchmarkNames.join(', ')}; groups and subjects of MMLU such as mmlu_stem and mmlu_virology.`,
-      });
-    }),
-  );
-  return [...new Set(found)];
-}
 
 export const presets = ['0-shot', 'paper'] as const;
 export type Preset = (typeof presets)[number];

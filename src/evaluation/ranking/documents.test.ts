@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { arcChallenge } from './arc.ts';
 import type { Benchmark } from './benchmark.ts';
-import { benchmarksNamed, benchmarks } from './benchmarks.ts';
+import { benchmarksNamed } from '../tasks.ts';
+import { benchmarks } from './benchmarks.ts';
 import type { RankingDocument } from './document.ts';
 import { cleaned, hellaswag } from './hellaswag.ts';
 import { truthfulqaMc1, truthfulqaMc2 } from './truthfulqa.ts';

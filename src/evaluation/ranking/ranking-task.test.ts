@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { afterAll, describe, expect, it } from 'vitest';
-import { benchmarksNamed } from './benchmarks.ts';
+import { benchmarksNamed } from '../tasks.ts';
 import type { RankingSettings } from './ranking-task.ts';
 import { rankingItems, rankingTask } from './ranking-task.ts';
 import { readPrimer } from './truthfulqa.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Subject, SubjectSource } from '../subject/subject.ts';
 import type { EvaluationProgress, EvaluationSettings } from './evaluate.ts';
-import { evaluate, evaluationFiles } from './evaluate.ts';
+import { evaluateSubjects, evaluationFiles } from './evaluate.ts';
 import type { EvaluationTask } from './task.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'whetstone-evaluate-'));
@@ -62,7 +62,7 @@ const task = (name: string, items: number, log: Log, more: Partial<EvaluationTas
 const run = (
   out: string,
   more: Pick<EvaluationSettings, 'subjects' | 'tasks'> & Partial<EvaluationSettings>,
-) => evaluate({ out, signal: new AbortController().signal, bootstrap: { resamples: 200 }, ...more });
+) => evaluateSubjects({ out, signal: new AbortController().signal, bootstrap: { resamples: 200 }, ...more });
 
 describe('evaluate', () => {
   it('measures every subject on every task, one subject open at a time, and writes the tables', async () => {

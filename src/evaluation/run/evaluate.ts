@@ -59,7 +59,7 @@ export const evaluationFiles = (
  * Throws WhetstoneError `RUN_LOCKED`, `DAMAGED_JOURNAL`, `DISK_FULL`, what subjects and tasks throw, and `STOPPED`
  * after an abort.
  */
-export async function evaluate(settings: EvaluationSettings): Promise<Comparison> {
+export async function evaluateSubjects(settings: EvaluationSettings): Promise<Comparison> {
   const { out, subjects, tasks, signal, onNote } = settings;
   const files = evaluationFiles(out);
   await mkdir(files.items, { recursive: true });

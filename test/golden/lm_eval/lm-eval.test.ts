@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { benchmarksNamed } from '../../../src/evaluation/ranking/benchmarks.ts';
+import { benchmarksNamed } from '../../../src/evaluation/tasks.ts';
 import type { RankingSettings } from '../../../src/evaluation/ranking/ranking-task.ts';
 import { rankingItems, rankingTask } from '../../../src/evaluation/ranking/ranking-task.ts';
 import type { Figure } from '../../../src/evaluation/run/task.ts';
