@@ -36,7 +36,9 @@ export async function respondInTurns(
       const responses = await subject.respond(
         some.map((index) => prompts[index]!),
         {
-          ...{ maxNewTokens, temperature, signal },
+          maxNewTokens,
+          temperature,
+          signal,
           ...(temperature > 0 && { topP, seeds: some.map((index) => createRandom(seed, index).uint32()) }),
         },
       );

@@ -21,5 +21,8 @@ export function outcomeOf(id: string, value: unknown): Outcome {
 /** Use of a judge that sends nothing to anyone who counts tokens or asks for money. */
 export const usageOf = (calls: number): JudgeUsage => ({
   calls,
-  ...{ cached: 0, inputTokens: 0, outputTokens: 0, cost: null },
+  cached: 0,
+  inputTokens: 0,
+  outputTokens: 0,
+  cost: null,
 });

@@ -57,7 +57,13 @@ export function heldOutTask({
   return {
     name: 'held_out',
     description: {
-      ...{ kind: 'held_out', data: file, digest, triplets: triplets.length, limit, template, lambda },
+      kind: 'held_out',
+      data: file,
+      digest,
+      triplets: triplets.length,
+      limit,
+      template,
+      lambda,
       marked,
     },
     items: triplets.map(({ triplet, errors }, i) => ({
@@ -73,7 +79,10 @@ export function heldOutTask({
         signal.throwIfAborted();
         const positions = pending.slice(start, start + atOnce).map(Number);
         const { examples } = await buildExamples(plain, {
-          ...{ tokenizer: local.tokenizer, template: prompts, cutoffLength: local.maxLength, positions },
+          tokenizer: local.tokenizer,
+          template: prompts,
+          cutoffLength: local.maxLength,
+          positions,
         });
         const scores = await scoreExamples(local, examples);
         for (const [i, example] of examples.entries()) {
@@ -177,7 +186,10 @@ function perplexityFigures(set: string, responses: readonly (ScoredTokens | null
   return [
     { ...common, metric: `perplexity_${set}`, value: perplexity(scored), stderr: null, scores: null },
     {
-      ...{ ...common, metric: `perplexity_per_response_${set}`, value: mean, stderr },
+      ...common,
+      metric: `perplexity_per_response_${set}`,
+      value: mean,
+      stderr,
       scores: responses.map((response) => (response === null ? null : rest.next().value!)),
     },
   ];
@@ -194,7 +206,13 @@ function detectionShares(counts: readonly DetectionCounts[], lambda: number): Fi
     flagged_share: flaggedShare,
   };
   return Object.entries(shares).map(([metric, share]) => ({
-    ...{ name: 'held_out', metric: `detection_${metric}`, value: share ?? NaN, stderr: null, unit: 'share' },
-    ...{ scored: counts.length, total: counts.length, scores: null },
+    name: 'held_out',
+    metric: `detection_${metric}`,
+    value: share ?? NaN,
+    stderr: null,
+    unit: 'share',
+    scored: counts.length,
+    total: counts.length,
+    scores: null,
   }));
 }

@@ -169,7 +169,13 @@ function rankingFigures(
       rankingScore(metric, { choices, truth, logLikelihoods: results[i]!.log_likelihoods }),
     );
     const figure = (of: string, some: readonly number[], mean: MeanFigure, detail?: true): Figure => ({
-      ...{ name: of, metric, ...mean, scored: some.length, total: some.length, unit: 'share', scores: some },
+      name: of,
+      metric,
+      ...mean,
+      scored: some.length,
+      total: some.length,
+      unit: 'share',
+      scores: some,
       ...(detail && { detail }),
     });
     const ofPart = (part: BenchmarkPart): number[] => scores.filter((_, i) => items[i]!.part === part);

@@ -46,8 +46,14 @@ export function rougeTask({
   return {
     name: 'rouge',
     description: {
-      ...{ kind: 'rouge', references: references.file, digest: references.digest, rows: rows.length, limit },
-      ...{ template, generation, stem },
+      kind: 'rouge',
+      references: references.file,
+      digest: references.digest,
+      rows: rows.length,
+      limit,
+      template,
+      generation,
+      stem,
     },
     // The reference and the stemmer are no part of it: a response is scored anew each time.
     items: rows.map(({ instruction, input }, i) => ({
@@ -89,9 +95,14 @@ export function rougeFigures(responses: readonly RougeScores[]): Figure[] {
       const scores = responses.map((response) => response[type][part]);
       const deviation = standardDeviation(scores);
       return {
-        ...{ name: 'rouge', metric: `${type}${suffix}`, value: mean(scores), scores, unit: 'share' },
+        name: 'rouge',
+        metric: `${type}${suffix}`,
+        value: mean(scores),
+        scores,
+        unit: 'share',
         stderr: deviation === null ? null : deviation / Math.sqrt(scores.length),
-        ...{ scored: scores.length, total: scores.length },
+        scored: scores.length,
+        total: scores.length,
         ...(part !== 'f' && { detail: true }),
       };
     }),

@@ -14,7 +14,7 @@ import type { PromptText, Tokenizer } from '../../tokens/index.ts';
 import { instructionWithInput, loadTokenizer } from '../../tokens/index.ts';
 import { echoedLikelihoods, noLogProbs } from './echoed-log-probs.ts';
 import type { EchoedSpan } from './echoed-log-probs.ts';
-import { inParallel } from './in-parallel.ts';
+import { inParallel } from '../../durable/pool.ts';
 import { fitInto, requestTokens } from './request-tokens.ts';
 import type { TokenGroup } from './request-tokens.ts';
 import type { LikelihoodRequest, LikelihoodSettings, Subject, SubjectSource } from './subject.ts';
@@ -128,7 +128,7 @@ async function scoreByServer(
   requests: readonly LikelihoodRequest[],
   { signal, onResult }: LikelihoodSettings,
 ): Promise<void> {
-  await inParallel(requests.length, concurrency, signal, async (index, stop) => {
+  const score = async (index: number, stop: AbortSignal): Promise<void> => {
     const request = requests[index]!;
     const { context, continuations } = request;
     const tokens = await requestTokens(tokenizer, request);
@@ -146,7 +146,8 @@ async function scoreByServer(
     for (const [i, { indices }] of rows.entries())
       for (const continuation of indices) logLikelihoods[continuation] = values[i]!;
     await onResult(index, { logLikelihoods, truncated });
-  });
+  };
+  await inParallel([...requests.keys()], concurrency, score, { signal });
 }
 
 /** A prompt: context and one continuation, and which of the request's continuations that is. */
@@ -187,8 +188,7 @@ async function answers(
 ): Promise<Response[]> {
   const { maxNewTokens = 256, temperature = 0, topP, seed = 0, seeds, stop, onResponse } = settings;
   const found: Response[] = [];
-  const signal = settings.signal ?? new AbortController().signal;
-  await inParallel(prompts.length, concurrency, signal, async (index, giveUp) => {
+  const answer = async (index: number, giveUp: AbortSignal): Promise<void> => {
     const request = chatRequest(
       {
         model: address.model,
@@ -205,7 +205,8 @@ async function answers(
     const response = { text, finished: finish !== 'length', tokens: usage?.output ?? 0 };
     found[index] = response;
     await onResponse?.(index, response);
-  });
+  };
+  await inParallel([...prompts.keys()], concurrency, answer, { signal: settings.signal });
   return found;
 }
 

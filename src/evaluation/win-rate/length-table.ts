@@ -24,7 +24,8 @@ export async function readLengthTable(file: string, count: number): Promise<Leng
         'LENGTH_TABLE',
         `expected a number, found ${JSON.stringify(found) ?? 'no such column'}`,
         {
-          ...{ ...source, field },
+          ...source,
+          field,
           hint: 'Expected are the columns index, instruction_difficulty, and perhaps preference and std_delta_len.',
         },
       );
@@ -46,7 +47,8 @@ export async function readLengthTable(file: string, count: number): Promise<Leng
       'LENGTH_TABLE',
       `expected a difficulty of each of ${count} instructions, found none of ${missing}`,
       {
-        ...{ file, field: 'index' },
+        file,
+        field: 'index',
         hint: 'The table has to be of the instructions that are compared, in their order.',
       },
     );

@@ -211,16 +211,24 @@ export function winRateFigures(
   const deviation = standardDeviation(lengths);
   return [
     {
-      ...{ ...common, metric: 'win_rate', value: share(rate), stderr: error(standardError) },
+      ...common,
+      metric: 'win_rate',
+      value: share(rate),
+      stderr: error(standardError),
       scores: preferences.map((preference) => (preference === null ? null : preference - 1)),
     },
     {
-      ...{ ...common, metric: 'length_controlled_winrate', value: share(control?.winRate ?? null) },
+      ...common,
+      metric: 'length_controlled_winrate',
+      value: share(control?.winRate ?? null),
       stderr: error(control?.standardError ?? null),
       scores: null,
     },
     {
-      ...{ ...common, metric: 'discrete_win_rate', value: share(discreteWinRate), stderr: null },
+      ...common,
+      metric: 'discrete_win_rate',
+      value: share(discreteWinRate),
+      stderr: null,
       scores: preferences.map((preference) =>
         preference === null ? null : preference === 1.5 ? 0.5 : Number(preference > 1.5),
       ),
@@ -229,14 +237,24 @@ export function winRateFigures(
     ...(bothOrders
       ? [
           {
-            ...{ ...common, metric: 'flips', scored: twice.length, stderr: null, scores: null },
+            ...common,
+            metric: 'flips',
+            scored: twice.length,
+            stderr: null,
+            scores: null,
             value: twice.length === 0 ? NaN : twice.filter(([a, b]) => isFlip(a, b)).length / twice.length,
           },
         ]
       : []),
     {
-      ...{ name: 'win_rate', metric: 'avg_length', value: mean(lengths), scores: lengths, unit: 'number' },
-      ...{ scored: total, total, stderr: deviation === null ? null : deviation / Math.sqrt(total) },
+      name: 'win_rate',
+      metric: 'avg_length',
+      value: mean(lengths),
+      scores: lengths,
+      unit: 'number',
+      scored: total,
+      total,
+      stderr: deviation === null ? null : deviation / Math.sqrt(total),
     },
   ];
 }

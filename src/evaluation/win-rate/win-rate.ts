@@ -29,7 +29,11 @@ export function winRate(preferences: readonly Preference[]): WinRate {
   return {
     ...percentMean(shares),
     discreteWinRate: scored === 0 ? null : (100 * (wins + draws / 2)) / scored,
-    ...{ wins, losses, draws, scored, total: preferences.length },
+    wins,
+    losses,
+    draws,
+    scored,
+    total: preferences.length,
   };
 }
 

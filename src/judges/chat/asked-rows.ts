@@ -1,6 +1,7 @@
 // Rows put to a chat server one by one: replies that are kept are read anew, a reply that cannot be read is asked for
 // once more, and rows without an answer are told from a server that is away. Knows neither HTTP nor what is asked.
 import { setMaxListeners } from 'node:events';
+import { inParallel } from '../../durable/pool.ts';
 import { WhetstoneError } from '../../errors.ts';
 import type { Client, Signals } from '../../openai/client.ts';
 import type { ChatRequests } from './chat-request.ts';
@@ -54,12 +55,12 @@ export function createAskedRows<Row extends { readonly id: string }, Answer exte
   return {
     cached: () => cached,
     askAll: (rows, { onAnswer, signal }) =>
-      stoppable(signal, async (stop, signals) => {
+      stoppable(signal, async (giveUp) => {
         const silent = createSilence<Row>(name, settings.retries + 1, (row, why) =>
           onAnswer(row, unscored(row, why)),
         );
-        await inParallel(rows, settings.concurrency, stop, async (row) => {
-          const verdict = await read(row, signals);
+        const ask = async (row: Row, stop: AbortSignal): Promise<void> => {
+          const verdict = await read(row, { stop, giveUp });
           if ('reading' in verdict) {
             const { reading } = verdict;
             if (verdict.cached) cached++;
@@ -69,7 +70,9 @@ export function createAskedRows<Row extends { readonly id: string }, Answer exte
             await onAnswer(row, unscored(row, verdict.failure.words));
             await silent.broken();
           } else silent.add(row, verdict.failure);
-        });
+        };
+        // After a failure calls under way are waited for: they have been paid for.
+        await inParallel(rows, settings.concurrency, ask, { signal: giveUp });
         await silent.end();
       }),
   };
@@ -189,47 +192,20 @@ const unavailable = (name: string, failure: Failure, calls: number): WhetstoneEr
     hint: 'What was judged so far is kept; run it again when the server is back.',
   });
 
-/** Runs `work`, which may stop by itself; an abort of `signal` stops it, and gives up the calls under way. */
+/** Runs `work` with a signal that an abort of `signal` passes on, as WhetstoneError `STOPPED`. */
 async function stoppable(
   signal: AbortSignal | undefined,
-  work: (stop: AbortController, signals: Signals) => Promise<void>,
+  work: (giveUp: AbortSignal) => Promise<void>,
 ): Promise<void> {
-  const stop = new AbortController();
   const giveUp = new AbortController();
   // Every call under way listens; Node warns from the eleventh on.
-  setMaxListeners(0, stop.signal, giveUp.signal);
-  const stopped = (): void => {
-    const reason = new WhetstoneError('STOPPED', 'judging was stopped');
-    stop.abort(reason);
-    giveUp.abort(reason);
-  };
+  setMaxListeners(0, giveUp.signal);
+  const stopped = (): void => giveUp.abort(new WhetstoneError('STOPPED', 'judging was stopped'));
   if (signal?.aborted) stopped();
   signal?.addEventListener('abort', stopped, { once: true });
   try {
-    await work(stop, { stop: stop.signal, giveUp: giveUp.signal });
+    await work(giveUp.signal);
   } finally {
     signal?.removeEventListener('abort', stopped);
   }
-}
-
-/** Runs `handle` on every row, so many at once, in order; after the first error none is begun, and it is thrown. */
-async function inParallel<T>(
-  rows: readonly T[],
-  concurrency: number,
-  stop: AbortController,
-  handle: (row: T) => Promise<void>,
-): Promise<void> {
-  const queue = rows.values();
-  const work = async (): Promise<void> => {
-    for (const row of queue) {
-      if (stop.signal.aborted) break;
-      try {
-        await handle(row);
-      } catch (error) {
-        stop.abort(error);
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(concurrency, rows.length) }, work));
-  stop.signal.throwIfAborted();
 }

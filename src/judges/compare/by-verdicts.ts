@@ -56,7 +56,9 @@ export function compareByVerdicts(judge: Judge): Comparer {
 }
 
 const requestOf = ({ instruction, input }: PairRequest, output: string): Omit<JudgeRequest, 'id'> => ({
-  ...{ instruction, ...(input !== undefined && { input }), output },
+  instruction,
+  ...(input !== undefined && { input }),
+  output,
 });
 
 function verdictOf(id: string, first: Outcome, second: Outcome): Comparison {

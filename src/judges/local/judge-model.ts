@@ -143,7 +143,9 @@ async function readRun(dir: string): Promise<RunFacts> {
     return typeof value === 'string' ? value : defaultDecisionWords[name];
   };
   return {
-    ...{ model, template, digests: run['model'] },
+    model,
+    template,
+    digests: run['model'],
     started: Number.isNaN(started.getTime()) ? new Date(0) : started,
     critique: typeof recorded['critique'] === 'string' ? recorded['critique'] : null,
     words: { yes: word('yes'), no: word('no') },
@@ -163,7 +165,8 @@ async function readRecord(file: string): Promise<Fields> {
 
 const badRun = (file: string, message: string, cause?: unknown): WhetstoneError =>
   new WhetstoneError('BAD_RUN', message, {
-    ...{ file, cause },
+    file,
+    cause,
     hint: 'A judge comes from "whetstone train-judge".',
   });
 

@@ -86,7 +86,9 @@ function readJsonl(text: string, file: string): FilledRow[] {
       row = JSON.parse(content);
     } catch (cause) {
       throw new WhetstoneError('MALFORMED_JSON', `this line is not JSON: ${excerpt(content)}`, {
-        ...{ file, line, cause },
+        file,
+        line,
+        cause,
         hint: 'Text stands in double quotes; a double quote in it is written \\", a line break \\n.',
       });
     }
@@ -135,16 +137,22 @@ interface Parsed {
 function parseRows(text: string, delimiter: string, file: string, most?: number): Parsed[] {
   try {
     return parse(text, {
-      ...{ delimiter, bom: true, info: true, skip_empty_lines: true },
+      delimiter,
+      bom: true,
+      info: true,
+      skip_empty_lines: true,
       // Rows that a spreadsheet program has shortened or lengthened, quotes in the middle of what a person wrote.
-      ...{ relax_column_count: true, relax_quotes: true },
+      relax_column_count: true,
+      relax_quotes: true,
       ...(most !== undefined && { to: most }),
     }) as unknown as Parsed[];
   } catch (cause) {
     if (!(cause instanceof CsvError)) throw cause;
     const line = (cause as CsvError & { lines?: number }).lines;
     throw new WhetstoneError('MALFORMED_CSV', cause.message, {
-      ...{ file, cause, ...(line !== undefined && { line }) },
+      file,
+      cause,
+      ...(line !== undefined && { line }),
       hint: 'Open the file in a spreadsheet program or an editor and mend it there; nothing was changed.',
     });
   }
@@ -158,6 +166,8 @@ const invalid = (
   found: string,
 ): WhetstoneError =>
   new WhetstoneError('INVALID_ROWS', `${expected}, found ${found}`, {
-    ...{ file, line, ...(field !== undefined && { field }) },
+    file,
+    line,
+    ...(field !== undefined && { field }),
     hint: 'Mend this in the file, or name another file; nothing was changed.',
   });

@@ -80,7 +80,9 @@ function readAnswers(rows: readonly FilledRow[], file: string): Answers {
     const before = judged.get(id);
     if (before !== undefined && before !== words) {
       throw new WhetstoneError('INVALID_ROWS', `the row ${id} stands there twice, with different judgments`, {
-        ...{ file, line, field: 'judgment' },
+        file,
+        line,
+        field: 'judgment',
         hint: 'Remove one of the two rows.',
       });
     }
@@ -109,7 +111,8 @@ async function addToFile(file: string, rows: readonly JudgeRequest[]): Promise<v
   } catch (cause) {
     if (!isSystemError(cause)) throw cause;
     throw new WhetstoneError('FILE_NOT_WRITABLE', `rows cannot be added: ${reasonOf(cause)}`, {
-      ...{ file, cause },
+      file,
+      cause,
       hint: 'Close the file in other programs and check the permissions of its folder; it was not changed.',
     });
   }

@@ -44,7 +44,10 @@ const timeToFlush = 500;
 export async function openCommandJudge(command: string, settings: CommandSettings): Promise<Judge> {
   const { name, fingerprint, ask, usage, close } = await openCommand(command, judgments, settings);
   return {
-    ...{ name, fingerprint, usage, close },
+    name,
+    fingerprint,
+    usage,
+    close,
     judge: (requests, { onOutcome, signal }) => ask(requests, onOutcome, signal),
   };
 }
@@ -56,7 +59,9 @@ export async function openCommandJudge(command: string, settings: CommandSetting
 export async function openCommandComparer(command: string, settings: CommandSettings): Promise<Comparer> {
   const { name, fingerprint, ask, usage, close } = await openCommand(command, preferences, settings);
   return {
-    ...{ name, usage, close },
+    name,
+    usage,
+    close,
     fingerprint: `pairs:${fingerprint}`,
     ordered: true,
     compare: (pairs, { onComparison, signal }) => ask(pairs, onComparison, signal),
@@ -71,7 +76,10 @@ interface Protocol<Request extends { readonly id: string }, Answer> {
 
 const judgments: Protocol<JudgeRequest, Outcome> = {
   line: ({ id, instruction, input, output }) => ({
-    ...{ id, instruction, ...(input !== undefined && { input }), output },
+    id,
+    instruction,
+    ...(input !== undefined && { input }),
+    output,
   }),
   read: (id, answer, line) =>
     'judgment' in answer
@@ -81,7 +89,11 @@ const judgments: Protocol<JudgeRequest, Outcome> = {
 
 const preferences: Protocol<PairRequest, Comparison> = {
   line: ({ id, instruction, input, output_1, output_2 }) => ({
-    ...{ id, instruction, ...(input !== undefined && { input }), output_1, output_2 },
+    id,
+    instruction,
+    ...(input !== undefined && { input }),
+    output_1,
+    output_2,
   }),
   read: (id, answer, line) =>
     'preference' in answer

@@ -57,7 +57,9 @@ export async function openModuleJudge(path: string, settings: ModuleSettings): P
       outcomeOf,
     );
     return {
-      ...{ name: path, fingerprint: `module:${digest ?? ''}`, usage: rows.usage },
+      name: path,
+      fingerprint: `module:${digest ?? ''}`,
+      usage: rows.usage,
       judge: (requests, { onOutcome, signal }) => rows.callAll(requests, onOutcome, signal),
       close: () => Promise.resolve(),
     };
@@ -99,7 +101,10 @@ export async function openModuleComparer(path: string, settings: ModuleSettings)
   );
   const digest = await fileDigest(path);
   return {
-    ...{ name: path, fingerprint: `pairs:module:${digest ?? ''}`, ordered: true, usage: rows.usage },
+    name: path,
+    fingerprint: `pairs:module:${digest ?? ''}`,
+    ordered: true,
+    usage: rows.usage,
     compare: (pairs, { onComparison, signal }) => rows.callAll(pairs, onComparison, signal),
     close: () => Promise.resolve(),
   };
@@ -172,7 +177,10 @@ function functionOf(module: Readonly<Record<string, unknown>>, file: string): Ex
 
 /** The fields of the contract alone, in an object of its own. */
 const requestOf = ({ id, instruction, input, output }: JudgeRequest): JudgeRequest => ({
-  ...{ id, instruction, ...(input !== undefined && { input }), output },
+  id,
+  instruction,
+  ...(input !== undefined && { input }),
+  output,
 });
 
 async function judgeAll(
