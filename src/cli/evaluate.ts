@@ -1,6 +1,7 @@
 // whetstone evaluate: models measured as the field's own tools measure them, in one table.
 import type { OpenEngine } from '../engine/engine.ts';
 import type { Evaluation } from '../evaluation/evaluate.ts';
+import type { GivenSettings } from '../evaluation/settings.ts';
 import type { EvaluationProgress } from '../evaluation/run/evaluate.ts';
 import { formatMoney } from '../openai/cost.ts';
 import { withConfig } from './flags.ts';
@@ -63,17 +64,20 @@ interface Context {
   readonly openEngine?: OpenEngine;
 }
 
-export async function runEvaluate({ values }: Given<EvaluateTable>, context: Context): Promise<number> {
+export async function runEvaluate(
+  { given, values }: Given<EvaluateTable>,
+  context: Context,
+): Promise<number> {
   const { stdout, stderr, openEngine } = context;
   const { evaluate } = await import('../evaluation/evaluate.ts');
   const { comparisonLines, legend } = await import('../evaluation/run/comparison-files.ts');
-  const { details, config, ...settings } = values;
+  const { config, details, ...settings } = given;
   const line = createLine({ output: stdout });
   const downloads = createDownloadLine(stderr);
   return stoppable(
     async (signal) => {
       const { comparison, judges, files } = await evaluate({
-        ...settings,
+        ...(settings as GivenSettings),
         signal,
         ...(openEngine && { openEngine }),
         onDownload: downloads.show,
@@ -83,14 +87,16 @@ export async function runEvaluate({ values }: Given<EvaluateTable>, context: Con
           stdout.write(`${extent.join(', ')}\n`);
         },
         onNote: (text) => line.note(readable(text)),
-        onProgress: showProgress(line, settings.model.length + settings.adapter.length > 1),
+        onProgress: showProgress(line, values.model.length + values.adapter.length > 1),
       }).finally(() => line.end());
-      stdout.write(`${tableText(comparisonLines(comparison, details), stdout)}\n${legend(comparison)}\n`);
-      for (const judge of judges) stdout.write(`${judgeText(judge, settings.currency)}\n`);
+      stdout.write(
+        `${tableText(comparisonLines(comparison, details === true), stdout)}\n${legend(comparison)}\n`,
+      );
+      for (const judge of judges) stdout.write(`${judgeText(judge, values.currency)}\n`);
       stdout.write(`${files.markdown}\n`);
     },
     (name) =>
-      line.note(`${name}: stopping. ${settings.out} keeps what was measured; the same command goes on.`),
+      line.note(`${name}: stopping. ${values.out} keeps what was measured; the same command goes on.`),
   ).finally(() => downloads.end());
 }
 

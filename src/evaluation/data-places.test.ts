@@ -34,7 +34,7 @@ describe('namePlaces', () => {
   });
 
   it.each([
-    [['rouge'], ['./benchmarks'], 'the task rouge needs a file: `data` rouge=FILE'],
+    [['rouge'], ['./benchmarks'], 'the task rouge needs a file: option `data` rouge=FILE'],
     [['arc_easy'], ['rouge=x.jsonl'], 'rouge is not among the tasks arc_easy'],
     [['arc_easy'], ['arc_easy='], "nothing follows the task's name"],
     [['arc_easy'], ['hub:me/mine'], 'belongs to one task'],

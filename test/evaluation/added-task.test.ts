@@ -104,7 +104,11 @@ describe('a task from outside', () => {
   });
 
   it.each<[string, object, RegExp]>([
-    ['without its file', { data: [] }, /the task mine needs a file.*\n.*log-likelihood of lines/],
+    [
+      'without its file',
+      { data: ['./benchmarks'] },
+      /the task mine needs a file.*\n.*log-likelihood of lines/,
+    ],
     ['beside one that there is not', { tasks: ['mine', 'theirs'] }, /no task "theirs"\n.*mine.*paper/],
     [
       'with a server where tokens are needed',
