@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { judge } from '../options/tables/judging.ts';
 import { judgeKinds, namedJudge } from './kinds.ts';
 
 describe('namedJudge', () => {
@@ -30,5 +31,11 @@ describe('namedJudge', () => {
 
   it('knows each kind by its own example', () => {
     for (const { name, example } of judgeKinds()) expect(namedJudge(example).kind).toBe(name);
+  });
+
+  it('knows those that the help of --judge names, and it names each', () => {
+    const { help } = judge.judge;
+    for (const { form, example } of judgeKinds())
+      expect([form, example].some((text) => help.includes(text))).toBe(true);
   });
 });
