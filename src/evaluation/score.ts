@@ -97,10 +97,14 @@ export async function* score(options: ScoreOptions): AsyncGenerator<ScoreRow, vo
     work: async (pending, hand, signal) => {
       const { engine, tokenizer } = await openModel({ model, adapter, threads, openEngine, voice });
       try {
-        for (let start = 0; start < pending.length; start += atOnce) {
+        const open = new Set(pending);
+        for (let start = 0; start < examples.length; start += atOnce) {
+          // The last digits depend on what is scored together, so the groups are the same after a stop.
+          const group = examples.slice(start, start + atOnce);
+          if (!group.some((_, i) => open.has(start + i))) continue;
           signal.throwIfAborted();
-          const some = pending.slice(start, start + atOnce).map((index) => examples[index]!);
-          for (const row of await scoreExamples(engine, tokenizer, some, lambda)) await hand(row);
+          const rows = await scoreExamples(engine, tokenizer, group, lambda);
+          for (const [i, row] of rows.entries()) if (open.has(start + i)) await hand(row);
         }
       } finally {
         await engine.dispose();

@@ -71,7 +71,9 @@ export function fakeEngine(options: FakeOptions): Engine {
     estimateMemory: () => options.peak ?? 1e6,
     score: async (sequences) => {
       await sleep(options.scoreDelay ?? 0);
-      return sequences.map(logprobs);
+      // As in an engine, the last digits depend on what is scored together.
+      const together = 1e-4 * sequences.reduce((sum, { ids }) => sum + ids.length, 0);
+      return sequences.map((sequence) => logprobs(sequence).map((logProb) => logProb - together));
     },
     scoreContinuations: (groups) =>
       Promise.resolve(
