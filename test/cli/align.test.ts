@@ -132,7 +132,7 @@ describe('an --out that holds a run', () => {
     await until(first.child, async () => (await readdir(out).catch((): string[] => [])).includes('run.yaml'));
     const second = await align(['--resume']);
     expect(second.code).toBe(1);
-    expect(second.stderr).toMatch(new RegExp(`process ${first.child.pid} has been working in this run`));
+    expect(second.stderr).toMatch(new RegExp(`process ${first.child.pid} on .+ has been working here since`));
     first.child.kill('SIGKILL');
     await first.finished;
     expect((await align(['--resume', '--max_steps', '2'])).stderr).toMatch(
@@ -193,7 +193,7 @@ describe('failures', () => {
   it('a loss that is not finite names the rows and keeps the last good state', async () => {
     const { code, stderr } = await align(['--shuffle', 'false'], fake({ nonFiniteAt: 2 }));
     expect(code).toBe(1);
-    expect(stderr).toMatch(/step 2: the loss is NaN\n {2}The batch was row 5, row 6, row 7, row 8\./);
+    expect(stderr).toMatch(/step 2: the loss is NaN; the batch was row 5, row 6, row 7, row 8/);
     expect(await readdir(join(out, 'checkpoints'))).toEqual(['step-1']);
   });
 
