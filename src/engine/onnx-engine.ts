@@ -12,6 +12,7 @@ import { lazily } from './lazily.ts';
 import { estimatePeakMemory } from './memory.ts';
 import { readModel } from './model.ts';
 import type { EngineModel, EngineOptions } from './model.ts';
+import { requireEngineOptions } from './options.ts';
 import type { ParameterLayout } from './parameters.ts';
 import { views } from './parameters.ts';
 import type { Scorer } from './scoring.ts';
@@ -38,6 +39,7 @@ export const defaultLora: LoraConfig = {
 
 /** Opens a model for scoring, training and generation. Graphs are compiled when first needed. */
 export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
+  requireEngineOptions(options);
   const { modelDir, seed = 0, profile } = options;
   const model = await readModel(options);
   const { config, layout } = model;

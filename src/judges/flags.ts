@@ -1,58 +1,26 @@
 // The settings of judges as flat, namable options, the way command lines and run.yaml spell them. Knows what they
 // become; it does not know flags.
 import { WhetstoneError } from '../errors.ts';
+import { defaultsOf } from '../options/table.ts';
+import type { DefaultsOf, SettingsOf } from '../options/table.ts';
+import { judgingTable } from '../options/verbs.ts';
 import { defaultJudgeSettings } from './settings.ts';
 import type { JudgeSettings } from './settings.ts';
 
-export interface JudgeFlags {
-  readonly judge: string;
-  readonly judgePrompt: string;
-  readonly judgeTemperature: number | null;
-  readonly judgeMaxTokens: number;
-  readonly judgeBody: string | null;
-  readonly judgeTimeout: number;
-  readonly judgeRetries: number;
-  readonly judgeCache: string | null;
-  readonly concurrency: number;
-  readonly requestsPerMinute: number | null;
-  readonly tokensPerMinute: number | null;
-  readonly apiKeyEnv: string | null;
-  readonly inputPrice: number | null;
-  readonly outputPrice: number | null;
-  readonly currency: string;
-  readonly budget: number | null;
-}
+export type JudgeFlags = SettingsOf<typeof judgingTable>;
 
-const d = defaultJudgeSettings;
-
-export const judgeDefaults: Omit<JudgeFlags, 'judge'> = {
-  judgePrompt: d.prompt,
-  judgeTemperature: d.temperature,
-  judgeMaxTokens: d.maxTokens,
-  judgeBody: null,
-  judgeTimeout: d.timeout,
-  judgeRetries: d.retries,
-  judgeCache: d.cache,
-  concurrency: d.concurrency,
-  requestsPerMinute: d.requestsPerMinute,
-  tokensPerMinute: d.tokensPerMinute,
-  apiKeyEnv: d.apiKeyEnv,
-  inputPrice: d.inputPrice,
-  outputPrice: d.outputPrice,
-  currency: d.currency,
-  budget: d.budget,
-};
+export const judgeDefaults: DefaultsOf<typeof judgingTable> = defaultsOf(judgingTable);
 
 /** Throws WhetstoneError `INVALID_OPTIONS` where `judgeBody` is no JSON object. */
 export function judgeSettingsOf(flags: Omit<JudgeFlags, 'judge'>): JudgeSettings {
   return {
-    ...d,
+    ...defaultJudgeSettings,
     prompt: flags.judgePrompt,
     temperature: flags.judgeTemperature,
     maxTokens: flags.judgeMaxTokens,
     extraBody: parseBody(flags.judgeBody),
     timeout: flags.judgeTimeout,
-    bodyTimeout: Math.min(flags.judgeTimeout, d.bodyTimeout),
+    bodyTimeout: Math.min(flags.judgeTimeout, defaultJudgeSettings.bodyTimeout),
     retries: flags.judgeRetries,
     cache: flags.judgeCache,
     concurrency: flags.concurrency,

@@ -1,4 +1,6 @@
 // What can be set about judges. Each kind of judge takes what concerns it. Knows no command line.
+import { defaultsOf } from '../options/table.ts';
+import { judgingTable } from '../options/verbs.ts';
 import type { OpenEngine } from '../engine/engine.ts';
 
 export interface JudgeSettings {
@@ -47,23 +49,25 @@ export interface JudgeSettings {
   readonly onNote: (text: string) => void;
 }
 
+const usual = defaultsOf(judgingTable);
+
 export const defaultJudgeSettings: JudgeSettings = {
-  concurrency: 8,
-  requestsPerMinute: null,
-  tokensPerMinute: null,
-  timeout: 120,
+  concurrency: usual.concurrency,
+  requestsPerMinute: usual.requestsPerMinute,
+  tokensPerMinute: usual.tokensPerMinute,
+  timeout: usual.judgeTimeout,
   bodyTimeout: 60,
-  retries: 6,
-  prompt: 'default',
-  temperature: 0,
-  maxTokens: 512,
+  retries: usual.judgeRetries,
+  prompt: usual.judgePrompt,
+  temperature: usual.judgeTemperature,
+  maxTokens: usual.judgeMaxTokens,
   extraBody: {},
-  apiKeyEnv: null,
-  inputPrice: null,
-  outputPrice: null,
-  currency: 'USD',
-  budget: null,
-  cache: null,
+  apiKeyEnv: usual.apiKeyEnv,
+  inputPrice: usual.inputPrice,
+  outputPrice: usual.outputPrice,
+  currency: usual.currency,
+  budget: usual.budget,
+  cache: usual.judgeCache,
   env: process.env,
   openEngine: null,
   threads: null,

@@ -24,7 +24,7 @@ export interface Entry<T extends Table> {
   readonly together: (given: Partial<SettingsOf<T>>) => readonly Problem[];
 }
 
-export type OtherKind = 'function' | 'object' | 'list' | 'boolean';
+export type OtherKind = 'function' | 'object' | 'list' | 'boolean' | 'anything';
 
 /**
  * The settings among `options`, without those that are undefined, which counts as not given.
@@ -118,5 +118,7 @@ function otherProblem(kind: OtherKind, value: unknown): string | null {
       return Array.isArray(value) ? null : 'an array';
     case 'boolean':
       return typeof value === 'boolean' ? null : 'true or false';
+    case 'anything':
+      return null;
   }
 }

@@ -1,6 +1,7 @@
 // All settings, each once, by subject. A subject's name is the heading of its settings in --help. Knows no verb.
 import { command } from './tables/command.ts';
 import { comparing, models, results, tasks } from './tables/evaluation.ts';
+import { engine } from './tables/engine.ts';
 import { files, prompts, rows } from './tables/files.ts';
 import { cost, judge, limits } from './tables/judging.ts';
 import { method } from './tables/method.ts';
@@ -28,6 +29,7 @@ export const subjects: {
   readonly Results: typeof results;
   readonly Server: typeof server;
   readonly Command: typeof command;
+  readonly Engine: typeof engine;
 } = {
   Files: { ...files, ...roundFiles, ...prompts },
   Method: method,
@@ -47,6 +49,7 @@ export const subjects: {
   Results: results,
   Server: server,
   Command: command,
+  Engine: engine,
 };
 
 type Subjects = typeof subjects;

@@ -376,3 +376,14 @@ const dataConvert = {
   },
 } as const;
 export const dataConvertTable: TableOf<typeof dataConvert> = tableOf(dataConvert);
+
+const engine = {
+  takes: ['Engine', 'seed', 'threads', 'slots'],
+  differs: { seed: { default: 0 } },
+} as const;
+/** What an engine is opened with. */
+export const engineTable: TableOf<typeof engine> = tableOf(engine);
+
+const judging = { takes: ['Judge', 'Limits', 'Cost'], differs: {} } as const;
+/** What every verb that asks a judge has. */
+export const judgingTable: TableOf<typeof judging> = tableOf(judging);

@@ -1,0 +1,123 @@
+// Every entry of the library, given what it cannot take: one error that lists all of it, before anything is read.
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { align } from '../src/alignment/align.ts';
+import { alignOnline } from '../src/alignment/online/online.ts';
+import { openEngine } from '../src/engine/onnx-engine.ts';
+import { trainJudge } from '../src/judge-training/train-judge.ts';
+import { cut, dpo, dualCut, likelihood, selfDistillation } from '../src/objectives/index.ts';
+import { WhetstoneError } from '../src/errors.ts';
+
+let dir: string;
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'whetstone-check-'));
+});
+afterAll(() => rm(dir, { recursive: true, force: true }));
+
+/** What was wrong by the error, a line each: "learningRate: expected ...". */
+async function wrong(call: () => unknown): Promise<string[]> {
+  const error: unknown = await Promise.resolve()
+    .then(call)
+    .catch((each: unknown) => each);
+  if (!(error instanceof WhetstoneError)) throw new Error('nothing was refused', { cause: error });
+  expect(error.code).toBe('INVALID_OPTIONS');
+  const all = error.problems.length > 0 ? error.problems : [{ problem: error.problem, ...error.place }];
+  return all.map(({ options = [], problem }) => `${options.join()}: ${problem}`);
+}
+
+const training = {
+  lamda: 3,
+  epochs: -1,
+  learningRate: NaN,
+  loraAlpha: Infinity,
+  lrSchedulerType: 'polynomial',
+  loraTargetModules: 'q_proj',
+  saveSteps: 1.5,
+};
+const trainingProblems = [
+  'epochs: expected a number of more than 0, found -1',
+  'learningRate: expected a number of at least 0, found NaN',
+  'loraAlpha: expected a number of more than 0, found Infinity',
+  'lrSchedulerType: expected one of linear, cosine, constant, constant_with_warmup, found "polynomial"',
+  'loraTargetModules: expected a list of names, found "q_proj"',
+  'saveSteps: expected a whole number of at least 1, found 1.5',
+];
+
+describe('options that cannot be taken', () => {
+  const nowhere = (): { model: string; out: string } => ({
+    model: join(dir, 'no model'),
+    out: join(dir, 'run'),
+  });
+
+  it('of align', async () => {
+    const found = await wrong(() =>
+      align({
+        ...(training as object),
+        ...nowhere(),
+        data: 'none.jsonl',
+        method: 'likelihood',
+        alpha: 2,
+        signal: 'now' as never,
+      }).prepare(),
+    );
+    expect(found).toEqual([
+      'lamda: no such option (did you mean lambda?)',
+      ...trainingProblems,
+      'signal: expected an object, found "now"',
+      'alpha,method: this belongs to methods "cut", "dual-cut" and means nothing for "likelihood"',
+    ]);
+  });
+
+  it('of alignOnline', async () => {
+    const found = await wrong(() =>
+      alignOnline({
+        ...(training as object),
+        ...nowhere(),
+        rounds: 0,
+        resume: true,
+        overwrite: true,
+      }).prepare(),
+    );
+    expect(found).toEqual([
+      'lamda: no such option (did you mean lambda?)',
+      ...trainingProblems,
+      'rounds: expected a whole number of at least 1, found 0',
+      'resume,overwrite: a run can be gone on with or started anew, not both',
+    ]);
+  });
+
+  it('of trainJudge', async () => {
+    const { lamda, ...others } = training;
+    const found = await wrong(() =>
+      trainJudge({ ...(others as object), ...nowhere(), heldout: lamda, yes: '' } as never).prepare(),
+    );
+    expect(found).toEqual([
+      ...trainingProblems,
+      'heldout: no such option (did you mean heldOut?)',
+      'yes: expected a text, found ""',
+      expect.stringMatching(/^data: missing: /) as string,
+    ]);
+  });
+
+  it('of engines and objectives', async () => {
+    expect(await wrong(() => openEngine({ threads: 0, slot: 2 } as never))).toEqual([
+      'threads: expected a whole number of at least 1 and at most 512, or none, found 0',
+      'slot: no such option (did you mean slots?)',
+      'modelDir: missing: Hugging Face model folder',
+    ]);
+    expect(await wrong(() => cut({ lambda: NaN, alpha: '1' as never }))).toEqual([
+      'lambda: expected a number of at least 1, found NaN',
+      'alpha: expected a number of at least 0, found "1"',
+    ]);
+    expect(await wrong(() => dualCut({ lambda5: 1 } as never))).toHaveLength(1);
+    expect(await wrong(() => dpo({ labelSmoothing: 0.5 }))).toHaveLength(1);
+    expect(await wrong(() => selfDistillation({ maxLogRatio: Infinity }))).toHaveLength(1);
+    expect(await wrong(() => likelihood({ includeRejected: 1 as never }))).toHaveLength(1);
+  });
+
+  it('leave nothing behind', async () => {
+    expect(await readdir(dir)).toEqual([]);
+  });
+});
