@@ -35,8 +35,8 @@ export async function readRunData(
   settings: AlignSettings,
   { triplets: given, now }: { triplets: readonly GivenTriplet[] | undefined; now: Date },
 ): Promise<RunData> {
-  const { model, template, data, downsample, seed, method } = settings;
-  const voice = await loadVoice({ model, template, now });
+  const { model, template, templateArgs, data, downsample, seed, method } = settings;
+  const voice = await loadVoice({ model, template, args: templateArgs ?? {}, now });
   const rows = given?.map(withSource) ?? (await readTriplets(data!)).triplets;
   const kept =
     downsample === null

@@ -1,4 +1,5 @@
 // whetstone data check and data convert: looking at judged files, and bringing them into the canonical form.
+import type { TemplateArgs } from '../tokens/index.ts';
 import { Command } from 'commander';
 import { WhetstoneError } from '../errors.ts';
 import type { CheckOptions, Format } from '../judgments/index.ts';
@@ -58,7 +59,8 @@ instruction, input?, output, judgment (null = satisfactory), score?, revision?, 
 async function runCheck({ values }: Given<CheckTable>, { stdout }: Context): Promise<number> {
   const { data, model, cutoffLen, json, show } = values;
   const { checkFile, formatReport, reportToJson } = await import('../judgments/index.ts');
-  const lengths = model === null ? undefined : await lengthsIn(model, values.template);
+  const lengths =
+    model === null ? undefined : await lengthsIn(model, values.template, values.templateArgs ?? {});
   const vocabSize = model === null ? undefined : await vocabularyOf(model);
   const report = await checkFile(data, {
     ...reading(values),
@@ -78,11 +80,15 @@ async function runCheck({ values }: Given<CheckTable>, { stdout }: Context): Pro
   return report.findings.some(({ severity }) => severity === 'error') ? 1 : 0;
 }
 
-async function lengthsIn(model: string, spec: string): Promise<Pick<CheckOptions, 'tokenLengths' | 'end'>> {
+async function lengthsIn(
+  model: string,
+  spec: string,
+  args: TemplateArgs,
+): Promise<Pick<CheckOptions, 'tokenLengths' | 'end'>> {
   const { tokenLengths } = await import('../judgments/index.ts');
   const { loadVoice } = await import('../generation/index.ts');
   const { responseEnd } = await import('../tokens/index.ts');
-  const { tokenizer, template } = await loadVoice({ model, template: spec });
+  const { tokenizer, template } = await loadVoice({ model, template: spec, args });
   return { tokenLengths: tokenLengths(tokenizer, template), end: await responseEnd(tokenizer, template) };
 }
 

@@ -92,7 +92,14 @@ function flagOf(name: string, option: Setting): Flag {
   const flag = `--${name}`;
   const placeholder =
     option.placeholder ??
-    { number: 'N', choice: 'NAME', text: 'TEXT', list: 'NAMES', boolean: 'true|false' }[option.kind];
+    {
+      number: 'N',
+      choice: 'NAME',
+      text: 'TEXT',
+      list: 'NAMES',
+      map: 'NAME=VALUE,...',
+      boolean: 'true|false',
+    }[option.kind];
   const spec =
     option.kind !== 'boolean'
       ? `${flag} <${placeholder}>`
@@ -108,8 +115,8 @@ function flagOf(name: string, option: Setting): Flag {
     spec,
     `${option.help}${choices}${shown === '' ? '' : ` (default: ${shown})`}`,
   ).helpGroup(`${option.group}:`);
-  // A list given in several flags is one list.
-  if (option.kind === 'list')
+  // A list given in several flags is one list, and so are names and values.
+  if (option.kind === 'list' || option.kind === 'map')
     made.argParser<string | undefined>((value, before) =>
       before === undefined ? value : `${before},${value}`,
     );

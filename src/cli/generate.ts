@@ -80,6 +80,7 @@ export async function runGenerate({ values }: Given<GenerateTable>, context: Con
       file: values.file,
       judgment: values.judgment,
       template: values.template,
+      templateArgs: values.templateArgs,
       maxNewTokens: values.maxNewTokens,
       temperature: values.temperature,
       topP: values.topP,

@@ -44,8 +44,9 @@ Without it, the responses with their flagged tokens marked.`,
 
 export async function runScore({ values }: Given<ScoreTable>, context: Context): Promise<number> {
   const { stdout, openEngine } = context;
-  const { model, adapter, lambda, template, cutoffLen, threads, out, resume, overwrite } = values;
-  const settings = { model, adapter, lambda, template, cutoffLen, threads, resume, overwrite };
+  const { model, adapter, lambda, template, templateArgs, cutoffLen, threads, out, resume, overwrite } =
+    values;
+  const settings = { model, adapter, lambda, template, templateArgs, cutoffLen, threads, resume, overwrite };
   const { readTriplets } = await import('../judgments/index.ts');
   const { score } = await import('../evaluation/score.ts');
   const rowsOut = await openRowsOut(out, values.data, stdout);

@@ -1,5 +1,6 @@
 // Token log-probs of judged responses as rows, with the tokens that their judgments are about; kept in a file if one is
 // named and gone on with after a stop. Knows triplets and an engine, nothing of how rows are shown.
+import type { TemplateArgs } from '../tokens/chat-template.ts';
 import { rowsInOrder } from '../durable/rows.ts';
 import type { Engine, OpenEngine } from '../engine/engine.ts';
 import { WhetstoneError } from '../errors.ts';
@@ -23,6 +24,8 @@ export interface ScoreOptions {
   readonly lambda?: number;
   /** alpaca, chat or a template file; default alpaca. */
   readonly template?: string;
+  /** Values for the variables of a chat template. */
+  readonly templateArgs?: TemplateArgs | null;
   /** Most tokens of prompt and response; default 2048. */
   readonly cutoffLen?: number;
   readonly threads?: number | null;
@@ -69,7 +72,7 @@ const atOnce = 8;
 export async function* score(options: ScoreOptions): AsyncGenerator<ScoreRow, void, undefined> {
   const { model, adapter = null, threads = null, openEngine, lambda = 1.2, cutoffLen = 2048 } = options;
   const { template = 'alpaca' } = options;
-  const voice = await loadVoice({ model, template });
+  const voice = await loadVoice({ model, template, args: options.templateArgs ?? {} });
   const triplets = await tripletsOf(options);
   const { examples } = await buildExamples(triplets, { ...voice, cutoffLength: cutoffLen });
   const facts = async (): Promise<Record<string, unknown>> => ({

@@ -1,5 +1,6 @@
 // Responses to instructions or continuations of texts as rows, kept in a file if one is named and gone on with after a
 // stop. Knows prompts and where they come from; not what the responses are for.
+import type { TemplateArgs } from '../tokens/chat-template.ts';
 import { inParallel } from '../durable/pool.ts';
 import { rowsInOrder } from '../durable/rows.ts';
 import type { OpenEngine } from '../engine/engine.ts';
@@ -29,6 +30,8 @@ export interface GenerateOptions {
   readonly judgment?: string | null;
   /** alpaca, chat or a template file; default alpaca. */
   readonly template?: string;
+  /** Values for the variables of a chat template. */
+  readonly templateArgs?: TemplateArgs | null;
   /** Most tokens of a response; default 256. */
   readonly maxNewTokens?: number;
   /** 0, the default, always takes the likeliest token. */
@@ -85,7 +88,11 @@ export async function* generate(options: GenerateOptions): AsyncGenerator<Genera
   const sampling = { maxNewTokens, temperature, topP, topK, repetitionPenalty };
   const stop = options.stop ?? [];
   const continues = options.prompts != null;
-  const voice = await loadVoice({ model, template: options.template ?? 'alpaca' });
+  const voice = await loadVoice({
+    model,
+    template: options.template ?? 'alpaca',
+    args: options.templateArgs ?? {},
+  });
   const prompts = await readPrompts(options, voice);
   const facts = async (): Promise<Record<string, unknown>> => ({
     prompts: textDigest(prompts.map(({ text, ids }) => `${text}\n${ids.join(' ')}`)),

@@ -50,7 +50,9 @@ export type Setting =
   | (Common & { readonly kind: 'boolean' })
   | (Common & { readonly kind: 'text' })
   /** Texts, each counted once. */
-  | (Common & { readonly kind: 'list' });
+  | (Common & { readonly kind: 'list' })
+  /** Values by name; in a flag `name=value`, with commas between. */
+  | (Common & { readonly kind: 'map' });
 
 /** The TypeScript type of a setting's value. */
 export type ValueOf<S> =
@@ -62,7 +64,9 @@ export type ValueOf<S> =
           ? Choice
           : S extends { readonly kind: 'list' }
             ? readonly string[]
-            : string)
+            : S extends { readonly kind: 'map' }
+              ? Readonly<Record<string, unknown>>
+              : string)
   | (S extends { readonly nullable: true } ? null : never);
 
 export type Checked =
@@ -82,7 +86,25 @@ export function checkFlag(setting: Setting, value: string | true): Checked {
   if (value === true) return { ok: false, expected: expectation(setting) };
   if (value === 'none' && setting.nullable) return { ok: true, value: null };
   if (setting.kind === 'number') return checkValue(setting, value.trim() === '' ? NaN : Number(value));
-  return checkValue(setting, setting.kind === 'list' ? splitList(value) : value);
+  return checkValue(setting, fromText(setting, value));
+}
+
+const fromText = (setting: Setting, text: string): unknown =>
+  setting.kind === 'list' ? splitList(text) : setting.kind === 'map' ? splitMap(text) : text;
+
+/** Names and values in one text; undefined where something has no name. What is JSON has its type, all else is a text. */
+function splitMap(text: string): Readonly<Record<string, unknown>> | undefined {
+  const entries = splitList(text).map((item) => /^([^=]+)=(.*)$/s.exec(item));
+  if (entries.some((entry) => entry === null)) return undefined;
+  return Object.fromEntries(entries.map((entry) => [entry![1]!.trim(), jsonOrText(entry![2]!.trim())]));
+}
+
+function jsonOrText(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
 }
 
 /** The items of a list in one text. */
@@ -112,6 +134,8 @@ function nounOf(setting: Setting): string {
       return 'a text';
     case 'list':
       return 'a list of names';
+    case 'map':
+      return 'names and their values (name=value, or a map in a file)';
   }
 }
 
@@ -138,6 +162,8 @@ function isKind(setting: Setting, value: unknown): boolean {
       return isText(value);
     case 'list':
       return Array.isArray(value) && value.length > 0 && value.every(isText);
+    case 'map':
+      return typeof value === 'object' && value !== null && !Array.isArray(value);
   }
 }
 

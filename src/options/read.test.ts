@@ -34,6 +34,26 @@ describe('readOptions', () => {
     ]);
   });
 
+  it.each([
+    ['enable_thinking=false', { enable_thinking: false }],
+    ['a=1, b=x y ,c=null,d="2",e=', { a: 1, b: 'x y', c: null, d: '2', e: '' }],
+    ['a=b=c', { a: 'b=c' }],
+    ['none', null],
+  ])('reads names and values: %s', (text, expected) => {
+    const { values, problems } = readOptions(table, flags({ template_args: text }), []);
+    expect([values.templateArgs, problems]).toEqual([expected, []]);
+    const config = [{ key: 'template_args', value: expected, place }];
+    expect(readOptions(table, flags({}), config).values.templateArgs).toEqual(expected);
+  });
+
+  it('refuses what has no name, and in a file what is no map', () => {
+    expect(readOptions(table, flags({ template_args: 'a=1,b' }), []).problems).toHaveLength(1);
+    for (const value of ['a=1', 3, ['a']])
+      expect(readOptions(table, flags({}), [{ key: 'template_args', value, place }]).problems).toHaveLength(
+        1,
+      );
+  });
+
   it('takes a name that is listed twice once', () => {
     const { values } = readOptions(table, flags({ lora_target_modules: 'q_proj,v_proj, q_proj' }), []);
     expect(values.loraTargetModules).toEqual(['q_proj', 'v_proj']);

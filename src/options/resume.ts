@@ -23,4 +23,7 @@ export function settingDifferences<S extends object>(table: Table, given: Partia
 const inOrder = (value: unknown): unknown =>
   Array.isArray(value) ? [...(value as unknown[])].sort() : value;
 
-const show = (value: unknown): string => (Array.isArray(value) ? value.join(',') : String(value));
+const show = (value: unknown): string => {
+  if (Array.isArray(value)) return value.join(',');
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+};

@@ -13,6 +13,7 @@ const align = {
     'Adapter',
     'Optimization',
     'template',
+    'template_args',
     'cutoff_len',
     'downsample',
     'shuffle',
@@ -39,6 +40,7 @@ const online = {
     'Adapter',
     'Optimization',
     'template',
+    'template_args',
     'cutoff_len',
     'shuffle',
     'Run',
@@ -132,6 +134,7 @@ const score = {
     'out',
     'lambda',
     'template',
+    'template_args',
     'cutoff_len',
     'threads',
     'resume',
@@ -160,6 +163,7 @@ const generate = {
     'file',
     'out',
     'template',
+    'template_args',
     'Sampling',
     'seed',
     'threads',
@@ -202,6 +206,7 @@ const serve = {
     'model',
     'adapter',
     'template',
+    'template_args',
     'threads',
     'slots',
     'host',
@@ -356,7 +361,7 @@ const evaluate = {
 export const evaluateTable: TableOf<typeof evaluate> = tableOf(evaluate);
 
 const dataCheck = {
-  takes: ['data', 'model', 'template', 'cutoff_len', 'format', 'layout'],
+  takes: ['data', 'model', 'template', 'template_args', 'cutoff_len', 'format', 'layout'],
   differs: {
     model: {
       nullable: true,

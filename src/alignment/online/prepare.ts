@@ -121,7 +121,12 @@ export async function prepare(options: OnlineOptions): Promise<Prepared> {
     const start = resolved.from === null ? null : await adapterOf(resolved.from);
     const settings = before ? resolved : await withAdapterSettings(resolved, start, given);
     const started = recorded ? recordedStart(recorded) : new Date();
-    const voice = await loadVoice({ model: settings.model, template: settings.template, now: started });
+    const voice = await loadVoice({
+      model: settings.model,
+      template: settings.template,
+      args: settings.templateArgs ?? {},
+      now: started,
+    });
 
     const training = trainingSettings(settings, { data: '', adapter: start, seed: settings.seed });
     const mix = settings.mix === null ? [] : (await readTriplets(settings.mix)).triplets;

@@ -74,6 +74,13 @@ export const rows = {
     placeholder: 'NAME|FILE',
     help: 'prompt layout: alpaca, chat (the model\'s own chat template), or a JSON or YAML file with the strings "plain" and "with_judgment" and, for some methods, "critique", "revision", "praise"',
   },
+  template_args: {
+    kind: 'map',
+    nullable: true,
+    placeholder: 'NAME=VALUE,...',
+    help: "values for variables of the model's chat template, for instance enable_thinking=false",
+    defaultText: "the template's own",
+  },
   cutoff_len: {
     kind: 'number',
     default: 2048,
