@@ -10,6 +10,7 @@ import type { Example, Triplet } from '../judgments/index.ts';
 import { folderDigests, textDigest } from '../runs/digests.ts';
 import type { Tokenizer } from '../tokens/index.ts';
 import { flaggedTokens } from './detection.ts';
+import { pendingGroups } from './groups.ts';
 
 /** Exactly one of `data` and `triplets` says what is scored. */
 export interface ScoreOptions {
@@ -100,14 +101,11 @@ export async function* score(options: ScoreOptions): AsyncGenerator<ScoreRow, vo
     work: async (pending, hand, signal) => {
       const { engine, tokenizer } = await openModel({ model, adapter, threads, openEngine, voice });
       try {
-        const open = new Set(pending);
-        for (let start = 0; start < examples.length; start += atOnce) {
-          // The last digits depend on what is scored together, so the groups are the same after a stop.
-          const group = examples.slice(start, start + atOnce);
-          if (!group.some((_, i) => open.has(start + i))) continue;
+        for (const { positions, isPending } of pendingGroups(examples.length, atOnce, pending)) {
           signal.throwIfAborted();
+          const group = positions.map((position) => examples[position]!);
           const rows = await scoreExamples(engine, tokenizer, group, lambda);
-          for (const [i, row] of rows.entries()) if (open.has(start + i)) await hand(row);
+          for (const [i, position] of positions.entries()) if (isPending(position)) await hand(rows[i]!);
         }
       } finally {
         await engine.dispose();

@@ -1,10 +1,11 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine, Sequence } from '../../engine/engine.ts';
 import { loadTemplate, loadTokenizer } from '../../tokens/index.ts';
+import { evaluateSubjects, evaluationFiles } from '../run/evaluate.ts';
 import type { Subject } from '../subject/subject.ts';
 import { heldOutTask } from './held-out-task.ts';
 import type { HeldOutResult } from './held-out-task.ts';
@@ -52,6 +53,17 @@ async function subjectOf(likely: number): Promise<Subject & { readonly scored: S
     },
     close: () => Promise.resolve(),
   };
+}
+
+/** As in an engine, what is scored together decides the last digits. */
+function togetherSubject(subject: Subject): Subject {
+  const { engine } = subject.local!;
+  const score: Engine['score'] = async (sequences) => {
+    const scores = await engine.score(sequences);
+    const together = 1e-4 * sequences.reduce((sum, { ids }) => sum + ids.length, 0);
+    return scores.map((each) => each.map((logProb) => logProb - together));
+  };
+  return { ...subject, local: { ...subject.local!, engine: { ...engine, score } } };
 }
 
 const taskOf = (given: readonly MarkedTriplet[]): ReturnType<typeof heldOutTask> =>
@@ -119,6 +131,56 @@ describe('heldOutTask', () => {
     const task = taskOf(unmarked);
     const figures = task.figures(await measure(await subjectOf(0), unmarked));
     expect(figures.some(({ metric }) => metric.startsWith('detection'))).toBe(false);
+  });
+
+  it('stopped midway it ends with the same bytes as a whole run', async () => {
+    const many = Array.from({ length: 40 }, (_, i): MarkedTriplet => {
+      const { triplet, errors } = triplets[i % 3]!;
+      const output = `${triplet.output}${' Yes.'.repeat(i % 5)}`;
+      return { triplet: { ...triplet, output }, errors };
+    });
+    const subject = async (): Promise<Subject> => togetherSubject(await subjectOf(-1));
+    const evaluate = async (
+      out: string,
+      open: () => Promise<Subject>,
+      signal: AbortSignal,
+    ): Promise<unknown> =>
+      evaluateSubjects({
+        out: join(dir, out),
+        subjects: [{ name: 'model', fingerprint: 'f'.repeat(64), description: {}, open }],
+        tasks: [taskOf(many)],
+        signal,
+      });
+    const items = async (out: string): Promise<string> => {
+      const folder = join(evaluationFiles(join(dir, out)).items, 'model-ffffffffffff');
+      return readFile(join(folder, 'held_out.jsonl'), 'utf8');
+    };
+    await evaluate('whole', subject, new AbortController().signal);
+    const whole = await items('whole');
+
+    for (const left of [1, 9, 33]) {
+      const lines = whole.split('\n').slice(0, left);
+      const out = `cut-${left}`;
+      const folder = join(dir, out, 'items', 'model-ffffffffffff');
+      await mkdir(folder, { recursive: true });
+      await writeFile(join(folder, 'held_out.jsonl'), `${lines.join('\n')}\n{"id":"`);
+      const stop = new AbortController();
+      // The first process goes on from the kill and is stopped, the second one ends it.
+      const stopping = async (): Promise<Subject> => {
+        const opened = await subject();
+        const { engine } = opened.local!;
+        const score: Engine['score'] = async (sequences) => {
+          const scores = await engine.score(sequences);
+          stop.abort();
+          return scores;
+        };
+        return { ...opened, local: { ...opened.local!, engine: { ...engine, score } } };
+      };
+      if (left < 32)
+        await expect(evaluate(out, stopping, stop.signal)).rejects.toMatchObject({ code: 'STOPPED' });
+      await evaluate(out, subject, new AbortController().signal);
+      expect(await items(out)).toBe(whole);
+    }
   });
 
   it('refuses a model behind a server', async () => {

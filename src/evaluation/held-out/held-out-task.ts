@@ -7,6 +7,7 @@ import { buildExamples, canonicalRow, labelOf } from '../../judgments/index.ts';
 import type { Example } from '../../judgments/index.ts';
 import { detect, figuresOf } from '../detection.ts';
 import type { DetectionCounts } from '../detection.ts';
+import { pendingGroups } from '../groups.ts';
 import type { EvaluationTask, Figure } from '../run/task.ts';
 import type { LocalModel, Subject } from '../subject/subject.ts';
 import type { MarkedTriplet } from './marked-rows.ts';
@@ -40,6 +41,7 @@ export interface HeldOutResult {
 
 /** Changes where the same triplets would be scored in another way. */
 const version = 1;
+/** Triplets that the engine scores together. */
 const atOnce = 32;
 
 /** Needs subjects that run in this process: measuring throws WhetstoneError `NO_LOCAL_MODEL` for others. */
@@ -75,9 +77,8 @@ export function heldOutTask({
     measure: async (subject, pending, { signal, onResult }) => {
       const local = localModel(subject);
       const prompts = await local.template();
-      for (let start = 0; start < pending.length; start += atOnce) {
+      for (const { positions, isPending } of pendingGroups(triplets.length, atOnce, pending.map(Number))) {
         signal.throwIfAborted();
-        const positions = pending.slice(start, start + atOnce).map(Number);
         const { examples } = await buildExamples(plain, {
           tokenizer: local.tokenizer,
           template: prompts,
@@ -86,8 +87,9 @@ export function heldOutTask({
         });
         const scores = await scoreExamples(local, examples);
         for (const [i, example] of examples.entries()) {
-          const result = resultOf(example, scores[i]!, triplets[example.index]!, lambda);
-          await onResult(String(example.index), result);
+          const { index } = example;
+          if (isPending(index))
+            await onResult(String(index), resultOf(example, scores[i]!, triplets[index]!, lambda));
         }
       }
     },
