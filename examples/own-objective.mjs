@@ -1,8 +1,9 @@
 // An objective of one's own: node examples/own-objective.mjs DATA MODEL [TEMPLATE]
 // Flagged tokens are made less likely and the rest of an unsatisfactory response is left alone, where CUT keeps it
 // likely. Written over traced tensors, it is differentiated and compiled with the model, as the built-in ones are.
-import { align, log1mExp, tokenShares } from 'whetstone';
+import { align } from 'whetstone';
 import { add, constant, greater, neg, stopGradient, where } from 'whetstone/graph';
+import { log1mExp, tokenShares } from 'whetstone/objectives';
 
 const unlikelihood = (lambda) => ({
   name: 'unlikelihood of flagged tokens',

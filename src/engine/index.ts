@@ -4,4 +4,5 @@ export * from './onnx-engine.ts';
 export type { EngineOptions } from './model.ts';
 export { openWeights } from './open-weights.ts';
 export type { WeightSettings } from './open-weights.ts';
+export * from './merge.ts';
 export * from './verify-merge.ts';

@@ -4,6 +4,8 @@ export type { BootstrapSettings, Estimate, Outcomes } from '../statistics/bootst
 export { detect, detectionFigures, figuresOf, flaggedTokens } from './detection.ts';
 export type { DetectionCounts, DetectionFigures, ScoredResponse } from './detection.ts';
 export { mean, quantile, standardDeviation } from '../statistics/spread.ts';
+export { score } from './score.ts';
+export type { ScoreOptions, ScoreRow } from './score.ts';
 export { successRate } from './success-rate.ts';
 export type { GradedAnswer, SuccessRate } from './success-rate.ts';
 export { evaluate } from './evaluate.ts';
