@@ -129,7 +129,7 @@ async function describeModel(
   const { withModel } = await import('../../src/generation/index.ts');
   const { assess } = await import('../world/assess.ts');
   const { modelCard } = await import('../world/model-card.ts');
-  const { versions } = await import('../../src/alignment/record.ts');
+  const { versions } = await import('../../src/runs/versions.ts');
   const { snakeCase } = await import('../../src/options/names.ts');
   const { out } = settings;
   const { assessment, size } = await withModel(

@@ -6,7 +6,7 @@ import { align } from '../../src/alignment/align.ts';
 import { writeFileDurably } from '../../src/durable/files.ts';
 import type { StepRecord } from '../../src/alignment/metrics.ts';
 import type { AlignSettings } from '../../src/alignment/settings.ts';
-import { versions } from '../../src/alignment/record.ts';
+import { versions } from '../../src/runs/versions.ts';
 import { WhetstoneError } from '../../src/errors.ts';
 import { pairedBootstrap, successRate } from '../../src/evaluation/index.ts';
 import type { Estimate } from '../../src/evaluation/index.ts';

@@ -9,7 +9,7 @@ import type {
   TokenHeatMap,
 } from '../../src/report/index.ts';
 import { bootstrapMean } from '../../src/evaluation/index.ts';
-import type { Versions } from '../../src/alignment/record.ts';
+import type { Versions } from '../../src/runs/versions.ts';
 import { families } from '../world/index.ts';
 import type { DemoOptions, DemoResults, DemoSummary, Graded } from './demo.ts';
 import type { MarkedResponse } from './marked.ts';

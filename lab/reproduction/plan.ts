@@ -3,7 +3,7 @@
 import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
-import { versions } from '../../src/alignment/record.ts';
+import { versions } from '../../src/runs/versions.ts';
 import { defaultSettings } from '../../src/alignment/settings.ts';
 import { writeFileDurably } from '../../src/durable/files.ts';
 import { readDecoderConfig } from '../../src/models/config.ts';

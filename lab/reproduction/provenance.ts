@@ -5,7 +5,7 @@ import { cpus } from 'node:os';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { versions } from '../../src/alignment/record.ts';
+import { versions } from '../../src/runs/versions.ts';
 
 export interface Provenance {
   readonly date: string;

@@ -1,20 +1,18 @@
-// What run.yaml says of a run, and every difference between it and what a resumed run would see.
+// What run.yaml says of an alignment run, and what of it is compared when the run goes on.
 // Knows which settings and circumstances decide the result; it does not know how they were read.
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { WhetstoneError } from '../errors.ts';
+import { resolve } from 'node:path';
 import type { PromptTemplate, TemplateStrings } from '../tokens/index.ts';
 import type { Digests } from '../runs/digests.ts';
 import { snakeCase } from '../options/names.ts';
 import { settingsForRecord, settingsOfRecord } from '../options/record.ts';
 import { without } from '../options/table.ts';
-import type { RunRecord } from '../runs/claim.ts';
+import { sameFile, sameFolder, sameText, sameTexts, sameTokenizer } from '../runs/circumstances.ts';
+import type { Circumstance, CircumstanceTable } from '../runs/circumstances.ts';
+import type { RunRecord } from '../runs/record.ts';
+import { versions } from '../runs/versions.ts';
 import { foreignSettings } from './methods.ts';
 import { resolveSettings, runTable } from './settings.ts';
 import type { AlignSettings, GivenSettings } from './settings.ts';
-import { option } from '../words/option.ts';
 
 /** The circumstances of a run, as far as they decide what it computes. */
 export interface Circumstances {
@@ -48,57 +46,25 @@ export function recordedSettings({ settings }: RunRecord): AlignSettings {
   return resolveSettings(settingsOfRecord(runTable, settings) as GivenSettings);
 }
 
-export const recordedStart = ({ run }: RunRecord): Date => new Date(run['started'] as string);
-
-/** One line for everything outside the settings that has changed under the run. */
-export function circumstanceDifferences(now: Circumstances, { run }: RunRecord): string[] {
-  const before = run as unknown as Circumstances;
-  const found: string[] = [];
-  if (before.data !== now.data) found.push('data: the file has other content than when the run began');
-  found.push(...digestDifferences('model', before.model, now.model));
-  found.push(...digestDifferences('adapter', before.adapter, now.adapter));
-  if (before.tokenizer !== now.tokenizer && !found.some((line) => line.includes('tokenizer'))) {
-    found.push('tokenizer: another one than when the run began');
-  }
-  for (const [field, name] of Object.entries(templateNames) as [keyof TemplateStrings, string][]) {
-    if (before.template?.[field] !== now.template[field]) found.push(`template: ${name} differently`);
-  }
-  if (before.objective !== now.objective)
-    found.push(`objective: the run has ${before.objective}, now ${now.objective}`);
-  return found;
-}
-
-/** Other versions may round differently, so the promise of the same bytes ends there; worth a word, not a refusal. */
-export function versionNotes(now: RunRecord, recorded: RunRecord): string[] {
-  const [fresh, before] = [now.run['versions'] as Versions, recorded.run['versions'] as Versions | undefined];
-  const changed = Object.entries(fresh).filter(([name, value]) => before?.[name as keyof Versions] !== value);
-  const notes = changed.map(([name, value]) => {
-    const old = before?.[name as keyof Versions] ?? 'unknown';
-    return `The run began with ${name} ${old}, this is ${String(value)}: results may differ in the last digits.`;
-  });
-  const [threads, earlier] = [now.run['threads'], recorded.run['threads']];
-  if (threads === earlier) return notes;
-  return [
-    ...notes,
-    `The run began on ${String(earlier)} threads, this is ${String(threads)}: results may differ in the last digits.`,
-  ];
-}
-
-export function refuseDifferences(out: string, differences: readonly string[]): void {
-  if (differences.length === 0) return;
-  throw new WhetstoneError('RESUME_MISMATCH', 'this run cannot go on with what has changed', {
-    file: out,
-    problems: differences.map((problem) => ({ problem })),
-    hint: `Leave these options out or restore the files to go on with the run, or start anew with ${option('overwrite')}.`,
-  });
-}
-
 const templateNames: Readonly<Record<keyof TemplateStrings, string>> = {
   plain: 'the plain prompt reads',
   with_judgment: 'the prompt with a judgment reads',
   critique: 'the prompt for a critique reads',
   revision: 'the prompt for a revision reads',
   praise: 'the words of praise read',
+};
+
+/** How the prompts of a template are compared. */
+export const sameTemplate: Circumstance = sameTexts<TemplateStrings>('template', templateNames);
+
+/** What must not have changed when a run goes on. */
+export const alignCircumstances: CircumstanceTable<Circumstances> = {
+  data: sameFile('data'),
+  model: sameFolder('model'),
+  adapter: sameFolder('adapter'),
+  tokenizer: sameTokenizer,
+  template: sameTemplate,
+  objective: sameText((before, now) => `objective: the run has ${before}, now ${now}`),
 };
 
 /**
@@ -124,45 +90,3 @@ export function templateText(
 /** A template as a record names it: a file from the root. */
 export const recordedTemplate = (template: string): string =>
   template === 'alpaca' || template === 'chat' ? template : resolve(template);
-
-export interface Versions {
-  readonly whetstone: string;
-  readonly node: string;
-  readonly 'onnxruntime-node': string;
-}
-
-export async function versions(): Promise<Versions> {
-  const require = createRequire(import.meta.url);
-  const ort = await version(() => dirname(require.resolve('onnxruntime-node')), 'onnxruntime-node');
-  const own = await version(() => dirname(fileURLToPath(import.meta.url)), 'whetstone');
-  return { whetstone: own, node: process.versions.node, 'onnxruntime-node': ort };
-}
-
-/** Version of the package called `name` whose package.json is in or above the folder; "unknown" if there is none. */
-async function version(folder: () => string, name: string): Promise<string> {
-  try {
-    for (let dir = folder(); ; dir = dirname(dir)) {
-      const text = await readFile(join(dir, 'package.json'), 'utf8').catch(() => '{}');
-      const found = JSON.parse(text) as { name?: string; version?: string };
-      if (found.name === name) return found.version ?? 'unknown';
-      if (dir === dirname(dir)) return 'unknown';
-    }
-  } catch {
-    return 'unknown';
-  }
-}
-
-export function digestDifferences(
-  what: string,
-  before: Digests | null | undefined,
-  now: Digests | null,
-): string[] {
-  const names = [...new Set([...Object.keys(before ?? {}), ...Object.keys(now ?? {})])].sort();
-  return names.flatMap((name) => {
-    const [old, fresh] = [before?.[name], now?.[name]];
-    if (old === fresh) return [];
-    return [
-      `${what}: ${name} ${old === undefined ? 'is new' : fresh === undefined ? 'is gone' : 'has changed'}`,
-    ];
-  });
-}

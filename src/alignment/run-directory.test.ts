@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { thisProcess } from '../durable/holder.ts';
 import { claimRun } from '../runs/claim.ts';
-import type { OpenMode } from '../runs/claim.ts';
+import type { OpenMode } from '../runs/resume.ts';
 import { openRunDirectory } from './run-directory.ts';
 import type { RunDirectory } from './run-directory.ts';
 
@@ -81,7 +81,7 @@ describe('claimRun', () => {
   it('hands back what run.yaml says', async () => {
     await within('new', async () => {});
     const claim = await claimRun(out, 'resume');
-    expect(claim.recorded).toEqual({ ...record, run: { kind: 'align', ...record.run } });
+    expect(claim.recorded).toMatchObject({ ...record, run: { kind: 'align', ...record.run } });
     await claim.release();
     await writeFile(join(out, 'run.yaml'), 'lambda: [');
     await expect(claimRun(out, 'resume')).rejects.toMatchObject({ code: 'BAD_RUN' });

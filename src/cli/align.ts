@@ -149,7 +149,7 @@ export function describePlan(plan: AlignmentPlan): string[] {
     `method    ${describeMethod(settings)}`,
     `steps     ${thousands(plan.totalSteps)} of ${settings.batchSize} ${one}s, ${thousands(plan.stepsPerEpoch)} an epoch; ${settings.lrSchedulerType} to ${settings.learningRate}, ${settings.warmupSteps} of warm-up` +
       (plan.doneSteps > 0 ? `; going on after step ${plan.doneSteps}` : ''),
-    `model     ${engine.modelType}, ${thousands(engine.parameters)} parameters; training ${thousands(engine.trainableParameters)} (LoRA r ${settings.loraR}: ${settings.loraTargetModules.join(', ')})`,
+    `model     ${engine.modelType}, ${thousands(engine.parameters)} parameters; training ${thousands(engine.trainableParameters)} (${settings.useRslora ? 'rsLoRA' : 'LoRA'} r ${settings.loraR}: ${settings.loraTargetModules.join(', ')})`,
     `memory    about ${gb(memory.peak)} at its peak, ${gb(memory.available)} available; ${plural(engine.threads, 'thread')}`,
   ];
 }

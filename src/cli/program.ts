@@ -69,7 +69,7 @@ export async function main(
     )
     .action(async () => {
       if (program.opts<{ version?: boolean }>().version) {
-        const { versions } = await import('../alignment/record.ts');
+        const { versions } = await import('../runs/versions.ts');
         context.stdout.write(`${(await versions()).whetstone}\n`);
         return;
       }

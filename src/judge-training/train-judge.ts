@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { align } from '../alignment/align.ts';
 import type { AlignmentRun } from '../alignment/align.ts';
 import { claimRun } from '../runs/claim.ts';
-import type { RunClaim, RunRecord } from '../runs/claim.ts';
+import type { RunClaim } from '../runs/claim.ts';
+import type { RunRecord } from '../runs/record.ts';
 import { dataDigest } from '../runs/digests.ts';
 import type { OpenEngine } from '../engine/engine.ts';
 import type { StepRecord } from '../alignment/metrics.ts';
@@ -13,7 +14,9 @@ import { checkOptions, requireNew } from '../options/check.ts';
 import { settingsForRecord, settingsOfRecord } from '../options/record.ts';
 import { settingDifferences, settingsToResume } from '../options/resume.ts';
 import type { AlignmentPlan } from '../alignment/plan.ts';
-import { recordedTemplate, refuseDifferences, versions } from '../alignment/record.ts';
+import { recordedTemplate } from '../alignment/record.ts';
+import { openMode, refuseDifferences } from '../runs/resume.ts';
+import { versions } from '../runs/versions.ts';
 import { resolveSettings } from '../alignment/settings.ts';
 import type { AlignSettings } from '../alignment/settings.ts';
 import { writeDirectoryDurably } from '../durable/files.ts';
@@ -118,7 +121,7 @@ const dataOf = (out: string): { dir: string; train: string; heldOut: string } =>
 async function prepare(options: TrainJudgeOptions): Promise<Prepared> {
   const { signal, openEngine } = options;
   const { out = '', resume = false, overwrite = false, ...given } = checkOptions(trainJudgeEntry, options);
-  const claim = await claimRun(out, overwrite ? 'overwrite' : resume ? 'resume' : 'new', 'train-judge');
+  const claim = await claimRun(out, openMode({ resume, overwrite }), 'train-judge', { signal });
   let run: AlignmentRun | undefined;
   try {
     const settings = await resolveGiven(given, claim.recorded, options);

@@ -2,8 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasCode } from '../durable/files.ts';
-import { readRecord } from '../runs/claim.ts';
-import type { RunRecord } from '../runs/claim.ts';
+import { readRecord } from '../runs/record.ts';
+import type { RunRecord } from '../runs/record.ts';
 import { readSteps } from './steps.ts';
 import type { StepLine } from './steps.ts';
 

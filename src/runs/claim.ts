@@ -1,25 +1,19 @@
 // A folder taken for a run: its lock, its record run.yaml, and an old run moved aside. Knows nothing of what a run
 // keeps beside its record.
-import { mkdir, readFile, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { parse, stringify } from 'yaml';
 import { WhetstoneError } from '../errors.ts';
-import { exists, ignore, removeLeftovers, writeFileDurably } from '../durable/files.ts';
+import { exists, ignore, removeLeftovers } from '../durable/files.ts';
 import { folderLock, lockFolder } from '../durable/lock.ts';
 import type { Lock, LockOptions } from '../durable/lock.ts';
+import { readRecord, writeRecord } from './record.ts';
+import type { RunRecord } from './record.ts';
+import type { OpenMode } from './resume.ts';
 import { option } from '../words/option.ts';
-
-export type OpenMode = 'new' | 'resume' | 'overwrite';
 
 /** Which verb a run belongs to, and goes on with. */
 export type RunKind = 'align' | 'online' | 'train-judge';
-
-/** run.yaml: option keys on top, so that the file is itself a valid --config, and the circumstances under `run`. */
-export interface RunRecord {
-  readonly settings: Readonly<Record<string, unknown>>;
-  readonly run: Readonly<Record<string, unknown>>;
-}
 
 export interface RunBeginning {
   readonly path: string;
@@ -125,26 +119,6 @@ async function look(path: string): Promise<'nothing' | 'run' | 'foreign'> {
   // What a process killed before its run began leaves behind.
   const left = [folderLock, `.${folderLock}.`, '.run.yaml.tmp-'];
   return names.every((name) => left.some((start) => name.startsWith(start))) ? 'nothing' : 'foreign';
-}
-
-const writeRecord = (path: string, { settings, run }: RunRecord): Promise<void> =>
-  writeFileDurably(join(path, 'run.yaml'), stringify({ ...settings, run }, { lineWidth: 0 }));
-
-/** The record of the run at `path`. Throws WhetstoneError `BAD_RUN` where it is missing or damaged. */
-export async function readRecord(path: string): Promise<RunRecord> {
-  const file = join(path, 'run.yaml');
-  try {
-    const { run, ...settings } = parse(await readFile(file, 'utf8')) as Record<string, unknown>;
-    if (typeof run === 'object' && run !== null) return { settings, run: run as Record<string, unknown> };
-    throw new WhetstoneError('BAD_RUN', 'expected a section "run"', { file, field: 'run' });
-  } catch (cause) {
-    if (cause instanceof WhetstoneError) throw cause;
-    throw new WhetstoneError('BAD_RUN', 'the record of the run cannot be read', {
-      file,
-      cause,
-      hint: `Start anew with ${option('overwrite')}; the damaged run is moved aside, not deleted.`,
-    });
-  }
 }
 
 /** Renames the run at `path` to the first free PATH.old-N and takes `path` afresh. */

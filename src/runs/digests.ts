@@ -76,3 +76,19 @@ export async function dataDigest(path: string): Promise<string> {
     throw new WhetstoneError('FILE_NOT_FOUND', 'the file cannot be read', { file: path, cause });
   }
 }
+
+/** One line for every file that has changed, `what` names the folder. */
+export function digestDifferences(
+  what: string,
+  before: Digests | null | undefined,
+  now: Digests | null,
+): string[] {
+  const names = [...new Set([...Object.keys(before ?? {}), ...Object.keys(now ?? {})])].sort();
+  return names.flatMap((name) => {
+    const [old, fresh] = [before?.[name], now?.[name]];
+    if (old === fresh) return [];
+    return [
+      `${what}: ${name} ${old === undefined ? 'is new' : fresh === undefined ? 'is gone' : 'has changed'}`,
+    ];
+  });
+}

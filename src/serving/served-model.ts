@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { folderDigests } from '../runs/digests.ts';
-import { versions } from '../alignment/record.ts';
+import { versions } from '../runs/versions.ts';
 import { WhetstoneError } from '../errors.ts';
 import type { Engine, OpenEngine } from '../engine/engine.ts';
 import { openWeights } from '../engine/open-weights.ts';

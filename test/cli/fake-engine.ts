@@ -1,10 +1,12 @@
 // A deterministic stand-in for the ONNX engine: its parameters, moments and losses follow from the token ids it
 // is shown, so that order, resume and kill tests mean something without a model. Knows nothing of transformers.
 import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Engine, Sequence, TokenExample, TrainingState } from '../../src/engine/engine.ts';
+import type { Engine, OpenEngine, Sequence, TokenExample, TrainingState } from '../../src/engine/engine.ts';
 import { WhetstoneError } from '../../src/errors.ts';
+import { isTarget, projectionNames, readAdapter, writeAdapter } from '../../src/models/index.ts';
+import type { Adapter, LoraConfig } from '../../src/models/index.ts';
+import { tinyLayers } from './fixtures.ts';
 
 export interface FakeOptions {
   readonly seed: number;
@@ -21,8 +23,10 @@ export interface FakeOptions {
   readonly responseDelay?: number;
   /** Milliseconds a call to score takes. */
   readonly scoreDelay?: number;
-  /** Parameters to begin with, as float32 bytes: those of a saved adapter. */
-  readonly start?: Uint8Array;
+  /** Parameters to begin with: those of a saved adapter. */
+  readonly start?: Float32Array;
+  /** What saved adapters say of themselves. */
+  readonly lora?: LoraConfig | null;
   /** What generate answers to every prompt; default four tokens of the prompt, which depend on the parameters. */
   readonly generated?: readonly number[];
   /** Throws NON_FINITE_LOSS at this step, counted from 1. */
@@ -35,7 +39,7 @@ const size = (options: FakeOptions): number => options.parameters ?? 64;
 
 export function fakeEngine(options: FakeOptions): Engine {
   let parameters = options.start
-    ? new Float32Array(Uint8Array.from(options.start).buffer)
+    ? Float32Array.from(options.start)
     : Float32Array.from({ length: size(options) }, (_, i) => Math.sin(options.seed * 31 + i));
   let firstMoment = new Float32Array(size(options));
   let secondMoment = new Float32Array(size(options));
@@ -152,14 +156,37 @@ export function fakeEngine(options: FakeOptions): Engine {
       step = state.step;
     },
     saveAdapter: async (dir) => {
-      await writeFile(join(dir, 'adapter_config.json'), '{}\n');
-      await writeFile(
-        options.adapterTo ?? join(dir, 'adapter_model.safetensors'),
-        new Uint8Array(parameters.buffer.slice(0)),
-      );
+      if (options.adapterTo !== undefined)
+        await writeFile(options.adapterTo, new Uint8Array(parameters.buffer.slice(0)));
+      await writeAdapter(dir, adapterOf(parameters, options.lora ?? usualLora));
     },
     dispose: () => Promise.resolve(),
   };
+}
+
+/** Opens the stand-in as engines are opened: from a saved adapter, where one is given. */
+export const openFakeEngine =
+  (options: Partial<FakeOptions> = {}): OpenEngine =>
+  async ({ seed = 0, adapterDir, lora }) => {
+    if (adapterDir === undefined) return fakeEngine({ ...options, seed, lora });
+    const adapter = await readAdapter(adapterDir, { layers: tinyLayers });
+    const [first] = adapter.tensors.values();
+    return fakeEngine({ ...options, seed, lora: adapter.lora, start: first!.data });
+  };
+
+const usualLora: LoraConfig = {
+  ...{ rank: 1, alpha: 1, rankStabilized: false, dropout: 0, targetModules: ['up_proj'] },
+};
+
+/** A PEFT adapter whose first matrix holds all parameters. */
+function adapterOf(parameters: Float32Array, lora: LoraConfig): Adapter {
+  const names = projectionNames({ layers: tinyLayers }).filter((name) => isTarget(lora, name));
+  const matrices = names.flatMap((name) => [`${name}.lora_A.weight`, `${name}.lora_B.weight`]);
+  const tensors = matrices.map((name, i) => {
+    const data = i === 0 ? parameters : Float32Array.of(0);
+    return [name, { shape: [1, data.length], data }] as const;
+  });
+  return { lora, tensors: new Map(tensors), baseModel: null };
 }
 
 const middle = (ids: Int32Array): number => Math.floor(ids.length / 2);

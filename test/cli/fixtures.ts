@@ -33,7 +33,8 @@ export async function writeJsonl(path: string, rows: readonly object[]): Promise
 
 const hidden = 16;
 const inner = 24;
-const layers = 2;
+/** Layers of the tiny model. */
+export const tinyLayers = 2;
 const heads = 2;
 
 /** Writes a Llama of about 10,000 weights with its tokenizer. */
@@ -51,7 +52,7 @@ export async function writeTinyModel(dir: string, seed = 7): Promise<void> {
     model_type: 'llama',
     hidden_size: hidden,
     intermediate_size: inner,
-    num_hidden_layers: layers,
+    num_hidden_layers: tinyLayers,
     num_attention_heads: heads,
     num_key_value_heads: heads,
     hidden_act: 'silu',
@@ -69,7 +70,7 @@ export async function writeTinyModel(dir: string, seed = 7): Promise<void> {
     'model.embed_tokens.weight': [vocab, hidden],
     'model.norm.weight': [hidden],
   };
-  for (let layer = 0; layer < layers; layer++) {
+  for (let layer = 0; layer < tinyLayers; layer++) {
     const at = `model.layers.${layer}`;
     for (const name of ['q', 'k', 'v', 'o']) shapes[`${at}.self_attn.${name}_proj.weight`] = [hidden, hidden];
     shapes[`${at}.mlp.gate_proj.weight`] = [inner, hidden];

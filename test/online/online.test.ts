@@ -3,7 +3,6 @@ import { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { OpenEngine } from '../../src/engine/engine.ts';
 import { alignOnline } from '../../src/alignment/online/online.ts';
 import type { OnlineOptions, OnlineResult } from '../../src/alignment/online/online.ts';
 import type { OnlineProgress } from '../../src/alignment/online/progress.ts';
@@ -13,7 +12,7 @@ import type { Judge, JudgeRequest } from '../../src/judges/judge.ts';
 import { scriptedJudge } from '../../src/judges/scripted-judge.test-helper.ts';
 import type { ScriptedJudge } from '../../src/judges/scripted-judge.test-helper.ts';
 import { readTriplets } from '../../src/judgments/index.ts';
-import { fakeEngine } from '../cli/fake-engine.ts';
+import { openFakeEngine } from '../cli/fake-engine.ts';
 import { judgedRows, writeJsonl, writeTinyModel } from '../cli/fixtures.ts';
 
 let dir: string;
@@ -31,10 +30,7 @@ beforeAll(async () => {
 afterAll(() => rm(dir, { recursive: true, force: true }));
 beforeEach(() => (out = join(dir, `run-${count++}`)));
 
-const openEngine: OpenEngine = async ({ seed = 0, adapterDir }) => {
-  const weights = adapterDir === undefined ? null : join(adapterDir, 'adapter_model.safetensors');
-  return fakeEngine({ seed, start: weights === null ? undefined : await readFile(weights) });
-};
+const openEngine = openFakeEngine();
 
 /** Every second response is wrong, by its instruction. */
 const number = ({ instruction }: JudgeRequest): number => Number(/\d+/.exec(instruction)![0]);

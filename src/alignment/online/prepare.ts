@@ -11,14 +11,15 @@ import { estimateJudging, openJudge } from '../../judges/open-judge.ts';
 import { defaultJudgeSettings } from '../../judges/settings.ts';
 import { readTriplets } from '../../judgments/index.ts';
 import type { Triplet } from '../../judgments/index.ts';
-import { takeFromAdapter } from '../adapter-settings.ts';
+import { withStart } from '../start.ts';
 import { claimRun } from '../../runs/claim.ts';
 import type { RunClaim } from '../../runs/claim.ts';
 import { usedTemplate } from '../data.ts';
 import type { EngineDescription, OpenEngine } from '../../engine/engine.ts';
 import { checkOptions, requireNew } from '../../options/check.ts';
 import { settingDifferences, settingsToResume } from '../../options/resume.ts';
-import { recordedStart, refuseDifferences } from '../record.ts';
+import { circumstanceDifferences } from '../../runs/circumstances.ts';
+import { nothingToResume, openMode, refuseDifferences, startOf } from '../../runs/resume.ts';
 import { openHistory } from './history.ts';
 import type { History } from './history.ts';
 import { readRunInstructions } from './instructions.ts';
@@ -28,7 +29,7 @@ import {
   adapterOf,
   filesOf,
   makeOnlineRecord,
-  onlineDifferences,
+  onlineCircumstances,
   recordedFolder,
   recordedOnlineSettings,
 } from './record.ts';
@@ -108,7 +109,7 @@ export async function free({ speakers, judge, history, claim }: Begun): Promise<
 export async function prepare(options: OnlineOptions): Promise<Prepared> {
   const { openEngine } = options;
   const { out = '', resume = false, overwrite = false, ...given } = checkOptions(onlineEntry, options);
-  const claim = await claimRun(out, overwrite ? 'overwrite' : resume ? 'resume' : 'new', 'online');
+  const claim = await claimRun(out, openMode({ resume, overwrite }), 'online', { signal: options.signal });
   const opened: { close(): Promise<void> }[] = [{ close: () => claim.release() }];
   try {
     const { recorded } = claim;
@@ -119,8 +120,8 @@ export async function prepare(options: OnlineOptions): Promise<Prepared> {
       ? settingsToResume(onlineRunTable, given, before)
       : resolveOnlineSettings(given as GivenOnlineSettings);
     const start = resolved.from === null ? null : await adapterOf(resolved.from);
-    const settings = before ? resolved : await withAdapterSettings(resolved, start, given);
-    const started = recorded ? recordedStart(recorded) : new Date();
+    const settings = before ? resolved : await withStart(resolved, start, given);
+    const started = startOf(recorded);
     const voice = await loadVoice({
       model: settings.model,
       template: settings.template,
@@ -145,7 +146,10 @@ export async function prepare(options: OnlineOptions): Promise<Prepared> {
       ...{ judge_name, judge_fingerprint, folder },
       started: started.toISOString(),
     };
-    refuseDifferences(out, [...changed, ...(recorded ? onlineDifferences(circumstances, recorded) : [])]);
+    refuseDifferences(out, [
+      ...changed,
+      ...(recorded ? circumstanceDifferences(onlineCircumstances, circumstances, recorded) : []),
+    ]);
 
     const { model, threads, seed } = settings;
     const speakers = openSpeakers({ model, threads, seed, openEngine }, voice);
@@ -176,7 +180,7 @@ export async function prepare(options: OnlineOptions): Promise<Prepared> {
     const judgeBefore = recorded?.run['judge_name'];
     if (recorded && judgeBefore !== judge_name)
       notes.push(`The run began with the judge ${String(judgeBefore)}, this is ${judge_name}.`);
-    if (resume && !recorded) notes.push(`There was no run in ${out} to go on with; this starts it.`);
+    if (resume && !recorded) notes.push(nothingToResume(out));
     const plan: OnlinePlan = {
       ...about,
       estimate: null,
@@ -247,18 +251,4 @@ function roundsDone(history: History): number {
   let round = 0;
   while (history.trained(round + 1)) round++;
   return round;
-}
-
-/** Rank, alpha and projections are those of the adapter that the run starts from. */
-async function withAdapterSettings(
-  settings: OnlineSettings,
-  start: string | null,
-  given: Partial<OnlineSettings>,
-): Promise<OnlineSettings> {
-  if (start === null) return settings;
-  const { loraR, loraAlpha, loraTargetModules } = await takeFromAdapter(
-    trainingSettings(settings, { data: '', adapter: start, seed: settings.seed }),
-    given,
-  );
-  return { ...settings, loraR, loraAlpha, loraTargetModules };
 }

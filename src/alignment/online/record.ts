@@ -5,14 +5,17 @@ import { WhetstoneError } from '../../errors.ts';
 import { promptPresets } from '../../judges/chat/prompt.ts';
 import { namedJudge } from '../../judges/kinds.ts';
 import type { TemplateStrings } from '../../tokens/index.ts';
-import type { RunRecord } from '../../runs/claim.ts';
+import type { RunRecord } from '../../runs/record.ts';
 import type { Digests } from '../../runs/digests.ts';
 import { dataDigest, folderDigests } from '../../runs/digests.ts';
 import { snakeCase } from '../../options/names.ts';
 import { settingsForRecord, settingsOfRecord } from '../../options/record.ts';
 import { without } from '../../options/table.ts';
 import { foreignSettings } from '../methods.ts';
-import { digestDifferences, recordedTemplate, versions } from '../record.ts';
+import { sameFile, sameFolder, sameText, sameTokenizer } from '../../runs/circumstances.ts';
+import type { CircumstanceTable } from '../../runs/circumstances.ts';
+import { versions } from '../../runs/versions.ts';
+import { recordedTemplate, sameTemplate } from '../record.ts';
 import { onlineRunTable, resolveOnlineSettings } from './settings.ts';
 import type { GivenOnlineSettings, OnlineSettings } from './settings.ts';
 
@@ -78,33 +81,21 @@ export async function recordedFolder({ run }: RunRecord): Promise<string> {
   return found?.isDirectory() ? (folder as string) : process.cwd();
 }
 
-/** One line for everything outside the settings that has changed under the run. */
-export function onlineDifferences(now: OnlineCircumstances, { run }: RunRecord): string[] {
-  const before = run as unknown as OnlineCircumstances;
-  const found: string[] = [];
-  const add = (differs: boolean, line: string): void => {
-    if (differs) found.push(line);
-  };
-  const content = 'the file has other content than when the run began';
-  add(before.instructions !== now.instructions, `instructions: ${content}`);
-  add(before.eval_instructions !== now.eval_instructions, `eval_instructions: ${content}`);
-  add(before.mix !== now.mix, `mix: ${content}`);
-  found.push(...digestDifferences('model', before.model, now.model));
-  found.push(...digestDifferences('from', before.from, now.from));
-  add(
-    before.tokenizer !== now.tokenizer && found.length === 0,
-    'tokenizer: another one than when the run began',
-  );
-  add(
-    JSON.stringify(before.template) !== JSON.stringify(now.template),
-    'template: its prompts read differently',
-  );
-  add(
-    before.judge_fingerprint !== now.judge_fingerprint,
-    `judge: the run has ${before.judge_name}, now ${now.judge_name}, which asks in another way or another model`,
-  );
-  return found;
-}
+/** What must not have changed when an online run goes on. The folder and the judge's name are told, not compared. */
+export const onlineCircumstances: CircumstanceTable<OnlineCircumstances> = {
+  instructions: sameFile('instructions'),
+  eval_instructions: sameFile('eval_instructions'),
+  mix: sameFile('mix'),
+  model: sameFolder('model'),
+  from: sameFolder('from'),
+  tokenizer: sameTokenizer,
+  template: sameTemplate,
+  judge_fingerprint: sameText(
+    (_before, _now, { recorded, present }) =>
+      `judge: the run has ${String(recorded['judge_name'])}, now ${String(present['judge_name'])}, ` +
+      'which asks in another way or another model',
+  ),
+};
 
 /** The PEFT folder that `from` names: itself, or the adapter of a run. Throws WhetstoneError `ADAPTER`. */
 export async function adapterOf(from: string): Promise<string> {

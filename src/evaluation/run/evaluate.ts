@@ -3,7 +3,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { versions } from '../../alignment/record.ts';
+import { versions } from '../../runs/versions.ts';
 import { writeFileDurably } from '../../durable/files.ts';
 import { openKept } from '../../durable/kept.ts';
 import type { Kept, LineFormat } from '../../durable/kept.ts';

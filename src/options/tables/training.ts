@@ -14,6 +14,11 @@ export const adapter = {
     above: 0,
     help: 'the update is scaled by lora_alpha / lora_r',
   },
+  use_rslora: {
+    kind: 'boolean',
+    default: false,
+    help: 'scale the update by lora_alpha / sqrt(lora_r), as rsLoRA does',
+  },
   lora_dropout: {
     kind: 'number',
     default: 0.05,

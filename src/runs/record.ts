@@ -1,0 +1,60 @@
+// run.yaml, the record of a run: read, written, and named where it is damaged. Knows no settings.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse, stringify } from 'yaml';
+import { writeFileDurably } from '../durable/files.ts';
+import { WhetstoneError } from '../errors.ts';
+import { option } from '../words/option.ts';
+
+/** run.yaml: option keys on top, so that the file is itself a valid --config, and the circumstances under `run`. */
+export interface RunRecord {
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly run: Readonly<Record<string, unknown>>;
+  /** The file that it was read from. */
+  readonly file?: string;
+}
+
+export const recordFile = (dir: string): string => join(dir, 'run.yaml');
+
+export const writeRecord = (dir: string, { settings, run }: RunRecord): Promise<void> =>
+  writeFileDurably(recordFile(dir), stringify({ ...settings, run }, { lineWidth: 0 }));
+
+/** Throws WhetstoneError `BAD_RUN` for a file that cannot be read as a record. */
+export async function readRecord(dir: string): Promise<RunRecord> {
+  const file = recordFile(dir);
+  let content: unknown;
+  try {
+    content = parse(await readFile(file, 'utf8'));
+  } catch (cause) {
+    throw badRun(file, 'the record of the run cannot be read', { cause });
+  }
+  if (!isRecord(content)) throw badRun(file, 'expected settings by name, found something else');
+  const { run, ...settings } = content;
+  if (!isRecord(run)) throw badRun(file, 'expected a section "run"', { field: 'run' });
+  return { settings, run, file };
+}
+
+/** For a circumstance that the record does not have as it should. */
+export function recordFault(
+  { file }: RunRecord,
+  name: string,
+  expected: string,
+  found: unknown,
+): WhetstoneError {
+  const said = found === undefined ? 'nothing' : JSON.stringify(found);
+  return badRun(file, `expected ${expected}, found ${said}`, { field: `run.${name}` });
+}
+
+const badRun = (
+  file: string | undefined,
+  message: string,
+  details: { readonly field?: string; readonly cause?: unknown } = {},
+): WhetstoneError =>
+  new WhetstoneError('BAD_RUN', message, {
+    ...(file !== undefined && { file }),
+    ...details,
+    hint: `The record is damaged. Restore it from a copy, or start anew with ${option('overwrite')}; the damaged run is moved aside, not deleted.`,
+  });
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,0 +1,49 @@
+// Versions of what a run is computed with. Knows packages, nothing of what is computed.
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { RunRecord } from './record.ts';
+
+export interface Versions {
+  readonly whetstone: string;
+  readonly node: string;
+  readonly 'onnxruntime-node': string;
+}
+
+export async function versions(): Promise<Versions> {
+  const require = createRequire(import.meta.url);
+  const ort = await version(() => dirname(require.resolve('onnxruntime-node')), 'onnxruntime-node');
+  const own = await version(() => dirname(fileURLToPath(import.meta.url)), 'whetstone');
+  return { whetstone: own, node: process.versions.node, 'onnxruntime-node': ort };
+}
+
+/** Version of the package called `name` whose package.json is in or above the folder; "unknown" if there is none. */
+async function version(folder: () => string, name: string): Promise<string> {
+  try {
+    for (let dir = folder(); ; dir = dirname(dir)) {
+      const text = await readFile(join(dir, 'package.json'), 'utf8').catch(() => '{}');
+      const found = JSON.parse(text) as { name?: string; version?: string };
+      if (found.name === name) return found.version ?? 'unknown';
+      if (dir === dirname(dir)) return 'unknown';
+    }
+  } catch {
+    return 'unknown';
+  }
+}
+
+/** Other versions may round differently, so the promise of the same bytes ends there; worth a word, not a refusal. */
+export function versionNotes(now: RunRecord, recorded: RunRecord): string[] {
+  const [fresh, before] = [now.run['versions'] as Versions, recorded.run['versions'] as Versions | undefined];
+  const changed = Object.entries(fresh).filter(([name, value]) => before?.[name as keyof Versions] !== value);
+  const notes = changed.map(([name, value]) => {
+    const old = before?.[name as keyof Versions] ?? 'unknown';
+    return `The run began with ${name} ${old}, this is ${String(value)}: results may differ in the last digits.`;
+  });
+  const [threads, earlier] = [now.run['threads'], recorded.run['threads']];
+  if (threads === earlier) return notes;
+  return [
+    ...notes,
+    `The run began on ${String(earlier)} threads, this is ${String(threads)}: results may differ in the last digits.`,
+  ];
+}
