@@ -24,6 +24,8 @@ export interface AlignOptions extends Partial<AlignSettings> {
   readonly objective?: Objective;
   /** Hears how many revisions of how many are there, while the model writes them for a method that needs some. */
   readonly onRevision?: (done: number, total: number) => void;
+  /** Hears why taking the run directory takes its time: its last process cannot be checked from here. */
+  readonly onWait?: (text: string) => void;
   /** Stops after the step under way, with a checkpoint; `prepare` then throws `STOPPED` between revisions. */
   readonly signal?: AbortSignal;
   /** In place of the ONNX engine. */

@@ -93,8 +93,8 @@ interface Claimed extends Asked {
 
 async function claim(asked: Asked, open: OpenThings): Promise<Claimed> {
   const { out, mode, options } = asked;
-  const { signal } = options;
-  const claimed = out === null ? null : await claimRun(out, mode, 'align', { signal });
+  const { signal, onWait } = options;
+  const claimed = out === null ? null : await claimRun(out, mode, 'align', { signal, onWait });
   if (claimed) open.add(claimed.release);
   return { ...asked, claim: claimed, recorded: claimed?.recorded ?? null };
 }

@@ -56,6 +56,7 @@ export const alignEntry: Entry<OptionsTable> = {
     triplets: 'list',
     objective: 'object',
     onRevision: 'function',
+    onWait: 'function',
     signal: 'object',
     openEngine: 'function',
   },

@@ -74,6 +74,7 @@ export async function runAlign(
       revising = done < total;
       revisions.update(done, total);
     },
+    onWait: (text) => stdout.write(`${readable(text)}\n`),
     ...(openEngine && { openEngine }),
   });
   const colors = colorsFor(stdout);

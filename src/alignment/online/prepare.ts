@@ -109,7 +109,10 @@ export async function free({ speakers, judge, history, claim }: Begun): Promise<
 export async function prepare(options: OnlineOptions): Promise<Prepared> {
   const { openEngine } = options;
   const { out = '', resume = false, overwrite = false, ...given } = checkOptions(onlineEntry, options);
-  const claim = await claimRun(out, openMode({ resume, overwrite }), 'online', { signal: options.signal });
+  const claim = await claimRun(out, openMode({ resume, overwrite }), 'online', {
+    signal: options.signal,
+    onWait: (text) => options.on?.({ kind: 'note', text }),
+  });
   const opened: { close(): Promise<void> }[] = [{ close: () => claim.release() }];
   try {
     const { recorded } = claim;
