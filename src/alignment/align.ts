@@ -9,6 +9,7 @@ import { prepareRun } from './prepare.ts';
 import type { Prepared } from './prepare.ts';
 import type { AlignSettings } from './settings.ts';
 import { train } from './train.ts';
+import type { Note } from '../words/note.ts';
 
 /** Settings that were given, and where the run goes. `model` and `data` may be left out when resuming. */
 export interface AlignOptions extends Partial<AlignSettings> {
@@ -25,7 +26,7 @@ export interface AlignOptions extends Partial<AlignSettings> {
   /** Hears how many revisions of how many are there, while the model writes them for a method that needs some. */
   readonly onRevision?: (done: number, total: number) => void;
   /** Hears why taking the run directory takes its time: its last process cannot be checked from here. */
-  readonly onWait?: (text: string) => void;
+  readonly onNote?: (note: Note) => void;
   /** Stops after the step under way, with a checkpoint; `prepare` then throws `STOPPED` between revisions. */
   readonly signal?: AbortSignal;
   /** In place of the ONNX engine. */

@@ -14,6 +14,8 @@ import { resolveWarmup } from './schedule.ts';
 import type { Schedule } from './schedule.ts';
 import type { AlignSettings } from './settings.ts';
 import { option } from '../words/option.ts';
+import { note } from '../words/note.ts';
+import type { Note } from '../words/note.ts';
 
 /** Known before the first step. */
 export interface AlignmentPlan {
@@ -28,7 +30,7 @@ export interface AlignmentPlan {
   readonly engine: EngineDescription;
   /** Bytes: the estimated peak, and what this process may use. */
   readonly memory: { readonly peak: number; readonly available: number };
-  readonly notes: readonly string[];
+  readonly notes: readonly Note[];
 }
 
 /** The rows that are trained on, and those that are not. Lengths in tokens, end tokens included. */
@@ -202,17 +204,17 @@ function requireVocabulary(
 }
 
 /** What is allowed but worth a word. */
-export function notesOn(schedule: Schedule): string[] {
-  const notes: string[] = [];
+export function notesOn(schedule: Schedule): Note[] {
   const { name, warmupSteps, totalSteps, learningRate } = schedule;
-  if (name !== 'constant' && warmupSteps >= totalSteps) {
-    const highest = (learningRate * (totalSteps - 1)) / Math.max(1, warmupSteps);
-    notes.push(
+  if (name === 'constant' || warmupSteps < totalSteps) return [];
+  const highest = (learningRate * (totalSteps - 1)) / Math.max(1, warmupSteps);
+  return [
+    note(
+      'WARMUP_TOO_LONG',
       `The warm-up of ${warmupSteps} steps does not end within the run of ${totalSteps}: the learning rate only rises, ` +
         `to ${Number(highest.toPrecision(2))} instead of ${learningRate}. See ${option('warmupSteps')}.`,
-    );
-  }
-  return notes;
+    ),
+  ];
 }
 
 export const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(bytes < 1e10 ? 2 : 1)} GB`;

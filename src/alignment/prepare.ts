@@ -44,6 +44,7 @@ import { alignEntry, resolveSettings, runTable } from './settings.ts';
 import type { AlignSettings, GivenSettings } from './settings.ts';
 import { loraOf, withStart } from './start.ts';
 import type { train } from './train.ts';
+import type { Note } from '../words/note.ts';
 
 export interface Prepared {
   readonly plan: AlignmentPlan;
@@ -93,8 +94,8 @@ interface Claimed extends Asked {
 
 async function claim(asked: Asked, open: OpenThings): Promise<Claimed> {
   const { out, mode, options } = asked;
-  const { signal, onWait } = options;
-  const claimed = out === null ? null : await claimRun(out, mode, 'align', { signal, onWait });
+  const { signal, onNote } = options;
+  const claimed = out === null ? null : await claimRun(out, mode, 'align', { signal, onNote });
   if (claimed) open.add(claimed.release);
   return { ...asked, claim: claimed, recorded: claimed?.recorded ?? null };
 }
@@ -226,7 +227,7 @@ async function openEngine(rehearsed: Rehearsed, open: OpenThings): Promise<Opene
 interface Begun extends Opened {
   readonly directory: RunDirectory | null;
   /** What the user should know. */
-  readonly notes: readonly string[];
+  readonly notes: readonly Note[];
 }
 
 /** Begins the run in its folder, or goes on there: the first stage that writes. */

@@ -12,6 +12,7 @@ import { revisionNotes, withRevisions, writeRevisions } from './revisions.ts';
 import type { Draft } from './revisions.ts';
 import type { AlignSettings } from './settings.ts';
 import { option } from '../words/option.ts';
+import type { Note } from '../words/note.ts';
 
 /** A draft, and a sequence as long as its prompt and the longest revision. */
 export interface SizedDraft extends Draft {
@@ -66,7 +67,7 @@ export async function reviseRows(
   drafts: readonly Draft[],
   { triplets, positions, tokenizer }: Pick<RunData, 'triplets' | 'positions' | 'tokenizer'>,
   { engine, settings, out, signal, onRevision }: ReviseOptions,
-): Promise<{ triplets: readonly Triplet[]; notes: readonly string[] }> {
+): Promise<{ triplets: readonly Triplet[]; notes: readonly Note[] }> {
   if (drafts.length === 0) return { triplets, notes: [] };
   const file = out === undefined ? null : join(out, 'revisions.jsonl');
   const rows = await writeRevisions(drafts, {
@@ -93,10 +94,10 @@ const noRoom = (maxNewTokens: number, limit: number): WhetstoneError =>
     { hint: `Lower ${option('revisionMaxNewTokens')}.` },
   );
 
-const noRevisions = ({ method }: AlignSettings, notes: readonly string[]): WhetstoneError =>
+const noRevisions = ({ method }: AlignSettings, notes: readonly Note[]): WhetstoneError =>
   new WhetstoneError(
     'NOTHING_TO_LEARN',
-    `method "${method}" learns from revisions, and there are none. ${notes.join(' ')}`,
+    `method "${method}" learns from revisions, and there are none. ${notes.map(({ text }) => text).join(' ')}`,
     {
       hint:
         'A model that does not revise cannot be taught by its revisions: give rows with "revision", or use ' +

@@ -11,6 +11,8 @@ import type { Triplet } from '../judgments/index.ts';
 import { createRandom } from '../random.ts';
 import type { Tokenizer } from '../tokens/index.ts';
 import { option } from '../words/option.ts';
+import { note } from '../words/note.ts';
+import type { Note } from '../words/note.ts';
 
 /** A response to revise, by its row's position in the data, and the prompt for it. */
 export interface Draft {
@@ -175,7 +177,7 @@ export function withRevisions(
 export function revisionNotes(
   { written, empty, unchanged, unfinished }: RevisionCounts,
   file: string | null,
-): string[] {
+): Note[] {
   if (written === 0) return [];
   const left = [
     empty > 0 && `${empty} with nothing in them`,
@@ -185,5 +187,5 @@ export function revisionNotes(
   const where = file === null ? '' : ` (${file})`;
   const count = written === 1 ? '1 revision' : `${written} revisions`;
   const rest = left.length === 0 ? '' : `; left out are ${left.join(', ')}`;
-  return [`The model wrote ${count}${where}${rest}.`];
+  return [note('REVISIONS_WRITTEN', `The model wrote ${count}${where}${rest}.`)];
 }

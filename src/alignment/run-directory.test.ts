@@ -32,7 +32,7 @@ const within = async (
   await use(run);
   await run.metrics.close();
   await claim.release();
-  return run.notes;
+  return run.notes.map(({ text }) => text);
 };
 
 describe('claimRun', () => {

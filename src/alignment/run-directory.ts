@@ -10,6 +10,8 @@ import type { RunBeginning } from '../runs/claim.ts';
 import { openMetrics } from './metrics.ts';
 import type { MetricsLog } from './metrics.ts';
 import { option } from '../words/option.ts';
+import { note } from '../words/note.ts';
+import type { Note } from '../words/note.ts';
 
 export interface RunDirectory {
   readonly path: string;
@@ -17,7 +19,7 @@ export interface RunDirectory {
   readonly state: TrainingState | null;
   readonly metrics: MetricsLog;
   /** What the user should know: a damaged checkpoint passed over, an old run moved aside. */
-  readonly notes: readonly string[];
+  readonly notes: readonly Note[];
   /** Makes metrics and `state` durable, then removes checkpoints beyond the limit. */
   readonly saveCheckpoint: (state: TrainingState, stepsPerEpoch: number) => Promise<void>;
   readonly saveAdapter: (fill: (dir: string) => Promise<void>) => Promise<void>;
@@ -57,14 +59,14 @@ export async function openRunDirectory(
   };
 }
 
-async function newestState(checkpoints: string, notes: string[]): Promise<TrainingState | null> {
+async function newestState(checkpoints: string, notes: Note[]): Promise<TrainingState | null> {
   const steps = await savedSteps(checkpoints);
   for (const step of steps) {
     try {
       return await readCheckpoint(join(checkpoints, `step-${step}`));
     } catch (error) {
       if (!(error instanceof WhetstoneError) || error.code !== 'BAD_CHECKPOINT') throw error;
-      notes.push(`${briefly(error)}. Going back to the checkpoint before it.`);
+      notes.push(note('CHECKPOINT_DAMAGED', `${briefly(error)}. Going back to the checkpoint before it.`));
     }
   }
   if (steps.length === 0) return null;

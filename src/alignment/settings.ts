@@ -56,7 +56,7 @@ export const alignEntry: Entry<OptionsTable> = {
     triplets: 'list',
     objective: 'object',
     onRevision: 'function',
-    onWait: 'function',
+    onNote: 'function',
     signal: 'object',
     openEngine: 'function',
   },

@@ -60,32 +60,31 @@ export async function runAlign(
   { stdout, openEngine }: AlignContext,
 ): Promise<number> {
   const { align } = await import('../alignment/align.ts');
-  const { config, ...options } = given;
-  void config;
+  const { config, data, ...others } = given;
   const stop = interruption();
-  const { data, ...others } = options;
   const revisions = createCounter(stdout, 'revision');
-  let revising = false;
+  let written = { done: 0, total: 0 };
   const run = align({
     ...others,
     ...(data != null && { data }),
     signal: stop.signal,
     onRevision: (done, total) => {
-      revising = done < total;
+      written = { done, total };
       revisions.update(done, total);
     },
-    onWait: (text) => stdout.write(`${readable(text)}\n`),
+    onNote: ({ text }) => stdout.write(`${readable(text)}\n`),
     ...(openEngine && { openEngine }),
   });
   const colors = colorsFor(stdout);
   const out = given.out!;
   stop.onFirst((name) => {
-    if (revising) revisions.note(`${name}: keeping the revisions that are there. Again to stop at once.`);
+    if (written.done < written.total)
+      revisions.note(`${name}: keeping the revisions that are there. Again to stop at once.`);
   });
   try {
     const plan = await run.prepare().finally(() => revisions.end());
     stdout.write(`${describePlan(plan).join('\n')}\n`);
-    for (const note of plan.notes) stdout.write(`${colors.yellow('note')} ${readable(note)}\n`);
+    for (const { text } of plan.notes) stdout.write(`${colors.yellow('note')} ${readable(text)}\n`);
     if (plan.finished) {
       stdout.write(`This run is complete: ${out}/adapter\n`);
       return 0;
@@ -118,10 +117,9 @@ export async function runAlign(
     return 0;
   } catch (error) {
     if (!(error instanceof WhetstoneError) || error.code !== 'STOPPED') throw error;
-    const said = error.message.replace(/^s/, 'S');
-    stdout.write(
-      `${said}, which are kept. Go on with:\n  whetstone align --out ${shellWord(out)} --resume\n`,
-    );
+    const { done, total } = written;
+    const when = total === 0 ? 'before training' : `after ${done} of ${total} revisions, which are kept`;
+    stdout.write(`Stopped ${when}. Go on with:\n  whetstone align --out ${shellWord(out)} --resume\n`);
     return stop.exitCode();
   } finally {
     await run.dispose();

@@ -86,7 +86,7 @@ export async function runEvaluate(
           const extent = [plural(models, 'model'), plural(tasks, 'task'), `${plural(items, 'item')} each`];
           stdout.write(`${extent.join(', ')}\n`);
         },
-        onNote: (text) => line.note(readable(text)),
+        onNote: ({ text }) => line.note(readable(text)),
         onProgress: showProgress(line, values.model.length + values.adapter.length > 1),
       }).finally(() => line.end());
       stdout.write(

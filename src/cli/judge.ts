@@ -74,7 +74,7 @@ export async function runJudge({ values, given }: Given<JudgeTable>, context: Co
     threads: values.threads,
     seed: values.seed,
     openEngine: context.openEngine ?? null,
-    onNote: (text) => line.note(readable(text)),
+    onNote: ({ text }) => line.note(readable(text)),
   };
   if (values.dryRun) return dryRun(spec, settings, rows, stdout);
   if (judgedBefore > 0) {

@@ -88,7 +88,7 @@ export async function runOnline(
   try {
     const plan = await run.prepare();
     stdout.write(`${describeOnlinePlan(plan).join('\n')}\n`);
-    for (const note of plan.notes) stdout.write(`${colors.yellow('note')} ${readable(note)}\n`);
+    for (const { text } of plan.notes) stdout.write(`${colors.yellow('note')} ${readable(text)}\n`);
     if (dryRun) {
       if (plan.estimate)
         stdout.write(
@@ -182,7 +182,7 @@ function reporter(stdout: Output, line: Line): (progress: OnlineProgress) => voi
         stdout.write(`${bold(`round ${progress.summary.round}`)}  ${describeRound(progress.summary)}\n`);
         return;
       case 'note':
-        line.note(`${yellow('note')} ${readable(progress.text)}`);
+        line.note(`${yellow('note')} ${readable(progress.note.text)}`);
     }
   };
 }

@@ -50,7 +50,7 @@ export async function runServe(
     threads: values.threads,
     slots: values.slots,
     openEngine: context.openEngine,
-    onNote: (note) => void stderr.write(`${note}\n`),
+    onNote: ({ text }) => void stderr.write(`${text}\n`),
   });
   try {
     const log = (line: string): void => void stderr.write(`${line}\n`);

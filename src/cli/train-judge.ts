@@ -83,7 +83,7 @@ async function train(
   const plan = await training.prepare();
   const kept = `held out  ${plural(plan.heldOut, 'row')}, by their instructions`;
   stdout.write(`${[...describePlan(plan), kept].join('\n')}\n`);
-  for (const note of plan.notes) stdout.write(`${colors.yellow('note')} ${readable(note)}\n`);
+  for (const { text } of plan.notes) stdout.write(`${colors.yellow('note')} ${readable(text)}\n`);
   const { totalSteps, doneSteps } = plan;
   const progress = createProgress({ output: stdout, totalSteps, doneSteps });
   stop.onFirst((name) =>

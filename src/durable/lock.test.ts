@@ -93,9 +93,14 @@ it.runIf(process.platform === 'linux')(
 it('is watched where its holder cannot be checked, and taken over when it shows no sign of life', async () => {
   await writeLock({ ...elsewhere, beat: 3 });
   const heard: string[] = [];
-  const lock = await lockFolder(dir, { patience: 300, onWait: (text) => heard.push(text) });
+  const lock = await lockFolder(dir, { patience: 300, onNote: ({ text }) => heard.push(text) });
   expect(heard).toEqual([expect.stringContaining('process 12 on elsewhere, which took this at then,')]);
-  expect(lock.notes).toEqual([expect.stringMatching(/12 on elsewhere.*gave no sign of life/)]);
+  expect(lock.notes).toMatchObject([
+    {
+      code: 'LOCK_TAKEN_OVER',
+      text: expect.stringMatching(/12 on elsewhere.*gave no sign of life/) as string,
+    },
+  ]);
   await lock.release();
   expect(await readdir(dir)).toEqual([]);
 });

@@ -11,17 +11,19 @@ import { hasCode, ignore } from './files.ts';
 import { addHold } from './held.ts';
 import { isRunning, thisProcess } from './holder.ts';
 import type { Holder } from './holder.ts';
+import { note } from '../words/note.ts';
+import type { Note } from '../words/note.ts';
 
 export interface Lock {
   /** What the user should know: that the lock was taken over from a process that gave no sign of life. */
-  readonly notes: readonly string[];
+  readonly notes: readonly Note[];
   /** Gives the lock up. Safe to call more than once. */
   readonly release: () => Promise<void>;
 }
 
 export interface LockOptions {
   /** Hears why taking the lock takes its time. */
-  readonly onWait?: ((text: string) => void) | undefined;
+  readonly onNote?: ((note: Note) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds without a sign of life after which a process that cannot be checked counts as gone. */
   readonly patience?: number | undefined;
@@ -98,7 +100,7 @@ interface TakeOptions extends LockOptions {
 }
 
 /** Puts the record at `path`, in place of one whose process is gone. Returns what the user should know. */
-async function take(path: string, mine: OwnRecord, options: TakeOptions): Promise<string[]> {
+async function take(path: string, mine: OwnRecord, options: TakeOptions): Promise<Note[]> {
   // Named like what killed writers leave behind, and swept with it.
   const candidate = hiddenBeside(path, 'new', mine.id);
   try {
@@ -221,8 +223,8 @@ async function requireGone(
   path: string,
   found: LockRecord,
   self: Holder,
-  { shown, onWait, signal, patience = 10_000 }: TakeOptions,
-): Promise<string[]> {
+  { shown, onNote, signal, patience = 10_000 }: TakeOptions,
+): Promise<Note[]> {
   const running = await isRunning(spaceKnown(found, self), self);
   if (running === false) return [];
   if (running === true) throw locked(shown, found);
@@ -234,9 +236,10 @@ async function requireGone(
     });
   }
   const seconds = Math.round(patience / 1000);
-  onWait?.(`${shown}: watching for ${seconds} seconds whether ${who} still works.`);
+  onNote?.(note('LOCK_WATCHED', `${shown}: watching for ${seconds} seconds whether ${who} still works.`));
   if (await showsLife(path, found, shown, patience, signal)) throw locked(shown, found);
-  return [`For ${seconds} seconds ${who} gave no sign of life; this process has taken its place.`];
+  const text = `For ${seconds} seconds ${who} gave no sign of life; this process has taken its place.`;
+  return [note('LOCK_TAKEN_OVER', text)];
 }
 
 /** Older versions put down no namespace, and took processes of the same host to be of the same. */

@@ -2,6 +2,7 @@
 // It knows token sequences and objectives; it does not know text, files of judgments or run directories.
 import type { LoraConfig } from '../models/index.ts';
 import type { Objective, Role } from '../objectives/objective.ts';
+import type { Note } from '../words/note.ts';
 
 export interface OpenEngineOptions {
   /** Hugging Face model folder. */
@@ -30,7 +31,7 @@ export interface EngineDescription {
   readonly maxPositions: number;
   readonly threads: number;
   /** What is odd about the model's folder and worth a word: full sentences. */
-  readonly notes?: readonly string[];
+  readonly notes?: readonly Note[];
 }
 
 /** Longest sequence of a run and how much of it is response. */

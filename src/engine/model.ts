@@ -11,6 +11,8 @@ import { layOut, views } from './parameters.ts';
 import type { Feed } from './session.ts';
 import { chooseTrainable, initialParameters, requireUsableLora, trainableParameters } from './trainable.ts';
 import { requireFiniteWeights } from './weight-check.ts';
+import { note } from '../words/note.ts';
+import type { Note } from '../words/note.ts';
 
 export interface EngineOptions extends OpenEngineOptions {
   /** Whether training and generation repack weights; default where the copies are small beside the machine's memory. */
@@ -36,7 +38,7 @@ export interface EngineModel {
   readonly prepack: boolean;
   readonly wholeBatches: boolean;
   /** What is odd about the folder and worth a word: full sentences. */
-  readonly notes: readonly string[];
+  readonly notes: readonly Note[];
 }
 
 /** Throws what reading the folders throws, and `ENGINE_OPTIONS` for a `lora` that does not fit the model. */
@@ -76,12 +78,13 @@ function usedWeights({ config, checkpoint }: ModelFolder): Checkpoint {
 }
 
 /** transformers warns of what it does not read, too: the rest of a larger model, or another architecture's part. */
-function noteOnUnused({ config, checkpoint }: ModelFolder, used: Checkpoint): string[] {
+function noteOnUnused({ config, checkpoint }: ModelFolder, used: Checkpoint): Note[] {
   const harmless = (name: string): boolean =>
     name.endsWith('rotary_emb.inv_freq') || (config.tiedEmbeddings && name === headName);
   const unused = [...checkpoint.weights.keys()].filter((name) => !used.weights.has(name) && !harmless(name));
   if (unused.length === 0) return [];
   const [first] = unused;
   const what = unused.length === 1 ? `tensor "${first}"` : `${unused.length} tensors, "${first}" among them,`;
-  return [`The weights have ${what} that a ${config.modelType} model of this config.json does not use.`];
+  const text = `The weights have ${what} that a ${config.modelType} model of this config.json does not use.`;
+  return [note('UNUSED_WEIGHTS', text)];
 }

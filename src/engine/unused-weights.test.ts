@@ -27,7 +27,10 @@ it('old buffers and a stored copy of tied embeddings are neither checked, counte
     [modelDir('llama3'), dir].map((modelDir) => openEngine({ modelDir, threads: 1 })),
   );
   const notes = [
-    'The weights have 2 tensors, "model.causal_mask" among them, that a llama model of this config.json does not use.',
+    {
+      code: 'UNUSED_WEIGHTS',
+      text: 'The weights have 2 tensors, "model.causal_mask" among them, that a llama model of this config.json does not use.',
+    },
   ];
   expect(plain!.describe().notes).toEqual([]);
   expect(extended!.describe()).toEqual({ ...plain!.describe(), notes });

@@ -15,6 +15,8 @@ import { parseSubjects } from './subject/parse-subject.ts';
 import type { SubjectSpec } from './subject/parse-subject.ts';
 import type { OpenedTask, TaskOpening, TaskRow } from './task-row.ts';
 import { shotsFor, tasksNamed } from './tasks.ts';
+import type { Note } from '../words/note.ts';
+import { note } from '../words/note.ts';
 
 /** Settings as `whetstone evaluate` has them, and what a program may bring. */
 export interface EvaluateOptions extends GivenSettings {
@@ -23,7 +25,7 @@ export interface EvaluateOptions extends GivenSettings {
   onBegin?(this: void, extent: EvaluationExtent): void;
   onProgress?(this: void, progress: EvaluationProgress): void;
   /** Hears in a sentence what a person should know. */
-  onNote?(this: void, text: string): void;
+  onNote?(this: void, note: Note): void;
   /** Hears of models and data that are fetched from the hub. */
   onDownload?(this: void, progress: HubProgress): void;
   /** In place of the ONNX engine. */
@@ -118,7 +120,7 @@ const hubOptions = ({ onDownload: onProgress, signal }: EvaluateOptions): HubOpt
 async function fetchModels(
   specs: readonly SubjectSpec[],
   options: HubOptions,
-  onNote: (text: string) => void,
+  onNote: (note: Note) => void,
 ): Promise<SubjectSpec[]> {
   const fetched: SubjectSpec[] = [];
   for (const spec of specs) {
@@ -128,7 +130,7 @@ async function fetchModels(
     }
     const { modelFolder } = await import('../hub/index.ts');
     const { path, hub } = await modelFolder(spec.model, options);
-    if (hub) onNote(`model ${hub.id}, commit ${hub.commit}`);
+    if (hub) onNote(note('HUB_COMMIT', `model ${hub.id}, commit ${hub.commit}`));
     fetched.push({ ...spec, model: path });
   }
   return fetched;

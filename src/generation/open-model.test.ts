@@ -72,7 +72,7 @@ it.each([
   trained(spec, async (dir, adapter) => {
     const voice = await loadVoice({ model: dir, template: told, adapter });
     expect(voice.template.name).toBe(told);
-    expect(await templateNote(voice, adapter)).toContain(note);
+    expect((await templateNote(voice, adapter))?.text).toContain(note);
   }),
 );
 
@@ -82,7 +82,7 @@ it('a variable with another value is another template, and the same file is the 
     async (dir, adapter) => {
       const loud = await loadVoice({ model: dir, template: null, adapter, args: { tone: 'loud' } });
       expect(loud.template.render(asked, null)).toBe('Why? loud:');
-      expect(await templateNote(loud, adapter)).toContain(
+      expect((await templateNote(loud, adapter))?.text).toContain(
         'chat with tone="calm"; it is asked with chat with tone="loud"',
       );
     },

@@ -8,6 +8,8 @@ import { describeTemplate, readTemplateRecord, sameTemplate } from '../tokens/te
 import { loadTemplate, recordedTemplate } from '../tokens/template.ts';
 import { loadTokenizer } from '../tokens/tokenizer.ts';
 import type { Voice } from './speaker.ts';
+import { note } from '../words/note.ts';
+import type { Note } from '../words/note.ts';
 
 export interface VoiceSettings {
   /** Hugging Face model folder. */
@@ -42,11 +44,12 @@ export async function loadVoice({ model, template, args, adapter, now }: VoiceSe
 }
 
 /** One line for a person who asks an adapter in another way than it was trained; null where nothing is amiss. */
-export async function templateNote({ template }: Voice, adapter: string | null): Promise<string | null> {
+export async function templateNote({ template }: Voice, adapter: string | null): Promise<Note | null> {
   const trained = adapter ? await readTemplateRecord(adapter) : null;
   if (trained === null || sameTemplate(trained, template.record)) return null;
   const [then, now] = [trained, template.record].map(describeTemplate);
-  return `The adapter was trained with the template ${then}; it is asked with ${now}, as told.`;
+  const text = `The adapter was trained with the template ${then}; it is asked with ${now}, as told.`;
+  return note('OTHER_TEMPLATE', text);
 }
 
 export type ModelSettings = WeightSettings & (VoiceSettings | { readonly voice: Voice });

@@ -2,6 +2,7 @@
 import { defaultsOf } from '../options/table.ts';
 import { judgingTable } from '../options/verbs.ts';
 import type { OpenEngine } from '../engine/engine.ts';
+import type { Note } from '../words/note.ts';
 
 export interface JudgeSettings {
   /** Requests, commands or calls under way at once. */
@@ -46,7 +47,7 @@ export interface JudgeSettings {
   /** Of everything random: the jitter of waits, a local judge's sampling. */
   readonly seed: number;
   /** Hears in a sentence what a person should know: a wait for a limit, a retry, a repaired file. */
-  readonly onNote: (text: string) => void;
+  readonly onNote: (note: Note) => void;
 }
 
 const usual = defaultsOf(judgingTable);

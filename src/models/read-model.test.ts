@@ -31,7 +31,7 @@ async function compare(dir: string, model: string): Promise<{ off: number; notes
   const scores = await engine.score(golden.map(toSequence));
   const { notes = [] } = engine.describe();
   await engine.dispose();
-  return { off: Math.max(...scores.map((s, i) => maxDifference(s, golden[i]!.logprobs))), notes };
+  return { off: Math.max(...scores.map((s, i) => maxDifference(s, golden[i]!.logprobs))), notes: notes.map(({ text }) => text) };
 }
 
 describe('a head that config.json ties to the embeddings', () => {

@@ -9,12 +9,14 @@ import { readDecoderConfig } from './config.ts';
 import { embeddingName, headName } from './decoder.ts';
 import { readChunks } from './model-folder.ts';
 import { isStoredDType, storedBytes, toFloat32 } from './safetensors.ts';
+import { note } from '../words/note.ts';
+import type { Note } from '../words/note.ts';
 
 export interface ModelFolder {
   readonly config: DecoderConfig;
   readonly checkpoint: Checkpoint;
   /** What is allowed but worth a word to the user: full sentences. */
-  readonly notes: readonly string[];
+  readonly notes: readonly Note[];
 }
 
 /** Throws what `readDecoderConfig` and `openCheckpoint` throw, and `MODEL_CONFIG` where the two contradict. */
@@ -58,8 +60,8 @@ async function tieHead(model: ModelFolder): Promise<ModelFolder> {
     config: { ...config, tiedEmbeddings: false },
     checkpoint,
     notes: [
-      `config.json ties ${headName} to the embeddings, but the weights have one of its own, which is used. ` +
-        'Write "tie_word_embeddings": false into config.json to say so.',
+      note('OWN_LM_HEAD', `config.json ties ${headName} to the embeddings, but the weights have one of its own, which is used. ` +
+        'Write "tie_word_embeddings": false into config.json to say so.'),
     ],
   };
 }

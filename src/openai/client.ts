@@ -14,6 +14,8 @@ import type { LimitSettings, Limits, Place } from './limits.ts';
 import { openReplies, replyKey } from './replies.ts';
 import { longestRetryAfter, withRetries } from './retry.ts';
 import type { Attempt } from './retry.ts';
+import { note } from '../words/note.ts';
+import type { Note } from '../words/note.ts';
 
 export interface ClientSettings extends LimitSettings, BudgetSettings {
   /** Ends before "/chat/completions" and its like. */
@@ -29,7 +31,7 @@ export interface ClientSettings extends LimitSettings, BudgetSettings {
   /** Of the jitter of waits. */
   readonly seed: number;
   /** Hears in a sentence what a person should know: a wait for a limit, a retry, a repaired file. */
-  readonly onNote: (text: string) => void;
+  readonly onNote: (note: Note) => void;
 }
 
 export interface ClientRequest<Reply> extends Pick<Call<Reply>, 'mostBytes' | 'read'> {
@@ -77,12 +79,15 @@ export interface Client {
 export async function openClient(settings: ClientSettings, clock: Clock = systemClock): Promise<Client> {
   budgetPrices(settings);
   const replies = await openReplies(settings.cache);
-  if (replies.repaired) settings.onNote(`${settings.cache!}: a reply that was cut off has been removed`);
-  const note = createNotes(settings.onNote, clock);
+  if (replies.repaired)
+    settings.onNote(
+      note('JOURNAL_REPAIRED', `${settings.cache!}: a reply that was cut off has been removed`),
+    );
+  const tell = createNotes(settings.onNote, clock);
   const budget = createBudget(settings, replies.before);
   const limits = createLimits(settings, clock, (limit, milliseconds) => {
     if (limit === 'pause' || milliseconds < 5000) return;
-    note(limit, `waiting ${seconds(milliseconds)} for the limit of ${limit} per minute`);
+    tell(limit, note('WAITING', `waiting ${seconds(milliseconds)} for the limit of ${limit} per minute`));
   });
   const random = createRandom(settings.seed);
   const use = { calls: 0, inputTokens: 0, outputTokens: 0 };
@@ -137,7 +142,7 @@ export async function openClient(settings: ClientSettings, clock: Clock = system
         random,
         signal: signals.stop,
         onWait: ({ words }, milliseconds) =>
-          note(words.slice(0, 40), `${words}; again in ${seconds(milliseconds)}`),
+          tell(words.slice(0, 40), note('RETRYING', `${words}; again in ${seconds(milliseconds)}`)),
       }),
     kept: (request) => {
       const kept = replies.get(replyKey(endpoint(request), request.body));
@@ -188,12 +193,12 @@ const seconds = (milliseconds: number): string =>
 const noteEvery = 10_000;
 
 /** The same kind of note is not worth a line more than every ten seconds. */
-function createNotes(onNote: (text: string) => void, clock: Clock): (kind: string, text: string) => void {
+function createNotes(onNote: (note: Note) => void, clock: Clock): (kind: string, note: Note) => void {
   const last = new Map<string, number>();
-  return (kind, text) => {
+  return (kind, told) => {
     const now = clock.now();
     if (now - (last.get(kind) ?? -Infinity) < noteEvery) return;
     last.set(kind, now);
-    onNote(text);
+    onNote(told);
   };
 }

@@ -11,6 +11,8 @@ import { readRecord, writeRecord } from './record.ts';
 import type { RunRecord } from './record.ts';
 import type { OpenMode } from './resume.ts';
 import { option } from '../words/option.ts';
+import { note } from '../words/note.ts';
+import type { Note } from '../words/note.ts';
 
 /** Which verb a run belongs to, and goes on with. */
 export type RunKind = 'align' | 'online' | 'train-judge';
@@ -18,7 +20,7 @@ export type RunKind = 'align' | 'online' | 'train-judge';
 export interface RunBeginning {
   readonly path: string;
   /** What the user should know: an old run moved aside. */
-  readonly notes: readonly string[];
+  readonly notes: readonly Note[];
 }
 
 /** A locked place for a run; nothing in it has been changed yet. */
@@ -77,7 +79,7 @@ export async function claimRun(
         if (found === 'run') {
           const moved = await moveAside(path, lock);
           lock = moved.lock;
-          notes.push(`The old run is now ${moved.aside}.`);
+          notes.push(note('RUN_MOVED_ASIDE', `The old run is now ${moved.aside}.`));
         }
         await writeRecord(path, { settings: record.settings, run: { kind, ...record.run } });
         await removeLeftovers(path);

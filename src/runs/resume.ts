@@ -3,6 +3,8 @@ import { WhetstoneError } from '../errors.ts';
 import { option } from '../words/option.ts';
 import type { RunRecord } from './record.ts';
 import { recordFault } from './record.ts';
+import { note } from '../words/note.ts';
+import type { Note } from '../words/note.ts';
 
 /** What to do with a run that is there: refuse it, go on with it, or move it aside. */
 export type OpenMode = 'new' | 'resume' | 'overwrite';
@@ -36,5 +38,5 @@ export function refuseDifferences(out: string, differences: readonly string[]): 
 }
 
 /** For a session that was told to go on and found nothing to go on with. */
-export const nothingToResume = (out: string): string =>
-  `There was no run in ${out} to go on with; this starts it.`;
+export const nothingToResume = (out: string): Note =>
+  note('NOTHING_TO_RESUME', `There was no run in ${out} to go on with; this starts it.`);

@@ -4,6 +4,8 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { RunRecord } from './record.ts';
+import { note } from '../words/note.ts';
+import type { Note } from '../words/note.ts';
 
 export interface Versions {
   readonly whetstone: string;
@@ -33,17 +35,23 @@ async function version(folder: () => string, name: string): Promise<string> {
 }
 
 /** Other versions may round differently, so the promise of the same bytes ends there; worth a word, not a refusal. */
-export function versionNotes(now: RunRecord, recorded: RunRecord): string[] {
+export function versionNotes(now: RunRecord, recorded: RunRecord): Note[] {
   const [fresh, before] = [now.run['versions'] as Versions, recorded.run['versions'] as Versions | undefined];
   const changed = Object.entries(fresh).filter(([name, value]) => before?.[name as keyof Versions] !== value);
   const notes = changed.map(([name, value]) => {
     const old = before?.[name as keyof Versions] ?? 'unknown';
-    return `The run began with ${name} ${old}, this is ${String(value)}: results may differ in the last digits.`;
+    return note(
+      'OTHER_VERSION',
+      `The run began with ${name} ${old}, this is ${String(value)}: results may differ in the last digits.`,
+    );
   });
   const [threads, earlier] = [now.run['threads'], recorded.run['threads']];
   if (threads === earlier) return notes;
   return [
     ...notes,
-    `The run began on ${String(earlier)} threads, this is ${String(threads)}: results may differ in the last digits.`,
+    note(
+      'OTHER_THREADS',
+      `The run began on ${String(earlier)} threads, this is ${String(threads)}: results may differ in the last digits.`,
+    ),
   ];
 }

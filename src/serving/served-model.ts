@@ -15,6 +15,7 @@ import type { PromptTemplate, RenderChat, TemplateArgs, Tokenizer } from '../tok
 import { tokenTexts } from './token-text.ts';
 import type { TokenText } from './token-text.ts';
 import { option } from '../words/option.ts';
+import type { Note } from '../words/note.ts';
 
 export interface ServedModel {
   readonly id: string;
@@ -50,7 +51,7 @@ export interface ModelsToServe {
   /** Values for the variables of a chat template; a request may have others. */
   readonly templateArgs?: TemplateArgs;
   /** Hears that an adapter is asked in another way than it was trained. */
-  readonly onNote?: (note: string) => void;
+  readonly onNote?: (note: Note) => void;
   readonly threads: number | null;
   /** Texts generated side by side, of each model; null leaves it to the engine. */
   readonly slots?: number | null;

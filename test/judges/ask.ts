@@ -1,5 +1,6 @@
 // Opens a judge against a scripted server, asks it, and gives back all that came of it.
 import { openChatJudge } from '../../src/judges/chat/chat-judge.ts';
+import type { Note } from '../../src/words/note.ts';
 import type { Clock } from '../../src/openai/clock.ts';
 import { systemClock } from '../../src/openai/clock.ts';
 import type { JudgeRequest, JudgeUsage, Outcome } from '../../src/judges/judge.ts';
@@ -51,7 +52,7 @@ export async function ask(
   const settings = {
     ...defaultJudgeSettings,
     env: {},
-    onNote: (text: string) => void notes.push(text),
+    onNote: ({ text }: Note) => void notes.push(text),
     ...given,
   };
   const judge = await openChatJudge({ model: 'm', url }, settings, clock);

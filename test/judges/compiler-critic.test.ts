@@ -19,7 +19,7 @@ it('the compiler finds the mistakes of the example', async () => {
   const notes: string[] = [];
   const judge = await openCommandJudge('node examples/compiler-critic/critic.mjs', {
     ...{ timeout: 60, cwd: root },
-    onNote: (text) => notes.push(text),
+    onNote: ({ text }) => notes.push(text),
   });
   const outcomes: Outcome[] = [];
   const empty = { id: 'empty', instruction: 'Write code.', output: '```ts\n```' };

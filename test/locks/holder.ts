@@ -11,7 +11,7 @@ const codeOf = (error: unknown): string => (error instanceof WhetstoneError ? er
 
 try {
   const lock = await lockFolder(dir!, patience === undefined ? {} : { patience: Number(patience) });
-  tell({ taken: true, notes: lock.notes });
+  tell({ taken: true, notes: lock.notes.map(({ text }) => text) });
   for await (const name of createInterface({ input: process.stdin })) {
     tell(await writeFileDurably(join(dir!, name), name).then(() => ({ wrote: name }), (error: unknown) => ({ refused: codeOf(error) }))); // prettier-ignore
   }

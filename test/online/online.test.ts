@@ -358,7 +358,7 @@ describe('instructions', () => {
     const { training, notes } = await run.prepare();
     await run.dispose();
     expect(training).toBe(7);
-    expect(notes.join('\n')).toMatch(
+    expect(notes.map(({ text }) => text).join('\n')).toMatch(
       /1 instructions that come again[^]*1 instructions are left out[^]*rows 14\)/,
     );
   });

@@ -7,13 +7,15 @@ import { encodePrompt } from '../../tokens/index.ts';
 import type { PromptTemplate, Tokenizer } from '../../tokens/index.ts';
 import type { OnlineSettings } from './settings.ts';
 import { option } from '../../words/option.ts';
+import { note } from '../../words/note.ts';
+import type { Note } from '../../words/note.ts';
 
 export interface RunInstructions {
   /** Those to train on, by position in the file without doubles and those that are too long. */
   readonly training: readonly Instruction[];
   readonly heldOut: readonly Instruction[];
   /** What the user should know: doubles and long ones that were left out. */
-  readonly notes: readonly string[];
+  readonly notes: readonly Note[];
 }
 
 // Names this use of the seed, so that no other use of the same seed sees the same numbers.
@@ -30,7 +32,7 @@ export async function readRunInstructions(
   text: { readonly tokenizer: Tokenizer; readonly template: PromptTemplate },
   maxPositions: number,
 ): Promise<RunInstructions> {
-  const notes: string[] = [];
+  const notes: Note[] = [];
   const fit = async (file: string): Promise<Instruction[]> => {
     const unique = withoutDoubles(await readInstructions(file), file, notes);
     return withoutLong(unique, { ...text, file, room: maxPositions - settings.maxNewTokens }, notes);
@@ -44,7 +46,12 @@ export async function readRunInstructions(
   const training = all.filter((each) => !keys.has(keyOf(each)));
   if (evaluation && training.length < all.length) {
     const shared = all.length - training.length;
-    notes.push(`${shared} of the instructions are among those to evaluate on, and are not trained on.`);
+    notes.push(
+      note(
+        'SHARED_INSTRUCTIONS',
+        `${shared} of the instructions are among those to evaluate on, and are not trained on.`,
+      ),
+    );
   }
   requireEnough(training.length, settings);
   return { training, heldOut: held, notes };
@@ -58,10 +65,11 @@ function draw(all: readonly Instruction[], count: number, seed: number): Instruc
   return Array.from(order.subarray(0, count).sort(), (i) => all[i]!);
 }
 
-function withoutDoubles(all: readonly Instruction[], file: string, notes: string[]): Instruction[] {
+function withoutDoubles(all: readonly Instruction[], file: string, notes: Note[]): Instruction[] {
   const unique = [...new Map([...all].reverse().map((each) => [keyOf(each), each])).values()].reverse();
   const doubles = all.length - unique.length;
-  if (doubles > 0) notes.push(`${file}: ${doubles} instructions that come again are left out.`);
+  if (doubles > 0)
+    notes.push(note('DOUBLE_INSTRUCTIONS', `${file}: ${doubles} instructions that come again are left out.`));
   return unique;
 }
 
@@ -73,7 +81,7 @@ async function withoutLong(
     file,
     room,
   }: { tokenizer: Tokenizer; template: PromptTemplate; file: string; room: number },
-  notes: string[],
+  notes: Note[],
 ): Promise<Instruction[]> {
   const lengths = await Promise.all(
     all.map(
@@ -85,7 +93,10 @@ async function withoutLong(
     const rows = long.slice(0, 5).map(({ row }) => row);
     const more = long.length > rows.length ? ', …' : '';
     notes.push(
-      `${file}: ${long.length} instructions are left out whose prompts leave no room for a response among the model's positions (rows ${rows.join(', ')}${more}).`,
+      note(
+        'LONG_INSTRUCTIONS',
+        `${file}: ${long.length} instructions are left out whose prompts leave no room for a response among the model's positions (rows ${rows.join(', ')}${more}).`,
+      ),
     );
   }
   return all.filter((_, i) => lengths[i]! <= room);

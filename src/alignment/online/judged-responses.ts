@@ -14,6 +14,7 @@ import { countOutcomes } from './history.ts';
 import type { OnlineProgress } from './progress.ts';
 import type { OnlineSettings } from './settings.ts';
 import { option } from '../../words/option.ts';
+import { note } from '../../words/note.ts';
 
 /** One part of one round: which instructions are responded to, by position in `instructions`. */
 export interface PartOfRound {
@@ -88,7 +89,8 @@ export async function judgeAll(
       const place = { round, part, instruction };
       if (!isJudged(outcome)) return history.add({ event: 'unscored', ...place, reason: outcome.unscored });
       const { judgment, suspicious } = outcome;
-      if (suspicious && shown++ < mostShown) on({ kind: 'note', text: describeSuspicious(outcome) });
+      if (suspicious && shown++ < mostShown)
+        on({ kind: 'note', note: note('SUSPICIOUS_JUDGMENT', describeSuspicious(outcome)) });
       await history.add({ event: 'judgment', ...place, judgment, ...(suspicious && { suspicious }) });
     },
     work: (missing, hand) =>

@@ -38,6 +38,8 @@ import type { GivenOnlineSettings, OnlineSettings } from './settings.ts';
 import { openSpeakers } from './speakers.ts';
 import type { Speakers } from './speakers.ts';
 import { requireLearnable } from './training-rows.ts';
+import { note } from '../../words/note.ts';
+import type { Note } from '../../words/note.ts';
 
 /** Settings that were given, and where the run goes. All but `out` may be left out when resuming. */
 export interface OnlineOptions extends Partial<OnlineSettings> {
@@ -70,7 +72,7 @@ export interface OnlinePlan {
   /** What a chat server's judgments of a rehearsed run would cost; else null. */
   readonly estimate: JudgingEstimate | null;
   readonly engine: EngineDescription;
-  readonly notes: readonly string[];
+  readonly notes: readonly Note[];
 }
 
 /** A rejected and a satisfactory triplet: what any round may bring. */
@@ -111,7 +113,7 @@ export async function prepare(options: OnlineOptions): Promise<Prepared> {
   const { out = '', resume = false, overwrite = false, ...given } = checkOptions(onlineEntry, options);
   const claim = await claimRun(out, openMode({ resume, overwrite }), 'online', {
     signal: options.signal,
-    onWait: (text) => options.on?.({ kind: 'note', text }),
+    onNote: (note) => options.on?.({ kind: 'note', note }),
   });
   const opened: { close(): Promise<void> }[] = [{ close: () => claim.release() }];
   try {
@@ -178,11 +180,14 @@ export async function prepare(options: OnlineOptions): Promise<Prepared> {
     opened.push(history);
     const judge = await judgeOf(settings, { path: claim.path, folder }, options);
     opened.push(judge);
-    const notes: string[] = [];
-    if (history.repaired) notes.push('The last line of events.jsonl had been cut off; it was removed.');
+    const notes: Note[] = [];
+    if (history.repaired)
+      notes.push(note('JOURNAL_REPAIRED', 'The last line of events.jsonl had been cut off; it was removed.'));
     const judgeBefore = recorded?.run['judge_name'];
     if (recorded && judgeBefore !== judge_name)
-      notes.push(`The run began with the judge ${String(judgeBefore)}, this is ${judge_name}.`);
+      notes.push(
+        note('OTHER_JUDGE', `The run began with the judge ${String(judgeBefore)}, this is ${judge_name}.`),
+      );
     if (resume && !recorded) notes.push(nothingToResume(out));
     const plan: OnlinePlan = {
       ...about,
@@ -224,7 +229,7 @@ async function judgeOf(
     ...judgeSettingsOf(settings),
     cache: path === null ? null : (settings.judgeCache ?? join(path, 'replies.jsonl')),
     ...{ threads: settings.threads, seed: settings.seed, cwd: folder },
-    onNote: (text) => on?.({ kind: 'note', text }),
+    onNote: (note) => on?.({ kind: 'note', note }),
   });
 }
 

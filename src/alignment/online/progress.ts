@@ -1,6 +1,7 @@
 // What an online run tells while it works, and what it sums up. Types only.
 import type { StepRecord } from '../metrics.ts';
 import type { JudgedCounts, Part } from './history.ts';
+import type { Note } from '../../words/note.ts';
 
 export type OnlineProgress =
   | {
@@ -20,7 +21,7 @@ export type OnlineProgress =
     }
   | { readonly kind: 'evaluated'; readonly round: number; readonly evaluation: Evaluation }
   | { readonly kind: 'round'; readonly summary: RoundSummary }
-  | { readonly kind: 'note'; readonly text: string };
+  | { readonly kind: 'note'; readonly note: Note };
 
 export interface Evaluation extends JudgedCounts {
   /** Share of the scored responses that are satisfactory; null if none was scored. */

@@ -184,8 +184,7 @@ async function trainRound(round: number, ready: Begun, options: OnlineOptions): 
   try {
     const { totalSteps, doneSteps, notes } = await run.prepare();
     if (round === 1)
-      for (const text of notes.filter((note) => !note.startsWith('There was no run')))
-        on?.({ kind: 'note', text });
+      for (const note of notes) if (note.code !== 'NOTHING_TO_RESUME') on?.({ kind: 'note', note });
     let done = doneSteps;
     on?.({ kind: 'training', round, totalSteps, doneSteps, record: null });
     for await (const record of run) {

@@ -133,7 +133,7 @@ describe('evaluate', () => {
     rmSync(journal);
     appendFileSync(journal, `${first!}\n{"id":"1","ke`);
     const notes: string[] = [];
-    await run(out, { ...plan, onNote: (note) => notes.push(note) });
+    await run(out, { ...plan, onNote: ({ text }) => notes.push(text) });
     expect(log.measured).toEqual(['a one 0', 'a one 1', 'a one 1']);
     expect(notes).toEqual(['a: a last line that a kill had cut off was removed']);
   });
@@ -175,7 +175,7 @@ describe('evaluate', () => {
     await run(freshOut(), {
       subjects: [subject('a', 1, log)],
       tasks: [task('one', 1, log, { remarks: () => ['strange'] })],
-      onNote: (note) => notes.push(note),
+      onNote: ({ text }) => notes.push(text),
     });
     expect(notes).toEqual(['a, one: strange']);
   });

@@ -16,6 +16,8 @@ import { compare } from './comparison.ts';
 import type { Comparison } from './comparison.ts';
 import { comparisonCsv, comparisonJson, comparisonMarkdown } from './comparison-files.ts';
 import type { EvaluationTask, Figure } from './task.ts';
+import type { Note } from '../../words/note.ts';
+import { note } from '../../words/note.ts';
 
 export interface EvaluationProgress {
   readonly subject: string;
@@ -37,7 +39,7 @@ export interface EvaluationSettings {
   readonly signal: AbortSignal;
   readonly bootstrap?: BootstrapSettings;
   onProgress?(this: void, progress: EvaluationProgress): void;
-  onNote?(this: void, text: string): void;
+  onNote?(this: void, note: Note): void;
 }
 
 /** Where the items' results, the record and the tables of an evaluation are. */
@@ -72,13 +74,15 @@ export async function evaluateSubjects(settings: EvaluationSettings): Promise<Co
       const store = await openStore(join(files.items, folderOf(subject)), tasks);
       try {
         if (store.some(({ kept }) => kept.repaired))
-          onNote?.(`${subject.name}: a last line that a kill had cut off was removed`);
+          onNote?.(
+            note('JOURNAL_REPAIRED', `${subject.name}: a last line that a kill had cut off was removed`),
+          );
         for (const { kept } of store) progress.found(kept.results.size);
         await measureMissing(subject, store, signal, progress);
         const all = store.map(({ task, kept }) => ({ task, results: ordered(task, kept.results) }));
         for (const { task, results } of all)
           for (const remark of task.remarks?.(results) ?? [])
-            onNote?.(`${subject.name}, ${task.name}: ${remark}`);
+            onNote?.(note('TASK_REMARK', `${subject.name}, ${task.name}: ${remark}`));
         for (const { task, results } of all)
           await task.write?.(join(files.outputs, subject.name, task.name), subject.name, results);
         figures.push(all.flatMap(({ task, results }) => [...task.figures(results)]));

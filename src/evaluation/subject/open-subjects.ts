@@ -5,6 +5,7 @@ import { localSubject } from './local-subject.ts';
 import type { SubjectSpec } from './parse-subject.ts';
 import { serverSubject } from './server-subject.ts';
 import type { SubjectSource } from './subject.ts';
+import type { Note } from '../../words/note.ts';
 
 export interface OpenSubjectSettings {
   readonly template: string;
@@ -21,7 +22,7 @@ export interface OpenSubjectSettings {
   readonly apiKeyEnv: string | null;
   readonly env: NodeJS.ProcessEnv;
   readonly openEngine?: OpenEngine | undefined;
-  onNote?(this: void, text: string): void;
+  onNote?(this: void, note: Note): void;
 }
 
 /** Opens no model. Throws what reading folders throws, and `NO_API_KEY`. */

@@ -19,6 +19,7 @@ import { fitInto, requestTokens } from './request-tokens.ts';
 import type { TokenGroup } from './request-tokens.ts';
 import type { LikelihoodRequest, LikelihoodSettings, Subject, SubjectSource } from './subject.ts';
 import { option } from '../../words/option.ts';
+import type { Note } from '../../words/note.ts';
 
 export interface ServerAddress {
   /** Ends in "/v1" or the like, without a slash. */
@@ -42,7 +43,7 @@ export interface ServerSubjectSettings {
   readonly maxLength: number | null;
   readonly concurrency: number;
   /** Hears in a sentence what a person should know: a retry, a wait. */
-  onNote?(this: void, text: string): void;
+  onNote?(this: void, note: Note): void;
 }
 
 type ServerSettings = ServerSubjectSettings & { readonly maxLength: number };

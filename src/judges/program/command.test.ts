@@ -57,7 +57,7 @@ async function run(
   let stderr = '';
   const judge = await openCommandJudge(command, {
     timeout: settings.timeout ?? 20,
-    onNote: (text) => notes.push(text),
+    onNote: ({ text }) => notes.push(text),
     onStderr: (piece) => (stderr += piece.toString()),
     cwd: dir,
   });

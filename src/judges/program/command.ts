@@ -18,6 +18,7 @@ import { readLines } from './lines.ts';
 import { startGroup } from './process-group.ts';
 import type { Ending, ProcessGroup } from './process-group.ts';
 import type { JudgeSettings } from '../settings.ts';
+import { note } from '../../words/note.ts';
 
 export interface CommandSettings extends Pick<JudgeSettings, 'timeout' | 'onNote'> {
   /** Where the command runs; default the present folder. */
@@ -212,7 +213,7 @@ async function converse<Request extends { readonly id: string }, Answer>(
       bad ?? (ending === null ? 'did not end after its last answer' : ''),
     ];
     const told = notes.filter((note) => note !== '').join('; ');
-    if (told !== '') settings.onNote(`${command}: ${told}`);
+    if (told !== '') settings.onNote(note('JUDGE_REMARK', `${command}: ${told}`));
     for (const id of answers.open) {
       await onAnswer({ id, unscored: ['the command gave no answer', ...answers.oddities()].join('; ') });
     }

@@ -1,0 +1,35 @@
+// What a person should know and what stops nothing: a code that tells notes apart, and a sentence. Knows no layer.
+
+/** Every kind of note. Callers compare codes; texts may change. */
+export type NoteCode =
+  | 'NOTHING_TO_RESUME'
+  | 'RUN_MOVED_ASIDE'
+  | 'LOCK_TAKEN_OVER'
+  | 'LOCK_WATCHED'
+  | 'OTHER_VERSION'
+  | 'OTHER_THREADS'
+  | 'OTHER_JUDGE'
+  | 'OTHER_TEMPLATE'
+  | 'CHECKPOINT_DAMAGED'
+  | 'JOURNAL_REPAIRED'
+  | 'OWN_LM_HEAD'
+  | 'UNUSED_WEIGHTS'
+  | 'HUB_COMMIT'
+  | 'WARMUP_TOO_LONG'
+  | 'REVISIONS_WRITTEN'
+  | 'DOUBLE_INSTRUCTIONS'
+  | 'SHARED_INSTRUCTIONS'
+  | 'LONG_INSTRUCTIONS'
+  | 'SUSPICIOUS_JUDGMENT'
+  | 'JUDGE_REMARK'
+  | 'WAITING'
+  | 'RETRYING'
+  | 'TASK_REMARK';
+
+export interface Note {
+  readonly code: NoteCode;
+  /** A sentence, or a line. */
+  readonly text: string;
+}
+
+export const note = (code: NoteCode, text: string): Note => ({ code, text });
