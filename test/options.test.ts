@@ -6,6 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { align } from '../src/alignment/align.ts';
 import { alignOnline } from '../src/alignment/online/online.ts';
 import { openEngine } from '../src/engine/onnx-engine.ts';
+import { merge } from '../src/engine/merge.ts';
+import { score } from '../src/evaluation/score.ts';
+import { generate } from '../src/generation/index.ts';
 import { trainJudge } from '../src/judge-training/train-judge.ts';
 import { cut, dpo, dualCut, likelihood, selfDistillation } from '../src/objectives/index.ts';
 import { WhetstoneError } from '../src/errors.ts';
@@ -98,6 +101,68 @@ describe('options that cannot be taken', () => {
       'heldout: no such option (did you mean heldOut?)',
       'yes: expected a text, found ""',
       expect.stringMatching(/^data: missing: /) as string,
+    ]);
+  });
+
+  it('of score', async () => {
+    const given = {
+      ...nowhere(),
+      data: 'none.jsonl',
+      triplets: [],
+      lamda: 2,
+      lambda: NaN,
+      cutoffLen: 1,
+      resume: true,
+      overwrite: true,
+    };
+    expect(await wrong(() => score(given as never).next())).toEqual([
+      'lamda: no such option (did you mean lambda?)',
+      'lambda: expected a number of at least 1, found NaN',
+      'cutoffLen: expected a whole number of at least 2, found 1',
+      'resume,overwrite: rows can be gone on with or started anew, not both',
+      'triplets,data: triplets are scored from memory or from a file, not both',
+    ]);
+    expect(await wrong(() => score({} as never).next())).toEqual([
+      expect.stringMatching(/^data: missing: /),
+      expect.stringMatching(/^model: missing: /),
+    ]);
+  });
+
+  it('of generate', async () => {
+    const given = {
+      ...nowhere(),
+      instructions: ['One.', { instruction: 'Two.' }, { input: 'x' }],
+      prompts: [3],
+      maxNewToken: 1,
+      temperature: Infinity,
+      topP: 0,
+      seed: '1',
+      onText: true,
+    };
+    expect(await wrong(() => generate(given as never).next())).toEqual([
+      'maxNewToken: no such option (did you mean maxNewTokens?)',
+      'temperature: expected a number of at least 0, found Infinity',
+      'topP: expected a number of more than 0 and at most 1, found 0',
+      expect.stringMatching(/^seed: expected a whole number .*found "1"/),
+      'onText: expected a function, found true',
+      'instructions,prompts: expected exactly one of option `instructions`, option `prompts` and option `file`',
+      'instructions: expected a text or { instruction, input? } at place 3',
+      'prompts: expected a text at place 1',
+    ]);
+    expect(
+      await wrong(() => generate({ ...nowhere(), prompts: ['a'], judgment: 'Perfect.' }).next()),
+    ).toEqual(['judgment,prompts: a prompt is continued as it stands; a judgment needs an instruction']);
+  });
+
+  it('of merge', async () => {
+    const { model } = nowhere();
+    const given = { model, out: `${model}/.`, adapters: 'a', threads: 0.5, resume: true, overwrite: true };
+    expect(await wrong(() => merge(given as never))).toEqual([
+      'adapters: no such option (did you mean adapter?)',
+      'threads: expected a whole number of at least 1 and at most 512, or none, found 0.5',
+      expect.stringMatching(/^adapter: missing: /),
+      'resume,overwrite: weight files can be gone on with or started anew, not both',
+      'out,model: this would replace the base model',
     ]);
   });
 

@@ -1,8 +1,8 @@
 // One alignment run from files to adapter, for a program to prepare, iterate and end. What happens before the first
 // step is prepare.ts, the steps are train.ts.
 import type { OpenEngine } from '../engine/engine.ts';
+import type { GivenTriplet } from '../judgments/index.ts';
 import type { Objective } from '../objectives/objective.ts';
-import type { GivenTriplet } from './data.ts';
 import type { StepRecord } from './metrics.ts';
 import type { AlignmentPlan } from './plan.ts';
 import { prepareRun } from './prepare.ts';

@@ -7,8 +7,9 @@ import {
   labelOf,
   preferencePairs,
   readTriplets,
+  withSource,
 } from '../judgments/index.ts';
-import type { Example, Triplet } from '../judgments/index.ts';
+import type { Example, GivenTriplet, Triplet } from '../judgments/index.ts';
 import type { Role } from '../objectives/objective.ts';
 import { loadVoice } from '../generation/index.ts';
 import type { Voice } from '../generation/index.ts';
@@ -16,9 +17,6 @@ import type { TemplateStrings } from '../tokens/index.ts';
 import { methodNamed } from './methods.ts';
 import { templateText } from './record.ts';
 import type { AlignSettings } from './settings.ts';
-
-/** A triplet in memory; without a source it is named by its place among the others. */
-export type GivenTriplet = Omit<Triplet, 'source'> & Partial<Pick<Triplet, 'source'>>;
 
 export interface RunData extends Voice {
   readonly rows: readonly Triplet[];
@@ -47,11 +45,6 @@ export async function readRunData(
   const pairs = preferencePairs(kept.map((position) => rows[position]!));
   return { ...counts, triplets: pairs, positions: Array.from(pairs.keys()) };
 }
-
-const withSource = (triplet: GivenTriplet, i: number): Triplet => ({
-  ...triplet,
-  source: triplet.source ?? { file: 'triplets', row: i + 1 },
-});
 
 /** Positions of the rows that the model has to write a revision for. */
 export function withoutRevision(

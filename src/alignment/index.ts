@@ -1,7 +1,7 @@
 // A run: training on judged responses, at once or in rounds of the model's own.
 export { align } from './align.ts';
 export type { AlignOptions, AlignmentRun } from './align.ts';
-export type { GivenTriplet } from './data.ts';
+export type { GivenTriplet } from '../judgments/index.ts';
 export { alignOnline } from './online/online.ts';
 export type { OnlineOptions, OnlinePlan, OnlineResult, OnlineRun } from './online/online.ts';
 export type { Evaluation, OnlineProgress, RoundSummary } from './online/progress.ts';

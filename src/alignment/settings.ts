@@ -2,6 +2,7 @@
 // what contradicts. Knows neither flags nor files.
 import type { Entry, Problem } from '../options/check.ts';
 import { camelCase } from '../options/names.ts';
+import { bothWays } from '../options/resume.ts';
 import { defaultsOf, without } from '../options/table.ts';
 import type { DefaultsOf, SettingsOf } from '../options/table.ts';
 import { presetDefaults } from '../options/tables/method.ts';
@@ -66,18 +67,6 @@ export const alignEntry: Entry<OptionsTable> = {
   },
   together: (given) => [...contradictions(given, defaultSettings), ...bothWays(given), ...inMemory(given)],
 };
-
-/** A run can be gone on with or started anew. */
-export const bothWays = ({
-  resume,
-  overwrite,
-}: {
-  readonly resume?: boolean;
-  readonly overwrite?: boolean;
-}): Problem[] =>
-  resume && overwrite
-    ? [{ keys: ['resume', 'overwrite'], message: 'a run can be gone on with or started anew, not both' }]
-    : [];
 
 function inMemory(given: { readonly data?: unknown; readonly out?: unknown }): Problem[] {
   if (!('triplets' in given)) return [];

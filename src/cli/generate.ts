@@ -1,17 +1,17 @@
 // whetstone generate: continues prompts with a model, with or without an adapter.
 import type { OpenEngine } from '../engine/engine.ts';
+import { sourceProblems } from '../generation/settings.ts';
 import { escapeHelp, readEscapes } from './escapes.ts';
 import { withConfig } from './flags.ts';
 import type { Given, Verb, WithConfig } from './flags.ts';
 import type { Problem } from '../options/check.ts';
-import type { SettingsOf } from '../options/table.ts';
+import { bothWays } from '../options/resume.ts';
 import { generateTable } from '../options/verbs.ts';
 import { openRowsOut, runKept } from './rows-out.ts';
 import type { Output } from './terminal.ts';
 import { colorsFor, plural, printable } from './terminal.ts';
 
 type GenerateTable = WithConfig<typeof generateTable>;
-type GenerateSettings = SettingsOf<typeof generateTable>;
 
 export const generateVerb: Verb<GenerateTable> = {
   name: 'generate',
@@ -38,19 +38,12 @@ likeliest token.`,
   ],
   table: withConfig(generateTable),
   required: () => ['model'],
-  together: (given) => [...sourceProblems(given), ...stopProblems(given)],
+  together: (given) => [
+    ...bothWays(given, 'rows'),
+    ...sourceProblems(given, 'instruction', 'prompt'),
+    ...stopProblems(given),
+  ],
 };
-
-function sourceProblems(given: Partial<GenerateSettings>): Problem[] {
-  const sources = (['instruction', 'prompt', 'file'] as const).filter((key) => given[key] != null);
-  if (sources.length === 1) {
-    const clash = given.judgment != null && given.prompt != null;
-    const message = 'a prompt is continued as it stands; a judgment needs an instruction';
-    return clash ? [{ keys: ['judgment', 'prompt'], message }] : [];
-  }
-  const keys = sources.length === 0 ? ['instruction', 'prompt', 'file'] : sources;
-  return [{ keys, message: 'expected exactly one of --instruction, --prompt and --file' }];
-}
 
 export const stopProblems = ({ stop }: { readonly stop?: readonly string[] | null }): Problem[] =>
   (stop ?? [])
@@ -90,9 +83,9 @@ export async function runGenerate({ values }: Given<GenerateTable>, context: Con
       threads: values.threads,
       resume: values.resume,
       overwrite: values.overwrite,
-      instructions: instruction === null ? null : [instruction],
-      prompts: prompt === null ? null : [prompt],
-      stop: (values.stop ?? []).map((text) => readEscapes(text)!),
+      instructions: instruction === null ? undefined : [instruction],
+      prompts: prompt === null ? undefined : [prompt],
+      stop: values.stop?.map((text) => readEscapes(text)!) ?? null,
       out: rowsOut.file,
       onText: single ? ({ text }) => void stdout.write(safe(text)) : undefined,
       openEngine,

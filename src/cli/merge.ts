@@ -1,28 +1,28 @@
 // whetstone merge: an adapter folded into its base model, as a complete Hugging Face folder, checked before it
 // gets its name.
 import type { OpenEngine } from '../engine/engine.ts';
+import { mergeEntry } from '../engine/merge-settings.ts';
 import type { MergeCheck } from '../engine/verify-merge.ts';
 import type { Given, Verb } from './flags.ts';
-import { mergeTable } from '../options/verbs.ts';
 import { createLine } from './progress.ts';
 import { runKept } from './rows-out.ts';
 import type { Output } from './terminal.ts';
 import { colorsFor, percent, plural } from './terminal.ts';
 
-export const mergeVerb: Verb<typeof mergeTable> = {
+export const mergeVerb: Verb<typeof mergeEntry.table> = {
   name: 'merge',
   summary: 'Fold an adapter into its base model',
   about: `Writes a complete Hugging Face folder in the base's own dtype, for tools that know nothing
 of adapters. Before the folder gets its name, its log-probs are compared with those of
 the unmerged pair; what they may differ by is the dtype's rounding.`,
   examples: [['merge --model ./model --adapter ./run/adapter --out ./merged', 'a model of its own']],
-  table: mergeTable,
-  required: () => ['model', 'adapter', 'out'],
-  together: () => [],
+  table: mergeEntry.table,
+  required: mergeEntry.required,
+  together: mergeEntry.together,
 };
 
 export async function runMerge(
-  { values }: Given<typeof mergeTable>,
+  { values }: Given<typeof mergeEntry.table>,
   context: { stdout: Output; stderr: Output; openEngine?: OpenEngine },
 ): Promise<number> {
   const { stdout, openEngine } = context;
@@ -35,7 +35,7 @@ export async function runMerge(
     const { written, check } = await merge({
       ...values,
       signal,
-      ...(openEngine && { openEngine }),
+      openEngine,
       onProgress,
     }).finally(() => line.end());
     if (written === null) stdout.write(`${out} was there already\n`);

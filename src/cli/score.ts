@@ -1,16 +1,16 @@
 // whetstone score: token log-probs of every response, and which tokens its judgment is about.
 import type { OpenEngine } from '../engine/engine.ts';
+import { scoreEntry } from '../evaluation/score-settings.ts';
 import type { ScoreRow } from '../evaluation/score.ts';
 import type { Triplet } from '../judgments/index.ts';
 import { withConfig } from './flags.ts';
 import type { Given, Verb, WithConfig } from './flags.ts';
 import { markFlagged } from './marks.ts';
 import { openRowsOut, runKept } from './rows-out.ts';
-import { scoreTable } from '../options/verbs.ts';
 import type { Output } from './terminal.ts';
 import { colorsFor, plural, printable } from './terminal.ts';
 
-type ScoreTable = WithConfig<typeof scoreTable>;
+type ScoreTable = WithConfig<typeof scoreEntry.table>;
 
 interface Context {
   readonly stdout: Output;
@@ -37,9 +37,9 @@ Without it, the responses with their flagged tokens marked.`,
     ],
     ['score judged.jsonl --model ./model --lambda 2 | less', 'only what is flagged for sure'],
   ],
-  table: withConfig(scoreTable),
+  table: withConfig(scoreEntry.table),
   required: () => ['data', 'model'],
-  together: () => [],
+  together: scoreEntry.together,
 };
 
 export async function runScore({ values }: Given<ScoreTable>, context: Context): Promise<number> {
@@ -53,7 +53,7 @@ export async function runScore({ values }: Given<ScoreTable>, context: Context):
   const { triplets } = await readTriplets(values.data);
   const total = { rows: 0, flagged: 0, tokens: 0 };
   const code = await runKept({ out: rowsOut.file, noun: 'score' }, context, async (reporting) => {
-    const rows = score({ ...settings, data: null, triplets, out: rowsOut.file, openEngine, ...reporting });
+    const rows = score({ ...settings, triplets, out: rowsOut.file, openEngine, ...reporting });
     for await (const row of rows) {
       if (out === null) stdout.write(describe(row, triplets[row.index]!, stdout));
       else await rowsOut.write(row);

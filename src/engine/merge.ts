@@ -1,7 +1,6 @@
 // An adapter folded into its base model: weight file by weight file, each kept if the work is stopped, and checked
 // before the folder gets its name. Knows models and engines; not where the adapter comes from.
 import { rm } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { begin } from '../durable/begun.ts';
 import type { Begun } from '../durable/begun.ts';
 import { exists } from '../durable/files.ts';
@@ -9,27 +8,19 @@ import { WhetstoneError } from '../errors.ts';
 import { mergeAdapter } from '../models/index.ts';
 import type { MergedModel } from '../models/index.ts';
 import { folderDigests } from '../runs/digests.ts';
+import { resolveMerge } from './merge-settings.ts';
+import type { GivenMerge } from './merge-settings.ts';
 import { verifyMerge } from './verify-merge.ts';
 import type { MergeCheck, MergeCheckOptions } from './verify-merge.ts';
 
-export interface MergeOptions {
-  /** Hugging Face model folder. */
-  readonly model: string;
-  /** PEFT adapter folder. */
-  readonly adapter: string;
-  /** Folder to write. */
-  readonly out: string;
-  /** Go on with the weight files that a stopped call left beside `out`. */
-  readonly resume?: boolean;
-  /** Replace the model folder at `out`. */
-  readonly overwrite?: boolean;
-  readonly threads?: number | null;
+/** Settings as `whetstone merge` has them. */
+export interface MergeOptions extends GivenMerge {
   /** Stops with `STOPPED`; weight files that are whole are kept. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Hears how many bytes of weights are written. */
-  readonly onProgress?: (done: number, total: number) => void;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
   /** In place of the engine on ONNX Runtime. */
-  readonly openEngine?: MergeCheckOptions['openEngine'];
+  readonly openEngine?: MergeCheckOptions['openEngine'] | undefined;
 }
 
 export interface Merge {
@@ -47,19 +38,17 @@ interface WholeFile {
  * Writes the base model with the adapter folded in as a complete Hugging Face folder in the base's own dtype, once its
  * log-probs have been compared with those of the unmerged pair.
  *
- * Throws WhetstoneError `OUT_EXISTS`, `RESUME_MISMATCH`, `STOPPED`, `MERGE_MISMATCH`, and what `mergeAdapter` throws.
+ * Throws WhetstoneError `INVALID_OPTIONS`, `OUT_EXISTS`, `RESUME_MISMATCH`, `STOPPED`, `MERGE_MISMATCH`, and what `mergeAdapter` throws.
  */
 export async function merge(options: MergeOptions): Promise<Merge> {
-  const { model, adapter, resume = false, overwrite = false, threads, openEngine } = options;
-  if (resolve(options.out) === resolve(model))
-    throw new WhetstoneError('INVALID_OPTIONS', 'this would replace the base model', { file: options.out });
+  const { model, adapter, out, resume, overwrite, threads } = resolveMerge(options);
   const facts = { model: await folderDigests(model), adapter: await folderDigests(adapter) };
   const settings = { what: 'weight files', facts, resume, overwrite };
-  const begun = await begin<WholeFile>(options.out, wholeFile, settings);
+  const begun = await begin<WholeFile>(out, wholeFile, settings);
   const verify = (dir: string): Promise<MergeCheck> =>
     verifyMerge(model, adapter, dir, {
-      ...(threads != null && { threads }),
-      ...(openEngine && { openEngine }),
+      ...(threads !== null && { threads }),
+      ...(options.openEngine && { openEngine: options.openEngine }),
     });
   const folder = `${begun.out}.partial`;
   const files = begun.journal.records.map(({ file }) => file).filter((file) => file !== undefined);

@@ -1,46 +1,25 @@
 // Token log-probs of judged responses as rows, with the tokens that their judgments are about; kept in a file if one is
 // named and gone on with after a stop. Knows triplets and an engine, nothing of how rows are shown.
-import type { TemplateArgs } from '../tokens/chat-template.ts';
 import { rowsInOrder } from '../durable/rows.ts';
 import type { Engine, OpenEngine } from '../engine/engine.ts';
-import { WhetstoneError } from '../errors.ts';
 import { loadVoice, openModel } from '../generation/index.ts';
-import { buildExamples, canonicalRow, readTriplets } from '../judgments/index.ts';
-import type { Example, Triplet } from '../judgments/index.ts';
+import { buildExamples, canonicalRow, readTriplets, withSource } from '../judgments/index.ts';
+import type { Example, GivenTriplet } from '../judgments/index.ts';
 import { folderDigests, textDigest } from '../runs/digests.ts';
 import type { Tokenizer } from '../tokens/index.ts';
 import { flaggedTokens } from './detection.ts';
 import { pendingGroups } from './groups.ts';
+import { resolveScore } from './score-settings.ts';
+import type { GivenScore } from './score-settings.ts';
 
-/** Exactly one of `data` and `triplets` says what is scored. */
-export interface ScoreOptions {
-  /** Hugging Face model folder. */
-  readonly model: string;
-  /** PEFT adapter folder. */
-  readonly adapter?: string | null;
-  /** File of judged triplets. */
-  readonly data?: string | null;
-  readonly triplets?: readonly Triplet[] | null;
-  /** A token is flagged where its judged probability is more than lambda times the plain one; default 1.2. */
-  readonly lambda?: number;
-  /** alpaca, chat or a template file; default alpaca. */
-  readonly template?: string;
-  /** Values for the variables of a chat template. */
-  readonly templateArgs?: TemplateArgs | null;
-  /** Most tokens of prompt and response; default 2048. */
-  readonly cutoffLen?: number;
-  readonly threads?: number | null;
-  /** File of the rows as JSON lines, there once all are made. */
-  readonly out?: string | null;
-  /** Go on with the rows that a stopped call left beside `out`. */
-  readonly resume?: boolean;
-  /** Replace what is at `out`. */
-  readonly overwrite?: boolean;
+/** Exactly one of `data` and `triplets` says what is scored; the rest is as `whetstone score` has it. */
+export interface ScoreOptions extends GivenScore {
+  readonly triplets?: readonly GivenTriplet[] | undefined;
   /** Stops: rows that are there are kept, and iterating throws `STOPPED`. */
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (done: number, total: number) => void;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
   /** In place of the engine on ONNX Runtime. */
-  readonly openEngine?: OpenEngine | null;
+  readonly openEngine?: OpenEngine | undefined;
 }
 
 export interface ScoreRow {
@@ -71,10 +50,11 @@ const atOnce = 8;
  * triplets throws.
  */
 export async function* score(options: ScoreOptions): AsyncGenerator<ScoreRow, void, undefined> {
-  const { model, adapter = null, threads = null, openEngine, lambda = 1.2, cutoffLen = 2048 } = options;
-  const { template = 'alpaca' } = options;
-  const voice = await loadVoice({ model, template, args: options.templateArgs ?? {} });
-  const triplets = await tripletsOf(options);
+  const settings = resolveScore(options);
+  const { model, adapter, threads, lambda, template, templateArgs, cutoffLen, data, ...job } = settings;
+  const voice = await loadVoice({ model, template, args: templateArgs ?? {} });
+  const triplets =
+    data === undefined ? options.triplets!.map(withSource) : (await readTriplets(data)).triplets;
   const { examples } = await buildExamples(triplets, { ...voice, cutoffLength: cutoffLen });
   const facts = async (): Promise<Record<string, unknown>> => ({
     data: textDigest(triplets.map((triplet) => JSON.stringify(canonicalRow(triplet)))),
@@ -92,14 +72,18 @@ export async function* score(options: ScoreOptions): AsyncGenerator<ScoreRow, vo
   yield* rowsInOrder<ScoreRow>({
     what: 'scores',
     total: examples.length,
-    facts: options.out == null ? {} : await facts(),
-    out: options.out,
-    resume: options.resume ?? false,
-    overwrite: options.overwrite ?? false,
+    facts: job.out === null ? {} : await facts(),
+    ...job,
     signal: options.signal,
     onProgress: options.onProgress,
     work: async (pending, hand, signal) => {
-      const { engine, tokenizer } = await openModel({ model, adapter, threads, openEngine, voice });
+      const { engine, tokenizer } = await openModel({
+        model,
+        adapter,
+        threads,
+        openEngine: options.openEngine,
+        voice,
+      });
       try {
         for (const { positions, isPending } of pendingGroups(examples.length, atOnce, pending)) {
           signal.throwIfAborted();
@@ -112,12 +96,6 @@ export async function* score(options: ScoreOptions): AsyncGenerator<ScoreRow, vo
       }
     },
   });
-}
-
-async function tripletsOf({ data, triplets }: ScoreOptions): Promise<readonly Triplet[]> {
-  if ((data == null) === (triplets == null))
-    throw new WhetstoneError('INVALID_OPTIONS', 'expected exactly one of data and triplets');
-  return triplets ?? (await readTriplets(data!)).triplets;
 }
 
 /** One row an example, in order. */

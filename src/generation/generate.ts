@@ -1,6 +1,5 @@
 // Responses to instructions or continuations of texts as rows, kept in a file if one is named and gone on with after a
 // stop. Knows prompts and where they come from; not what the responses are for.
-import type { TemplateArgs } from '../tokens/chat-template.ts';
 import { inParallel } from '../durable/pool.ts';
 import { rowsInOrder } from '../durable/rows.ts';
 import type { OpenEngine } from '../engine/engine.ts';
@@ -12,51 +11,23 @@ import type { PromptText } from '../tokens/prompt.ts';
 import { generateText } from './generate-text.ts';
 import { readInstructions } from './instructions.ts';
 import { loadVoice, openModel } from './open-model.ts';
+import { resolveGenerate } from './settings.ts';
+import type { GenerateSettings, GivenGenerate } from './settings.ts';
 import type { Voice } from './speaker.ts';
 import type { TextPiece } from './text-stream.ts';
 
-/** Exactly one of `file`, `instructions` and `prompts` says what is asked. */
-export interface GenerateOptions {
-  /** Hugging Face model folder. */
-  readonly model: string;
-  /** PEFT adapter folder. */
-  readonly adapter?: string | null;
-  /** Instructions in a file: text with one a line, or rows of instruction, input?. */
-  readonly file?: string | null;
-  readonly instructions?: readonly (PromptText | string)[] | null;
+/** Exactly one of `file`, `instructions` and `prompts` says what is asked; the rest is as `whetstone generate` has it. */
+export interface GenerateOptions extends GivenGenerate {
+  readonly instructions?: readonly (PromptText | string)[] | undefined;
   /** Texts to continue as they stand, without a template. */
-  readonly prompts?: readonly string[] | null;
-  /** Shown as if it were the judgment of the responses to come, such as "Perfect.". */
-  readonly judgment?: string | null;
-  /** alpaca, chat or a template file; default alpaca. */
-  readonly template?: string;
-  /** Values for the variables of a chat template. */
-  readonly templateArgs?: TemplateArgs | null;
-  /** Most tokens of a response; default 256. */
-  readonly maxNewTokens?: number;
-  /** 0, the default, always takes the likeliest token. */
-  readonly temperature?: number;
-  readonly topP?: number;
-  readonly topK?: number;
-  readonly repetitionPenalty?: number;
-  /** Texts that end a response; none of them becomes part of it. */
-  readonly stop?: readonly string[] | null;
-  /** A response depends on the seed and its place; default 42. */
-  readonly seed?: number;
-  readonly threads?: number | null;
-  /** File of the rows as JSON lines, there once all are made. */
-  readonly out?: string | null;
-  /** Go on with the rows that a stopped call left beside `out`. */
-  readonly resume?: boolean;
-  /** Replace what is at `out`. */
-  readonly overwrite?: boolean;
+  readonly prompts?: readonly string[] | undefined;
   /** Stops: rows that are there are kept, and iterating throws `STOPPED`. */
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (done: number, total: number) => void;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
   /** Hears the text of a single response as it grows. */
-  readonly onText?: (piece: TextPiece) => void;
+  readonly onText?: ((piece: TextPiece) => void) | undefined;
   /** In place of the engine on ONNX Runtime. */
-  readonly openEngine?: OpenEngine | null;
+  readonly openEngine?: OpenEngine | undefined;
 }
 
 export interface GeneratedRow {
@@ -83,17 +54,14 @@ const atOnce = 128;
  * file throws.
  */
 export async function* generate(options: GenerateOptions): AsyncGenerator<GeneratedRow, void, undefined> {
-  const { model, adapter = null, threads = null, openEngine, seed = 42 } = options;
-  const { maxNewTokens = 256, temperature = 0, topP = 1, topK = 0, repetitionPenalty = 1 } = options;
+  const settings = resolveGenerate(options);
+  const { model, adapter, threads, template, templateArgs, seed, out, resume, overwrite } = settings;
+  const { maxNewTokens, temperature, topP, topK, repetitionPenalty } = settings;
   const sampling = { maxNewTokens, temperature, topP, topK, repetitionPenalty };
-  const stop = options.stop ?? [];
-  const continues = options.prompts != null;
-  const voice = await loadVoice({
-    model,
-    template: options.template ?? 'alpaca',
-    args: options.templateArgs ?? {},
-  });
-  const prompts = await readPrompts(options, voice);
+  const stop = settings.stop ?? [];
+  const continues = options.prompts !== undefined;
+  const voice = await loadVoice({ model, template, args: templateArgs ?? {} });
+  const prompts = await readPrompts({ ...options, ...settings }, voice);
   const facts = async (): Promise<Record<string, unknown>> => ({
     prompts: textDigest(prompts.map(({ text, ids }) => `${text}\n${ids.join(' ')}`)),
     model: await folderDigests(model),
@@ -105,14 +73,14 @@ export async function* generate(options: GenerateOptions): AsyncGenerator<Genera
   yield* rowsInOrder<GeneratedRow>({
     what: 'responses',
     total: prompts.length,
-    facts: options.out == null ? {} : await facts(),
-    out: options.out,
-    resume: options.resume ?? false,
-    overwrite: options.overwrite ?? false,
+    facts: out === null ? {} : await facts(),
+    out,
+    resume,
+    overwrite,
     signal: options.signal,
     onProgress: options.onProgress,
     work: async (pending, hand, signal) => {
-      const speaker = await openModel({ model, adapter, threads, openEngine, voice });
+      const speaker = await openModel({ model, adapter, threads, openEngine: options.openEngine, voice });
       try {
         await inParallel(
           pending,
@@ -150,19 +118,18 @@ interface Prompt {
   readonly ids: Int32Array;
 }
 
-async function readPrompts(options: GenerateOptions, { tokenizer, template }: Voice): Promise<Prompt[]> {
-  const { file, instructions, prompts, judgment = null } = options;
-  const sources = [file, instructions, prompts].filter((source) => source != null);
-  if (sources.length !== 1) {
-    const message = 'expected exactly one of file, instructions and prompts';
-    throw new WhetstoneError('INVALID_OPTIONS', `${message}, found ${sources.length}`);
-  }
-  if (prompts != null) return Promise.all(prompts.map((text) => encodeText(text, tokenizer)));
-  const asked = file != null ? await readInstructions(file) : instructions!;
+type Source = Pick<GenerateSettings, 'file' | 'judgment'> & Pick<GenerateOptions, 'instructions' | 'prompts'>;
+
+async function readPrompts(
+  { file, instructions = [], prompts, judgment }: Source,
+  { tokenizer, template }: Voice,
+): Promise<Prompt[]> {
+  if (prompts !== undefined) return Promise.all(prompts.map((text) => encodeText(text, tokenizer)));
+  const asked = file === null ? instructions : await readInstructions(file);
   const found: Prompt[] = [];
   for (const [i, each] of asked.entries()) {
     const prompt = typeof each === 'string' ? { instruction: each } : each;
-    const place = file != null ? { file, row: i + 1 } : {};
+    const place = file === null ? {} : { file, row: i + 1 };
     const ids = await encodePrompt(tokenizer, template, prompt, judgment, place);
     found.push({ text: prompt.instruction, ids });
   }

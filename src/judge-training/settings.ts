@@ -1,11 +1,12 @@
 // The settings of a judge's training: those of an alignment run of method critique, and its own. Knows no files.
-import { bothWays, contradictions, defaultSettings } from '../alignment/settings.ts';
+import { contradictions, defaultSettings } from '../alignment/settings.ts';
 import type { AlignSettings } from '../alignment/settings.ts';
 import type { Entry } from '../options/check.ts';
 import { camelCase } from '../options/names.ts';
 import { defaultsOf, pick, without } from '../options/table.ts';
 import type { DefaultsOf, SettingsOf } from '../options/table.ts';
 import { trainJudgeTable } from '../options/verbs.ts';
+import { bothWays } from '../options/resume.ts';
 
 type RunTable = Omit<typeof trainJudgeTable, 'out' | 'resume' | 'overwrite'>;
 

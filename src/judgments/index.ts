@@ -1,6 +1,6 @@
 // Judged triplets: reading, checking, converting, and turning them into examples.
-export { isPraise, labelOf, labelReason, SATISFACTORY_SCORE, wordsOf } from './triplet.ts';
-export type { Label, LabelReason, Triplet, TripletSource } from './triplet.ts';
+export { isPraise, labelOf, labelReason, SATISFACTORY_SCORE, withSource, wordsOf } from './triplet.ts';
+export type { GivenTriplet, Label, LabelReason, Triplet, TripletSource } from './triplet.ts';
 export { describeProblem } from '../rows/problems.ts';
 export type { RowProblem } from '../rows/problems.ts';
 export { readTriplets } from './read.ts';

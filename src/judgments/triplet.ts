@@ -26,6 +26,14 @@ export interface Triplet {
   readonly source: TripletSource;
 }
 
+/** A triplet in memory; without a source it is named by its place among the others. */
+export type GivenTriplet = Omit<Triplet, 'source'> & Partial<Pick<Triplet, 'source'>>;
+
+export const withSource = (triplet: GivenTriplet, i: number): Triplet => ({
+  ...triplet,
+  source: triplet.source ?? { file: 'triplets', row: i + 1 },
+});
+
 /** "align-p": the response is satisfactory. "align-n": the judgment says what is wrong with it. */
 export type Label = 'align-p' | 'align-n';
 

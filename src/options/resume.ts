@@ -1,6 +1,16 @@
 // What a run that goes on may have otherwise than it began, by the tables' `resume`. Knows no setting and no files.
+import type { Problem } from './check.ts';
 import { snakeCase } from './names.ts';
 import type { Table } from './table.ts';
+
+/** What is there can be gone on with or made anew; `what` is it, for the message: "a run". */
+export const bothWays = (
+  { resume, overwrite }: { readonly resume?: boolean; readonly overwrite?: boolean },
+  what: string = 'a run',
+): Problem[] =>
+  resume && overwrite
+    ? [{ keys: ['resume', 'overwrite'], message: `${what} can be gone on with or started anew, not both` }]
+    : [];
 
 /** The settings to go on with: the recorded ones, and of those given the ones that may change. */
 export function settingsToResume<S extends object>(table: Table, given: Partial<S>, recorded: S): S {

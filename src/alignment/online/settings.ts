@@ -4,10 +4,11 @@ import type { Entry, Problem } from '../../options/check.ts';
 import { defaultsOf, without } from '../../options/table.ts';
 import type { DefaultsOf, SettingsOf } from '../../options/table.ts';
 import { onlineTable } from '../../options/verbs.ts';
+import { bothWays } from '../../options/resume.ts';
 import { option } from '../../words/option.ts';
 import { foreignSettings, withMethods } from '../methods.ts';
 import type { WithMethods } from '../methods.ts';
-import { bothWays, contradictions, defaultSettings, runSettings, usualSettings } from '../settings.ts';
+import { contradictions, defaultSettings, runSettings, usualSettings } from '../settings.ts';
 import type { AlignSettings } from '../settings.ts';
 
 type OptionsTable = WithMethods<typeof onlineTable>;
