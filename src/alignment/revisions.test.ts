@@ -1,7 +1,6 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Engine, GenerationRequest } from '../engine/engine.ts';
 import type { Triplet } from '../judgments/index.ts';
@@ -26,8 +25,11 @@ const drafts = Array.from({ length: 11 }, (_, i): Draft => ({
   prompt: Int32Array.of(i),
 }));
 
-/** Writes "p/seed": the prompt and the seed that it was given; `asked` holds the prompts in order. */
-function scribe(milliseconds = (_prompt: number): number => 0): {
+/**
+ * Writes "p/seed": the prompt and the seed that it was given; `asked` holds the prompts in order. Prompts from
+ * `forever` on are written until they are given up.
+ */
+function scribe(forever = Infinity): {
   engine: Pick<Engine, 'generate'>;
   asked: number[];
 } {
@@ -35,7 +37,8 @@ function scribe(milliseconds = (_prompt: number): number => 0): {
   const generate = async ([request]: readonly GenerationRequest[]): ReturnType<Engine['generate']> => {
     const { prompt, sampling, signal } = request!;
     asked.push(prompt[0]!);
-    await sleep(milliseconds(prompt[0]!));
+    if (prompt[0]! >= forever)
+      await new Promise<void>((given) => signal!.addEventListener('abort', () => given()));
     if (signal?.aborted) return [{ ids: prompt, finish: 'aborted' }];
     return [{ ids: Int32Array.of(prompt[0]!, sampling.seed! % 1000), finish: 'end' }];
   };
@@ -106,7 +109,7 @@ describe('writeRevisions', () => {
 
   it('gives up what is under way when told to stop, and keeps what is written', async () => {
     const abort = new AbortController();
-    const { engine } = scribe((prompt) => 5 * prompt);
+    const { engine } = scribe(4);
     const onProgress = (done: number): void => void (done >= 4 && abort.abort());
     await expect(
       writeRevisions(drafts, settings(engine, { signal: abort.signal, onProgress })),
@@ -143,7 +146,7 @@ it('revisions that teach nothing are left out and counted', () => {
   ]);
   expect(revised.map((one) => one.revision)).toEqual(['better', undefined, undefined, undefined, undefined]);
   expect(counts).toEqual({ written: 4, empty: 1, unchanged: 1, unfinished: 1 });
-  expect(revisionNotes(counts, 'run/revisions.jsonl')).toEqual([
+  expect(revisionNotes(counts, 'run/revisions.jsonl').map(({ text }) => text)).toEqual([
     'The model wrote 4 revisions (run/revisions.jsonl); left out are 1 with nothing in them, 1 that repeat the response, 1 that did not end within option `revisionMaxNewTokens`.',
   ]);
   expect(revisionNotes({ written: 0, empty: 0, unchanged: 0, unfinished: 0 }, null)).toEqual([]);
