@@ -27,18 +27,25 @@ const drafts = Array.from({ length: 11 }, (_, i): Draft => ({
 
 /**
  * Writes "p/seed": the prompt and the seed that it was given; `asked` holds the prompts in order. Prompts from
- * `forever` on are written until they are given up.
+ * `forever` on are written until they are given up; `lastFirst` ends the last prompt first, once all are asked.
  */
-function scribe(forever = Infinity): {
+function scribe({ forever = Infinity, lastFirst = false } = {}): {
   engine: Pick<Engine, 'generate'>;
   asked: number[];
 } {
   const asked: number[] = [];
+  const waiting: (() => void)[] = [];
   const generate = async ([request]: readonly GenerationRequest[]): ReturnType<Engine['generate']> => {
     const { prompt, sampling, signal } = request!;
     asked.push(prompt[0]!);
     if (prompt[0]! >= forever)
       await new Promise<void>((given) => signal!.addEventListener('abort', () => given()));
+    if (lastFirst) {
+      const turn = new Promise<void>((given) => waiting.push(given));
+      if (waiting.length === drafts.length) waiting.pop()!();
+      await turn;
+      setImmediate(() => waiting.pop()?.());
+    }
     if (signal?.aborted) return [{ ids: prompt, finish: 'aborted' }];
     return [{ ids: Int32Array.of(prompt[0]!, sampling.seed! % 1000), finish: 'end' }];
   };
@@ -83,7 +90,7 @@ describe('writeRevisions', () => {
 
   it('puts the file in the order of the data, whichever revision was there first', async () => {
     const rows = await writeRevisions(drafts, settings(scribe().engine, { file: null }));
-    const longestFirst = scribe((prompt) => 30 - 2 * prompt);
+    const longestFirst = scribe({ lastFirst: true });
     expect(await writeRevisions(drafts, settings(longestFirst.engine))).toEqual(rows);
     expect(await onDisk()).toEqual(rows);
   });
@@ -109,7 +116,7 @@ describe('writeRevisions', () => {
 
   it('gives up what is under way when told to stop, and keeps what is written', async () => {
     const abort = new AbortController();
-    const { engine } = scribe(4);
+    const { engine } = scribe({ forever: 4 });
     const onProgress = (done: number): void => void (done >= 4 && abort.abort());
     await expect(
       writeRevisions(drafts, settings(engine, { signal: abort.signal, onProgress })),
