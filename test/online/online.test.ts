@@ -238,7 +238,7 @@ describe('an online run stops in words', () => {
     const error = await failure(options(judge));
     expect(error.code).toBe('JUDGE_UNRELIABLE');
     expect(error.message).toMatch(
-      /round 1: script gave no judgment of 7 of 10 responses\s+7 times: no readable reply/,
+      /round 1: script gave no judgment of 7 of 10 responses:\s+7 times: no readable reply/,
     );
     broken = false;
     const before = judge.asked.length;

@@ -61,7 +61,7 @@ describe('with the real engine', () => {
   it('refuses responses longer than the cut-off before anything is generated', async () => {
     await expect(run(options({ maxNewTokens: 100, cutoffLen: 100 }))).rejects.toMatchObject({
       code: 'INVALID_OPTIONS',
-      message: expect.stringContaining('within 100; that takes 112') as string,
+      message: expect.stringContaining('within 100. Raise option `cutoffLen` to 112') as string,
     });
   });
 

@@ -1,7 +1,7 @@
 // An online run: round after round the model responds, a judge judges, the model learns from the judgments.
 import { WhetstoneError } from '../../errors.ts';
 import type { Judge, JudgeUsage } from '../../judges/judge.ts';
-import { free, prepare } from './prepare.ts';
+import { prepare } from './prepare.ts';
 import type { OnlineOptions, OnlinePlan, Prepared } from './prepare.ts';
 import { allRounds } from './rounds.ts';
 import type { OnlineResult } from './rounds.ts';
@@ -42,7 +42,7 @@ export function alignOnline(options: OnlineOptions): OnlineRun {
   const prepared = (): Promise<Prepared> => (preparing ??= prepare(options));
   const dispose = async (): Promise<void> => {
     const ready = await preparing?.catch(() => undefined);
-    if (ready?.begun) await free(ready.begun);
+    await ready?.close();
   };
   return {
     prepare: async () => (await prepared()).plan,

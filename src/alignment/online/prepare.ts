@@ -1,9 +1,12 @@
-// Everything before the first response of an online run: settings, files, model and judge are read, and refused, and
-// the run directory is taken. Knows what a run needs; what happens round by round is rounds.ts.
+// Everything before the first response of an online run, once and in order: check, claim, settle, read, open, begin. Each
+// stage hands one record to the next. Knows what a run needs; what happens round by round is rounds.ts.
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadVoice } from '../../generation/index.ts';
+import type { Voice } from '../../generation/index.ts';
 import { removeLeftovers } from '../../durable/files.ts';
+import { openThings } from '../../durable/open-things.ts';
+import type { OpenThings } from '../../durable/open-things.ts';
 import type { JudgingEstimate } from '../../judges/judge-kind.ts';
 import type { Judge } from '../../judges/judge.ts';
 import { judgeSettingsOf } from '../../judges/flags.ts';
@@ -20,6 +23,7 @@ import { checkOptions, requireNew } from '../../options/check.ts';
 import { settingDifferences, settingsToResume } from '../../options/resume.ts';
 import { circumstanceDifferences } from '../../runs/circumstances.ts';
 import { nothingToResume, openMode, refuseDifferences, startOf } from '../../runs/resume.ts';
+import type { OpenMode } from '../../runs/resume.ts';
 import { openHistory } from './history.ts';
 import type { History } from './history.ts';
 import { readRunInstructions } from './instructions.ts';
@@ -33,6 +37,7 @@ import {
   recordedFolder,
   recordedOnlineSettings,
 } from './record.ts';
+import type { OnlineCircumstances } from './record.ts';
 import { onlineEntry, onlineRunTable, resolveOnlineSettings, trainingSettings } from './settings.ts';
 import type { GivenOnlineSettings, OnlineSettings } from './settings.ts';
 import { openSpeakers } from './speakers.ts';
@@ -85,135 +90,199 @@ export interface Prepared {
   readonly plan: OnlinePlan;
   /** Null where the run is only rehearsed. */
   readonly begun: Begun | null;
+  /** Ends the run and frees what it holds. */
+  readonly close: () => Promise<void>;
 }
 
-export interface Begun {
-  readonly settings: OnlineSettings;
-  readonly path: string;
-  /** Adapter that the first round starts from. */
-  readonly start: string | null;
-  readonly instructions: RunInstructions;
-  readonly maxPositions: number;
-  readonly mix: readonly Triplet[];
-  readonly claim: RunClaim;
-  readonly history: History;
-  readonly judge: Judge;
-  readonly speakers: Speakers;
-}
-
-export async function free({ speakers, judge, history, claim }: Begun): Promise<void> {
-  await speakers.close();
-  await judge.close();
-  await history.close();
-  await claim.release();
-}
-
+/** Throws WhetstoneError for everything that a user can put right; nothing is then left open or locked. */
 export async function prepare(options: OnlineOptions): Promise<Prepared> {
-  const { openEngine } = options;
-  const { out = '', resume = false, overwrite = false, ...given } = checkOptions(onlineEntry, options);
-  const claim = await claimRun(out, openMode({ resume, overwrite }), 'online', {
-    signal: options.signal,
-    onNote: (note) => options.on?.({ kind: 'note', note }),
-  });
-  const opened: { close(): Promise<void> }[] = [{ close: () => claim.release() }];
+  const open = openThings();
+  const close = (): Promise<void> => open.close();
   try {
-    const { recorded } = claim;
-    if (!recorded) requireNew(onlineEntry, options);
-    const before = recorded && recordedOnlineSettings(recorded);
-    const changed = before ? settingDifferences(onlineRunTable, given, before) : [];
-    const resolved = before
-      ? settingsToResume(onlineRunTable, given, before)
-      : resolveOnlineSettings(given as GivenOnlineSettings);
-    const start = resolved.from === null ? null : await adapterOf(resolved.from);
-    const settings = before ? resolved : await withStart(resolved, start, given);
-    const started = startOf(recorded);
-    const voice = await loadVoice({
-      model: settings.model,
-      template: settings.template,
-      args: settings.templateArgs ?? {},
-      now: started,
-    });
-
-    const training = trainingSettings(settings, { data: '', adapter: start, seed: settings.seed });
-    const mix = settings.mix === null ? [] : (await readTriplets(settings.mix)).triplets;
-    requireLearnable(training, mix);
-
-    // The judge's files go into the run directory, which is not one before its record is written.
-    const folder = recorded && given.judge === undefined ? await recordedFolder(recorded) : process.cwd();
-    const nameless = await judgeOf(settings, { path: null, folder }, options);
-    const { name: judge_name, fingerprint: judge_fingerprint } = nameless;
-    if (nameless !== options.judgeWith) await nameless.close();
-    const circumstances = {
-      ...(await filesOf(settings, start)),
-      tokenizer: voice.tokenizer.fingerprint,
-      // Those of the optional prompts that the method trains with; a template that lacks one is refused here.
-      template: usedTemplate({ template: voice.template, triplets: everyKind, positions: [0, 1] }, training),
-      ...{ judge_name, judge_fingerprint, folder },
-      started: started.toISOString(),
-    };
-    refuseDifferences(out, [
-      ...changed,
-      ...(recorded ? circumstanceDifferences(onlineCircumstances, circumstances, recorded) : []),
-    ]);
-
-    const { model, threads, seed } = settings;
-    const speakers = openSpeakers({ model, threads, seed, openEngine }, voice);
-    opened.push(speakers);
-    const engine = (await speakers.with(start)).engine.describe();
-    const instructions = await readRunInstructions(settings, voice, engine.maxPositions);
-
-    const about = {
-      ...{ settings, engine, judge: judge_name },
-      ...{ training: instructions.training.length, heldOut: instructions.heldOut.length },
-    };
+    const read = await readAll(await settle(await claim(check(options), open)));
+    const opened = await openModel(read, open);
     if (options.rehearse) {
-      const estimate = options.judgeWith ? null : await estimateOnline(settings, instructions);
-      const plan = { ...about, doneRounds: 0, estimate, notes: instructions.notes };
-      for (const each of opened.reverse()) await each.close();
-      return { plan, begun: null };
+      const plan = await rehearsedPlan(opened);
+      await close();
+      return { plan, begun: null, close };
     }
-
-    const beginning = await claim.begin(await makeOnlineRecord(settings, circumstances));
-    const folders = await readdir(join(claim.path, 'rounds')).catch(() => []);
-    for (const name of folders) await removeLeftovers(join(claim.path, 'rounds', name));
-    const history = await openHistory(join(claim.path, 'events.jsonl'));
-    opened.push(history);
-    const judge = await judgeOf(settings, { path: claim.path, folder }, options);
-    opened.push(judge);
-    const notes: Note[] = [];
-    if (history.repaired)
-      notes.push(note('JOURNAL_REPAIRED', 'The last line of events.jsonl had been cut off; it was removed.'));
-    const judgeBefore = recorded?.run['judge_name'];
-    if (recorded && judgeBefore !== judge_name)
-      notes.push(
-        note('OTHER_JUDGE', `The run began with the judge ${String(judgeBefore)}, this is ${judge_name}.`),
-      );
-    if (resume && !recorded) notes.push(nothingToResume(out));
-    const plan: OnlinePlan = {
-      ...about,
-      estimate: null,
-      doneRounds: roundsDone(history),
-      notes: [...beginning.notes, ...notes, ...instructions.notes],
-    };
-    const { maxPositions } = engine;
-    const begun = {
-      settings,
-      maxPositions,
-      path: claim.path,
-      start,
-      instructions,
-      mix,
-      claim,
-      history,
-      judge,
-      speakers,
-    };
-    return { plan, begun };
+    const begun = await begin(opened, open);
+    return { plan: planOf(begun), begun, close };
   } catch (error) {
-    for (const each of opened.reverse()) await each.close();
+    await close();
     throw error;
   }
 }
+
+interface Asked {
+  readonly options: OnlineOptions;
+  readonly given: Partial<OnlineSettings>;
+  readonly out: string;
+  readonly mode: OpenMode;
+}
+
+function check(options: OnlineOptions): Asked {
+  const { out = '', resume, overwrite, ...given } = checkOptions(onlineEntry, options);
+  return { options, given, out, mode: openMode({ resume, overwrite }) };
+}
+
+interface Claimed extends Asked {
+  readonly claim: RunClaim;
+}
+
+async function claim(asked: Asked, open: OpenThings): Promise<Claimed> {
+  const { out, mode, options } = asked;
+  const claimed = await claimRun(out, mode, 'online', {
+    signal: options.signal,
+    onNote: (note) => options.on?.({ kind: 'note', note }),
+  });
+  open.add(claimed.release);
+  return { ...asked, claim: claimed };
+}
+
+interface Settled extends Claimed {
+  readonly settings: OnlineSettings;
+  /** Adapter that the first round starts from. */
+  readonly start: string | null;
+  /** What was given otherwise than it is recorded, and must not be. */
+  readonly differences: readonly string[];
+}
+
+async function settle(claimed: Claimed): Promise<Settled> {
+  const { options, given } = claimed;
+  const { recorded } = claimed.claim;
+  const startOfRun = ({ from }: OnlineSettings): Promise<string | null> =>
+    from === null ? Promise.resolve(null) : adapterOf(from);
+  if (!recorded) {
+    requireNew(onlineEntry, options);
+    const all = resolveOnlineSettings(given as GivenOnlineSettings);
+    const start = await startOfRun(all);
+    return { ...claimed, settings: await withStart(all, start, given), start, differences: [] };
+  }
+  const before = recordedOnlineSettings(recorded);
+  const settings = settingsToResume(onlineRunTable, given, before);
+  const differences = settingDifferences(onlineRunTable, given, before);
+  return { ...claimed, settings, start: await startOfRun(settings), differences };
+}
+
+interface Read extends Settled {
+  readonly voice: Voice;
+  readonly mix: readonly Triplet[];
+  readonly circumstances: OnlineCircumstances;
+}
+
+/** Reads texts, rows and the judge's name, and refuses to go on with what has changed. */
+async function readAll(settled: Settled): Promise<Read> {
+  const { options, given, out, settings, start, differences } = settled;
+  const { recorded } = settled.claim;
+  const started = startOf(recorded);
+  const voice = await loadVoice({
+    model: settings.model,
+    template: settings.template,
+    args: settings.templateArgs ?? {},
+    now: started,
+  });
+  const training = trainingSettings(settings, { data: '', adapter: start, seed: settings.seed });
+  const mix = settings.mix === null ? [] : (await readTriplets(settings.mix)).triplets;
+  requireLearnable(training, mix);
+  const folder = recorded && given.judge === undefined ? await recordedFolder(recorded) : process.cwd();
+  const circumstances = {
+    ...(await filesOf(settings, start)),
+    tokenizer: voice.tokenizer.fingerprint,
+    // Those of the optional prompts that the method trains with; a template that lacks one is refused here.
+    template: usedTemplate({ template: voice.template, triplets: everyKind, positions: [0, 1] }, training),
+    ...(await nameOfJudge(settings, folder, options)),
+    folder,
+    started: started.toISOString(),
+  };
+  if (recorded) {
+    const around = circumstanceDifferences(onlineCircumstances, circumstances, recorded);
+    refuseDifferences(out, [...differences, ...around]);
+  }
+  return { ...settled, voice, mix, circumstances };
+}
+
+/** The judge's files go into the run directory, which is not one before its record is written: here it has none. */
+async function nameOfJudge(
+  settings: OnlineSettings,
+  folder: string,
+  options: OnlineOptions,
+): Promise<Pick<OnlineCircumstances, 'judge_name' | 'judge_fingerprint'>> {
+  const judge = await judgeOf(settings, { path: null, folder }, options);
+  if (judge !== options.judgeWith) await judge.close();
+  return { judge_name: judge.name, judge_fingerprint: judge.fingerprint };
+}
+
+interface Opened extends Read {
+  readonly speakers: Speakers;
+  readonly engine: EngineDescription;
+  readonly instructions: RunInstructions;
+}
+
+async function openModel(read: Read, open: OpenThings): Promise<Opened> {
+  const { settings, start, voice, options } = read;
+  const { model, threads, seed } = settings;
+  const speakers = openSpeakers({ model, threads, seed, openEngine: options.openEngine }, voice);
+  open.add(() => speakers.close());
+  const engine = (await speakers.with(start)).engine.describe();
+  const instructions = await readRunInstructions(settings, voice, engine.maxPositions);
+  return { ...read, speakers, engine, instructions };
+}
+
+export interface Begun extends Opened {
+  readonly path: string;
+  readonly history: History;
+  readonly judge: Judge;
+  /** What the user should know. */
+  readonly notes: readonly Note[];
+}
+
+/** Begins the run in its folder, or goes on there: the first stage that writes. */
+async function begin(opened: Opened, open: OpenThings): Promise<Begun> {
+  const { claim, settings, circumstances, options } = opened;
+  const { path } = claim;
+  const beginning = await claim.begin(await makeOnlineRecord(settings, circumstances));
+  const folders = await readdir(join(path, 'rounds')).catch(() => []);
+  for (const name of folders) await removeLeftovers(join(path, 'rounds', name));
+  const history = await openHistory(join(path, 'events.jsonl'));
+  open.add(() => history.close());
+  const judge = await judgeOf(settings, { path, folder: circumstances.folder }, options);
+  open.add(() => judge.close());
+  const notes = [...beginning.notes, ...notesOn(opened, history), ...opened.instructions.notes];
+  return { ...opened, path, history, judge, notes };
+}
+
+function notesOn({ claim, circumstances, mode, out }: Opened, history: History): Note[] {
+  const notes: Note[] = [];
+  if (history.repaired)
+    notes.push(note('JOURNAL_REPAIRED', 'The last line of events.jsonl had been cut off; it was removed.'));
+  const [before, now] = [claim.recorded?.run['judge_name'], circumstances.judge_name];
+  if (claim.recorded && before !== now)
+    notes.push(note('OTHER_JUDGE', `The run began with the judge ${String(before)}, this is ${now}.`));
+  if (mode === 'resume' && !claim.recorded) notes.push(nothingToResume(out));
+  return notes;
+}
+
+const about = ({ settings, engine, circumstances, instructions }: Opened) => ({
+  settings,
+  engine,
+  judge: circumstances.judge_name,
+  training: instructions.training.length,
+  heldOut: instructions.heldOut.length,
+});
+
+async function rehearsedPlan(opened: Opened): Promise<OnlinePlan> {
+  const { options, settings, instructions } = opened;
+  const estimate = options.judgeWith ? null : await estimateOnline(settings, instructions);
+  return { ...about(opened), doneRounds: 0, estimate, notes: instructions.notes };
+}
+
+const planOf = (begun: Begun): OnlinePlan => ({
+  ...about(begun),
+  estimate: null,
+  doneRounds: roundsDone(begun.history),
+  notes: begun.notes,
+});
 
 /**
  * The judge of the run; `path` is the run directory, where a chat server's replies are kept, or null for nowhere; a

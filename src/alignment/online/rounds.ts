@@ -167,7 +167,7 @@ const trainingSettingsOf = (round: number, ready: Begun): AlignSettings => ({
     seed: seedOf(round, ready.settings),
   }),
   // A long judgment must not end the run: the prompt then loses its beginning, as with a shorter cut-off.
-  cutoffLen: Math.min(ready.settings.cutoffLen, ready.maxPositions),
+  cutoffLen: Math.min(ready.settings.cutoffLen, ready.engine.maxPositions),
 });
 
 /** Trains the round in its own run directory, from where it was stopped; returns its steps. */
