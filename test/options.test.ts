@@ -12,6 +12,7 @@ import { generate } from '../src/generation/index.ts';
 import { trainJudge } from '../src/judge-training/train-judge.ts';
 import { cut, dpo, dualCut, likelihood, selfDistillation } from '../src/objectives/index.ts';
 import { WhetstoneError } from '../src/errors.ts';
+import { openModels, startServer } from '../src/serving/index.ts';
 
 let dir: string;
 beforeAll(async () => {
@@ -180,6 +181,62 @@ describe('options that cannot be taken', () => {
     expect(await wrong(() => dpo({ labelSmoothing: 0.5 }))).toHaveLength(1);
     expect(await wrong(() => selfDistillation({ maxLogRatio: Infinity }))).toHaveLength(1);
     expect(await wrong(() => likelihood({ includeRejected: 1 as never }))).toHaveLength(1);
+  });
+
+  it('of the server and the models behind it', async () => {
+    expect(
+      await wrong(() =>
+        startServer({
+          prot: 8080,
+          port: 65536,
+          host: 5,
+          maxNewTokens: NaN,
+          maxBodyBytes: Infinity,
+          corsOrigins: 'http://here',
+          models: { id: 'm' },
+        } as never),
+      ),
+    ).toEqual([
+      'prot: no such option (did you mean port?)',
+      'port: expected a whole number of at least 0 and at most 65535, found 65536',
+      'host: expected a text, found 5',
+      'maxNewTokens: expected a whole number of at least 1, or none, found NaN',
+      'maxBodyBytes: expected a whole number of at least 1, found Infinity',
+      'corsOrigins: expected a list of names, found "http://here"',
+      'models: expected an array, found {"id":"m"}',
+    ]);
+    expect(await wrong(() => startServer({} as never))).toEqual(['models: missing']);
+    const same = [{ id: 'm' }, { id: 'n' }, { id: 'm' }];
+    expect(await wrong(() => startServer({ models: same, port: -1 } as never))).toEqual([
+      'port: expected a whole number of at least 0 and at most 65535, found -1',
+      expect.stringContaining('two models would have the name "m"') as string,
+    ]);
+
+    expect(
+      await wrong(() =>
+        openModels({
+          modeldir: 'm',
+          threads: 1.5,
+          slots: Infinity,
+          template: 7,
+          adapters: ['run/adapter', { name: null, dir: 'other' }],
+        } as never),
+      ),
+    ).toEqual([
+      'modeldir: no such option (did you mean modelDir?)',
+      'threads: expected a whole number of at least 1 and at most 512, or none, found 1.5',
+      'slots: expected a whole number of at least 1 and at most 1024, or none, found Infinity',
+      'template: expected a text, or none, found 7',
+      'modelDir: missing: Hugging Face model folder',
+      'adapters: expected adapters as { name, dir }, found "run/adapter"',
+    ]);
+    const adapters = [
+      { name: null, dir: 'run/adapter' },
+      { name: 'run', dir: 'other' },
+    ];
+    expect(await wrong(() => openModels({ modelDir: 'none', adapters }))).toEqual([
+      expect.stringContaining('two models would have the name "run"') as string,
+    ]);
   });
 
   it('leave nothing behind', async () => {

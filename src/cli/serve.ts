@@ -46,7 +46,7 @@ export async function runServe(
     modelDir: values.model,
     adapters: (values.adapter ?? []).map(readAdapter),
     template: values.template,
-    templateArgs: values.templateArgs ?? {},
+    templateArgs: values.templateArgs,
     threads: values.threads,
     slots: values.slots,
     openEngine: context.openEngine,

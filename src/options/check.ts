@@ -18,8 +18,8 @@ export interface Entry<T extends Table> {
   readonly table: T;
   /** Options that are no settings, by their TypeScript names: callbacks, engines, data in memory. */
   readonly others: Readonly<Record<string, OtherKind>>;
-  /** Settings that have to be given, as things stand. */
-  readonly required: (given: Partial<SettingsOf<T>>) => readonly (keyof SettingsOf<T> & string)[];
+  /** What has to be given, as things stand. */
+  readonly required: (given: Partial<SettingsOf<T>>) => readonly string[];
   /** What several options together have against each other; those that are wrong by themselves are left out. */
   readonly together: (given: Partial<SettingsOf<T>>) => readonly Problem[];
 }
@@ -61,7 +61,10 @@ export function checkOptions<T extends Table>(
   const sound = Object.fromEntries(good) as Partial<SettingsOf<T>>;
   for (const key of entry.required(sound))
     if (!given.some(([name]) => name === key))
-      problems.push({ keys: [key], message: `missing: ${settings.get(key)!.help}` });
+      problems.push({
+        keys: [key],
+        message: ['missing', settings.get(key)?.help].filter(Boolean).join(': '),
+      });
   problems.push(...entry.together(sound));
   if (problems.length > 0)
     throw problemsError(

@@ -161,11 +161,13 @@ function isKind(setting: Setting, value: unknown): boolean {
     case 'text':
       return isText(value);
     case 'list':
-      return Array.isArray(value) && value.length > 0 && value.every(isText);
+      return Array.isArray(value) && (value.length > 0 || isEmpty(setting.default)) && value.every(isText);
     case 'map':
       return typeof value === 'object' && value !== null && !Array.isArray(value);
   }
 }
+
+const isEmpty = (list: unknown): boolean => Array.isArray(list) && list.length === 0;
 
 const isText = (value: unknown): boolean => typeof value === 'string' && value !== '';
 

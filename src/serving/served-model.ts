@@ -1,20 +1,19 @@
 // A model under the name that requests call it by: engine, tokenizer, prompts. Knows files; it does not know requests.
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
-import { basename, dirname, resolve } from 'node:path';
 import { folderDigests } from '../runs/digests.ts';
 import { versions } from '../runs/versions.ts';
-import { WhetstoneError } from '../errors.ts';
 import type { Engine, OpenEngine } from '../engine/engine.ts';
 import { openWeights } from '../engine/open-weights.ts';
 import { loadVoice, templateNote } from '../generation/index.ts';
 import type { Voice } from '../generation/index.ts';
-import { modelOfSnapshot } from '../hub/index.ts';
+import { checkOptions } from '../options/check.ts';
 import { conversationTemplate } from '../tokens/index.ts';
 import type { PromptTemplate, RenderChat, TemplateArgs, Tokenizer } from '../tokens/index.ts';
 import { tokenTexts } from './token-text.ts';
 import type { TokenText } from './token-text.ts';
-import { option } from '../words/option.ts';
+import { adapterName, baseName, modelsDefaults, modelsEntry } from './settings.ts';
+import type { ModelsSettings } from './settings.ts';
 import type { Note } from '../words/note.ts';
 
 export interface ServedModel {
@@ -43,18 +42,12 @@ export interface NamedAdapter {
   readonly dir: string;
 }
 
-export interface ModelsToServe {
+/** Without a template: what each adapter was trained with, else `chat` where the tokenizer has one, else `alpaca`. */
+export interface ModelsToServe extends Partial<ModelsSettings> {
   readonly modelDir: string;
-  readonly adapters: readonly NamedAdapter[];
-  /** Null: what each adapter was trained with, else `chat` where the tokenizer has a chat template, else `alpaca`. */
-  readonly template: string | null;
-  /** Values for the variables of a chat template; a request may have others. */
-  readonly templateArgs?: TemplateArgs;
+  readonly adapters?: readonly NamedAdapter[];
   /** Hears that an adapter is asked in another way than it was trained. */
   readonly onNote?: (note: Note) => void;
-  readonly threads: number | null;
-  /** Texts generated side by side, of each model; null leaves it to the engine. */
-  readonly slots?: number | null;
   /** In place of the engine on ONNX Runtime. */
   readonly openEngine?: OpenEngine;
 }
@@ -66,20 +59,23 @@ export interface ServedModels {
   dispose(): Promise<void>;
 }
 
-/** Opens a model and its adapters, each with an engine of its own. Throws WhetstoneError as opening each does. */
+/**
+ * Opens a model and its adapters, each with an engine of its own. Throws WhetstoneError `INVALID_OPTIONS`, and as opening
+ * each does.
+ */
 export async function openModels(settings: ModelsToServe): Promise<ServedModels> {
-  const { modelDir, adapters, threads, slots, openEngine } = settings;
-  const base = modelOfSnapshot(resolve(modelDir)) ?? basename(resolve(modelDir));
+  const { modelDir, adapters = [], openEngine } = settings;
+  const {
+    template: told,
+    templateArgs,
+    threads,
+    slots,
+  } = { ...modelsDefaults, ...checkOptions(modelsEntry, settings) };
+  const base = baseName(modelDir);
   const entries = [
-    ...adapters.map(({ name, dir }) => ({ id: name ?? nameOf(dir), dir, parent: base })),
+    ...adapters.map((adapter) => ({ id: adapterName(adapter), dir: adapter.dir, parent: base })),
     { id: base, dir: null, parent: null },
   ];
-  const twice = entries.find(({ id }, i) => entries.findIndex((other) => other.id === id) !== i);
-  if (twice) {
-    throw new WhetstoneError('INVALID_OPTIONS', `two models would have the name "${twice.id}"`, {
-      hint: `Name adapters: ${option('adapter')} NAME=DIR.`,
-    });
-  }
   const opened: { dispose(): Promise<void> }[] = [];
   const dispose = async (): Promise<void> => {
     await Promise.all(opened.map((engine) => engine.dispose()));
@@ -87,8 +83,12 @@ export async function openModels(settings: ModelsToServe): Promise<ServedModels>
   try {
     const models: ServedModel[] = [];
     for (const { id, dir, parent } of entries) {
-      const { template: told, templateArgs } = settings;
-      const voice = await loadVoice({ model: modelDir, template: told, args: templateArgs, adapter: dir });
+      const voice = await loadVoice({
+        model: modelDir,
+        template: told,
+        args: templateArgs ?? {},
+        adapter: dir,
+      });
       const { tokenizer, template } = voice;
       const note = await templateNote(voice, dir);
       if (note !== null) settings.onNote?.(note);
@@ -120,11 +120,6 @@ export async function openModels(settings: ModelsToServe): Promise<ServedModels>
 function chatOf({ tokenizer, template }: Voice): RenderChat | null {
   const { template: name, template_args: args } = template.record;
   return name === 'chat' ? conversationTemplate(tokenizer, () => new Date(), args) : null;
-}
-
-function nameOf(adapterDir: string): string {
-  const dir = resolve(adapterDir);
-  return basename(dir) === 'adapter' ? basename(dirname(dir)) : basename(dir);
 }
 
 async function fingerprintOf(modelDir: string, adapterDir: string | null): Promise<string> {

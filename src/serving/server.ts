@@ -10,27 +10,13 @@ import type { Story } from './handle.ts';
 import { sendError } from './replies.ts';
 import type { ServedModel } from './served-model.ts';
 import { option } from '../words/option.ts';
+import { checkOptions } from '../options/check.ts';
+import { serverDefaults, serverEntry } from './settings.ts';
+import type { ServerSettings } from './settings.ts';
 
-export interface ServerOptions {
+export interface ServerOptions extends Partial<ServerSettings> {
   /** In the order in which they are listed. */
   readonly models: readonly ServedModel[];
-  /** Default 127.0.0.1. */
-  readonly host?: string;
-  /** 0, the default: any that is free. */
-  readonly port?: number;
-  /** What clients have to bring as a bearer token; null, the default: nothing. */
-  readonly apiKey?: string | null;
-  /** Origins of web pages that may use the server, "*" for all; default none. */
-  readonly corsOrigins?: readonly string[];
-  /** Most tokens of a response; null, the default: what the context has room for. */
-  readonly maxNewTokens?: number | null;
-  /** Default 4 MiB. */
-  readonly maxBodyBytes?: number;
-  /**
-   * A client that reads slower than the model writes is cut off when it is so far behind; default 16 MiB. The others
-   * in the batch do not wait for it.
-   */
-  readonly maxUnsentBytes?: number;
   /** Hears one line a request, without prompts and keys, and of faults of the server itself. */
   readonly log?: (line: string, kind: 'request' | 'fault') => void;
 }
@@ -48,20 +34,11 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
-const usualBodyBytes = 4 * 2 ** 20;
-const usualUnsentBytes = 16 * 2 ** 20;
-
-/** Starts the server. Throws WhetstoneError `CANNOT_LISTEN`. */
+/** Starts the server. Throws WhetstoneError `INVALID_OPTIONS` and `CANNOT_LISTEN`. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const {
-    models,
-    host = '127.0.0.1',
-    port = 0,
-    apiKey = null,
-    corsOrigins = [],
-    maxNewTokens = null,
-  } = options;
-  const { maxBodyBytes = usualBodyBytes, maxUnsentBytes = usualUnsentBytes, log = () => undefined } = options;
+  const settings = { ...serverDefaults, ...checkOptions(serverEntry, options) };
+  const { host, port, apiKey, corsOrigins, maxNewTokens, maxBodyBytes, maxUnsentBytes } = settings;
+  const { models, log = () => undefined } = options;
   let draining = false;
   const handle = createHandler({
     models,

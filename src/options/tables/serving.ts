@@ -36,3 +36,20 @@ export const server = {
     help: 'largest body of a request',
   },
 } as const;
+
+/** What only a program gives a server. */
+export const servedBy = {
+  api_key: { kind: 'text', nullable: true, help: 'what clients have to bring as a bearer token' },
+  cors_origins: {
+    kind: 'list',
+    default: [],
+    help: 'origins of web pages that may use the server, "*" for all',
+  },
+  max_unsent_bytes: {
+    kind: 'number',
+    default: 16777216,
+    integer: true,
+    min: 1,
+    help: 'how far a client may be behind that reads slower than the model writes, before it is cut off; the others in the batch do not wait for it',
+  },
+} as const;
