@@ -9,6 +9,7 @@ import { openEngine } from '../src/engine/onnx-engine.ts';
 import { merge } from '../src/engine/merge.ts';
 import { score } from '../src/evaluation/score.ts';
 import { generate } from '../src/generation/index.ts';
+import { estimateJudging, openComparer, openJudge } from '../src/judges/index.ts';
 import { trainJudge } from '../src/judge-training/train-judge.ts';
 import { cut, dpo, dualCut, likelihood, selfDistillation } from '../src/objectives/index.ts';
 import { WhetstoneError } from '../src/errors.ts';
@@ -236,6 +237,43 @@ describe('options that cannot be taken', () => {
     ];
     expect(await wrong(() => openModels({ modelDir: 'none', adapters }))).toEqual([
       expect.stringContaining('two models would have the name "run"') as string,
+    ]);
+  });
+
+  it('of judges and comparers', async () => {
+    const given = {
+      promt: 'paper',
+      concurrency: 0,
+      timeout: Infinity,
+      temperature: NaN,
+      maxTokens: 1.5,
+      extraBody: 'none',
+      cwd: 5,
+      onNote: 'me',
+      budget: 1,
+      inputPrice: 2,
+    } as never;
+    const problems = [
+      'promt: no such option (did you mean prompt?)',
+      'concurrency: expected a whole number of at least 1 and at most 1000, found 0',
+      'timeout: expected a number of more than 0 and at most 300, found Infinity',
+      'temperature: expected a number of at least 0, or none, found NaN',
+      'maxTokens: expected a whole number of at least 1, found 1.5',
+      expect.stringMatching(/^extraBody: expected names and their values .*, found "none"$/) as string,
+      'cwd: expected a text, found 5',
+      'onNote: expected a function, found "me"',
+    ];
+    const unpriced = 'budget,inputPrice,outputPrice: a budget needs both prices, of input and output tokens';
+    const missing = join(dir, 'none.ts');
+    expect(await wrong(() => openJudge(missing, given))).toEqual([...problems, unpriced]);
+    expect(await wrong(() => estimateJudging('http://x/v1#m', given, []))).toEqual([...problems, unpriced]);
+    expect(await wrong(() => openJudge(5 as never))).toEqual(['judge: expected a text, found 5']);
+    expect(await wrong(() => openComparer(missing, given, 'pair' as never))).toEqual([
+      ...problems,
+      expect.stringMatching(
+        /^mode: expected one of auto, pairs, verdicts, found "pair" \(did you mean/,
+      ) as string,
+      unpriced,
     ]);
   });
 

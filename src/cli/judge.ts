@@ -73,7 +73,7 @@ export async function runJudge({ values, given }: Given<JudgeTable>, context: Co
     cache: 'judgeCache' in given ? values.judgeCache : `${out}.replies.jsonl`,
     threads: values.threads,
     seed: values.seed,
-    openEngine: context.openEngine ?? null,
+    openEngine: context.openEngine,
     onNote: ({ text }) => line.note(readable(text)),
   };
   if (values.dryRun) return dryRun(spec, settings, rows, stdout);

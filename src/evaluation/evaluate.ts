@@ -74,7 +74,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   const specs = await fetchModels(named, hub, onNote);
   const data = await fetchPlaces(places, (benchmark) => shotsFor(benchmark, settings), hub);
   const subjects = await openSubjects(specs, { ...settings, env, openEngine, onNote });
-  const judging = { env, openEngine: openEngine ?? null, onNote };
+  const judging = { env, openEngine, onNote };
   const opened = await openTasks(tasks, places.ofTask, { places: data, settings, judging });
   try {
     const sum = opened.reduce((items, { task }) => items + task.items.length, 0);

@@ -13,7 +13,7 @@ export type { EvaluateOptions, Evaluation, EvaluationExtent } from './evaluate.t
 export { addTask, benchmarksNamed, rankingRow } from './tasks.ts';
 export type { OpenedTask, TaskOpening, TaskRow } from './task-row.ts';
 export type { EvaluateSettings } from './settings.ts';
-export { presets, shotsOf } from './ranking/benchmarks.ts';
+export { shotsOf } from './ranking/benchmarks.ts';
 export type { Preset } from './ranking/benchmarks.ts';
 export type { Benchmark } from './ranking/benchmark.ts';
 export { rankingTask } from './ranking/ranking-task.ts';

@@ -88,7 +88,8 @@ export function trainJudge(options: TrainJudgeOptions): JudgeTraining {
       if (known) return known;
       return testJudge(out, dataOf(out).heldOut, {
         maxTokens: own.maxNewTokens,
-        ...{ openEngine: openEngine ?? null, threads },
+        openEngine,
+        threads,
         ...(signal && { signal }),
         ...(onReply && { onReply }),
       });

@@ -45,7 +45,8 @@ function parseBody(text: string | null): Readonly<Record<string, unknown>> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
     return value as Readonly<Record<string, unknown>>;
   }
-  throw new WhetstoneError('INVALID_OPTIONS', '--judge_body: expected a JSON object', {
-    hint: `For instance --judge_body '{"reasoning_effort":"low"}'.`,
+  throw new WhetstoneError('INVALID_OPTIONS', 'expected a JSON object', {
+    options: ['judgeBody'],
+    hint: 'For instance {"reasoning_effort":"low"}.',
   });
 }

@@ -3,25 +3,21 @@ import { WhetstoneError } from '../errors.ts';
 import { compareByVerdicts } from './compare/by-verdicts.ts';
 import type { Comparer } from './comparer.ts';
 import { namedJudge } from './kinds.ts';
-import { defaultJudgeSettings } from './settings.ts';
-import type { JudgeSettings } from './settings.ts';
-
-/** Both responses at once, or each by itself; `auto` takes pairs where the judge can be asked so. */
-export const compareModes = ['auto', 'pairs', 'verdicts'] as const;
-export type CompareMode = (typeof compareModes)[number];
+import { resolveJudgeSettings } from './settings.ts';
+import type { CompareMode, JudgeSettings } from './settings.ts';
 
 /**
  * Opens a comparer. Pairs can be put to chat servers, commands, and modules that export `compare`; others compare by
  * verdicts. A command is taken to understand pairs unless `mode` says "verdicts".
  *
- * Throws WhetstoneError `INVALID_OPTION` where a judge is to be shown pairs and cannot be, and what opening throws.
+ * Throws WhetstoneError `INVALID_OPTIONS` for settings that cannot be taken, `INVALID_OPTION` where a judge is to be shown pairs and cannot be, and what opening throws.
  */
 export async function openComparer(
   spec: string,
   given: Partial<JudgeSettings> = {},
   mode: CompareMode = 'auto',
 ): Promise<Comparer> {
-  const settings: JudgeSettings = { ...defaultJudgeSettings, ...given };
+  const settings = resolveJudgeSettings(spec, given, mode);
   const judge = namedJudge(spec);
   const byPairs = mode === 'verdicts' ? null : await judge.openComparer?.(settings);
   if (byPairs) return byPairs;

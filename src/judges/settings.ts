@@ -1,77 +1,107 @@
-// What can be set about judges. Each kind of judge takes what concerns it. Knows no command line.
-import { defaultsOf } from '../options/table.ts';
-import { judgingTable } from '../options/verbs.ts';
+// What can be set about judges, checked before one is opened. Each kind of judge takes what concerns it. Knows no command
+// line.
 import type { OpenEngine } from '../engine/engine.ts';
 import type { Note } from '../words/note.ts';
+import { needsPrices } from '../openai/budget.ts';
+import { checkOptions } from '../options/check.ts';
+import type { Entry, OtherKind, Problem } from '../options/check.ts';
+import { defaultsOf, without } from '../options/table.ts';
+import type { DefaultsOf, SettingsOf } from '../options/table.ts';
+import { evaluateTable, judgeTable as verbTable, judgingTable } from '../options/verbs.ts';
 
-export interface JudgeSettings {
-  /** Requests, commands or calls under way at once. */
-  readonly concurrency: number;
-  /** Most requests begun in any minute; null for no limit. */
-  readonly requestsPerMinute: number | null;
-  /** Most tokens, of prompts and replies together, in any minute; null for no limit. */
-  readonly tokensPerMinute: number | null;
-  /** Seconds until a judge begins to answer: a server's headers, a command's or module's answer. At most 300 for servers. */
-  readonly timeout: number;
-  /** Seconds for the rest of a server's answer, once it has begun. */
-  readonly bodyTimeout: number;
-  /** How often a call is repeated that failed in a way that may pass. */
-  readonly retries: number;
-  /** Name of a preset (`promptPresets`), or the path of a file with a prompt. */
-  readonly prompt: string;
-  /** 0 is greedy; null leaves it to the server, for models that refuse it. */
-  readonly temperature: number | null;
-  /** Longest judgment in tokens. */
-  readonly maxTokens: number;
-  /** Further fields of the request's body; null takes a field out. */
-  readonly extraBody: Readonly<Record<string, unknown>>;
-  /** Name of the environment variable that holds the key; null is OPENAI_API_KEY. */
-  readonly apiKeyEnv: string | null;
-  /** Per million tokens; null where not known. */
-  readonly inputPrice: number | null;
-  readonly outputPrice: number | null;
-  /** In which money the prices and the budget are; only for people. */
-  readonly currency: string;
-  /** No call is made that could cost more than what is left of this; null for no limit. */
-  readonly budget: number | null;
-  /** JSONL file of a server's replies, which are not asked for again; null for none. */
-  readonly cache: string | null;
+/** Settings that stand in the tables with "judge" before their name, since there they are among others. */
+const prefixed = [
+  'judge_prompt',
+  'judge_temperature',
+  'judge_max_tokens',
+  'judge_body',
+  'judge_timeout',
+  'judge_retries',
+  'judge_cache',
+] as const;
+
+const bodies = {
+  extra_body: { kind: 'map', default: {}, help: 'further fields of a chat request; null takes one out' },
+  body_timeout: {
+    kind: 'number',
+    default: 60,
+    above: 0,
+    max: 300,
+    help: "seconds for the rest of a server's answer, once it has begun",
+  },
+} as const;
+
+type JudgeTable = Omit<typeof judgingTable, (typeof prefixed)[number]> &
+  typeof bodies &
+  Pick<typeof verbTable, 'threads' | 'seed'> & {
+    readonly prompt: (typeof judgingTable)['judge_prompt'];
+    readonly temperature: (typeof judgingTable)['judge_temperature'];
+    readonly max_tokens: (typeof judgingTable)['judge_max_tokens'];
+    readonly timeout: (typeof judgingTable)['judge_timeout'];
+    readonly retries: (typeof judgingTable)['judge_retries'];
+    readonly cache: (typeof judgingTable)['judge_cache'];
+  };
+
+const table: JudgeTable = {
+  ...without(judgingTable, prefixed),
+  ...bodies,
+  prompt: judgingTable.judge_prompt,
+  temperature: judgingTable.judge_temperature,
+  max_tokens: judgingTable.judge_max_tokens,
+  timeout: judgingTable.judge_timeout,
+  retries: judgingTable.judge_retries,
+  cache: judgingTable.judge_cache,
+  threads: verbTable.threads,
+  seed: verbTable.seed,
+};
+
+export interface JudgeSettings extends Omit<SettingsOf<JudgeTable>, 'judge'> {
   /** Where keys come from. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** How a local judge model is opened; null is the ONNX engine. */
-  readonly openEngine: OpenEngine | null;
+  /** How a local judge model is opened; the ONNX engine if left out. */
+  readonly openEngine?: OpenEngine;
   /** Where a command runs; default the present folder. */
   readonly cwd?: string;
-  /** Threads of a local judge model; null leaves it to the engine. */
-  readonly threads: number | null;
-  /** Of everything random: the jitter of waits, a local judge's sampling. */
-  readonly seed: number;
   /** Hears in a sentence what a person should know: a wait for a limit, a retry, a repaired file. */
   readonly onNote: (note: Note) => void;
 }
 
-const usual = defaultsOf(judgingTable);
+const defaults: DefaultsOf<JudgeTable> = defaultsOf(table);
 
-export const defaultJudgeSettings: JudgeSettings = {
-  concurrency: usual.concurrency,
-  requestsPerMinute: usual.requestsPerMinute,
-  tokensPerMinute: usual.tokensPerMinute,
-  timeout: usual.judgeTimeout,
-  bodyTimeout: 60,
-  retries: usual.judgeRetries,
-  prompt: usual.judgePrompt,
-  temperature: usual.judgeTemperature,
-  maxTokens: usual.judgeMaxTokens,
-  extraBody: {},
-  apiKeyEnv: usual.apiKeyEnv,
-  inputPrice: usual.inputPrice,
-  outputPrice: usual.outputPrice,
-  currency: usual.currency,
-  budget: usual.budget,
-  cache: usual.judgeCache,
-  env: process.env,
-  openEngine: null,
-  threads: null,
-  seed: 0,
-  onNote: () => {},
+export const defaultJudgeSettings: JudgeSettings = { ...defaults, env: process.env, onNote: () => {} };
+
+/** Whether a judge is shown both responses, or each by itself. */
+export type CompareMode = SettingsOf<typeof evaluateTable>['compareBy'];
+
+type ComparerTable = JudgeTable & { readonly mode: (typeof evaluateTable)['compare_by'] };
+
+const others: Readonly<Record<string, OtherKind>> = {
+  env: 'object',
+  openEngine: 'function',
+  cwd: 'text',
+  onNote: 'function',
 };
+
+const judgeEntry: Entry<JudgeTable> = { table, others, required: () => ['judge'], together: unpriced };
+const comparerEntry: Entry<ComparerTable> = {
+  ...judgeEntry,
+  table: { ...table, mode: evaluateTable.compare_by },
+};
+
+/** All settings of a judge, or of a comparer where there is a `mode`. Throws WhetstoneError `INVALID_OPTIONS`. */
+export function resolveJudgeSettings(
+  judge: string,
+  given: Partial<JudgeSettings>,
+  mode?: CompareMode,
+): JudgeSettings {
+  if (mode === undefined) checkOptions(judgeEntry, { ...given, judge });
+  else checkOptions(comparerEntry, { ...given, judge, mode });
+  const known = Object.entries(given).filter(([, value]) => value !== undefined);
+  return { ...defaultJudgeSettings, ...(Object.fromEntries(known) as Partial<JudgeSettings>) };
+}
+
+function unpriced(given: Partial<SettingsOf<JudgeTable>>): Problem[] {
+  const { budget = null, inputPrice = null, outputPrice = null } = given;
+  if (budget === null || (inputPrice !== null && outputPrice !== null)) return [];
+  return [{ keys: ['budget', 'inputPrice', 'outputPrice'], message: needsPrices }];
+}

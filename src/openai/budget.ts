@@ -25,11 +25,13 @@ export interface Budget {
 
 const free: Reservation = { settle: () => {} };
 
+export const needsPrices = 'a budget needs both prices, of input and output tokens';
+
 /** Null where nothing is known of prices. Throws WhetstoneError `INVALID_OPTION` for a budget without prices. */
 export function budgetPrices(settings: BudgetSettings): Prices | null {
   const prices = pricesOf(settings);
   if (prices !== null || settings.budget === null) return prices;
-  throw new WhetstoneError('INVALID_OPTION', 'a budget needs both prices, of input and output tokens', {
+  throw new WhetstoneError('INVALID_OPTION', needsPrices, {
     hint: 'Give them per million tokens: input_price and output_price.',
   });
 }

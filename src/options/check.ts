@@ -24,7 +24,7 @@ export interface Entry<T extends Table> {
   readonly together: (given: Partial<SettingsOf<T>>) => readonly Problem[];
 }
 
-export type OtherKind = 'function' | 'object' | 'list' | 'boolean' | 'anything';
+export type OtherKind = 'function' | 'object' | 'list' | 'text' | 'boolean' | 'anything';
 
 /**
  * The settings among `options`, without those that are undefined, which counts as not given.
@@ -119,6 +119,8 @@ function otherProblem(kind: OtherKind, value: unknown): string | null {
       return typeof value === 'object' && value !== null && !Array.isArray(value) ? null : 'an object';
     case 'list':
       return Array.isArray(value) ? null : 'an array';
+    case 'text':
+      return typeof value === 'string' ? null : 'a text';
     case 'boolean':
       return typeof value === 'boolean' ? null : 'true or false';
     case 'anything':

@@ -9,7 +9,7 @@ import { loadVoice, templateNote } from '../generation/index.ts';
 import type { Voice } from '../generation/index.ts';
 import { checkOptions } from '../options/check.ts';
 import { conversationTemplate } from '../tokens/index.ts';
-import type { PromptTemplate, RenderChat, TemplateArgs, Tokenizer } from '../tokens/index.ts';
+import type { PromptTemplate, RenderChat, Tokenizer } from '../tokens/index.ts';
 import { tokenTexts } from './token-text.ts';
 import type { TokenText } from './token-text.ts';
 import { adapterName, baseName, modelsDefaults, modelsEntry } from './settings.ts';

@@ -4,9 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Comparison, PairRequest } from '../../src/judges/comparer.ts';
-import type { CompareMode } from '../../src/judges/open-comparer.ts';
 import { openComparer } from '../../src/judges/open-comparer.ts';
-import type { JudgeSettings } from '../../src/judges/settings.ts';
+import type { CompareMode, JudgeSettings } from '../../src/judges/settings.ts';
 import { completion, json, startChatServer } from './chat-server.ts';
 
 let dir: string;

@@ -123,7 +123,7 @@ describe('train-judge', () => {
   }, 120_000);
 
   it('is usable as local:RUN, and each row gets an outcome', async () => {
-    const settings = { maxTokens: 40, openEngine: null, threads: 1 };
+    const settings = { maxTokens: 40, threads: 1 };
     const judge = await openLocalJudge(join(dir, 'whole'), settings);
     const outcomes: Outcome[] = [];
     const long = { id: 'long', instruction: 'Say. '.repeat(400), output: 'x' };
@@ -150,7 +150,7 @@ describe('train-judge', () => {
   });
 
   it('stops at an abort, and frees its engine when nothing runs in it any more', async () => {
-    const judge = await openLocalJudge(join(dir, 'whole'), { maxTokens: 200, openEngine: null, threads: 1 });
+    const judge = await openLocalJudge(join(dir, 'whole'), { maxTokens: 200, threads: 1 });
     const abort = new AbortController();
     const heard: string[] = [];
     const rows = judgedRows(100).map((row, i) => ({ id: `r${i}`, ...row }));
@@ -213,7 +213,7 @@ describe('train-judge', () => {
   });
 
   it('refuses a folder without a judge', async () => {
-    const settings = { maxTokens: 40, openEngine: null, threads: 1 };
+    const settings = { maxTokens: 40, threads: 1 };
     await expect(openLocalJudge(join(dir, 'nowhere'), settings)).rejects.toThrow(/there is no judge here/);
     await writeFile(join(dir, 'run.yaml'), 'method: cut\nmodel: x\n');
     await expect(openLocalJudge(dir, settings)).rejects.toThrow(/one of method cut/);

@@ -1,4 +1,6 @@
 // Every ranking benchmark by name, and the numbers of examples that go by a name of their own. Knows which there are.
+import type { SettingsOf } from '../../options/table.ts';
+import type { evaluateTable } from '../../options/verbs.ts';
 import { arcChallenge, arcEasy } from './arc.ts';
 import type { Benchmark } from './benchmark.ts';
 import { hellaswag } from './hellaswag.ts';
@@ -20,8 +22,8 @@ export const benchmarkGroups: Readonly<Record<string, readonly string[]>> = {
   paper: ['arc_challenge', 'hellaswag', 'mmlu', 'truthfulqa_mc2'],
 };
 
-export const presets = ['0-shot', 'paper'] as const;
-export type Preset = (typeof presets)[number];
+/** Names for numbers of examples. */
+export type Preset = SettingsOf<typeof evaluateTable>['preset'];
 
 /** Examples before each prompt: none, or as arXiv 2312.14591 has them (25, 10, 5, 0). */
 export const shotsOf = (preset: Preset, { paperShots }: Benchmark): number =>
