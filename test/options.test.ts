@@ -174,6 +174,20 @@ describe('options that cannot be taken', () => {
       'slot: no such option (did you mean slots?)',
       'modelDir: missing: Hugging Face model folder',
     ]);
+    const lora = { rank: 0, alpha: NaN, dropout: 1, targetModules: 'all', rslora: true };
+    expect(await wrong(() => openEngine({ modelDir: 'none', slots: NaN, lora: lora as never }))).toEqual([
+      'slots: expected a whole number of at least 1 and at most 1024, or none, found NaN',
+      'lora.rank: expected a whole number of at least 1, found 0',
+      'lora.alpha: expected a number of more than 0, found NaN',
+      'lora.dropout: expected a number of at least 0 and less than 1, found 1',
+      'lora.targetModules: expected a list of names, found "all"',
+      'lora.rslora: no such option',
+      'lora.rankStabilized: missing',
+    ]);
+    const continued = { modelDir: 'none', adapterDir: 'run/adapter', lora: null };
+    expect(await wrong(() => openEngine(continued))).toEqual([
+      expect.stringMatching(/^adapterDir,lora: an adapter cannot be continued/) as string,
+    ]);
     expect(await wrong(() => cut({ lambda: NaN, alpha: '1' as never }))).toEqual([
       'lambda: expected a number of at least 1, found NaN',
       'alpha: expected a number of at least 0, found "1"',

@@ -8,7 +8,8 @@ import { likelihood } from '../objectives/index.ts';
 import { createRandom } from '../random.ts';
 import type { OptimizerSettings, TokenExample } from './engine.ts';
 import type { OnnxEngine } from './onnx-engine.ts';
-import { defaultLora, openEngine } from './onnx-engine.ts';
+import { openEngine } from './onnx-engine.ts';
+import { defaultLora } from './options.ts';
 
 const engines: OnnxEngine[] = [];
 afterAll(() => Promise.all(engines.map((engine) => engine.dispose())));

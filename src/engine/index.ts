@@ -2,6 +2,7 @@
 export * from './engine.ts';
 export * from './onnx-engine.ts';
 export type { EngineOptions } from './model.ts';
+export { defaultLora } from './options.ts';
 export { openWeights } from './open-weights.ts';
 export type { WeightSettings } from './open-weights.ts';
 export * from './merge.ts';

@@ -47,7 +47,7 @@ export async function readModel(options: EngineOptions): Promise<EngineModel> {
   const folder = await readModelFolder(modelDir);
   const { config } = folder;
   const checkpoint = usedWeights(folder);
-  const adapter = adapterDir === undefined ? null : await readAdapter(adapterDir, config);
+  const adapter = adapterDir == null ? null : await readAdapter(adapterDir, config);
   const trainable = chooseTrainable(options.lora, adapter);
   if (trainable.kind === 'lora') requireUsableLora(trainable.lora, config);
   await requireFiniteWeights(checkpoint);

@@ -1,7 +1,7 @@
 // The in-process Engine: traces, compiles and runs everything in ONNX Runtime on this machine. Knows which part does
 // what, and in what order overlapping calls come.
 import { WhetstoneError } from '../errors.ts';
-import type { Checkpoint, LoraConfig, StoredDType } from '../models/index.ts';
+import type { Checkpoint, StoredDType } from '../models/index.ts';
 import { readEndTokens } from '../models/end-tokens.ts';
 import { saveModel, writeAdapter } from '../models/index.ts';
 import type { ContinuationGroup, Engine, EngineDescription, Sequence } from './engine.ts';
@@ -28,14 +28,6 @@ export interface OnnxEngine extends Engine {
   gradient(): Float32Array;
   readonly layout: ParameterLayout;
 }
-
-export const defaultLora: LoraConfig = {
-  rank: 16,
-  alpha: 16,
-  dropout: 0.05,
-  rankStabilized: false,
-  targetModules: ['gate_proj', 'up_proj', 'down_proj'],
-};
 
 /** Opens a model for scoring, training and generation. Graphs are compiled when first needed. */
 export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {

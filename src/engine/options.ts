@@ -1,17 +1,53 @@
 // What an engine is opened with, checked before anything is read. Knows no model.
-import { checkOptions } from '../options/check.ts';
-import type { Entry } from '../options/check.ts';
+import type { LoraConfig } from '../models/index.ts';
+import { checkOptions, examine, show } from '../options/check.ts';
+import type { Entry, Problem } from '../options/check.ts';
+import { defaultsOf } from '../options/table.ts';
+import { adapter } from '../options/tables/training.ts';
 import { engineTable } from '../options/verbs.ts';
 import type { OpenEngineOptions } from './engine.ts';
 
+/** The numbers of an adapter by the names that an engine has for them. */
+const loraTable = {
+  rank: adapter.lora_r,
+  alpha: adapter.lora_alpha,
+  dropout: adapter.lora_dropout,
+  target_modules: adapter.lora_target_modules,
+} as const;
+
+export const defaultLora: LoraConfig = { ...defaultsOf(loraTable), rankStabilized: false };
+
+const loraEntry: Entry<typeof loraTable> = {
+  table: loraTable,
+  others: { rankStabilized: 'boolean' },
+  required: () => ['rank', 'alpha', 'dropout', 'targetModules', 'rankStabilized'],
+  together: () => [],
+};
+
 const engineEntry: Entry<typeof engineTable> = {
   table: engineTable,
-  others: { lora: 'anything', prepack: 'boolean', wholeBatches: 'boolean', profile: 'anything' },
+  others: { lora: 'anything', prepack: 'boolean', wholeBatches: 'boolean', profile: 'text' },
   required: () => ['modelDir'],
-  together: () => [],
+  together: (given) => {
+    const { adapterDir, lora } = given as Partial<OpenEngineOptions>;
+    if (lora === undefined) return [];
+    if (lora !== null) return ofLora(lora);
+    const message =
+      'an adapter cannot be continued while every weight is trained; merge it into the model first';
+    return adapterDir == null ? [] : [{ keys: ['adapterDir', 'lora'], message }];
+  },
 };
 
 /** Throws WhetstoneError `INVALID_OPTIONS` for everything that is wrong with the options. */
 export function requireEngineOptions(options: OpenEngineOptions): void {
   checkOptions(engineEntry, options);
+}
+
+function ofLora(lora: unknown): readonly Problem[] {
+  if (typeof lora !== 'object' || lora === null || Array.isArray(lora))
+    return [{ keys: ['lora'], message: `expected an object, or null, found ${show(lora)}` }];
+  return examine(loraEntry, lora).problems.map(({ keys, message }) => ({
+    keys: keys.map((key) => `lora.${key}`),
+    message,
+  }));
 }

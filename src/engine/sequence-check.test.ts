@@ -5,7 +5,8 @@ import { failureOf } from '../models/model-files.test-helper.ts';
 import { cut } from '../objectives/index.ts';
 import type { Sequence, TokenExample } from './engine.ts';
 import type { OnnxEngine } from './onnx-engine.ts';
-import { defaultLora, openEngine } from './onnx-engine.ts';
+import { openEngine } from './onnx-engine.ts';
+import { defaultLora } from './options.ts';
 
 let engine: OnnxEngine;
 beforeAll(async () => {
@@ -53,16 +54,16 @@ it.each([
 });
 
 it.each([
-  ['lora_r', { rank: 0 }],
-  ['lora_r', { rank: 2.5 }],
-  ['lora_alpha', { alpha: NaN }],
-  ['lora_dropout', { dropout: 1 }],
-  ['lora_dropout', { dropout: -0.1 }],
-])('refuses an adapter by its %s: %o', async (field, change) => {
+  ['rank', { rank: 0 }],
+  ['rank', { rank: 2.5 }],
+  ['alpha', { alpha: NaN }],
+  ['dropout', { dropout: 1 }],
+  ['dropout', { dropout: -0.1 }],
+])('refuses an adapter by its %s: %o', async (key, change) => {
   const error = await failureOf(() =>
     openEngine({ modelDir: modelDir('llama3'), lora: { ...defaultLora, ...change }, threads: 1 }),
   );
-  expect([error.code, error.place.field]).toEqual(['ENGINE_OPTIONS', field]);
+  expect([error.code, error.place.options]).toEqual(['INVALID_OPTIONS', [`lora.${key}`]]);
 });
 
 it('refuses a state whose moments belong to another model', async () => {

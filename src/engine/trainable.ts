@@ -18,22 +18,13 @@ import { createRandom } from '../random.ts';
 /** What `lora` and the adapter say about training. */
 export function chooseTrainable(lora: LoraConfig | null | undefined, adapter: Adapter | null): Trainable {
   if (adapter) {
-    if (lora === null) {
-      throw new WhetstoneError(
-        'ENGINE_OPTIONS',
-        'an adapter cannot be continued while every weight is trained',
-        {
-          hint: 'Merge the adapter into the model first.',
-        },
-      );
-    }
     return { kind: 'lora', lora: { ...adapter.lora, dropout: lora?.dropout ?? adapter.lora.dropout } };
   }
   if (lora === undefined) return { kind: 'none' };
   return lora ? { kind: 'lora', lora } : { kind: 'full' };
 }
 
-/** Throws `ENGINE_OPTIONS` for a rank, alpha or dropout out of range, and for targets that no projection has. */
+/** Throws `ENGINE_OPTIONS` for numbers out of range, which can only be an adapter's, and for targets that no projection has. */
 export function requireUsableLora(lora: LoraConfig, config: DecoderConfig): void {
   const { rank, alpha, dropout } = lora;
   const wrong = (field: string, expected: string, found: number): WhetstoneError =>

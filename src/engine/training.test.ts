@@ -14,7 +14,8 @@ import { cut, likelihood } from '../objectives/index.ts';
 import type { OptimizerSettings, StepMetrics, TrainingState } from './engine.ts';
 import type { EngineOptions } from './model.ts';
 import type { OnnxEngine } from './onnx-engine.ts';
-import { defaultLora, openEngine } from './onnx-engine.ts';
+import { openEngine } from './onnx-engine.ts';
+import { defaultLora } from './options.ts';
 
 const engines: OnnxEngine[] = [];
 afterAll(() => Promise.all(engines.map((engine) => engine.dispose())));
@@ -259,10 +260,10 @@ describe('what an engine refuses', () => {
       await codeOf(() => open({ lora: { ...everywhere, targetModules: ['up_proj', 'c_attn'] } })),
     ).toMatch(/^ENGINE_OPTIONS .*no projection "c_attn"[^]*q_proj, k_proj/);
     expect(await codeOf(() => open({ lora: { ...everywhere, targetModules: [] } }))).toMatch(
-      /^ENGINE_OPTIONS/,
+      /^INVALID_OPTIONS .*lora\.targetModules/,
     );
     expect(await codeOf(() => open({ adapterDir, lora: null }))).toMatch(
-      /^ENGINE_OPTIONS .*adapter cannot be continued/,
+      /^INVALID_OPTIONS .*adapter cannot be continued/,
     );
   });
 

@@ -37,6 +37,21 @@ export function checkOptions<T extends Table>(
   options: object,
   hint?: string,
 ): Partial<SettingsOf<T>> {
+  const { settings, problems } = examine(entry, options);
+  if (problems.length === 0) return settings;
+  throw problemsError(
+    'INVALID_OPTIONS',
+    `${problems.length} options are wrong`,
+    problems.map(({ keys, message }) => ({ options: keys, problem: message })),
+    hint === undefined ? {} : { hint },
+  );
+}
+
+/** The settings among `options` that are right, and everything that is wrong. */
+export function examine<T extends Table>(
+  entry: Entry<T>,
+  options: object,
+): { readonly settings: Partial<SettingsOf<T>>; readonly problems: readonly Problem[] } {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   const settings = new Map(
     Object.entries<Setting>(entry.table).map(([name, setting]) => [camelCase(name), setting]),
@@ -66,14 +81,8 @@ export function checkOptions<T extends Table>(
         message: ['missing', settings.get(key)?.help].filter(Boolean).join(': '),
       });
   problems.push(...entry.together(sound));
-  if (problems.length > 0)
-    throw problemsError(
-      'INVALID_OPTIONS',
-      `${problems.length} options are wrong`,
-      problems.map(({ keys, message }) => ({ options: keys, problem: message })),
-      hint === undefined ? {} : { hint },
-    );
-  return Object.fromEntries(good.filter(([key]) => settings.has(key))) as Partial<SettingsOf<T>>;
+  const found = good.filter(([key]) => settings.has(key));
+  return { settings: Object.fromEntries(found) as Partial<SettingsOf<T>>, problems };
 }
 
 /** Where `resume` found no run in `out` to go on with: checks that the options will do for a new one. */
