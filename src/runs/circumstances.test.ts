@@ -93,7 +93,7 @@ it('a session refuses, goes on or moves aside', () => {
     'resume',
     'overwrite',
   ]);
-  expect(nothingToResume('out')).toContain('no run in out');
+  expect(nothingToResume('out')).toMatchObject({ code: 'NOTHING_TO_RESUME' });
   expect(() => refuseDifferences('out', [])).not.toThrow();
   expect(() => refuseDifferences('out', ['a: b'])).toThrow(/out: .*\n {4}a: b/);
 });
