@@ -148,7 +148,7 @@ function revisionLines(drafts: readonly Draft[], file: string): LineFormat<Revis
   };
 }
 
-function inMemory(): Omit<Kept<RevisionRow>, 'repaired'> {
+function inMemory(): Omit<Kept<RevisionRow>, 'repaired' | 'note'> {
   const results = new Map<string, RevisionRow>();
   return {
     results,

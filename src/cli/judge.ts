@@ -2,7 +2,7 @@
 import { WhetstoneError } from '../errors.ts';
 import { formatMoney } from '../openai/cost.ts';
 import type { JudgingEstimate } from '../judges/judge-kind.ts';
-import type { Judge, Judged, JudgeUsage, Outcome } from '../judges/judge.ts';
+import type { Judge, Judged, JudgeUsage } from '../judges/judge.ts';
 import type { JudgeRow } from '../judges/judge-rows.ts';
 import type { Judging } from '../judges/judging.ts';
 import type { JudgeSettings } from '../judges/settings.ts';
@@ -91,7 +91,6 @@ export async function runJudge({ values, given }: Given<JudgeTable>, context: Co
       const code = await stoppable(
         async (signal) => {
           await judgePending(judge, judging, {
-            rows: rows.length,
             currency: settings.currency,
             signal,
             line,
@@ -120,7 +119,6 @@ export async function runJudge({ values, given }: Given<JudgeTable>, context: Co
 }
 
 interface Surroundings {
-  readonly rows: number;
   readonly currency: string;
   readonly signal: AbortSignal;
   readonly line: ReturnType<typeof createLine>;
@@ -130,7 +128,7 @@ interface Surroundings {
 async function judgePending(
   judge: Judge,
   judging: Judging,
-  { rows, currency, signal, line, stdout }: Surroundings,
+  { currency, signal, line, stdout }: Surroundings,
 ): Promise<void> {
   const { judged, pending, repaired } = judging;
   if (repaired) stdout.write('A last line that a kill had cut off was removed from the journal\n');
@@ -140,27 +138,21 @@ async function judgePending(
   );
   const now = (): number => performance.now();
   const began = now();
-  const secondsLeft = createClock(0, now);
-  let done = 0;
-  let unscored = 0;
-  await judge.judge(pending, {
+  const secondsLeft = createClock(before, now);
+  await judging.judge(judge, {
     signal,
-    onOutcome: async (outcome: Outcome) => {
-      await judging.record(outcome);
-      done++;
-      if ('unscored' in outcome) unscored++;
+    onProgress: ({ done, total, unscored }) => {
       const { cost } = judge.usage();
-      const perMinute = done / ((now() - began) / 60_000);
-      const last = done === pending.length;
+      const perMinute = (done - before) / ((now() - began) / 60_000);
       line.show(
         [
-          `judged ${thousands(before + done)}/${thousands(rows)}`,
-          last ? 'done' : `${formatDuration(secondsLeft(done, pending.length))} left`,
+          `judged ${thousands(done)}/${thousands(total)}`,
+          done === total ? 'done' : `${formatDuration(secondsLeft(done, total))} left`,
           `${perMinute.toFixed(perMinute < 10 ? 1 : 0)} a minute`,
           ...(cost === null ? [] : [formatMoney(cost, currency)]),
           ...(unscored > 0 ? [`${unscored} unscored`] : []),
         ],
-        last,
+        done === total,
       );
     },
   });

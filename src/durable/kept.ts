@@ -9,11 +9,13 @@ export interface Kept<Result> {
   readonly repaired: boolean;
   /** Resolves when the result is on disk. */
   keep(key: string, result: Result): Promise<void>;
+  /** Resolves when a line that is no result is on disk. */
+  note(line: object): Promise<void>;
   close(): Promise<void>;
 }
 
 export interface LineFormat<Result> {
-  /** What a line says: a result and its key, 'other' for a result of something else, null for damage. Counts from 1. */
+  /** What a line says: a result and its key, 'other' for anything else that may stand there, null for damage. Counts from 1. */
   readonly read: (
     value: Readonly<Record<string, unknown>>,
     line: number,
@@ -36,6 +38,7 @@ export async function openKept<Result>(path: string, format: LineFormat<Result>)
       await journal.append(format.write(key, result));
       results.set(key, result);
     },
+    note: (line) => journal.append(line),
     close: () => journal.close(),
   };
 }

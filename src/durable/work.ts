@@ -1,6 +1,7 @@
 // Long work on many items: what is there already is not done again, each result is kept as it comes, a signal stops it
 // between results, and somebody hears how far it is. Knows neither the items nor where results are kept.
 import { WhetstoneError } from '../errors.ts';
+import { whileWanted } from './wanted.ts';
 
 /** Hands a result on; resolves when it is kept. */
 export type Hand<Item, Result> = (item: Item, result: Result) => Promise<void>;
@@ -21,7 +22,10 @@ export interface Work<Item, Result> {
   readonly signal?: AbortSignal | undefined;
   /** Hears how many results are there: at the beginning, and with each further one. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
-  /** Results that may be on their way to the disk while the work goes on; 0, the default, waits for each. */
+  /**
+   * Results that may be on their way to the disk while the work goes on, and count already; 0, the default, waits for
+   * each.
+   */
   readonly behind?: number;
 }
 
@@ -43,39 +47,22 @@ export async function doWork<Item, Result>(job: Work<Item, Result>): Promise<voi
   if (pending.length === 0) return;
   if (signal?.aborted) throw stopped();
 
-  const underWay = new Set<Promise<void>>();
-  const failures: unknown[] = [];
-  let wanted = true;
   const count = (): void => {
     done++;
     onProgress?.(done, items.length);
   };
-  const hand = async (item: Item, result: Result): Promise<void> => {
-    if (!wanted) return;
-    const keeping: Promise<void> = keep(item, result).finally(() => underWay.delete(keeping));
-    underWay.add(keeping);
-    if (behind === 0) {
-      await keeping;
-      count();
-      return;
-    }
-    keeping.catch((error: unknown) => failures.push(error));
-    count();
-    // Where the disk is slower than the work it sets the pace.
-    if (underWay.size >= behind) await Promise.race(underWay);
-    if (failures.length > 0) throw failures[0];
+  const keepOne = async (item: Item, result: Result): Promise<void> => {
+    if (behind > 0) count();
+    await keep(item, result);
+    if (behind === 0) count();
   };
   try {
-    await work(pending, hand);
+    await whileWanted(keepOne, (hand) => work(pending, hand), behind);
   } catch (error) {
     // A full disk is worth telling even then.
     const own = error instanceof WhetstoneError && error.code !== 'STOPPED';
     throw signal?.aborted && !own ? stopped() : error;
-  } finally {
-    wanted = false;
-    await Promise.allSettled(underWay);
   }
-  if (failures.length > 0) throw failures[0];
   if (done >= items.length) return;
   if (signal?.aborted) throw stopped();
   throw new Error(`${items.length - done} of ${items.length} ${what} are missing`);

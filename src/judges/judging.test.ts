@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readJudgeRows } from './judge-rows.ts';
+import type { Judge } from './judge.ts';
 import { judgingFiles, openJudging } from './judging.ts';
+import type { JudgingProgress } from './judging.ts';
 import { scriptedJudge } from './scripted-judge.test-helper.ts';
 
 let folder: string;
@@ -91,6 +93,40 @@ describe('judging', () => {
     await judging.finish();
     await judging.close();
     expect(readFileSync(files().out, 'utf8')).toContain('Worse.');
+  });
+
+  it('has what is pending judged, keeps nothing of a judge that has given up, and says how far it got', async () => {
+    const told: string[] = [];
+    const onProgress = ({ done, total, unscored }: JudgingProgress): void =>
+      void told.push(`${done}/${total} ${unscored}`);
+    let judging = await open();
+    const stop = new AbortController();
+    let late = (): Promise<void> => Promise.resolve();
+    const stopping: Pick<Judge, 'judge'> = {
+      judge: async (requests, { onOutcome, signal }) => {
+        expect(requests.map(({ id }) => id)).toEqual(['a', 'b', 'c']);
+        await onOutcome({ id: 'c', unscored: 'mumbles' });
+        await onOutcome({ id: 'b', judgment: null });
+        late = () => onOutcome({ id: 'a', judgment: 'Late.' });
+        stop.abort();
+        signal!.throwIfAborted();
+      },
+    };
+    await expect(judging.judge(stopping, { signal: stop.signal, onProgress })).rejects.toMatchObject({
+      code: 'STOPPED',
+      message: 'stopped after 2 of 3 judgments',
+    });
+    await late();
+    await judging.close();
+    judging = await open();
+    expect(judging.pending.map(({ id }) => id)).toEqual(['a', 'c']);
+    await judging.judge(
+      scriptedJudge(() => 'Bad.'),
+      { onProgress },
+    );
+    expect(told).toEqual(['1/3 1', '2/3 1', '2/3 0', '3/3 0']);
+    expect((await judging.finish()).judged.map(({ judgment }) => judgment)).toEqual(['Bad.', null, 'Bad.']);
+    await judging.close();
   });
 
   it('is not finished while a row has no outcome', async () => {

@@ -2,12 +2,13 @@
 // and the file appears when every row has one. The journal stays, as the record of who judged. Knows no particular
 // judge.
 import { createHash } from 'node:crypto';
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { replaceFile } from '../durable/files.ts';
-import { openJournal } from '../durable/journal.ts';
-import type { Journal } from '../durable/journal.ts';
+import { exists, replaceFile } from '../durable/files.ts';
+import { openKept } from '../durable/kept.ts';
+import type { Kept } from '../durable/kept.ts';
 import { lockFile } from '../durable/lock.ts';
+import { doWork } from '../durable/work.ts';
 import { WhetstoneError } from '../errors.ts';
 import { writeTriplets } from '../judgments/write.ts';
 import { isJudged } from './judge.ts';
@@ -36,6 +37,8 @@ export interface Judging {
   readonly pending: readonly JudgeRequest[];
   /** Whether a record that a kill had cut off was removed. */
   readonly repaired: boolean;
+  /** Has the pending requests judged. Throws what the judge throws, and WhetstoneError `STOPPED` after an abort. */
+  judge(judge: Pick<Judge, 'judge'>, settings?: JudgingSettings): Promise<void>;
   /** Resolves when the outcome is on disk. */
   record(outcome: Outcome): Promise<void>;
   /**
@@ -46,17 +49,27 @@ export interface Judging {
   close(): Promise<void>;
 }
 
+export interface JudgingSettings {
+  readonly signal?: AbortSignal | undefined;
+  /** Hears of each outcome once it is on disk. */
+  readonly onProgress?: ((progress: JudgingProgress) => void) | undefined;
+}
+
+export interface JudgingProgress {
+  /** Rows that are judged or have an outcome of this call, and all rows. */
+  readonly done: number;
+  readonly total: number;
+  /** Rows that this call found no readable answer for. */
+  readonly unscored: number;
+}
+
+/** The journal's first line. */
 interface Beginning {
   readonly judging: 1;
   readonly rows: string;
   readonly judge: string;
   readonly name: string;
 }
-/** All that came before is in the files. */
-interface Finished {
-  readonly finished: true;
-}
-type Entry = Beginning | Finished | Outcome;
 
 /**
  * Begins, or goes on where an earlier process stopped. Throws WhetstoneError `FILE_EXISTS` (something else is at
@@ -87,11 +100,37 @@ export async function openJudging(
   }
 }
 
+interface OutcomeJournal {
+  readonly kept: Kept<Outcome>;
+  /** Null where there is no line yet. */
+  readonly first: Partial<Beginning> | null;
+  /** Whether all that came before is in the files. */
+  readonly finished: boolean;
+}
+
+async function openOutcomes(path: string): Promise<OutcomeJournal> {
+  let first: Partial<Beginning> | null = null;
+  let finished = false;
+  const kept = await openKept<Outcome>(path, {
+    read: (entry, line) => {
+      if (line === 1) first = entry;
+      finished = entry['finished'] === true;
+      if (entry['judging'] === 1 || finished) return 'other';
+      const { id, judgment, unscored } = entry;
+      if (typeof id !== 'string') return null;
+      const readable = judgment === null || typeof judgment === 'string' || typeof unscored === 'string';
+      return readable ? [id, entry as object as Outcome] : null;
+    },
+    write: (_, outcome) => outcome,
+  });
+  return { kept, first, finished };
+}
+
 async function openMatching(
   files: JudgingFiles,
   beginning: Beginning,
   overwrite: boolean,
-): Promise<Journal<Entry>> {
+): Promise<OutcomeJournal> {
   const began = await exists(files.journal);
   if (!began && !overwrite && (await exists(files.out))) {
     throw new WhetstoneError('FILE_EXISTS', 'the file exists already', {
@@ -99,24 +138,22 @@ async function openMatching(
       hint: `Choose another name, or allow it to be replaced with ${option('overwrite')}.`,
     });
   }
-  let journal = await openJournal(files.journal, parseEntry);
-  const [first] = journal.records;
-  const same =
-    first && 'judging' in first && first.rows === beginning.rows && first.judge === beginning.judge;
-  if (first && !same) {
-    await journal.close();
+  let journal = await openOutcomes(files.journal);
+  const { first } = journal;
+  const same = first?.rows === beginning.rows && first.judge === beginning.judge;
+  if (first !== null && !same) {
+    await journal.kept.close();
     if (!overwrite) throw changed(files.journal, first, beginning);
     await rm(files.journal);
-    journal = await openJournal(files.journal, parseEntry);
+    journal = await openOutcomes(files.journal);
   }
-  if (!same) await journal.append(beginning);
+  if (!same) await journal.kept.note(beginning);
   return journal;
 }
 
-function changed(file: string, first: Entry, beginning: Beginning): WhetstoneError {
-  const before = 'judging' in first ? first : null;
+function changed(file: string, before: Partial<Beginning>, beginning: Beginning): WhetstoneError {
   const what =
-    before === null
+    before.judging !== 1
       ? 'this is no journal of judgments'
       : before.rows !== beginning.rows
         ? 'the rows have changed since this was begun'
@@ -132,22 +169,44 @@ function changed(file: string, first: Entry, beginning: Beginning): WhetstoneErr
 function createJudging(
   files: JudgingFiles,
   rows: readonly JudgeRow[],
-  journal: Journal<Entry>,
+  { kept, finished }: OutcomeJournal,
   release: () => Promise<void>,
 ): Judging {
-  const outcomes = new Map<string, Outcome>();
-  for (const entry of journal.records) if ('id' in entry) outcomes.set(entry.id, entry);
-  let written = 'finished' in (journal.records.at(-1) ?? {});
+  const outcomes = kept.results;
+  let written = finished;
   const judged = new Map<string, Judged>();
   for (const outcome of outcomes.values()) if (isJudged(outcome)) judged.set(outcome.id, outcome);
+  const pending = rows.map(({ request }) => request).filter(({ id }) => !judged.has(id));
+  const record = async (outcome: Outcome): Promise<void> => {
+    await kept.keep(outcome.id, outcome);
+    written = false;
+  };
   return {
     judged,
-    pending: rows.map(({ request }) => request).filter(({ id }) => !judged.has(id)),
-    repaired: journal.repaired,
-    record: async (outcome) => {
-      await journal.append(outcome);
-      outcomes.set(outcome.id, outcome);
-      written = false;
+    pending,
+    repaired: kept.repaired,
+    record,
+    judge: async (judge, { signal, onProgress } = {}) => {
+      let unscored = 0;
+      await doWork<string, Outcome>({
+        what: 'judgments',
+        items: rows.map(({ request }) => request.id),
+        isKept: (id) => judged.has(id),
+        keep: async (_, outcome) => {
+          await record(outcome);
+          if (!isJudged(outcome)) unscored++;
+        },
+        work: (_, hand) =>
+          judge.judge(pending, {
+            onOutcome: (outcome) => hand(outcome.id, outcome),
+            ...(signal && { signal }),
+          }),
+        signal,
+        onProgress: (done, total) => {
+          // At the beginning there is nothing to tell yet.
+          if (done > judged.size) onProgress?.({ done, total, unscored });
+        },
+      });
     },
     finish: async () => {
       const all = rows.map(({ request }) => outcomes.get(request.id));
@@ -158,13 +217,13 @@ function createJudging(
         await writeTriplets(files.out, triplets(rows, outcomes), { overwrite: true });
         if (unscored.length > 0) await writeUnscored(files.unscored, rows, outcomes);
         else await rm(files.unscored, { force: true });
-        await journal.append({ finished: true });
+        await kept.note({ finished: true });
         written = true;
       }
       return { judged: all.filter((outcome): outcome is Judged => isJudged(outcome!)), unscored };
     },
     close: async () => {
-      await journal.close();
+      await kept.close();
       await release();
     },
   };
@@ -192,24 +251,8 @@ async function writeUnscored(
   });
 }
 
-function parseEntry(value: unknown): Entry | null {
-  const entry = (value ?? {}) as Partial<Record<string, unknown>>;
-  if (entry['judging'] === 1 || entry['finished'] === true) return value as Beginning | Finished;
-  if (typeof entry['id'] !== 'string') return null;
-  const { judgment, unscored } = entry;
-  return judgment === null || typeof judgment === 'string' || typeof unscored === 'string'
-    ? (value as Outcome)
-    : null;
-}
-
 const digestOf = (rows: readonly JudgeRow[]): string => {
   const hash = createHash('sha256');
   for (const { request } of rows) hash.update(`${JSON.stringify(request)}\n`);
   return hash.digest('hex');
 };
-
-const exists = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );

@@ -2,7 +2,7 @@
 import { inParallel } from '../../durable/pool.ts';
 import { usageOf } from '../answers.ts';
 import { outcomeOfReply } from './decision.ts';
-import { whileWanted } from '../gate.ts';
+import { whileWanted } from '../../durable/wanted.ts';
 import { stoppedBy } from '../judge.ts';
 import type { Judge } from '../judge.ts';
 import { openJudgeModel } from './judge-model.ts';

@@ -12,7 +12,7 @@ import type { Comparer, Comparison, PairRequest } from '../comparer.ts';
 import { commandFingerprint } from './command-digest.ts';
 import { expectAnswers } from './command-answers.ts';
 import type { ExpectedAnswers } from './command-answers.ts';
-import { whileWanted } from '../gate.ts';
+import { whileWanted } from '../../durable/wanted.ts';
 import type { Judge, JudgeRequest, JudgeUsage, Outcome, Unscored } from '../judge.ts';
 import { readLines } from './lines.ts';
 import { startGroup } from './process-group.ts';

@@ -6,7 +6,7 @@ import { outcomeOf, usageOf } from '../answers.ts';
 import { comparisonOf } from '../compare/preference.ts';
 import type { Comparer, PairRequest } from '../comparer.ts';
 import { fileDigest } from './command-digest.ts';
-import { whileWanted } from '../gate.ts';
+import { whileWanted } from '../../durable/wanted.ts';
 import { stoppedBy } from '../judge.ts';
 import type { Judge, JudgeCall, JudgeRequest, JudgeUsage, Outcome, Unscored } from '../judge.ts';
 import { loadModule } from './load-module.ts';
