@@ -10,6 +10,7 @@ import { merge } from '../src/engine/merge.ts';
 import { score } from '../src/evaluation/score.ts';
 import { generate } from '../src/generation/index.ts';
 import { estimateJudging, openComparer, openJudge } from '../src/judges/index.ts';
+import { checkFile, readTriplets } from '../src/judgments/index.ts';
 import { trainJudge } from '../src/judge-training/train-judge.ts';
 import { cut, dpo, dualCut, likelihood, selfDistillation } from '../src/objectives/index.ts';
 import { WhetstoneError } from '../src/errors.ts';
@@ -288,6 +289,32 @@ describe('options that cannot be taken', () => {
         /^mode: expected one of auto, pairs, verdicts, found "pair" \(did you mean/,
       ) as string,
       unpriced,
+    ]);
+  });
+
+  it('of files of triplets', async () => {
+    const path = join(dir, 'none.jsonl');
+    expect(
+      await wrong(() =>
+        readTriplets(path, { fromat: 'csv', format: 'xml', layout: 5, onProblem: 1 } as never),
+      ),
+    ).toEqual([
+      'fromat: no such option (did you mean format?)',
+      'format: expected one of json, jsonl, csv, tsv, parquet, or none, found "xml"',
+      'layout: expected a text, or none, found 5',
+      'onProblem: expected one of throw, collect, found 1',
+    ]);
+    expect(
+      await wrong(() =>
+        checkFile(path, { cutoffLength: NaN, vocabSize: Infinity, tokenLengths: 3 as never }),
+      ),
+    ).toEqual([
+      'cutoffLength: expected a whole number of at least 2, found NaN',
+      'vocabSize: expected a whole number of at least 1, found Infinity',
+      'tokenLengths: expected a function, found 3',
+    ]);
+    expect(await wrong(() => checkFile(path, { cutoffLength: 100 }))).toEqual([
+      'cutoffLength,tokenLengths: nothing can be said of tokens without their lengths',
     ]);
   });
 

@@ -4,6 +4,8 @@ import { WhetstoneError } from '../errors.ts';
 import { codePointLength } from '../rows/unicode.ts';
 import { FINDING_TITLES, finding, findSuspicious, SEVERITIES } from './findings.ts';
 import type { Finding, FindingCode } from './findings.ts';
+import { checkOptions } from '../options/check.ts';
+import { checkEntry } from './options.ts';
 import { fit, spreadOf } from './lengths.ts';
 import type { Spread, TokenLengths } from './lengths.ts';
 import { readTriplets } from './read.ts';
@@ -69,7 +71,9 @@ export async function checkFile(
   path: string,
   options: CheckOptions & Omit<ReadOptions, 'onProblem'> = {},
 ): Promise<DataReport> {
-  return checkTriplets(await readTriplets(path, { ...options, onProblem: 'collect' }), options);
+  const { format, layout, ...ofTokens } = options;
+  checkOptions(checkEntry, options);
+  return checkTriplets(await readTriplets(path, { format, layout, onProblem: 'collect' }), ofTokens);
 }
 
 /** Checks triplets that have been read. */

@@ -262,7 +262,9 @@ describe('files that cannot be read', () => {
     expect(wrong.code).toBe('UNKNOWN_FORMAT');
     expect(wrong.message).toContain('found .md');
     expect(wrong.message).toContain('.parquet');
-    expect((await failure(path, { format: 'xml' as never })).message).toContain('the format "xml"');
+    expect((await failure(path, { format: 'xml' as never })).message).toContain(
+      'parquet, or none, found "xml"',
+    );
     expect((await failure(write('y.parquet.gz', 'x'))).code).toBe('UNKNOWN_FORMAT');
   });
 

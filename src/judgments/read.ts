@@ -5,15 +5,17 @@ import { fieldsOf, invalidRows, readerOf } from '../rows/problems.ts';
 import type { Findings, RowProblem } from '../rows/problems.ts';
 import { openRows } from '../rows/rows.ts';
 import type { Row, RowFile } from '../rows/rows.ts';
+import { checkOptions } from '../options/check.ts';
 import { detectLayout, layoutByName } from './layouts/index.ts';
 import type { Layout } from './layouts/index.ts';
+import { readEntry } from './options.ts';
 import type { Triplet } from './triplet.ts';
 
 export interface ReadOptions {
   /** Read the file as this format whatever its name says. */
-  readonly format?: Format;
+  readonly format?: Format | null;
   /** Name of the layout; found from the columns if left out. */
-  readonly layout?: string;
+  readonly layout?: string | null;
   /** "throw" (the default) refuses a file with problems; "collect" leaves the rows that have some out. */
   readonly onProblem?: 'throw' | 'collect';
 }
@@ -41,10 +43,11 @@ const DETECTION_ROWS = 100;
 /**
  * Reads judged triplets from JSON, JSONL, CSV, TSV or Parquet (the text formats also gzipped).
  *
- * Throws WhetstoneError as `openRows` and `detectLayout` do, and `INVALID_ROWS` for missing and wrong-typed
+ * Throws WhetstoneError `INVALID_OPTIONS`, as `openRows` and `detectLayout` do, and `INVALID_ROWS` for missing and wrong-typed
  * fields: the first ten of them with row and field, and how many there are.
  */
 export async function readTriplets(path: string, options: ReadOptions = {}): Promise<TripletFile> {
+  checkOptions(readEntry, options);
   const { found: triplets, ...file } = await readJudgedRows(path, (triplets) => triplets, options);
   return { ...file, triplets };
 }
@@ -58,8 +61,8 @@ export async function readJudgedRows<T>(
   read: (triplets: readonly Triplet[], fields: Fields, reader: RowReader) => readonly T[],
   options: ReadOptions = {},
 ): Promise<JudgedRows<T>> {
-  const named = options.layout === undefined ? null : layoutByName(options.layout, path);
-  const file = await openRows(path, options.format);
+  const named = options.layout == null ? null : layoutByName(options.layout, path);
+  const file = await openRows(path, options.format ?? undefined);
   const findings: Findings = { problems: [], skipped: {} };
   const found: T[] = [];
   let used = named;

@@ -28,6 +28,18 @@ it('gives entries with their places and leaves the record of a run out', async (
   ]);
 });
 
+it('reads JSON, and names places in it', async () => {
+  const json = join(file, '..', 'c.json');
+  await writeFile(json, '{\n  "lambda": 1.1,\n  "lora_target_modules": ["q_proj"],\n  "shuffle": false\n}\n');
+  expect(await readConfigFile(json)).toEqual([
+    { key: 'lambda', value: 1.1, place: { file: json, line: 2, column: 3 } },
+    { key: 'lora_target_modules', value: ['q_proj'], place: { file: json, line: 3, column: 3 } },
+    { key: 'shuffle', value: false, place: { file: json, line: 4, column: 3 } },
+  ]);
+  await writeFile(json, '{\n  "lambda": 1.1,\n  "lambda": 2\n}\n');
+  await expect(readConfigFile(json)).rejects.toThrow(/c\.json:3:3: not YAML: .*unique/);
+});
+
 it('follows aliases, and says where a key that is no text stands', async () => {
   expect(await read('alpha: &a 2\ngamma: *a\n? [x]\n: 3\n')).toMatchObject([
     { key: 'alpha', value: 2 },
