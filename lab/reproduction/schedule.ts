@@ -1,5 +1,6 @@
 // Carries out experiments in an order that their needs allow, several at once, keeping each result as it comes.
 // Knows cells and who runs them; it does not know what they are for.
+import { inParallel } from '../../src/durable/pool.ts';
 import type { Cell, CellStore } from './cells.ts';
 import type { Experiment, Result } from './experiment.ts';
 import { needsOf } from './experiment.ts';
@@ -53,58 +54,34 @@ export async function computeCells(
   const cached = done.size;
   onEvent({ kind: 'plan', total: wanted.size, cached });
 
-  const waiting = new Map([...wanted].filter(([key]) => !done.has(key)));
   const seconds: number[] = [];
-  let failure: { error: unknown } | undefined;
-  const ready = (): [string, Experiment] | undefined =>
-    [...waiting].find(([, experiment]) => needsOf(experiment).every((need) => done.has(cells.keyOf(need))));
-
-  let wake: (() => void)[] = [];
-  const changed = (): void => {
-    const sleeping = wake;
-    wake = [];
-    for (const resume of sleeping) resume();
+  const idle = [...runners];
+  const compute = async ([key, experiment]: readonly [string, Experiment]): Promise<void> => {
+    const runner = idle.shift()!;
+    onEvent({ kind: 'begin', experiment });
+    const began = performance.now();
+    const result = await runner.run(experiment);
+    const cell = { result, seconds: (performance.now() - began) / 1000 };
+    await cells.write(experiment, cell);
+    idle.push(runner);
+    done.set(key, cell);
+    seconds.push(cell.seconds);
+    const left = wanted.size - done.size;
+    const mean = seconds.reduce((sum, value) => sum + value, 0) / seconds.length;
+    onEvent({
+      kind: 'end',
+      experiment,
+      seconds: cell.seconds,
+      done: done.size,
+      total: wanted.size,
+      secondsLeft: (left * mean) / Math.max(1, Math.min(runners.length, left)),
+    });
   };
-  const work = async (runner: Runner): Promise<void> => {
-    while (waiting.size > 0 && !failure) {
-      signal?.throwIfAborted();
-      const next = ready();
-      if (next === undefined) {
-        // What is left needs a cell that another runner has under way.
-        await new Promise<void>((resume) => wake.push(resume));
-        continue;
-      }
-      const [key, experiment] = next;
-      waiting.delete(key);
-      onEvent({ kind: 'begin', experiment });
-      const began = performance.now();
-      const result = await runner.run(experiment);
-      const cell = { result, seconds: (performance.now() - began) / 1000 };
-      await cells.write(experiment, cell);
-      done.set(key, cell);
-      seconds.push(cell.seconds);
-      const left = wanted.size - done.size;
-      const mean = seconds.reduce((sum, value) => sum + value, 0) / seconds.length;
-      onEvent({
-        kind: 'end',
-        experiment,
-        seconds: cell.seconds,
-        done: done.size,
-        total: wanted.size,
-        secondsLeft: (left * mean) / Math.max(1, Math.min(runners.length, left)),
-      });
-      changed();
-    }
-  };
-  await Promise.all(
-    runners.map((runner) =>
-      work(runner).catch((error: unknown) => {
-        failure ??= { error };
-        changed();
-      }),
-    ),
-  );
-  if (failure) throw failure.error;
+  const pending = [...wanted].filter(([key]) => !done.has(key));
+  await inParallel(pending, runners.length, compute, {
+    signal,
+    ready: ([, experiment]) => needsOf(experiment).every((need) => done.has(cells.keyOf(need))),
+  });
   return done;
 }
 
