@@ -64,13 +64,14 @@ function rootEntry() {
   return checker.getExportsOfModule(symbol).map((each) => each.name);
 }
 
-/** What `acquireLock` is told, as it is spelled at each call. */
+/** How locks are named: what `acquireLock` is told, or which of the functions is asked that name them. */
 function lockNames() {
   const found = new Set();
   for (const source of sources) {
     const visit = (node) => {
-      if (ts.isCallExpression(node) && node.expression.getText(source) === 'acquireLock')
-        found.add(node.arguments[0].getText(source).replaceAll(/\s+/g, ' '));
+      const called = ts.isCallExpression(node) ? node.expression.getText(source) : '';
+      if (called === 'acquireLock') found.add(node.arguments[0].getText(source).replaceAll(/\s+/g, ' '));
+      if (called === 'lockFile' || called === 'lockFolder') found.add(called);
       ts.forEachChild(node, visit);
     };
     visit(source);
