@@ -5,13 +5,13 @@ import type { Json } from './json-file.ts';
 import { readJsonObject } from './json-file.ts';
 
 /**
- * Every id that `generation_config.json` and `config.json` list as `eos_token_id`, each once; either file may be
- * missing. Throws WhetstoneError `MODEL_CONFIG`.
+ * The ids that `generation_config.json` lists as `eos_token_id` or, where it lists none, `config.json`, as transformers'
+ * `generate` takes them; either file may be missing. Throws WhetstoneError `MODEL_CONFIG`.
  */
 export async function readEndTokens(modelDir: string): Promise<number[]> {
   const files = ['generation_config.json', 'config.json'].map((name) => join(modelDir, name));
   const lists = await Promise.all(files.map(async (file) => endTokensIn(await readIfThere(file), file)));
-  return [...new Set(lists.flat())];
+  return lists.find((ids) => ids.length > 0) ?? [];
 }
 
 async function readIfThere(file: string): Promise<Json> {
