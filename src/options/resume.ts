@@ -35,5 +35,5 @@ const inOrder = (value: unknown): unknown =>
 
 const show = (value: unknown): string => {
   if (Array.isArray(value)) return value.join(',');
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? 'nothing');
 };
