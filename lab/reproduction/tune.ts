@@ -41,7 +41,9 @@ export const tuningSuite: Suite = {
 
 /** "learning_rate 0.002, lambda 1.2" */
 export function settingsText(settings: MethodSettings): string {
-  const entries = Object.entries(settings).map(([name, value]) => `${name} ${String(value as string | number | boolean | null)}`);
+  const entries = Object.entries(settings).map(
+    ([name, value]) => `${name} ${String(value as string | number | boolean | null)}`,
+  );
   return entries.join(', ');
 }
 
