@@ -62,7 +62,7 @@ describe.runIf(isBuilt)('the demonstration', () => {
 
   it('touches no folder that is there already', () => {
     const { status, stderr } = runDemo('--out', folder);
-    expect(status).toBe(1);
+    expect(status).toBe(2);
     expect(stderr).toContain('nothing of it is overwritten');
     expect(readdirSync(folder)).not.toContain('judged.jsonl');
   });

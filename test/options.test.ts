@@ -190,7 +190,7 @@ describe('options that cannot be taken', () => {
       expect.stringMatching(/^adapterDir,lora: an adapter cannot be continued/) as string,
     ]);
     expect(await wrong(() => cut({ lambda: NaN, alpha: '1' as never }))).toEqual([
-      'lambda: expected a number of at least 1, found NaN',
+      'lambda: expected a number of more than 0, found NaN',
       'alpha: expected a number of at least 0, found "1"',
     ]);
     expect(await wrong(() => dualCut({ lambda5: 1 } as never))).toHaveLength(1);

@@ -13,6 +13,9 @@ export type MethodSetting = keyof MethodSettings;
 /** Those of them that an objective has, none of which has to be given. */
 export type OptionsOf<Name extends MethodSetting> = Partial<Pick<MethodSettings, Name>>;
 
+/** As equations have them: a lambda below 1, which flags nearly everything, is a lambda all the same. */
+const equation: Table = { ...method, lambda: { ...method.lambda, min: undefined, above: 0 } };
+
 /**
  * All of an objective's options: those given, else its own defaults, else the general ones.
  *
@@ -24,7 +27,7 @@ export function settle<Name extends MethodSetting>(
   own: OptionsOf<Name> = {},
   others: Readonly<Record<string, OtherKind>> = {},
 ): Pick<MethodSettings, Name> {
-  const table: Table = pick(method as Table, names.map(snakeCase));
+  const table: Table = pick(equation, names.map(snakeCase));
   const checked = checkOptions({ table, others, required: () => [], together: () => [] }, given);
   return { ...defaultsOf(table), ...own, ...checked } as unknown as Pick<MethodSettings, Name>;
 }
