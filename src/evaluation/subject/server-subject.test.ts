@@ -9,6 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { byteLevel } from '../../tokens/test-tokenizers.ts';
 import type { LikelihoodResult, SubjectSource } from './subject.ts';
 import { serverSubject } from './server-subject.ts';
+import type { Note } from '../../words/note.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'whetstone-server-subject-'));
 beforeAll(() => {
@@ -158,15 +159,17 @@ describe('a server that scores prompts', () => {
   });
 
   it('is waited for as long as it asks, and a note says so', async () => {
-    const notes: string[] = [];
+    const notes: Note[] = [];
     const url = await start((each, call) =>
       call === 0 ? [429, { error: { message: 'later' } }, { 'retry-after-ms': '1200' }] : scored(each),
     );
     const began = performance.now();
-    const source = await open(url, { concurrency: 1, onNote: (text: string) => void notes.push(text) });
+    const source = await open(url, { concurrency: 1, onNote: (note: Note) => void notes.push(note) });
     expect(await likelihoods(source)).toHaveLength(2);
     expect(performance.now() - began).toBeGreaterThan(1200);
-    expect(notes).toEqual([expect.stringMatching(/^429: later; again in /)]);
+    expect(notes).toEqual([
+      { code: 'RETRYING', text: expect.stringMatching(/^429: later; again in /) as string },
+    ]);
   });
 
   it('needs a tokenizer, and prompts that fit where they go as text', async () => {
