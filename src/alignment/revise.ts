@@ -71,7 +71,10 @@ export async function reviseRows(
   if (drafts.length === 0) return { triplets, notes: [] };
   const file = out === undefined ? null : join(out, 'revisions.jsonl');
   const rows = await writeRevisions(drafts, {
-    ...{ engine, tokenizer, file, seed: settings.seed },
+    engine,
+    tokenizer,
+    file,
+    seed: settings.seed,
     maxNewTokens: settings.revisionMaxNewTokens,
     temperature: settings.revisionTemperature,
     ...(signal && { signal }),

@@ -77,7 +77,10 @@ async function takeStep(options: TrainOptions, done: number, save: () => Promise
   }
   const seconds = (performance.now() - began) / 1000;
   return stepRecord(metrics, {
-    ...{ step: done + 1, epoch: plan.epochAfter(done + 1), learningRate, seconds },
+    step: done + 1,
+    epoch: plan.epochAfter(done + 1),
+    learningRate,
+    seconds,
     flags: objective.comparison?.over === 'tokens',
     ...(parts && { parts }),
   });

@@ -55,7 +55,12 @@ export async function runServe(
   try {
     const log = (line: string): void => void stderr.write(`${line}\n`);
     const server = await startServer({
-      ...{ models: served.models, host, port, apiKey, maxNewTokens, maxBodyBytes },
+      models: served.models,
+      host,
+      port,
+      apiKey,
+      maxNewTokens,
+      maxBodyBytes,
       corsOrigins: values.corsOrigin ?? [],
       log: (line, kind) => (quiet && kind === 'request' ? undefined : log(line)),
     });

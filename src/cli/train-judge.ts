@@ -50,7 +50,8 @@ export async function runTrainJudge(
   const stop = interruption();
   const training = trainJudge({
     ...options,
-    ...{ out, signal: stop.signal },
+    out,
+    signal: stop.signal,
     ...(openEngine && { openEngine }),
   });
   try {

@@ -25,8 +25,12 @@ export interface Cursor {
 }
 
 const words: Readonly<Partial<Record<TokenKind, string>>> = {
-  ...{ 'begin-block': '{%', 'end-block': '%}', 'begin-output': '{{', 'end-output': '}}' },
-  ...{ end: 'the end of the template', text: 'text' },
+  'begin-block': '{%',
+  'end-block': '%}',
+  'begin-output': '{{',
+  'end-output': '}}',
+  end: 'the end of the template',
+  text: 'text',
 };
 
 export function openCursor(tokens: readonly Token[]): Cursor {

@@ -138,7 +138,12 @@ function parseUnary(cursor: Cursor, filters: boolean): Expression {
 }
 
 const constants: Readonly<Record<string, boolean | null>> = {
-  ...{ true: true, True: true, false: false, False: false, none: null, None: null },
+  true: true,
+  True: true,
+  false: false,
+  False: false,
+  none: null,
+  None: null,
 };
 
 function parsePrimary(cursor: Cursor): Expression {

@@ -73,18 +73,16 @@ export const isFilter = (name: string): boolean =>
 
 /** Of jinja2, for web pages or by chance: no chat template has a use for them. */
 const unsupported = [
-  ...[
-    'filesizeformat',
-    'pprint',
-    'random',
-    'striptags',
-    'truncate',
-    'urlencode',
-    'urlize',
-    'wordwrap',
-    'xmlattr',
-    'slice',
-  ],
+  'filesizeformat',
+  'pprint',
+  'random',
+  'striptags',
+  'truncate',
+  'urlencode',
+  'urlize',
+  'wordwrap',
+  'xmlattr',
+  'slice',
 ];
 
 const given = (value: Value | undefined, usual: Value): Value => (value === undefined ? usual : value);
@@ -99,7 +97,11 @@ const asText =
   };
 
 const escapedCharacters: Readonly<Record<string, string>> = {
-  ...{ '&': '&amp;', '<': '&lt;', '>': '&gt;', "'": '&#39;', '"': '&#34;' },
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  "'": '&#39;',
+  '"': '&#34;',
 };
 const escaped = asText((text) => text.replace(/[&<>'"]/g, (character) => escapedCharacters[character]!));
 

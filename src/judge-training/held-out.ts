@@ -91,7 +91,9 @@ export async function testJudge(
       const found = text === null ? null : (readDecision(text, model.words)?.perfect ?? null);
       const { instruction, input, output, judgment } = triplet;
       const line = {
-        ...{ instruction, ...(input !== undefined && { input }), output },
+        instruction,
+        ...(input !== undefined && { input }),
+        output,
         data: { perfect: expected, judgment },
         judge: {
           perfect: found,

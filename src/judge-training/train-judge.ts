@@ -151,7 +151,10 @@ async function prepare(options: TrainJudgeOptions): Promise<Prepared> {
     const heldOut = rows.fresh?.heldOut.length ?? (await countRows(data.heldOut));
     return {
       plan: { ...plan, heldOut, notes: [...begun.notes, ...plan.notes] },
-      ...{ run, training: inner, claim, own: own as JudgeOwnSettings },
+      run,
+      training: inner,
+      claim,
+      own: own as JudgeOwnSettings,
       threads: training.threads ?? null,
     };
   } catch (error) {

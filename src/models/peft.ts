@@ -57,7 +57,7 @@ export async function describeAdapter(
   if (adapted.length === 0) {
     const found = JSON.stringify(config['target_modules']);
     throw new WhetstoneError('ADAPTER', `the model has none of the projections ${found}`, {
-      ...{ file, field: 'target_modules' },
+      file, field: 'target_modules',
       hint: 'The adapter was made for another model.',
     });
   }

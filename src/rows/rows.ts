@@ -47,7 +47,9 @@ export async function openRows(path: string, format?: Format): Promise<RowFile> 
     case 'csv':
     case 'tsv':
       return {
-        ...{ file: path, textOnly: true, format: input.format },
+        file: path,
+        textOnly: true,
+        format: input.format,
         rows: readCsvRows(await readText(input), path, input.format),
       };
     case 'parquet':

@@ -82,7 +82,10 @@ export interface OnlinePlan {
 
 /** A rejected and a satisfactory triplet: what any round may bring. */
 const everyKind: readonly Triplet[] = ['It is wrong.', null].map((judgment, i) => ({
-  ...{ instruction: 'instruction', output: 'output', judgment, revision: 'revision' },
+  instruction: 'instruction',
+  output: 'output',
+  judgment,
+  revision: 'revision',
   source: { file: 'a round', row: i + 1 },
 }));
 
@@ -297,7 +300,9 @@ async function judgeOf(
   return openJudge(settings.judge, {
     ...judgeSettingsOf(settings),
     cache: path === null ? null : (settings.judgeCache ?? join(path, 'replies.jsonl')),
-    ...{ threads: settings.threads, seed: settings.seed, cwd: folder },
+    threads: settings.threads,
+    seed: settings.seed,
+    cwd: folder,
     onNote: (note) => on?.({ kind: 'note', note }),
   });
 }
@@ -314,7 +319,9 @@ function estimateOnline(
     ...Array.from({ length: rounds + 1 }, () => heldOut).flat(),
   ];
   const rows = all.map(({ instruction, input }, i) => ({
-    ...{ id: String(i), instruction, output },
+    id: String(i),
+    instruction,
+    output,
     ...(input !== undefined && { input }),
   }));
   return estimateJudging(

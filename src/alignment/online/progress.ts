@@ -44,7 +44,9 @@ export const evaluationOf = (counts: JudgedCounts): Evaluation => {
   const { satisfactory, unsatisfactory, unscored } = counts;
   const scored = satisfactory + unsatisfactory;
   return {
-    ...{ satisfactory, unsatisfactory, unscored },
+    satisfactory,
+    unsatisfactory,
+    unscored,
     successRate: scored === 0 ? null : satisfactory / scored,
   };
 };

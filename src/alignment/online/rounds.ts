@@ -44,7 +44,9 @@ const adapterAfter = ({ path, start }: Begun, round: number): string | null =>
   round === 0 ? start : join(trainingOf(path, round), 'adapter');
 
 const meansOf = ({ history, settings }: Begun, { signal, on = () => {} }: OnlineOptions): Means => ({
-  ...{ history, settings, on },
+  history,
+  settings,
+  on,
   ...(signal && { signal }),
 });
 

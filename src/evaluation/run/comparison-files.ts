@@ -25,8 +25,18 @@ export function comparisonCsv({ subjects, rows }: Comparison): string {
   const lines = rows.flatMap(({ name, metric, cells }) =>
     cells.map(({ value, stderr, interval, scored, total, difference }, i) =>
       [
-        ...[name, metric, subjects[i]!, value, stderr, interval?.low, interval?.high, scored, total],
-        ...[difference?.value, difference?.low, difference?.high],
+        name,
+        metric,
+        subjects[i]!,
+        value,
+        stderr,
+        interval?.low,
+        interval?.high,
+        scored,
+        total,
+        difference?.value,
+        difference?.low,
+        difference?.high,
       ]
         .map((field) => csvField(field ?? ''))
         .join(','),
