@@ -1,6 +1,7 @@
 // The one error that Whetstone raises on purpose: facts in fields, and a message composed of them. It knows nothing of
 // any layer.
 import { option } from './words/option.ts';
+import { printable } from './words/printable.ts';
 
 /** Where in a user's input an error lies; every part is optional. Lines, columns and rows count from 1. */
 export interface Place {
@@ -36,8 +37,9 @@ type ErrorFacts = Pick<WhetstoneError, 'problem' | 'place' | 'problems' | 'shown
  * An error with a stable code, what is wrong, where, and a remedy.
  *
  * `message` reads "place: what happened, expected and found", then a line for each of several problems, and ends with
- * the hint, so that printing the message alone tells a person everything. Options are mentioned as in `words/option.ts`. Programs look at the fields; nothing reads
- * the message. Unexpected failures are never wrapped in it.
+ * the hint, so that printing the message alone tells a person everything. Options are mentioned as in `words/option.ts`,
+ * control characters of names and files are made visible. Programs look at the fields, which have everything as it is;
+ * nothing reads the message. Unexpected failures are never wrapped in it.
  */
 export class WhetstoneError extends Error {
   readonly code: string;
@@ -50,7 +52,7 @@ export class WhetstoneError extends Error {
 
   constructor(code: string, problem: string, details: ErrorDetails = {}) {
     const { hint, problems = [], shown = problems.length, cause, ...place } = details;
-    super(composeMessage({ problem, place, problems, shown, hint }), { cause });
+    super(printable(composeMessage({ problem, place, problems, shown, hint })), { cause });
     this.name = 'WhetstoneError';
     this.code = code;
     this.problem = problem;

@@ -8,6 +8,7 @@ import { suggestion } from '../options/suggest.ts';
 import { instructionWithInput, PRAISE } from './prompt.ts';
 import { formatTime } from './strftime.ts';
 import type { Tokenizer } from './tokenizer.ts';
+import { thousands } from '../words/numbers.ts';
 import { option } from '../words/option.ts';
 import { bareTurn, findTurn } from './turn.ts';
 import type { TurnShape } from './turn.ts';
@@ -129,7 +130,7 @@ export function chatTemplate(tokenizer: ChatTokenizer, now: Date, args: Template
   const render = conversationTemplate(tokenizer, () => now, args);
   requireKnownArgs(tokenizer.chatTemplate ?? '', args);
   const renderMessage = (content: string): string => render([asked(content)]);
-  renderMessage('Hello');
+  requireSaneLength(renderMessage('Hello'));
   const shape = turnShape(render, tokenizer.addedTokens);
   return {
     name: 'chat',
@@ -145,6 +146,19 @@ export function chatTemplate(tokenizer: ChatTokenizer, now: Date, args: Template
     renderCritique: (prompt, output) => [renderMessage(critiqueRequest(prompt, output))],
     renderRevision: (prompt, output, judgment) => [renderMessage(revisionRequest(prompt, output, judgment))],
   };
+}
+
+/** Characters that a template may write around a short message; those that are in use stay below a tenth of it. */
+const mostAround = 1 << 17;
+
+/** Every prompt would have all of it, and take long to tokenize before it is found to fit no model. */
+function requireSaneLength({ length }: string): void {
+  if (length <= mostAround) return;
+  throw new WhetstoneError(
+    'BAD_CHAT_TEMPLATE',
+    `the model's chat template does too much: it writes ${thousands(length)} characters around a message of one word`,
+    { hint: `Use the ${option('template')} alpaca, or the path of a template file.` },
+  );
 }
 
 function attempt<T>(work: () => T): T {
