@@ -191,7 +191,7 @@ const builtIn = {
   } satisfies Method as Method,
   'self-distillation': {
     label: 'self-distillation',
-    title: 'towards what the model finds likely after it has read the judgment',
+    title: 'towards what the model finds likely after its judged attempt',
     needs: criticised,
     usable: rejected,
     from: 'rows',

@@ -28,8 +28,10 @@ describe('settings', () => {
 
   it('follow the preset where nothing else was given', () => {
     const released = { model: 'm', data: 'd', preset: 'released-code' } as const;
-    expect(resolveSettings(released)).toMatchObject({ lambda: 1.2, alpha: 0.5, gamma: 0 });
+    expect(resolveSettings(released)).toMatchObject({ lambda: 1.2, alpha: 0.5, gamma: 0, downsample: 0.25 });
     expect(resolveSettings({ ...released, alpha: 1 })).toMatchObject({ alpha: 1, gamma: 0 });
+    expect(resolveSettings({ ...released, downsample: null })).toMatchObject({ downsample: null });
+    expect(resolveSettings({ ...released, preset: 'paper' })).toMatchObject({ alpha: 1, downsample: null });
   });
 
   it('contradict each other in every way at once', () => {

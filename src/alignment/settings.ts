@@ -5,7 +5,7 @@ import { camelCase } from '../options/names.ts';
 import { bothWays } from '../options/resume.ts';
 import { defaultsOf, without } from '../options/table.ts';
 import type { DefaultsOf, SettingsOf } from '../options/table.ts';
-import { presetDefaults } from '../options/tables/method.ts';
+import { onlinePresetDefaults, presetDefaults } from '../options/tables/method.ts';
 import { alignTable } from '../options/verbs.ts';
 import { foreignSettings, methodNamed, methodNames, methodsWith, withMethods } from './methods.ts';
 import type { WithMethods } from './methods.ts';
@@ -38,6 +38,14 @@ export const resolveSettings = (given: GivenSettings): AlignSettings => ({
   ...given,
 });
 
+/** Whether triplets are given or come round by round. */
+type Course = 'offline' | 'online';
+
+const presets: Readonly<Record<Course, typeof presetDefaults | typeof onlinePresetDefaults>> = {
+  offline: presetDefaults,
+  online: onlinePresetDefaults,
+};
+
 /** The defaults that hold with the method and preset given, where the general ones are `defaults`. */
 export function usualSettings<D extends object>(
   {
@@ -45,9 +53,10 @@ export function usualSettings<D extends object>(
     preset = defaultSettings.preset,
   }: Partial<Pick<AlignSettings, 'method' | 'preset'>>,
   defaults: D,
+  course: Course = 'offline',
 ): D {
   const { settings, defaults: own } = methodNamed(method);
-  return { ...defaults, ...own, ...(settings.includes('preset') && presetDefaults[preset]), method };
+  return { ...defaults, ...own, ...(settings.includes('preset') && presets[course][preset]), method };
 }
 
 /** What `align` takes. */
@@ -88,10 +97,14 @@ function inMemory(given: { readonly data?: unknown; readonly out?: unknown }): P
  * Every contradiction between settings that were given; a default that was spelled out never contradicts. `defaults`
  * are the general ones of the verb. Nothing is said of a method that there is not.
  */
-export function contradictions(all: Partial<AlignSettings>, defaults: typeof defaultSettings): Problem[] {
+export function contradictions(
+  all: Partial<AlignSettings>,
+  defaults: typeof defaultSettings,
+  course: Course = 'offline',
+): Problem[] {
   const { method = defaults.method } = all;
   if (!methodNames().includes(method)) return [];
-  const usual: Partial<AlignSettings> = usualSettings(all, defaults);
+  const usual: Partial<AlignSettings> = usualSettings(all, defaults, course);
   const given = Object.fromEntries(
     Object.entries(all).filter(([key, value]) => value !== usual[key as keyof AlignSettings]),
   ) as Partial<AlignSettings>;

@@ -20,13 +20,27 @@ describe('keptAfterDownsampling', () => {
           const keptLabels = kept.map((i) => labels[i]);
           expect(keptLabels.filter((l) => l === 'align-n')).toHaveLength(negatives);
           expect(keptLabels.filter((l) => l === 'align-p')).toHaveLength(
-            Math.min(positives, Math.round(ratio * negatives)),
+            Math.min(positives, Math.floor(ratio * negatives)),
           );
           expect(kept).toEqual([...new Set(kept)].sort((a, b) => a - b));
           expect(Array.from(keptAfterDownsampling(labels, ratio, seed))).toEqual(kept);
         },
       ),
     );
+  });
+
+  it.each([
+    [287, 0.25, 71],
+    [231, 0.25, 57],
+    [242, 0.25, 60],
+    [3, 0.25, 0],
+    [10, 0.3, 3],
+    [7, 1.5, 10],
+  ])('of %i negatives at ratio %f keeps %i satisfactory rows, rounded down', (negatives, ratio, wanted) => {
+    const labels = Array.from({ length: negatives + 800 }, (_, i): Label =>
+      i < negatives ? 'align-n' : 'align-p',
+    );
+    expect(keptAfterDownsampling(labels, ratio, 42)).toHaveLength(negatives + wanted);
   });
 
   it('draws other rows with another seed, each about equally often', () => {

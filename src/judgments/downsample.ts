@@ -5,8 +5,8 @@ import { labelOf } from './triplet.ts';
 import type { Label, Triplet } from './triplet.ts';
 
 /**
- * Keeps every unsatisfactory triplet and at most round(ratio * unsatisfactory) satisfactory ones, drawn with the
- * seed; what is kept stays in its order. A ratio of 0 drops all satisfactory triplets.
+ * Keeps every unsatisfactory triplet and at most floor(ratio * unsatisfactory) satisfactory ones, as the
+ * released code of arXiv 2312.14591 does, drawn with the seed; what is kept stays in its order. A ratio of 0 drops all satisfactory triplets.
  *
  * Throws WhetstoneError `INVALID_OPTION` if the ratio is negative or not finite, and `NO_NEGATIVES` if there is
  * no unsatisfactory triplet to take the ratio of.
@@ -36,7 +36,7 @@ export function keptAfterDownsampling(labels: readonly Label[], ratio: number, s
       hint: 'Down-sampling keeps satisfactory rows in proportion to the criticised ones; leave the option out.',
     });
   }
-  const wanted = Math.min(satisfactory.length, Math.round(ratio * negatives));
+  const wanted = Math.min(satisfactory.length, Math.floor(ratio * negatives));
   const drawn = new Set(shuffle(satisfactory, createRandom(seed, DOWNSAMPLE_STREAM)).subarray(0, wanted));
   return Uint32Array.from(labels.flatMap((label, i) => (label === 'align-n' || drawn.has(i) ? [i] : [])));
 }

@@ -22,13 +22,16 @@ export type SelfDistillationOptions = OptionsOf<(typeof names)[number]>;
 type Settings = Required<SelfDistillationOptions>;
 
 /**
- * Self-distillation (SDPO): arXiv 2601.20802,
+ * Self-distillation from a judged attempt, after arXiv 2601.20802 (SDPO) and not its published form:
  *
  *     L = (1/N) sum over t of KL( p(. | x, y<t) || stopgrad p_T(. | x, y, j, y<t) ),
  *
- * with the teacher p_T having read the response, its judgment and the request to do it again (role `revising`).
- * `full` is that, or another divergence: KL(student || teacher), KL(teacher || student), or both to their even
- * mixture, averaged (the paper's experiments use the last). `sampled` needs log-probs of
+ * with the teacher p_T having read the attempt y, its judgment and the request to do it again (role `revising`), so
+ * that it can also copy y. The published teacher reads the instruction, a correct answer of another attempt where there
+ * is one, and the feedback, but not y; its weights are a moving average of the student's, and it is compared over the
+ * student's 100 likeliest tokens and one bucket for the rest. Here its weights are those that training began from, or
+ * the present ones, and `full` compares the whole vocabulary: KL(student || teacher), KL(teacher || student), or both
+ * to their even mixture, averaged (the paper's experiments use the last). `sampled` needs log-probs of
  * the response's tokens only: stopgrad(r (log p(y_t) - log p_T(y_t))) log p(y_t) with r = min(p / p_0, clip), whose
  * gradient has, unclipped and over responses sampled from p_0, the expectation of the KL's at each position. Its
  * value is not the divergence. It flags the tokens that the teacher finds less likely than the student does. The

@@ -39,7 +39,7 @@ export const onlineEntry: Entry<OptionsTable> = {
   required: ({ resume }) =>
     resume ? ['out'] : ['model', 'instructions', 'judge', 'rounds', 'perRound', 'out'],
   together: (given) => [
-    ...contradictions(given, { ...defaultSettings, ...onlineDefaults }),
+    ...contradictions(given, { ...defaultSettings, ...onlineDefaults }, 'online'),
     ...bothWays(given),
     ...(given.resume ? [] : room(given)),
   ],
@@ -64,7 +64,7 @@ export type GivenOnlineSettings = Partial<OnlineSettings> &
 
 /** Fills in what was not given. Throws WhetstoneError `INVALID_OPTIONS` for a method that there is not. */
 export const resolveOnlineSettings = (given: GivenOnlineSettings): OnlineSettings => ({
-  ...usualSettings(given, onlineDefaults),
+  ...usualSettings(given, onlineDefaults, 'online'),
   ...given,
 });
 

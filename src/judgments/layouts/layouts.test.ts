@@ -166,9 +166,29 @@ describe('saunders', () => {
     });
   });
 
+  const topOnly = (...critiques: object[]): object => {
+    const changed = structuredClone(task) as { data: { questions: { answers: object[] }[] } };
+    changed.data.questions[0]!.answers[5] = answer('It rose at noon.', { rating: 4, critiques });
+    return changed;
+  };
+
   it('takes the highest ranked answer alone if asked to', async () => {
-    const data = await convert([task], 'saunders-top');
+    const data = await convert([topOnly(critique('Repeats.', 'At noon.'))], 'saunders-top');
     expect(data.triplets.map(({ output }) => output)).toEqual(['It rose at noon.']);
+  });
+
+  it('of those leaves out, as the paper does, the ones whose last refinement is an empty text', async () => {
+    const rows = [
+      topOnly(critique('One.')),
+      topOnly(critique('Two.', 'At noon.'), critique('Too long.', '')),
+      topOnly(critique('Three.', ''), critique('Still long.', 'Noon.')),
+      topOnly({ text: 'Four.', refinement: null }),
+      topOnly(),
+    ];
+    const data = await convert(rows, 'saunders-top');
+    expect(data.triplets.map(({ judgment }) => judgment)).toEqual(['Three. Still long.', 'Four.']);
+    expect(data.skipped).toEqual({ 'empty last refinement': 2, 'no critique and not rated 7': 1 });
+    expect((await convert(rows.slice(0, 2), 'saunders')).triplets).toHaveLength(6);
   });
 
   it('explains rows of the helpfulness part', async () => {
