@@ -3,6 +3,8 @@
 import type { OpenEngine } from '../engine/engine.ts';
 import type { GivenTriplet } from '../judgments/index.ts';
 import type { Objective } from '../objectives/objective.ts';
+import { openEventLog } from '../tensorboard/index.ts';
+import { stepScalars } from './metrics.ts';
 import type { StepRecord } from './metrics.ts';
 import type { AlignmentPlan } from './plan.ts';
 import { prepareRun } from './prepare.ts';
@@ -70,9 +72,27 @@ export function align(options: AlignOptions): AlignmentRun {
     [Symbol.asyncIterator]: async function* () {
       const { plan, directory, training, saveAdapter } = await prepared();
       if (plan.finished) return;
-      yield* train({ ...training, ...(options.signal && { signal: options.signal }) });
+      yield* logged(train({ ...training, ...(options.signal && { signal: options.signal }) }), plan);
       if (options.signal?.aborted) return;
       await directory?.saveAdapter(saveAdapter);
     },
   };
+}
+
+/** The steps, each told to TensorBoard as well where the settings name a folder for it. */
+async function* logged(
+  steps: AsyncGenerator<StepRecord, void, undefined>,
+  { settings: { loggingDir }, doneSteps }: AlignmentPlan,
+): AsyncGenerator<StepRecord, void, undefined> {
+  if (loggingDir === null) return yield* steps;
+  const log = await openEventLog(loggingDir);
+  try {
+    await log.start(doneSteps + 1);
+    for await (const record of steps) {
+      await log.add(record.step, stepScalars(record));
+      yield record;
+    }
+  } finally {
+    await log.close();
+  }
 }

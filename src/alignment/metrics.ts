@@ -4,6 +4,7 @@ import { open, readFile } from 'node:fs/promises';
 import type { StepMetrics } from '../engine/engine.ts';
 import { explainFullDisk, hasCode, writeAll, writeFileDurably } from '../durable/files.ts';
 import { requireHeld } from '../durable/held.ts';
+import type { Scalars } from '../tensorboard/index.ts';
 
 /** What a run says about one optimizer step. Losses in nats. */
 export interface StepRecord {
@@ -76,6 +77,17 @@ export function metricsLine(record: StepRecord): string {
     tokens_per_second: Math.round(record.tokensPerSecond * 100) / 100,
   });
 }
+
+/** The record as TensorBoard shows it, by tag. */
+export const stepScalars = (record: StepRecord): Scalars => ({
+  'train/loss': record.loss,
+  ...Object.fromEntries(Object.entries(record.parts).map(([name, value]) => [`train/loss_${name}`, value])),
+  ...(record.flags && { 'train/flagged_fraction': record.flaggedFraction }),
+  'train/learning_rate': record.learningRate,
+  'train/grad_norm': record.gradNorm,
+  'train/epoch': record.epoch,
+  'train/tokens_per_second': record.tokensPerSecond,
+});
 
 export interface MetricsLog {
   readonly append: (record: StepRecord) => Promise<void>;

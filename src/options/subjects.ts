@@ -5,6 +5,7 @@ import { engine } from './tables/engine.ts';
 import { files, prompts, rows } from './tables/files.ts';
 import { cost, judge, limits } from './tables/judging.ts';
 import { method } from './tables/method.ts';
+import { reporting } from './tables/reporting.ts';
 import { roundFiles, rounds } from './tables/rounds.ts';
 import { sampling } from './tables/sampling.ts';
 import { server } from './tables/serving.ts';
@@ -17,6 +18,7 @@ export const subjects: {
   readonly Optimization: typeof optimization;
   readonly Data: typeof rows;
   readonly Run: typeof run;
+  readonly Report: typeof reporting;
   readonly Rounds: typeof rounds;
   readonly Sampling: typeof sampling;
   readonly Judge: typeof judge;
@@ -37,6 +39,7 @@ export const subjects: {
   Optimization: optimization,
   Data: rows,
   Run: run,
+  Report: reporting,
   Rounds: rounds,
   Sampling: sampling,
   Judge: judge,

@@ -18,6 +18,7 @@ const align = {
     'downsample',
     'shuffle',
     'Run',
+    'Report',
   ],
   differs: {
     adapter: {
@@ -44,6 +45,7 @@ const online = {
     'cutoff_len',
     'shuffle',
     'Run',
+    'logging_dir',
     'Rounds',
     'downsample',
     'Sampling',

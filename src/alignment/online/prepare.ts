@@ -40,6 +40,8 @@ import {
 import type { OnlineCircumstances } from './record.ts';
 import { onlineEntry, onlineRunTable, resolveOnlineSettings, trainingSettings } from './settings.ts';
 import type { GivenOnlineSettings, OnlineSettings } from './settings.ts';
+import { openEventLog } from '../../tensorboard/index.ts';
+import type { EventLog } from '../../tensorboard/index.ts';
 import { openSpeakers } from './speakers.ts';
 import type { Speakers } from './speakers.ts';
 import { requireLearnable } from './training-rows.ts';
@@ -236,6 +238,8 @@ export interface Begun extends Opened {
   readonly path: string;
   readonly history: History;
   readonly judge: Judge;
+  /** TensorBoard's events of this session; null where none are asked for. */
+  readonly events: EventLog | null;
   /** What the user should know. */
   readonly notes: readonly Note[];
 }
@@ -251,8 +255,10 @@ async function begin(opened: Opened, open: OpenThings): Promise<Begun> {
   open.add(() => history.close());
   const judge = await judgeOf(settings, { path, folder: circumstances.folder }, options);
   open.add(() => judge.close());
+  const events = settings.loggingDir === null ? null : await openEventLog(settings.loggingDir);
+  if (events) open.add(() => events.close());
   const notes = [...beginning.notes, ...notesOn(opened, history), ...opened.instructions.notes];
-  return { ...opened, path, history, judge, notes };
+  return { ...opened, path, history, judge, events, notes };
 }
 
 function notesOn({ claim, circumstances, mode, out }: Opened, history: History): Note[] {

@@ -6,6 +6,7 @@ import { canonicalRow, readTriplets } from '../../judgments/index.ts';
 import type { Triplet } from '../../judgments/index.ts';
 import { createRandom } from '../../random.ts';
 import { align } from '../align.ts';
+import { stepScalars } from '../metrics.ts';
 import type { AlignSettings } from '../settings.ts';
 import { drawRound } from './draw.ts';
 import { countOutcomes } from './history.ts';
@@ -115,6 +116,9 @@ async function evaluate(round: number, ready: Begun, options: OnlineOptions): Pr
     await judgeAll(part, judge, means);
     await writeTripletsOf(part, 'held-out.jsonl', ready);
     const counts = countOutcomes(history.of(round, 'held-out').outcomes.values());
+    const { successRate } = evaluationOf(counts);
+    if (successRate !== null)
+      await ready.events?.add(stepsUntil(round, ready), { 'eval/success_rate': successRate });
     await history.add({ event: 'evaluated', round, ...counts });
   }
   const evaluation = evaluationOf(history.evaluated(round)!);
@@ -172,9 +176,16 @@ const trainingSettingsOf = (round: number, ready: Begun): AlignSettings => ({
   cutoffLen: Math.min(ready.settings.cutoffLen, ready.engine.maxPositions),
 });
 
+/** Optimizer steps of the rounds up to this one, which are complete. */
+const stepsUntil = (round: number, { history }: Begun): number =>
+  Array.from({ length: round }, (_, i) => history.trained(i + 1)!.steps).reduce(
+    (sum, steps) => sum + steps,
+    0,
+  );
+
 /** Trains the round in its own run directory, from where it was stopped; returns its steps. */
 async function trainRound(round: number, ready: Begun, options: OnlineOptions): Promise<number> {
-  const { path } = ready;
+  const { path, events } = ready;
   const { signal, openEngine, on } = options;
   const run = align({
     ...trainingSettingsOf(round, ready),
@@ -189,8 +200,11 @@ async function trainRound(round: number, ready: Begun, options: OnlineOptions): 
       for (const note of notes) if (note.code !== 'NOTHING_TO_RESUME') on?.({ kind: 'note', note });
     let done = doneSteps;
     on?.({ kind: 'training', round, totalSteps, doneSteps, record: null });
+    const before = stepsUntil(round - 1, ready);
+    await events?.start(before + done + 1);
     for await (const record of run) {
       done = record.step;
+      await events?.add(before + done, { ...stepScalars(record), 'train/round': round });
       on?.({ kind: 'training', round, totalSteps, doneSteps: done, record });
     }
     if (done < totalSteps) signal?.throwIfAborted();

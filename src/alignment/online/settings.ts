@@ -78,6 +78,13 @@ export function trainingSettings(
     ([key]) => (runSettings as readonly string[]).includes(key) && !foreign.includes(key),
   );
   const taken = Object.fromEntries(own) as Partial<OnlineSettings>;
-  // What is down-sampled is decided before the rows are mixed with others.
-  return { ...defaultSettings, ...taken, model: settings.model, ...round, downsample: null };
+  // What is down-sampled is decided before the rows are mixed with others; the run logs its rounds' steps in one course.
+  return {
+    ...defaultSettings,
+    ...taken,
+    model: settings.model,
+    ...round,
+    downsample: null,
+    loggingDir: null,
+  };
 }
