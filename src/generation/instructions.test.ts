@@ -29,6 +29,19 @@ describe('readInstructions', () => {
     ]);
   });
 
+  it('refuses a text in another encoding with its line, and reads UTF-16 that says it is', async () => {
+    const lines = 'Name a river.\nSay "Grüß Gott".\n';
+    const latin = readInstructions(fileWith('l.txt', Buffer.from(lines, 'latin1')));
+    await expect(latin).rejects.toMatchObject({ code: 'INVALID_UTF8', place: { line: 2 } });
+    await expect(latin).rejects.toThrow(/0xfc as byte 8 of the line[^]*iconv -f latin1/);
+    const bare = readInstructions(fileWith('b.txt', Buffer.from(lines, 'utf16le')));
+    await expect(bare).rejects.toThrow(/UTF-16 \(little endian\) without a byte order mark/);
+    const windows = readInstructions(fileWith('w.txt', Buffer.from('Name it.\nIt\x92s\n', 'latin1')));
+    await expect(windows).rejects.toThrow(/iconv -f windows-1252/);
+    const marked = await readInstructions(fileWith('m.txt', Buffer.from(`\ufeff${lines}`, 'utf16le')));
+    expect(marked.map(({ instruction }) => instruction)).toEqual(['Name a river.', 'Say "Grüß Gott".']);
+  });
+
   it('keeps the name of a row', async () => {
     const file = fileWith('a.jsonl', '{"instruction":"a","id":"x-1"}\n{"instruction":"b","id":7}\n');
     expect((await readInstructions(file)).map(({ id }) => id)).toEqual(['x-1', 7]);

@@ -1,6 +1,6 @@
 // Reads files of instructions without responses: rows of any format, or lines of text. Knows nothing of prompts.
-import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
+import { readTextFile } from '../decode.ts';
 import { WhetstoneError } from '../errors.ts';
 import { isFields, optionalId, optionalText, text } from '../rows/fields.ts';
 import type { RowReader } from '../rows/fields.ts';
@@ -9,6 +9,7 @@ import { invalidRows, readerOf } from '../rows/problems.ts';
 import type { Findings } from '../rows/problems.ts';
 import { openRows } from '../rows/rows.ts';
 import type { Row } from '../rows/rows.ts';
+import { isSystemError, reasonOf } from '../words/system-errors.ts';
 
 /** An instruction to respond to. */
 export interface Instruction {
@@ -25,8 +26,8 @@ export interface Instruction {
  * Rows { instruction, input?, id? } of a JSON, JSONL, CSV, TSV or Parquet file, where a JSON row may also be the
  * instruction itself; of a .txt file the lines that are not empty.
  *
- * Throws WhetstoneError as `openRows` does, `INVALID_ROWS` with all rows that cannot be used, and `FILE_NOT_FOUND`
- * and `EMPTY_FILE` for text.
+ * Throws WhetstoneError as `openRows` does, `INVALID_ROWS` with all rows that cannot be used, and `FILE_NOT_FOUND`,
+ * `EMPTY_FILE` and `INVALID_UTF8` for text.
  */
 export async function readInstructions(file: string): Promise<Instruction[]> {
   if (extname(file).toLowerCase() === '.txt') return readLines(file);
@@ -65,11 +66,14 @@ function instructionOf({ value, source: { row } }: Row, reader: RowReader): Inst
 }
 
 async function readLines(file: string): Promise<Instruction[]> {
-  const content = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new WhetstoneError('FILE_NOT_FOUND', 'the file cannot be read', { file, cause });
+  const content = await readTextFile(file).catch((cause: unknown) => {
+    if (!isSystemError(cause)) throw cause;
+    throw new WhetstoneError('FILE_NOT_FOUND', `the file cannot be read: ${reasonOf(cause)}`, {
+      file,
+      cause,
+    });
   });
   const found = content
-    .replace(/^\uFEFF/, '')
     .split(/\r?\n/)
     .flatMap((line, i) => (line.trim() === '' ? [] : [{ instruction: line, row: i + 1 }]));
   if (found.length > 0) return found;

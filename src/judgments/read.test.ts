@@ -70,6 +70,23 @@ describe('formats', () => {
     expect(texts(data)).toEqual([long.output, 'The Alps.', long.output]);
   });
 
+  it('reads UTF-16 behind its byte order mark in every text format', async () => {
+    const rows = [{ ...ROWS[0], output: 'Größe 漢 😀' }, ROWS[1]];
+    const csv = 'instruction,output,judgment\r\nName one.,Größe 漢 😀,\r\nAdd 2 and 2.,5,Wrong.\r\n';
+    const contents = {
+      'w.json': JSON.stringify(rows),
+      'w.jsonl': rows.map((row) => `${JSON.stringify(row)}\r\n`).join(''),
+      'w.csv': csv,
+      'w.tsv': csv.replaceAll(',', '\t'),
+    };
+    for (const [name, content] of Object.entries(contents)) {
+      const little = Buffer.from(`\ufeff${content}`, 'utf16le');
+      for (const bytes of [little, Buffer.from(little).swap16()])
+        expect(texts(await readTriplets(write(name, bytes)))).toEqual(['Größe 漢 😀', '5']);
+      expect(texts(await readTriplets(write(`${name}.gz`, gzipSync(little))))).toEqual(['Größe 漢 😀', '5']);
+    }
+  });
+
   it('reads gzipped text', async () => {
     const jsonl = ROWS.map((row) => JSON.stringify(row)).join('\n');
     expect(texts(await readTriplets(write('c.jsonl.gz', gzipSync(jsonl))))).toEqual(['The Alps.', '5']);
@@ -343,8 +360,10 @@ describe('files that cannot be read', () => {
       expect(error).toMatchObject({ code: 'INVALID_UTF8', place: { line: 2 } });
       expect(error.message).toContain('0xe9');
     }
-    const wide = await failure(write('wide.json', Buffer.from('\ufeff[]', 'utf16le')));
-    expect(wide.message).toContain('UTF-16');
+    for (const name of ['wide.json', 'wide.jsonl', 'wide.csv']) {
+      const wide = await failure(write(name, Buffer.from('instruction,output\n[]\n', 'utf16le')));
+      expect(wide.message).toMatch(/UTF-16 \(little endian\) without a byte order mark/);
+    }
     const unfinished = await failure(write('unfinished.json', Buffer.from([0x5b, 0xf0, 0x9f])));
     expect(unfinished).toMatchObject({ code: 'INVALID_UTF8', place: { line: 1 } });
   });

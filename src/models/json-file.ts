@@ -1,5 +1,5 @@
 // Reads a JSON object from a file of a model: its text, and what to say where that fails. Knows no field.
-import { readFile } from 'node:fs/promises';
+import { readTextFile } from '../decode.ts';
 import { WhetstoneError } from '../errors.ts';
 import { findJsonFault } from '../rows/json-position.ts';
 import { positionAt } from '../rows/text.ts';
@@ -14,8 +14,9 @@ export type Json = Readonly<Record<string, unknown>>;
 export async function readJsonObject(file: string, code: string, hint: string): Promise<Json> {
   let text: string;
   try {
-    text = (await readFile(file, 'utf8')).replace(/^\uFEFF/, '');
+    text = await readTextFile(file);
   } catch (cause) {
+    if (cause instanceof WhetstoneError) throw cause;
     throw unreadable(file, code, cause, hint);
   }
   const value = parseJson(text, file, code);

@@ -64,3 +64,35 @@ it('names the places of syntax errors, a key given twice among them', async () =
     code: 'FILE_NOT_FOUND',
   });
 });
+
+it('bounds what aliases unfold into, and says so', async () => {
+  const level = (name: string, of: string): string =>
+    `${name}: &${name} [${Array(10).fill(of).join(', ')}]\n`;
+  const bomb =
+    level('a', '1') + ['b', 'c', 'd', 'e'].map((name, i) => level(name, `*${'abcd'[i]!}`)).join('');
+  await expect(read(bomb)).rejects.toThrow(/c\.yaml:\d+:\d+: aliases .* unfold[^]*Write the values out/);
+  const merged = 'x: &x { a: 1 }\ny: { <<: *x }\n';
+  expect(await read(merged)).toHaveLength(2);
+  await expect(read('x: *nothing\n')).rejects.toThrow(/c\.yaml:1:4: not YAML: Unresolved alias/);
+});
+
+it.each([
+  ['a: 1\n---\nb: 2\n', /c\.yaml:2:1: not YAML: a second document begins here/],
+  ['a: 1\n...\n---\nb: 2\n---\nc: 3\n', /a second document begins here/],
+  [`a: ${'['.repeat(100_000)}`, /c\.yaml:1:\d+: not YAML: .*nested too deeply/],
+  [`a: ${'['.repeat(9000)}${']'.repeat(9000)}\n`, /nested too deeply/],
+])('talks of the file, not of its reader', async (text, message) => {
+  const error: Error = await read(text).then(
+    () => expect.unreachable(),
+    (cause: unknown) => cause as Error,
+  );
+  expect(error.message).toMatch(message);
+  expect(error.message).not.toMatch(/YAML\.parse|call stack|ReferenceError/);
+});
+
+it('reads UTF-16 behind its mark, and refuses other encodings with the place', async () => {
+  await writeFile(file, Buffer.from('\ufefflambda: 1.5\n', 'utf16le'));
+  expect(await readConfigFile(file)).toMatchObject([{ key: 'lambda', value: 1.5 }]);
+  await writeFile(file, Buffer.from('# f\xfcr\nlambda: 1.5\n', 'latin1'));
+  await expect(readConfigFile(file)).rejects.toThrow(/c\.yaml:1: expected UTF-8 text, found the byte 0xfc/);
+});

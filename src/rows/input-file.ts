@@ -4,7 +4,8 @@ import { open, stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { WhetstoneError } from '../errors.ts';
-import { decodeUtf8 } from './text.ts';
+import { decodeUtf8, utf16DecoderFor } from '../decode.ts';
+import type { Utf16Decoder } from '../decode.ts';
 import { reasonOf } from '../words/system-errors.ts';
 
 export type Format = 'json' | 'jsonl' | 'csv' | 'tsv' | 'parquet';
@@ -70,8 +71,20 @@ export async function openInput(path: string, format?: Format): Promise<InputFil
   return { path, format: known, gzip, formatGiven: format !== undefined };
 }
 
-/** The bytes of a file, unpacked, in pieces. Throws `FILE_NOT_READABLE` for a damaged gzip stream. */
-export async function* readBytes({ path, gzip }: InputFile): AsyncGenerator<Buffer> {
+/**
+ * The bytes of a text file as UTF-8, unpacked, in pieces; UTF-16 is read where a byte order mark says so. Throws
+ * `FILE_NOT_READABLE` for a damaged gzip stream and `INVALID_UTF16`.
+ */
+export async function* readBytes(input: InputFile): AsyncGenerator<Buffer> {
+  let utf16: Utf16Decoder | null | undefined;
+  for await (const piece of readPieces(input)) {
+    utf16 ??= utf16 === undefined ? utf16DecoderFor(piece, input.path) : null;
+    yield utf16 === null ? piece : Buffer.from(utf16.decode(piece));
+  }
+  if (utf16) yield Buffer.from(utf16.end());
+}
+
+async function* readPieces({ path, gzip }: InputFile): AsyncGenerator<Buffer> {
   const file = createReadStream(path, { highWaterMark: 1 << 20 });
   const bytes = gzip ? pipeline(file, createGunzip({ chunkSize: 1 << 20 }), () => {}) : file;
   try {
@@ -81,7 +94,7 @@ export async function* readBytes({ path, gzip }: InputFile): AsyncGenerator<Buff
   }
 }
 
-/** A whole text file. Throws `INVALID_UTF8`, `FILE_TOO_LARGE` (past the longest string of JavaScript) and `EMPTY_FILE`. */
+/** A whole text file. Throws `INVALID_UTF8`, `INVALID_UTF16`, `FILE_TOO_LARGE` (past the longest string of JavaScript) and `EMPTY_FILE`. */
 export async function readText(input: InputFile): Promise<string> {
   const pieces: Buffer[] = [];
   let size = 0;

@@ -5,7 +5,8 @@ import type { Format, InputFile } from './input-file.ts';
 import { findJsonFault } from './json-position.ts';
 import { readCsvRows } from './csv.ts';
 import { readParquetRows } from './parquet.ts';
-import { decodeUtf8, positionAt } from './text.ts';
+import { decodeUtf8 } from '../decode.ts';
+import { positionAt } from './text.ts';
 
 /** Where a row came from; errors take it as it is. Rows and lines count from 1. */
 export interface RowSource {
@@ -34,7 +35,7 @@ export interface RowFile {
  * Opens a data file. Errors that need no look at the content come at once, others while the rows are read.
  *
  * Throws WhetstoneError as `openInput` does, and `MALFORMED_JSON`, `MALFORMED_CSV`, `MALFORMED_PARQUET`,
- * `INVALID_UTF8`, `FILE_TOO_LARGE`, `EMPTY_FILE`, `NO_ROWS`, with line and column where there are any.
+ * `INVALID_UTF8`, `INVALID_UTF16`, `FILE_TOO_LARGE`, `EMPTY_FILE`, `NO_ROWS`, with line and column where there are any.
  */
 export async function openRows(path: string, format?: Format): Promise<RowFile> {
   const input = await openInput(path, format);

@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { WhetstoneError } from '../errors.ts';
@@ -284,3 +286,21 @@ test('a string template may lack a placeholder without inventing text', () => {
   const bare = stringTemplate('bare', { plain: 'Go {unknown}', with_judgment: '{judgment}' });
   expect(bare.render({ instruction: 'x' }, null)).toBe('Go {unknown}');
 });
+
+test('template files are read in the encoding that they say, and refused in another with the place', () =>
+  withFolder({}, async (dir) => {
+    const file = join(dir, 'encoded.yaml');
+    const text = 'plain: "Aufgabe für dich: {instruction}"\nwith_judgment: "{instruction} {judgment}"\n';
+    await writeFile(file, Buffer.from(`\ufeff${text}`, 'utf16le'));
+    expect((await loadTemplate(file, NO_CHAT)).render({ instruction: 'x' }, null)).toBe(
+      'Aufgabe für dich: x',
+    );
+    await writeFile(file, Buffer.from(text, 'latin1'));
+    await expect(loadTemplate(file, NO_CHAT)).rejects.toThrow(
+      /encoded\.yaml:1: .*0xfc as byte 18 of the line/,
+    );
+    await writeFile(file, `${text}---\nplain: x\n`);
+    await expect(loadTemplate(file, NO_CHAT)).rejects.toThrow(
+      /encoded\.yaml:3:1: a second document begins here/,
+    );
+  }));

@@ -1,11 +1,13 @@
 // Finds the template that a user names: the Alpaca preset, the model's chat template, or a file's strings.
 // It does not know tokens.
 import { basename } from 'node:path';
-import { LineCounter, isMap, isScalar, parseDocument } from 'yaml';
+import { isMap, isScalar } from 'yaml';
 import type { YAMLMap } from 'yaml';
 import { WhetstoneError, problemsError } from '../errors.ts';
 import type { Problem } from '../errors.ts';
 import { suggestion } from '../options/suggest.ts';
+import { parseYaml } from '../options/yaml.ts';
+import type { YamlText } from '../options/yaml.ts';
 import { halfCharacterAt } from '../rows/text.ts';
 import { chatTemplate } from './chat-template.ts';
 import type { ChatTokenizer, TemplateArgs } from './chat-template.ts';
@@ -14,7 +16,7 @@ import { instructionWithInput, PRAISE } from './prompt.ts';
 import type { TemplateRecord, TemplateStrings } from './template-record.ts';
 import { readText } from './tokenizer-config.ts';
 import { option } from '../words/option.ts';
-import { reasonOf } from '../words/system-errors.ts';
+import { isSystemError, reasonOf } from '../words/system-errors.ts';
 import { bareTurn } from './turn.ts';
 
 /**
@@ -63,7 +65,8 @@ export async function loadTemplate(
   if (spec === 'chat') return chatTemplate(tokenizer, now, args);
   if (Object.keys(args).length > 0) throw notVariable(spec);
   if (spec === 'alpaca') return stringTemplate('alpaca', ALPACA);
-  const text = await readText(spec).catch((error: NodeJS.ErrnoException) => {
+  const text = await readText(spec).catch((error: unknown) => {
+    if (!isSystemError(error)) throw error;
     throw noTemplate(spec, `cannot be read (${reasonOf(error)})`, error);
   });
   if (text === null) throw noTemplate(spec, 'there is no such template file');
@@ -158,14 +161,9 @@ const RULES: Readonly<
 };
 
 function parseTemplateFile(text: string, file: string): TemplateStrings {
-  const lines = new LineCounter();
   // JSON is read as YAML, which gives positions for both.
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const problems: { message: string; field?: string; offset: number }[] = document.errors.map((error) => ({
-    message: error.message,
-    offset: error.pos[0],
-  }));
-  const root = document.contents;
+  const { root, faults, placeOf } = parseYaml(text, { file, code: 'BAD_TEMPLATE' });
+  const problems: { message: string; field?: string; offset: number }[] = [...faults];
   const strings: { -readonly [K in keyof TemplateStrings]: string } = { plain: '', with_judgment: '' };
   if (problems.length === 0 && !isMap(root)) {
     problems.push({ message: 'expected an object with the strings "plain" and "with_judgment"', offset: 0 });
@@ -208,7 +206,7 @@ function parseTemplateFile(text: string, file: string): TemplateStrings {
       });
     }
   }
-  if (problems.length > 0) throw badTemplate(file, lines, problems);
+  if (problems.length > 0) throw badTemplate(placeOf, problems);
   return strings;
 }
 
@@ -226,14 +224,14 @@ function unknownKeys(
 }
 
 function badTemplate(
-  file: string,
-  lines: LineCounter,
+  placeOf: YamlText['placeOf'],
   problems: readonly { message: string; field?: string; offset: number }[],
 ): WhetstoneError {
-  const found = problems.map(({ message, field, offset }): Problem => {
-    const { line, col } = lines.linePos(offset);
-    return { file, line, column: col, ...(field !== undefined && { field }), problem: message };
-  });
+  const found = problems.map(({ message, field, offset }): Problem => ({
+    ...placeOf(offset),
+    ...(field !== undefined && { field }),
+    problem: message,
+  }));
   return problemsError('BAD_TEMPLATE', 'the template cannot be used', found, {
     hint:
       'A template file holds the strings "plain" with {instruction} and "with_judgment" with {instruction} and ' +

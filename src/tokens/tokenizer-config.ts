@@ -1,7 +1,7 @@
 // Reads the small files beside tokenizer.json: named special tokens, chat template, end-token ids.
 // It does not know the vocabulary.
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readTextFile } from '../decode.ts';
 import { WhetstoneError } from '../errors.ts';
 import { readEndTokens } from '../models/end-tokens.ts';
 
@@ -50,10 +50,10 @@ export async function readTokenizerConfig(dir: string): Promise<TokenizerConfig>
   };
 }
 
-/** Text of a file, or null where there is none. */
+/** Text of a file, or null where there is none. Throws as `decodeText`, and system errors of reading as they are. */
 export async function readText(file: string): Promise<string | null> {
   try {
-    return (await readFile(file, 'utf8')).replace(/^\uFEFF/, '');
+    return await readTextFile(file);
   } catch (error) {
     if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return null;
     throw error;

@@ -1,7 +1,8 @@
 // Templates for what a chat model is asked: texts of a row in marked places. Knows no particular question.
-import { readFile } from 'node:fs/promises';
+import { readTextFile } from '../../decode.ts';
 import { WhetstoneError } from '../../errors.ts';
 import type { ChatMessage } from '../../openai/answers.ts';
+import { isSystemError } from '../../words/system-errors.ts';
 
 /** What is asked of a row. */
 export interface ChatPrompt<Row> {
@@ -49,7 +50,8 @@ export async function loadTemplatePrompt<Field extends string>(
   const { presets, presetVersion } = kind;
   const preset = Object.hasOwn(presets, nameOrFile) ? presets[nameOrFile] : undefined;
   if (preset !== undefined) return createPrompt(`${nameOrFile}/${presetVersion}`, { user: preset }, kind);
-  const text = await readFile(nameOrFile, 'utf8').catch((cause: unknown) => {
+  const text = await readTextFile(nameOrFile).catch((cause: unknown) => {
+    if (!isSystemError(cause)) throw cause;
     throw new WhetstoneError('FILE_NOT_FOUND', 'expected a preset or a file with a prompt', {
       file: nameOrFile,
       cause,

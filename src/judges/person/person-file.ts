@@ -3,7 +3,8 @@
 import { parse, CsvError } from 'csv-parse/sync';
 import { WhetstoneError } from '../../errors.ts';
 import { describe, isFields } from '../../rows/fields.ts';
-import { decodeUtf8, excerpt } from '../../rows/text.ts';
+import { decodeText, decodeUtf8 } from '../../decode.ts';
+import { excerpt } from '../../rows/text.ts';
 
 export type PersonFormat = 'jsonl' | 'csv';
 
@@ -35,15 +36,15 @@ export function personFormat(file: string): PersonFormat {
 
 /**
  * The rows of a file, whatever their order, line ends, delimiter (comma, semicolon, tab) and further columns.
- * Throws WhetstoneError `MALFORMED_JSON`, `MALFORMED_CSV`, `INVALID_ROWS` and `INVALID_UTF8`, with the line.
+ * Throws WhetstoneError `MALFORMED_JSON`, `MALFORMED_CSV`, `INVALID_ROWS` and `INVALID_UTF8`, with the line, and `INVALID_UTF16`.
  */
 export function readFilled(bytes: Uint8Array, file: string): FilledRow[] {
-  const text = decodeUtf8(bytes, file);
+  const text = decodeText(bytes, file);
   if (text.trim() === '') return [];
   return personFormat(file) === 'jsonl' ? readJsonl(text, file) : readTable(text, file);
 }
 
-/** The bytes of a file with further rows at its end; what is there already is left as it is. */
+/** The bytes of a UTF-8 file with further rows at its end; what is there already is left as it is. */
 export function addRows(before: Uint8Array | null, rows: readonly OpenRow[], file: string): Buffer {
   const old = Buffer.from(before ?? []);
   const text = decodeUtf8(old, file);

@@ -203,6 +203,8 @@ describe('what spreadsheet programs leave behind', () => {
     ['a line that is no JSON', 'x.jsonl', '{"id": "a"}\n{"id": "b", judgment: "x"}\n', 'MALFORMED_JSON'],
     ['a judgment that is no text', 'x.jsonl', '{"id": "a", "judgment": true}\n', 'INVALID_ROWS'],
     ['Latin-1', 'x.csv', Buffer.from('id,judgment\na,K\xe4se\n', 'latin1'), 'INVALID_UTF8'],
+    // Rows in UTF-8 behind it would make it unreadable.
+    ['UTF-16', 'x.csv', Buffer.from('\ufeffid,judgment\n', 'utf16le'), 'INVALID_UTF8'],
   ])('is left alone where it cannot be read: %s', async (_, name, content, code) => {
     const file = join(dir, name);
     await writeFile(file, content);

@@ -1,0 +1,62 @@
+// A user's YAML: its nodes with their places, what is wrong with it in plain words, and values whose aliases are
+// bounded. Knows no keys.
+import { LineCounter, parseDocument } from 'yaml';
+import type { Node, ParsedNode, YAMLError } from 'yaml';
+import { WhetstoneError } from '../errors.ts';
+import type { Place } from '../errors.ts';
+
+export interface YamlText {
+  /** Null for a text that says nothing. */
+  readonly root: ParsedNode | null;
+  readonly faults: readonly { readonly message: string; readonly offset: number }[];
+  readonly placeOf: (offset: number) => Required<Pick<Place, 'file' | 'line' | 'column'>>;
+  /** Throws WhetstoneError, of the code that the text was read with, for an alias of nothing or of far too much. */
+  readonly valueOf: (node: Node) => unknown;
+}
+
+/** Reads one document; JSON is YAML. Whatever is wrong with the text is among the faults. */
+export function parseYaml(text: string, { file, code }: { file: string; code: string }): YamlText {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const placeOf: YamlText['placeOf'] = (offset) => {
+    const { line, col } = lines.linePos(offset);
+    return { file, line, column: col };
+  };
+  const exhausted = document.errors.find((error) => error.code === 'RESOURCE_EXHAUSTION');
+  // Whatever was found after the reader gave up would only follow from that.
+  const errors = exhausted === undefined ? document.errors : [exhausted];
+  return {
+    root: document.contents,
+    faults: errors.map((error) => ({ message: describe(error), offset: error.pos[0] })),
+    placeOf,
+    valueOf: (node) => {
+      try {
+        return node.toJS(document) as unknown;
+      } catch (cause) {
+        // The library's own word for aliases: of an anchor that is not there, or of one that unfolds without bound.
+        if (!(cause instanceof ReferenceError)) throw cause;
+        const unfolds = cause.message.startsWith('Excessive alias count');
+        throw new WhetstoneError(
+          code,
+          unfolds
+            ? 'aliases (*name) of aliases unfold into far more than is written here'
+            : `not YAML: ${cause.message}`,
+          {
+            ...placeOf(node.range?.[0] ?? 0),
+            cause,
+            hint: unfolds
+              ? 'Write the values out, or leave them out: no file that is meant well has so many.'
+              : 'Write the value out.',
+          },
+        );
+      }
+    },
+  };
+}
+
+function describe({ code, message }: YAMLError): string {
+  if (code === 'MULTIPLE_DOCS')
+    return 'a second document begins here ("---"); expected one document in the file';
+  if (code === 'RESOURCE_EXHAUSTION') return 'brackets or indents are nested too deeply to be read';
+  return message;
+}
