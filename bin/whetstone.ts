@@ -20,5 +20,7 @@ for (const stream of [process.stdout, process.stderr]) {
     if (args[0] === undefined || spoken.has(args[0])) process.exit(0);
   });
 }
+// Without a listener the system ends a process that writes beyond "ulimit -f"; with one, the write fails and is told.
+process.on('SIGXFSZ', () => undefined);
 const worker = { file: fileURLToPath(import.meta.url), args: [workerVerbName] };
 process.exitCode = await main(args, defaultContext, labVerbs(worker));

@@ -1,12 +1,12 @@
 // whetstone world pretrain and world tasks: making a base model of the synthetic world, and instructions of it.
-import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { WhetstoneError } from '../../src/errors.ts';
 import type { PretrainProgress, PretrainSettings } from '../world/pretrain.ts';
 import { verbCommand } from '../../src/cli/flags.ts';
 import type { Given, Verb } from '../../src/cli/flags.ts';
-import { writeFileDurably } from '../../src/durable/files.ts';
+import { makeFolder, writeFileDurably } from '../../src/durable/files.ts';
 import { openRowsOut } from '../../src/cli/rows-out.ts';
 import { formatDuration } from '../../src/cli/progress.ts';
 import { stoppable } from '../../src/cli/signals.ts';
@@ -93,7 +93,7 @@ async function runPretrain({ given }: Given<typeof pretrainTable>, { stdout }: C
       hint: 'Give another folder with --out, or remove this one.',
     });
   }
-  await mkdir(dirname(settings.out), { recursive: true });
+  await makeFolder(dirname(settings.out));
   return stoppable(
     async (signal) => {
       const began = performance.now();
@@ -149,7 +149,7 @@ async function describeModel(
     vocabulary: size.vocabSize,
     versions: { ...(await versions()) },
   });
-  await writeFile(join(out, 'README.md'), card);
+  await writeFileDurably(join(out, 'README.md'), card);
   stdout.write(
     `${percent(assessment.overall.satisfactory)} of ${assessment.tasks} development answers satisfactory; ` +
       `${percent(assessment.overall.typical)} with the typical mistake alone; ` +

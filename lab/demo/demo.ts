@@ -3,7 +3,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { align } from '../../src/alignment/align.ts';
-import { writeFileDurably } from '../../src/durable/files.ts';
+import { explainWriting } from '../../src/durable/explain.ts';
+import { hasCode, makeFolder, writeFileDurably } from '../../src/durable/files.ts';
 import type { StepRecord } from '../../src/alignment/metrics.ts';
 import type { AlignSettings } from '../../src/alignment/settings.ts';
 import { versions } from '../../src/runs/versions.ts';
@@ -153,9 +154,9 @@ async function trainOn(
 }
 
 async function newFolder(out: string): Promise<void> {
-  await mkdir(join(out, '..'), { recursive: true });
-  await mkdir(out).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code !== 'EEXIST') throw cause;
+  await makeFolder(join(out, '..'));
+  await explainWriting(out, () => mkdir(out)).catch((cause: unknown) => {
+    if (!(cause instanceof WhetstoneError && hasCode(cause.cause, 'EEXIST'))) throw cause;
     throw new WhetstoneError('OUT_EXISTS', 'is there already, and nothing of it is overwritten', {
       file: out,
       hint: 'Give another folder with --out, or remove this one.',

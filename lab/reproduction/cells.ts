@@ -1,9 +1,9 @@
 // Results on disk, one file a cell, so that an interrupted suite goes on. Knows how to keep and to distrust a
 // file; it does not know how a result comes about.
 import { createHash } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hasCode, writeFileDurably } from '../../src/durable/files.ts';
+import { hasCode, makeFolder, writeFileDurably } from '../../src/durable/files.ts';
 import type { Experiment, Result, Surroundings } from './experiment.ts';
 import { canonicalJson, cellKey } from './experiment.ts';
 
@@ -24,7 +24,7 @@ export interface CellStore {
 /** The cells of OUT/cells. */
 export async function openCells(out: string, surroundings: Surroundings): Promise<CellStore> {
   const dir = join(out, 'cells');
-  await mkdir(dir, { recursive: true });
+  await makeFolder(dir);
   const keyOf = (experiment: Experiment): string => cellKey(experiment, surroundings);
   const pathOf = (experiment: Experiment): string => join(dir, `${keyOf(experiment)}.json`);
   return {

@@ -1,8 +1,7 @@
 // One suite from its name to its files: plan, cells, outcome, files.
 // Knows the order of these things; each of them is done elsewhere.
-import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { removeLeftovers, writeFileDurably } from '../../src/durable/files.ts';
+import { makeFolder, removeLeftovers, writeFileDurably } from '../../src/durable/files.ts';
 import { lockFolder } from '../../src/durable/lock.ts';
 import { WhetstoneError } from '../../src/errors.ts';
 import type { Cell, CellStore } from './cells.ts';
@@ -70,7 +69,7 @@ export async function reproduce(options: ReproduceOptions): Promise<Reproduction
   const { name } = options;
   const out = resolve(options.out);
   refuseWithoutWorld(options);
-  await mkdir(out, { recursive: true });
+  await makeFolder(out);
   const lock = await lockFolder(out);
   try {
     await removeLeftovers(out);

@@ -1,7 +1,9 @@
 // Trains the world's base model from nothing on the world's corpus, every weight, with the project's own engine.
 // Knows documents and the engine; what the model can do afterwards is measured elsewhere.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { explainWriting } from '../../src/durable/explain.ts';
+import { writeFileDurably } from '../../src/durable/files.ts';
 import { openEngine } from '../../src/engine/index.ts';
 import type { OptimizerSettings, Sequence, TokenExample } from '../../src/engine/index.ts';
 import type { StoredDType } from '../../src/models/index.ts';
@@ -71,13 +73,11 @@ export async function* pretrain(
   settings: PretrainSettings,
   signal?: AbortSignal,
 ): AsyncGenerator<PretrainProgress, void, undefined> {
-  const fresh = await mkdtemp(join(dirname(settings.out), '.pretrain-'));
+  const fresh = await explainWriting(settings.out, () => mkdtemp(join(dirname(settings.out), '.pretrain-')));
   try {
-    for (const [name, text] of Object.entries(worldTokenizerFiles()))
-      await writeFile(join(fresh, name), text);
-    await writeFile(join(fresh, 'template.json'), `${JSON.stringify(worldTemplate, null, 2)}\n`);
-    const tokenizer = await loadTokenizer(fresh);
-    await writeFreshLlama(fresh, shapeOf(settings, tokenizer), settings.seed);
+    const tokenizer = await explainWriting(settings.out, () => writeBeginning(fresh, settings), {
+      until: fresh,
+    });
     const engine = await openEngine({
       modelDir: fresh,
       lora: null,
@@ -92,7 +92,7 @@ export async function* pretrain(
       await engine.dispose();
     }
   } finally {
-    await rm(fresh, { recursive: true, force: true });
+    await rm(fresh, { recursive: true, force: true }).catch(() => undefined);
   }
 }
 
@@ -120,6 +120,16 @@ async function* train(
     progress.tokens += predicted;
     yield { ...progress, loss, learningRate };
   }
+}
+
+/** The model before its first step, with its tokenizer, in the folder `fresh`. */
+async function writeBeginning(fresh: string, settings: PretrainSettings): Promise<Tokenizer> {
+  for (const [name, text] of Object.entries(worldTokenizerFiles()))
+    await writeFileDurably(join(fresh, name), text);
+  await writeFileDurably(join(fresh, 'template.json'), `${JSON.stringify(worldTemplate, null, 2)}\n`);
+  const tokenizer = await loadTokenizer(fresh);
+  await writeFreshLlama(fresh, shapeOf(settings, tokenizer), settings.seed);
+  return tokenizer;
 }
 
 /** The prompt is read, the response and its end token are predicted. */

@@ -2,7 +2,8 @@
 // Knows the record's fields; how they came about is training's business.
 import { open, readFile } from 'node:fs/promises';
 import type { StepMetrics } from '../engine/engine.ts';
-import { explainFullDisk, hasCode, writeAll, writeFileDurably } from '../durable/files.ts';
+import { explainWriting, growing } from '../durable/explain.ts';
+import { hasCode, writeAll, writeFileDurably } from '../durable/files.ts';
 import { requireHeld } from '../durable/held.ts';
 import type { Scalars } from '../tensorboard/index.ts';
 
@@ -109,14 +110,14 @@ export async function openMetrics(path: string, step: number): Promise<MetricsLo
     .map((line) => line + '\n')
     .join('');
   if (kept !== before) await writeFileDurably(path, kept);
-  const file = await open(path, 'a');
+  const file = await explainWriting(path, () => open(path, 'a'), growing);
   let closed = false;
   return {
     append: async (record) => {
       await requireHeld(path);
-      await explainFullDisk(path, () => writeAll(file, Buffer.from(metricsLine(record) + '\n')));
+      await explainWriting(path, () => writeAll(file, Buffer.from(metricsLine(record) + '\n')), growing);
     },
-    sync: () => explainFullDisk(path, () => file.sync()),
+    sync: () => explainWriting(path, () => file.sync(), growing),
     close: async () => {
       if (closed) return;
       closed = true;

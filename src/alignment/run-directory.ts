@@ -1,11 +1,12 @@
 // What a training run keeps in its folder: metrics.jsonl, checkpoints/step-N, adapter/.
 // Knows what must survive a kill at any moment; it does not know how a step is computed.
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TrainingState } from '../engine/engine.ts';
 import { WhetstoneError, briefly } from '../errors.ts';
 import { readCheckpoint, writeCheckpoint } from './checkpoint.ts';
-import { exists, removeLeftovers, writeDirectoryDurably } from '../durable/files.ts';
+import { explainRemoving } from '../durable/explain.ts';
+import { exists, makeFolder, remove, removeLeftovers, writeDirectoryDurably } from '../durable/files.ts';
 import type { RunBeginning } from '../runs/claim.ts';
 import { openMetrics } from './metrics.ts';
 import type { MetricsLog } from './metrics.ts';
@@ -34,7 +35,7 @@ export async function openRunDirectory(
 ): Promise<RunDirectory> {
   const notes = [...before];
   const checkpoints = join(path, 'checkpoints');
-  await mkdir(checkpoints, { recursive: true });
+  await makeFolder(checkpoints);
   await removeLeftovers(checkpoints);
   const state = await newestState(checkpoints, notes);
   const metrics = await openMetrics(join(path, 'metrics.jsonl'), state?.step ?? 0);
@@ -50,8 +51,9 @@ export async function openRunDirectory(
       );
       for (const step of (await savedSteps(checkpoints)).slice(Math.max(1, saveTotalLimit))) {
         const doomed = join(checkpoints, `.step-${step}.replaced-${process.pid}`);
-        await rename(join(checkpoints, `step-${step}`), doomed); // so that no half-removed folder keeps the name
-        await rm(doomed, { recursive: true, force: true });
+        const spent = join(checkpoints, `step-${step}`);
+        await explainRemoving(spent, () => rename(spent, doomed)); // so that no half-removed folder keeps the name
+        await remove(doomed);
       }
     },
     saveAdapter: (fill) => writeDirectoryDurably(join(path, 'adapter'), fill),

@@ -2,6 +2,7 @@
 // output; and how far it is, what to do after a stop. Knows no rows.
 import { appendFile, readFile, realpath, stat } from 'node:fs/promises';
 import { journalOf } from '../durable/begun.ts';
+import { explainWriting, growing } from '../durable/explain.ts';
 import { WhetstoneError } from '../errors.ts';
 import { createCounter } from './progress.ts';
 import { stoppable } from './signals.ts';
@@ -37,7 +38,10 @@ export async function openRowsOut(
     });
   }
   if (info && !info.isFile())
-    return { file: null, write: (row) => appendFile(out, `${JSON.stringify(row)}\n`) };
+    return {
+      file: null,
+      write: (row) => explainWriting(out, () => appendFile(out, `${JSON.stringify(row)}\n`), growing),
+    };
   return { file: out, write: () => Promise.resolve() };
 }
 

@@ -1,11 +1,11 @@
 // A journal of work that makes one file or folder, OUT.journal.jsonl: its first line says what the work was begun with,
 // so that it is gone on with by the same work alone. It goes when OUT is whole. Knows nothing of the results.
-import { mkdir, readlink, realpath, rm } from 'node:fs/promises';
+import { readlink, realpath } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { WhetstoneError } from '../errors.ts';
 import { option } from '../words/option.ts';
-import { exists, hasCode, removeLeftovers } from './files.ts';
+import { exists, hasCode, makeFolder, remove, removeLeftovers } from './files.ts';
 import { linesOf, openJournal } from './journal.ts';
 import type { Journal } from './journal.ts';
 import { lockFile } from './lock.ts';
@@ -50,15 +50,15 @@ export async function begin<Line extends object>(
   { what, facts, resume, overwrite }: BeginSettings,
 ): Promise<Begun<Line>> {
   const out = await linkTarget(path);
-  await mkdir(dirname(out), { recursive: true });
-  const lock = await lockFile(out);
+  await makeFolder(dirname(out));
+  const lock = await lockFile(out, { resumes: true });
   try {
     const file = journalOf(out);
     const began = await exists(file);
     const there = await exists(out);
     if (began && !resume && !overwrite) throw unfinished(file, what);
     if (there && !began && !resume && !overwrite) throw outExists(path);
-    if (overwrite) await rm(file, { force: true });
+    if (overwrite) await remove(file);
     const head: Head = { work: what, begun: facts, replaces: there };
     if (began && !overwrite) await requireSame(file, head);
     const whole = there && !began && !overwrite;
@@ -71,7 +71,7 @@ export async function begin<Line extends object>(
       replaces: (journal.records[0] as Partial<Head> | undefined)?.replaces ?? there,
       finish: async () => {
         await journal.close();
-        await rm(file, { force: true });
+        await remove(file);
       },
       close: async () => {
         await journal.close();

@@ -3,9 +3,8 @@
 import { open, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { WhetstoneError } from '../errors.ts';
+import { explainRemoving, explainWriting } from './explain.ts';
 import { requireHeld } from './held.ts';
-import { option } from '../words/option.ts';
 
 const chunkBytes = 1 << 26;
 
@@ -28,18 +27,32 @@ export async function syncDirectory(dir: string): Promise<void> {
   }
 }
 
-/** Replaces `path` by `bytes` in one step. Throws WhetstoneError `DISK_FULL` and `LOCK_LOST`; the old file is then untouched. */
+/** Makes the folder and those above it that are not there. Throws as `explainWriting`. */
+export async function makeFolder(path: string): Promise<void> {
+  await explainWriting(path, () => mkdir(path, { recursive: true }));
+}
+
+/** Takes a file or folder away that may be there. Throws as `explainRemoving`. */
+export async function remove(path: string): Promise<void> {
+  await explainRemoving(path, () => rm(path, { recursive: true, force: true }));
+}
+
+/** Replaces `path` by `bytes` in one step. Throws as `explainWriting`, and WhetstoneError `LOCK_LOST`; the old file is then untouched. */
 export async function writeFileDurably(path: string, bytes: string | Uint8Array): Promise<void> {
   await replaceFile(path, (append) => append(bytes));
 }
 
-/** Replaces `path` by all that `fill` appends, in one step; on failure the old file is untouched. */
+/**
+ * Replaces `path` by all that `fill` appends, in one step; on failure the old file is untouched. `put` gives the finished
+ * file its name, where renaming is not enough. Throws as `writeFileDurably`, and what `fill` and `put` throw.
+ */
 export async function replaceFile(
   path: string,
   fill: (append: (bytes: string | Uint8Array) => Promise<void>) => Promise<void>,
+  put: (from: string, to: string) => Promise<void> = rename,
 ): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.tmp-${process.pid}`);
-  await explainFullDisk(path, async () => {
+  await explainWriting(path, async () => {
     try {
       const file = await open(temporary, 'w');
       try {
@@ -49,9 +62,9 @@ export async function replaceFile(
         await file.close();
       }
       await requireHeld(path);
-      await rename(temporary, path);
+      await put(temporary, path);
     } catch (error) {
-      await rm(temporary, { force: true });
+      await rm(temporary, { force: true }).catch(() => undefined);
       throw error;
     }
     await syncDirectory(dirname(path));
@@ -61,7 +74,7 @@ export async function replaceFile(
 /**
  * Makes the folder `target` with what `fill` writes into the path it is given. Until everything is on disk
  * nothing is visible at `target`; a folder that is already there is replaced. On failure what was there before
- * stays, the half-written folder is removed, and a full disk becomes WhetstoneError `DISK_FULL`.
+ * stays, the half-written folder is removed, and what the system has against it is thrown as `explainWriting` does.
  */
 export async function writeDirectoryDurably(
   target: string,
@@ -70,7 +83,7 @@ export async function writeDirectoryDurably(
   const parent = dirname(target);
   const temporary = join(parent, `.${basename(target)}.tmp-${process.pid}`);
   const replaced = join(parent, `.${basename(target)}.replaced-${process.pid}`);
-  await explainFullDisk(target, async () => {
+  await explainWriting(target, async () => {
     try {
       await rm(temporary, { recursive: true, force: true });
       await mkdir(temporary, { recursive: true });
@@ -81,7 +94,8 @@ export async function writeDirectoryDurably(
       await rename(target, replaced).catch(ignore('ENOENT'));
       await rename(temporary, target);
     } catch (error) {
-      await rm(temporary, { recursive: true, force: true });
+      await rename(replaced, target).catch(() => undefined); // where it had been moved already
+      await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
       throw error;
     }
     await syncDirectory(parent);
@@ -106,20 +120,6 @@ export async function exists(path: string): Promise<boolean> {
   } catch (error) {
     if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) return false;
     throw error;
-  }
-}
-
-/** Runs `write`; if the disk is full, says so in words and names `path`. */
-export async function explainFullDisk<T>(path: string, write: () => Promise<T>): Promise<T> {
-  try {
-    return await write();
-  } catch (cause) {
-    if (!hasCode(cause, 'ENOSPC') && !hasCode(cause, 'EDQUOT')) throw cause;
-    throw new WhetstoneError('DISK_FULL', 'the disk is full, so this could not be written', {
-      file: path,
-      cause,
-      hint: `What was saved before is untouched. Free some space and try again; a run goes on with ${option('resume')}.`,
-    });
   }
 }
 

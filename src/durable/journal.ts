@@ -3,7 +3,8 @@
 import { open, truncate } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { WhetstoneError } from '../errors.ts';
-import { explainFullDisk, syncDirectory, writeAll } from './files.ts';
+import { explainWriting, growing } from './explain.ts';
+import { syncDirectory, writeAll } from './files.ts';
 import { requireHeld } from './held.ts';
 
 export interface Journal<T extends object> {
@@ -25,13 +26,13 @@ const anyObject = <T>(value: unknown): T | null =>
 
 /**
  * Opens or makes the journal `path`. Throws WhetstoneError `DAMAGED_JOURNAL` with the line of a record that cannot be
- * read, unless it is the last and has no line end; appending throws `DISK_FULL` and `LOCK_LOST`.
+ * read, unless it is the last and has no line end; appending throws as `explainWriting`, and `LOCK_LOST`.
  */
 export async function openJournal<T extends object>(
   path: string,
   parse: ParseRecord<T> = anyObject,
 ): Promise<Journal<T>> {
-  const file = await open(path, 'a+');
+  const file = await explainWriting(path, () => open(path, 'a+'), growing);
   const records: T[] = [];
   let repaired: boolean;
   try {
@@ -41,9 +42,15 @@ export async function openJournal<T extends object>(
       whole = end;
     }
     repaired = whole < (await file.stat()).size;
-    if (repaired) await truncate(path, whole);
-    await file.sync();
-    if (whole === 0) await syncDirectory(dirname(path));
+    await explainWriting(
+      path,
+      async () => {
+        if (repaired) await truncate(path, whole);
+        await file.sync();
+        if (whole === 0) await syncDirectory(dirname(path));
+      },
+      growing,
+    );
   } catch (error) {
     await file.close();
     throw error;
@@ -60,10 +67,14 @@ export async function openJournal<T extends object>(
       try {
         const lines = Buffer.from(batch.map(({ line }) => line).join(''));
         await requireHeld(path);
-        await explainFullDisk(path, async () => {
-          await writeAll(file, lines);
-          await file.datasync();
-        });
+        await explainWriting(
+          path,
+          async () => {
+            await writeAll(file, lines);
+            await file.datasync();
+          },
+          growing,
+        );
         for (const { done } of batch) done();
       } catch (error) {
         broken = { error: error as Error };

@@ -7,6 +7,7 @@ import { basename, dirname, join, resolve, sep } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WhetstoneError } from '../errors.ts';
 import { beatDigits, keepBeating } from './beat.ts';
+import { explainWriting } from './explain.ts';
 import { hasCode, ignore } from './files.ts';
 import { addHold } from './held.ts';
 import { isRunning, thisProcess } from './holder.ts';
@@ -25,6 +26,8 @@ export interface LockOptions {
   /** Hears why taking the lock takes its time. */
   readonly onNote?: ((note: Note) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Whether the work here is gone on with by the option resume; without it, by the same call. */
+  readonly resumes?: boolean | undefined;
   /** Milliseconds without a sign of life after which a process that cannot be checked counts as gone. */
   readonly patience?: number | undefined;
   /** In place of this process, in tests. */
@@ -46,8 +49,8 @@ export const folderLock = 'run.lock';
  * While the lock is held, durable writes to what it covers throw WhetstoneError `LOCK_LOST` if another process has taken
  * it over, as can happen to one that was frozen.
  *
- * Throws WhetstoneError `RUN_LOCKED` where another process holds it, and `DAMAGED_LOCK` for a lock file that does not
- * say who holds it.
+ * Throws WhetstoneError `RUN_LOCKED` where another process holds it, `DAMAGED_LOCK` for a lock file that does not say who
+ * holds it, and as `explainWriting`.
  */
 export const lockFile = (path: string, options?: LockOptions): Promise<Lock> =>
   acquire(`${path}.lock`, (other) => `${other}.`.startsWith(`${resolve(path)}.`), options);
@@ -60,14 +63,15 @@ async function acquire(
   const mine = await newRecord(options.self);
   const notes = await take(path, mine, { ...options, shown: path });
   const stopBeating = keepBeating(resolve(path), mine.text);
-  const forget = addHold({ covers, check: () => requireMine(path, mine) });
+  const forget = addHold({ covers, check: () => requireMine(path, mine), resumes: options.resumes ?? false });
   return {
     notes,
     release: async () => {
       forget();
       stopBeating();
+      // Whoever cannot take the file away any more leaves a lock that the next process takes over.
       if ((await readFile(path, 'utf8').catch(() => '')).startsWith(mine.text))
-        await rm(path, { force: true });
+        await rm(path, { force: true }).catch(() => undefined);
     },
   };
 }
@@ -105,8 +109,11 @@ async function take(path: string, mine: OwnRecord, options: TakeOptions): Promis
   const candidate = hiddenBeside(path, 'new', mine.id);
   try {
     for (let attempt = 0; attempt < 5; attempt++) {
-      await writeSynced(candidate, `${mine.text}${beatDigits(0)}}\n`);
-      if (await tryLink(candidate, path)) return [];
+      const isMine = await explainWriting(options.shown, async () => {
+        await writeSynced(candidate, `${mine.text}${beatDigits(0)}}\n`);
+        return tryLink(candidate, path);
+      });
+      if (isMine) return [];
       const found = await readLock(path, options.shown);
       if (found === null) continue; // released between the two calls
       const notes = await requireGone(path, found, mine, options);
@@ -116,7 +123,7 @@ async function take(path: string, mine: OwnRecord, options: TakeOptions): Promis
       file: options.shown,
     });
   } finally {
-    await rm(candidate, { force: true });
+    await rm(candidate, { force: true }).catch(() => undefined);
   }
 }
 
@@ -139,7 +146,7 @@ async function replace(
     ignore('ENOENT')(error); // swept as a leftover by a holder that lives after all
     return false;
   } finally {
-    await rm(guard, { force: true });
+    await rm(guard, { force: true }).catch(() => undefined);
   }
 }
 

@@ -92,7 +92,7 @@ async function write(
     await finish();
     return { written, check: check! };
   } catch (error) {
-    // What an abort or a full disk leaves is worth going on with; nothing else is.
+    // What an abort or a disk that takes no more leaves is worth going on with; nothing else is.
     if (!(error instanceof WhetstoneError && keeps.has(error.code))) {
       await rm(folder, { recursive: true, force: true });
       await finish();
@@ -101,7 +101,7 @@ async function write(
   }
 }
 
-const keeps = new Set(['STOPPED', 'DISK_FULL']);
+const keeps = new Set(['STOPPED', 'DISK_FULL', 'WRITE_FAILED']);
 
 const wholeFile = (value: unknown): WholeFile | null =>
   typeof (value as Partial<WholeFile> | null)?.file === 'string' ? (value as WholeFile) : null;

@@ -1,6 +1,7 @@
 // Every task by name, a row each, and how each is opened with the settings of an evaluation. Knows no models.
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder } from '../durable/files.ts';
 import { WhetstoneError } from '../errors.ts';
 import type { Comparer } from '../judges/comparer.ts';
 import { judgeSettingsOf } from '../judges/flags.ts';
@@ -157,7 +158,7 @@ async function openRememberingComparer({ settings, judging }: TaskOpening): Prom
   }
   const { openComparer } = await import('../judges/open-comparer.ts');
   const { rememberComparisons } = await import('./win-rate/remembered.ts');
-  await mkdir(out, { recursive: true });
+  await makeFolder(out);
   const cache = judgeCache ?? join(out, 'judge-replies.jsonl');
   const known = judgeSettingsOf({ ...settings, apiKeyEnv: judgeApiKeyEnv });
   const comparer = await openComparer(judge, { ...known, ...judging, threads, seed, cache }, compareBy);

@@ -3,9 +3,11 @@
 //   models--ORG--NAME/blobs/ETAG                 contents
 //   models--ORG--NAME/snapshots/COMMIT/PATH      links into blobs
 // Knows files only, nothing of servers.
-import { copyFile, mkdir, readFile, readdir, rename, rm, stat, symlink } from 'node:fs/promises';
+import { copyFile, readFile, readdir, rename, rm, stat, symlink } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
-import { hasCode, writeFileDurably } from '../durable/files.ts';
+import { explainWriting } from '../durable/explain.ts';
+import { hasCode, makeFolder, writeFileDurably } from '../durable/files.ts';
+import { WhetstoneError } from '../errors.ts';
 import type { HubSettings } from './settings.ts';
 import type { Repository } from './repository.ts';
 import { isCommit } from './repository.ts';
@@ -44,10 +46,11 @@ export async function rememberCommit(folder: CacheFolder, revision: string, comm
   if (revision === commit || (await cachedCommit(folder, revision)) === commit) return;
   const file = join(folder.root, 'refs', revision);
   try {
-    await mkdir(dirname(file), { recursive: true });
+    await makeFolder(dirname(file));
     await writeFileDurably(file, commit);
   } catch (error) {
-    if (!['EACCES', 'EPERM', 'EROFS'].some((code) => hasCode(error, code))) throw error;
+    const cause = error instanceof WhetstoneError ? error.cause : error;
+    if (!['EACCES', 'EPERM', 'EROFS'].some((code) => hasCode(cause, code))) throw error;
   }
 }
 
@@ -77,7 +80,11 @@ export async function place(
   path: string,
   { isNew, symlinks }: { readonly isNew: boolean; readonly symlinks: boolean },
 ): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
+  await explainWriting(path, () => putInPlace(blob, path, isNew, symlinks));
+}
+
+async function putInPlace(blob: string, path: string, isNew: boolean, symlinks: boolean): Promise<void> {
   await rm(path, { force: true });
   if (symlinks) {
     try {

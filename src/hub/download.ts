@@ -4,7 +4,7 @@ import type { Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, rename, rm, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { explainFullDisk } from '../durable/files.ts';
+import { explainWriting } from '../durable/explain.ts';
 import { WhetstoneError } from '../errors.ts';
 import type { RemoteFile } from './listing.ts';
 import type { Repository } from './repository.ts';
@@ -27,24 +27,28 @@ export interface DownloadTarget {
  * are not touched), and is gone on with by a later call. Only one process may do so at a time.
  *
  * Throws WhetstoneError `HUB_UNREACHABLE` after 5 failures in a row without a byte between, `HUB_CORRUPT` where the
- * content twice did not have the sha256 that its etag is, and `DISK_FULL`.
+ * content twice did not have the sha256 that its etag is, and as `explainWriting`.
  */
 export async function download(target: DownloadTarget): Promise<void> {
   const { settings, file, path, signal } = target;
   const partial = `${path}.whetstone.incomplete`;
-  await explainFullDisk(path, async () => {
-    for (let attempt = 1; ; attempt++) {
-      const found = await retry(settings, 5, signal, (alive) => fetchRest(target, partial, alive));
-      if (!isSha256(file.etag) || found === file.etag) break;
-      await rm(partial, { force: true });
-      if (attempt === 2) {
-        throw new WhetstoneError('HUB_CORRUPT', `${file.name} arrived damaged twice`, {
-          hint: `Its sha256 is ${found}, where the hub says ${file.etag}. A proxy on the way may change files.`,
-        });
+  await explainWriting(
+    path,
+    async () => {
+      for (let attempt = 1; ; attempt++) {
+        const found = await retry(settings, 5, signal, (alive) => fetchRest(target, partial, alive));
+        if (!isSha256(file.etag) || found === file.etag) break;
+        await rm(partial, { force: true });
+        if (attempt === 2) {
+          throw new WhetstoneError('HUB_CORRUPT', `${file.name} arrived damaged twice`, {
+            hint: `Its sha256 is ${found}, where the hub says ${file.etag}. A proxy on the way may change files.`,
+          });
+        }
       }
-    }
-    await rename(partial, path);
-  });
+      await rename(partial, path);
+    },
+    { until: partial },
+  );
 }
 
 const isSha256 = (etag: string): boolean => /^[0-9a-f]{64}$/.test(etag);

@@ -1,7 +1,8 @@
 // From a repository's name to a folder with its files: out of the standard cache, and from the hub into that cache.
-import { mkdir, statfs } from 'node:fs/promises';
+import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { makeFolder } from '../durable/files.ts';
 import type { Lock } from '../durable/lock.ts';
 import { lockFile } from '../durable/lock.ts';
 import { editDistance } from '../options/suggest.ts';
@@ -184,7 +185,7 @@ async function fetchMissing(
     const blobs = [...new Map(remote.map((file) => [file.etag, file])).values()];
     const isHere = await Promise.all(blobs.map((file) => isFile(blobPath(folder, file.etag))));
     const needed = blobs.filter((_, i) => !isHere[i]);
-    await mkdir(join(folder.root, 'blobs'), { recursive: true });
+    await makeFolder(join(folder.root, 'blobs'));
     await checkSpace(folder, needed);
     const report = progressOf(needed, options.onProgress);
     await inParallel(needed, failure, (file) => {
@@ -275,7 +276,7 @@ function alone(
   work: () => Promise<void>,
 ): Promise<void> {
   return inTurn(root, async () => {
-    await mkdir(locks, { recursive: true });
+    await makeFolder(locks);
     const lock = await takeLock(join(locks, 'whetstone'), signal);
     try {
       await work();

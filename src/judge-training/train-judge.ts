@@ -1,6 +1,6 @@
 // A judge model from judged triplets: rows with their decisions, a run of `align` with method critique inside the run
 // directory, and a test on the judgments kept back. Knows the order of these things and what a kill must not lose.
-import { copyFile, mkdir, readdir, stat } from 'node:fs/promises';
+import { copyFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { align } from '../alignment/align.ts';
 import type { AlignmentRun } from '../alignment/align.ts';
@@ -19,7 +19,7 @@ import { openMode, refuseDifferences } from '../runs/resume.ts';
 import { versions } from '../runs/versions.ts';
 import { resolveSettings } from '../alignment/settings.ts';
 import type { AlignSettings } from '../alignment/settings.ts';
-import { writeDirectoryDurably } from '../durable/files.ts';
+import { makeFolder, writeDirectoryDurably } from '../durable/files.ts';
 import { WhetstoneError } from '../errors.ts';
 import { labelOf, readTriplets, writeTriplets } from '../judgments/index.ts';
 import type { Triplet } from '../judgments/index.ts';
@@ -132,7 +132,7 @@ async function prepare(options: TrainJudgeOptions): Promise<Prepared> {
     const begun = await claim.begin(claim.recorded ?? (await makeRecord(settings.given, rows.digest)));
     const data = dataOf(out);
     if (rows.fresh) {
-      await mkdir(data.dir, { recursive: true });
+      await makeFolder(data.dir);
       await writeTriplets(data.heldOut, rows.fresh.heldOut, { overwrite: true });
       await writeTriplets(data.train, rows.fresh.train, { overwrite: true });
     }

@@ -2,9 +2,8 @@
 // and the file appears when every row has one. The journal stays, as the record of who judged. Knows no particular
 // judge.
 import { createHash } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { exists, replaceFile } from '../durable/files.ts';
+import { exists, makeFolder, remove, replaceFile } from '../durable/files.ts';
 import { openKept } from '../durable/kept.ts';
 import type { Kept } from '../durable/kept.ts';
 import { lockFile } from '../durable/lock.ts';
@@ -83,7 +82,7 @@ export async function openJudging(
   overwrite: boolean,
 ): Promise<Judging> {
   const files = judgingFiles(out);
-  await mkdir(dirname(out), { recursive: true });
+  await makeFolder(dirname(out));
   const lock = await lockFile(out);
   try {
     const beginning: Beginning = {
@@ -144,7 +143,7 @@ async function openMatching(
   if (first !== null && !same) {
     await journal.kept.close();
     if (!overwrite) throw changed(files.journal, first, beginning);
-    await rm(files.journal);
+    await remove(files.journal);
     journal = await openOutcomes(files.journal);
   }
   if (!same) await journal.kept.note(beginning);
@@ -216,7 +215,7 @@ function createJudging(
       if (!written || !(await exists(files.out))) {
         await writeTriplets(files.out, triplets(rows, outcomes), { overwrite: true });
         if (unscored.length > 0) await writeUnscored(files.unscored, rows, outcomes);
-        else await rm(files.unscored, { force: true });
+        else await remove(files.unscored);
         await kept.note({ finished: true });
         written = true;
       }

@@ -1,12 +1,10 @@
 // Writes triplets in the canonical form, whole or not at all. It knows no other layout.
-import { link, mkdir, open, rename, rm } from 'node:fs/promises';
-import type { FileHandle } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { exists } from '../durable/files.ts';
+import { link, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { exists, makeFolder, replaceFile } from '../durable/files.ts';
 import { WhetstoneError } from '../errors.ts';
 import type { Triplet } from './triplet.ts';
 import { option } from '../words/option.ts';
-import { reasonOf } from '../words/system-errors.ts';
 
 export interface WriteOptions {
   /** By the extension if left out: .json is an array, .jsonl and .ndjson one object a line. */
@@ -32,8 +30,7 @@ export function canonicalRow({ id, instruction, input, output, judgment, score, 
  * Writes triplets to a new file beside the target, syncs it and moves it into place, so that the target is never
  * half written, whatever happens.
  *
- * Throws WhetstoneError `FILE_EXISTS` (unless told to overwrite), `UNKNOWN_FORMAT` and `WRITE_FAILED` (a full
- * disk, no permission).
+ * Throws WhetstoneError `FILE_EXISTS` (unless told to overwrite), `UNKNOWN_FORMAT`, and as `explainWriting`.
  */
 export async function writeTriplets(
   path: string,
@@ -41,37 +38,19 @@ export async function writeTriplets(
   { format = formatOf(path), overwrite = false }: WriteOptions = {},
 ): Promise<void> {
   if (!overwrite && (await exists(path))) throw fileExists(path);
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
-  try {
-    await mkdir(dirname(path), { recursive: true });
-    const handle = await open(temporary, 'w');
-    try {
-      await writeRows(handle, triplets, format);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    if (overwrite) await rename(temporary, path);
-    else await moveWithoutReplacing(temporary, path);
-    await syncDirectory(dirname(path));
-  } catch (cause) {
-    // Only what the system reports is the user's to mend.
-    if (!(cause instanceof Error && 'syscall' in cause)) throw cause;
-    throw new WhetstoneError('WRITE_FAILED', `the file cannot be written: ${reasonOf(cause)}`, {
-      file: path,
-      cause,
-      hint: 'Check the free space and the permissions of the folder. Nothing was left behind.',
-    });
-  } finally {
-    await rm(temporary, { force: true }).catch(() => {});
-  }
+  await makeFolder(dirname(path));
+  await replaceFile(
+    path,
+    (append) => writeRows(append, triplets, format),
+    overwrite ? undefined : moveWithoutReplacing,
+  );
 }
 
 // Large enough that a call to the system costs little, small enough to stay far below a string's limit.
 const PIECE = 1 << 20;
 
 async function writeRows(
-  handle: FileHandle,
+  append: (text: string) => Promise<void>,
   triplets: Iterable<Triplet>,
   format: 'json' | 'jsonl',
 ): Promise<void> {
@@ -82,33 +61,24 @@ async function writeRows(
     pending += format === 'jsonl' ? `${row}\n` : `${first ? '' : ','}\n  ${row}`;
     first = false;
     if (pending.length >= PIECE) {
-      await handle.writeFile(pending);
+      await append(pending);
       pending = '';
     }
   }
-  await handle.writeFile(format === 'json' ? `${pending}\n]\n` : pending);
+  await append(format === 'json' ? `${pending}\n]\n` : pending);
 }
 
 /** link, unlike rename, refuses a target that has appeared in the meantime. */
 async function moveWithoutReplacing(from: string, to: string): Promise<void> {
   try {
     await link(from, to);
+    await rm(from);
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? cause.code : '';
     if (code === 'EEXIST') throw fileExists(to);
     // File systems without hard links: the check at the start has to do.
     if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'ENOSYS' && code !== 'EMLINK') throw cause;
     await rename(from, to);
-  }
-}
-
-/** Makes the new name itself last; not every system lets a folder be synced. */
-async function syncDirectory(path: string): Promise<void> {
-  try {
-    const handle = await open(path, 'r');
-    await handle.sync().finally(() => handle.close());
-  } catch {
-    // The file's content is safe already.
   }
 }
 

@@ -1,7 +1,8 @@
 // Writes a Llama with random weights as a Hugging Face folder, for training from nothing.
 // Knows the format and transformers' initialization; tokenizer files are somebody else's.
-import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { explainWriting } from '../durable/explain.ts';
+import { makeFolder, writeFileDurably } from '../durable/files.ts';
 import { createRandom } from '../random.ts';
 import { embeddingName } from './decoder.ts';
 import { fromFloat32 } from './safetensors.ts';
@@ -29,11 +30,11 @@ export interface FreshLlama {
  * The same seed gives the same bytes. Returns the number of parameters; throws if the weights' file exists.
  */
 export async function writeFreshLlama(dir: string, shape: FreshLlama, seed: number): Promise<number> {
-  await mkdir(dir, { recursive: true });
+  await makeFolder(dir);
   const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
-  await writeFile(join(dir, 'config.json'), json(configOf(shape)));
+  await writeFileDurably(join(dir, 'config.json'), json(configOf(shape)));
   const { bosTokenId, eosTokenId, padTokenId } = shape;
-  await writeFile(
+  await writeFileDurably(
     join(dir, 'generation_config.json'),
     json({ bos_token_id: bosTokenId, eos_token_id: eosTokenId, pad_token_id: padTokenId, do_sample: false }),
   );
@@ -49,7 +50,8 @@ export async function writeFreshLlama(dir: string, shape: FreshLlama, seed: numb
     tensors.set(name, { dtype: 'F32', shape: dims, length: bytes.length, chunks: () => [bytes] });
     parameters += size;
   });
-  await writeSafetensors(join(dir, 'model.safetensors'), tensors, { format: 'pt' });
+  const file = join(dir, 'model.safetensors');
+  await explainWriting(file, () => writeSafetensors(file, tensors, { format: 'pt' }));
   return parameters;
 }
 

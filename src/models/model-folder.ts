@@ -4,7 +4,8 @@ import { randomBytes } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { lstat, mkdir, open, readFile, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { exists, ignore, syncDirectory } from '../durable/files.ts';
+import { explainWriting } from '../durable/explain.ts';
+import { exists, ignore, makeFolder, remove, syncDirectory, writeFileDurably } from '../durable/files.ts';
 import { doWork } from '../durable/work.ts';
 import { WhetstoneError } from '../errors.ts';
 import { checkpointFileNames, indexName, openCheckpoint, singleName } from './checkpoint.ts';
@@ -62,7 +63,7 @@ const largestCompanion = 64 << 20;
  * Writes `outDir` like `sourceDir`. It is filled under the name OUT.partial-XXXXXX, or in the folder of what is kept,
  * synced, checked and renamed.
  *
- * Throws `OUT_EXISTS`, `DISK_FULL`, `STOPPED`, and what opening the source throws.
+ * Throws `OUT_EXISTS`, `STOPPED`, as `explainWriting`, and what opening the source throws.
  */
 export async function rewriteModel(
   sourceDir: string,
@@ -77,21 +78,30 @@ export async function rewriteModel(
   const companions = await listCompanions(sourceDir, new Set([...names, indexName]));
   const open = shards.filter(({ name }) => kept?.has(name) !== true);
 
-  await mkdir(dirname(out), { recursive: true });
+  await makeFolder(dirname(out));
   await requireSpace(out, totalBytes(open));
   const partial = kept?.folder ?? `${out}.partial-${randomBytes(3).toString('hex')}`;
+  const put = (name: string, bytes: Uint8Array): Promise<void> =>
+    explainWriting(
+      out,
+      async () => {
+        await mkdir(dirname(join(partial, name)), { recursive: true });
+        await writeFileDurably(join(partial, name), bytes);
+      },
+      { until: partial },
+    );
   try {
-    await mkdir(partial, { recursive: true });
-    await writeShards(partial, shards, rewrite);
+    await explainWriting(out, () => mkdir(partial, { recursive: true }), { until: partial });
+    await writeShards(partial, out, shards, rewrite);
     for (const name of companions.copied) {
       const bytes = await readFile(join(sourceDir, name));
       const { dtype } = rewrite;
       const renamed = name === 'config.json' && dtype !== undefined;
-      await writeFileSynced(join(partial, name), renamed ? withDType(bytes, dtype) : bytes);
+      await put(name, renamed ? withDType(bytes, dtype) : bytes);
     }
     const index = names.includes(singleName) ? null : await readFile(join(sourceDir, indexName));
-    if (index) await writeFileSynced(join(partial, indexName), withTotalSize(index, shards));
-    await syncDirectory(partial);
+    if (index) await put(indexName, withTotalSize(index, shards));
+    await explainWriting(out, () => syncDirectory(partial), { until: partial });
     await rewrite.check?.(partial);
     await putInPlace(partial, out, kept?.replace ?? false);
     const sizes = await Promise.all(names.map(async (name) => (await stat(join(out, name))).size));
@@ -102,14 +112,15 @@ export async function rewriteModel(
       leftOutFiles: companions.leftOut,
     };
   } catch (error) {
-    if (!kept) await rm(partial, { recursive: true, force: true });
-    throw isFull(error) ? diskFull(out, error) : error;
+    if (!kept) await rm(partial, { recursive: true, force: true }).catch(() => undefined);
+    throw error;
   }
 }
 
 /** Writes the weight files that are not kept yet. */
 async function writeShards(
   folder: string,
+  out: string,
   shards: readonly Shard[],
   { kept, onProgress, signal }: ModelRewrite,
 ): Promise<void> {
@@ -127,8 +138,14 @@ async function writeShards(
     work: async (pending, hand) => {
       for (const shard of pending) {
         const file = join(folder, shard.name);
-        await rm(file, { force: true }); // half of one that was stopped
-        await writeSafetensors(file, counted(shard.tensors, count), shard.metadata);
+        await explainWriting(
+          out,
+          async () => {
+            await rm(file, { force: true }); // half of one that was stopped
+            await writeSafetensors(file, counted(shard.tensors, count), shard.metadata);
+          },
+          { until: folder },
+        );
         await hand(shard, shard.name);
       }
     },
@@ -141,10 +158,21 @@ const totalBytes = (shards: readonly Shard[]): number => shards.reduce((sum, { b
 async function putInPlace(folder: string, out: string, replace: boolean): Promise<void> {
   await requirePlace(out, replace);
   const before = `${out}.replaced-${process.pid}`;
-  if (replace) await rename(out, before).catch(ignore('ENOENT'));
-  await rename(folder, out);
-  await syncDirectory(dirname(out));
-  if (replace) await rm(before, { recursive: true, force: true });
+  await explainWriting(
+    out,
+    async () => {
+      if (replace) await rename(out, before).catch(ignore('ENOENT'));
+      try {
+        await rename(folder, out);
+      } catch (error) {
+        if (replace) await rename(before, out).catch(() => undefined);
+        throw error;
+      }
+      await syncDirectory(dirname(out));
+    },
+    { until: folder },
+  );
+  if (replace) await remove(before);
 }
 
 interface Shard {
@@ -271,18 +299,6 @@ function withTotalSize(index: Uint8Array, shards: readonly Shard[]): Uint8Array 
 
 const toJson = (value: object): Uint8Array => new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`);
 
-async function writeFileSynced(file: string, bytes: Uint8Array): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
-  await rm(file, { force: true });
-  const handle = await open(file, 'wx');
-  try {
-    await handle.writeFile(bytes);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
 async function requirePlace(out: string, replace: boolean): Promise<void> {
   const there = await lstat(out).catch(() => null);
   if (!there) return;
@@ -302,17 +318,13 @@ async function requirePlace(out: string, replace: boolean): Promise<void> {
 async function requireSpace(out: string, needed: number): Promise<void> {
   const { bavail, bsize } = await statfs(dirname(out));
   const free = bavail * bsize;
-  if (free < needed) throw diskFull(out, undefined, `${inGB(needed)} are needed and ${inGB(free)} are free`);
+  if (free < needed) throw diskFull(out, `${inGB(needed)} are needed and ${inGB(free)} are free`);
 }
 
 const inGB = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`;
 
-const isFull = (error: unknown): boolean =>
-  ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '');
-
-const diskFull = (file: string, cause?: unknown, detail = 'the model could not be written'): WhetstoneError =>
+const diskFull = (file: string, detail: string): WhetstoneError =>
   new WhetstoneError('DISK_FULL', `the disk is full: ${detail}`, {
     file,
-    cause,
     hint: 'Free some space and try again.',
   });

@@ -1,9 +1,10 @@
 // PEFT adapter folders: adapter_config.json and adapter_model.safetensors, read and written as PEFT has them.
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder, writeFileDurably } from '../durable/files.ts';
 import { WhetstoneError } from '../errors.ts';
 import { adaptedProjections, projectionNames, shortestNames } from './adapted-projections.ts';
 import type { DecoderConfig } from './config.ts';
+import { readJsonObject } from './json-file.ts';
 import type { LoraConfig } from './lora.ts';
 import type { StoredTensor, TensorInfo } from './safetensors.ts';
 import {
@@ -24,6 +25,8 @@ export interface Adapter {
 const keyPrefix = 'base_model.model.';
 const configFile = 'adapter_config.json';
 const weightsFile = 'adapter_model.safetensors';
+
+const whatAdaptersAre = `An adapter is a PEFT folder with ${configFile} and ${weightsFile}.`;
 
 /** What an adapter is, without the values of its weights. */
 export interface AdapterDescription {
@@ -47,8 +50,8 @@ export async function describeAdapter(
   dir: string,
   model: Pick<DecoderConfig, 'layers'>,
 ): Promise<AdapterDescription> {
-  const config = await readJson(join(dir, configFile));
   const file = join(dir, configFile);
+  const config = await readJsonObject(file, 'ADAPTER', whatAdaptersAre);
   requirePlainLora(config, file);
   const weights = join(dir, weightsFile);
   const { tensors } = await readSafetensorsHeader(weights);
@@ -142,21 +145,6 @@ function numberField(
   throw new WhetstoneError('ADAPTER', `must be ${expected}; found ${found}`, { file, field });
 }
 
-async function readJson(file: string): Promise<Record<string, unknown>> {
-  try {
-    const json: unknown = JSON.parse(await readFile(file, 'utf8'));
-    if (typeof json !== 'object' || json === null || Array.isArray(json))
-      throw new Error('it is no JSON object');
-    return json as Record<string, unknown>;
-  } catch (cause) {
-    throw new WhetstoneError('ADAPTER', `cannot be read: ${(cause as Error).message}`, {
-      file,
-      cause,
-      hint: 'An adapter is a PEFT folder with adapter_config.json and adapter_model.safetensors.',
-    });
-  }
-}
-
 function requirePlainLora(config: Record<string, unknown>, file: string): void {
   const refuse = (field: string): never => {
     throw new WhetstoneError('ADAPTER_UNSUPPORTED', `${JSON.stringify(config[field])} is not supported`, {
@@ -206,7 +194,7 @@ const isEmpty = (value: unknown): boolean =>
  * beside its place, synced and renamed; an existing adapter is replaced file by file.
  */
 export async function writeAdapter(dir: string, { lora, tensors, baseModel }: Adapter): Promise<void> {
-  await mkdir(dir, { recursive: true });
+  await makeFolder(dir);
   const stored = new Map<string, StoredTensor>(
     [...tensors].map(([name, { shape, data }]) => [
       keyPrefix + name,
@@ -228,18 +216,6 @@ export async function writeAdapter(dir: string, { lora, tensors, baseModel }: Ad
     init_lora_weights: true,
     modules_to_save: null,
   };
-  await writeDurably(join(dir, weightsFile), encodeSafetensors(stored, { format: 'pt' }));
-  await writeDurably(join(dir, configFile), new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`));
-}
-
-async function writeDurably(file: string, bytes: Uint8Array): Promise<void> {
-  const partial = `${file}.partial`;
-  const handle = await open(partial, 'w');
-  try {
-    await handle.writeFile(bytes);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(partial, file);
+  await writeFileDurably(join(dir, weightsFile), encodeSafetensors(stored, { format: 'pt' }));
+  await writeFileDurably(join(dir, configFile), `${JSON.stringify(config, null, 2)}\n`);
 }

@@ -1,7 +1,7 @@
 // Writes a safetensors file tensor by tensor, so that a file of any size needs no more memory than one chunk.
 // Knows bytes and names, nothing of models.
-import type { FileHandle } from 'node:fs/promises';
 import { open } from 'node:fs/promises';
+import { writeAll } from '../durable/files.ts';
 
 export interface TensorSource {
   readonly dtype: string;
@@ -26,10 +26,14 @@ export async function writeSafetensors(
   const header = encodeHeader(ordered, metadata);
   const handle = await open(file, 'wx');
   try {
-    let size = await writeAll(handle, header);
+    await writeAll(handle, header);
+    let size = header.byteLength;
     for (const [name, source] of ordered) {
       let written = 0;
-      for await (const chunk of source.chunks()) written += await writeAll(handle, chunk);
+      for await (const chunk of source.chunks()) {
+        await writeAll(handle, chunk);
+        written += chunk.byteLength;
+      }
       if (written !== source.length) {
         throw new Error(`tensor "${name}" was announced with ${source.length} bytes and gave ${written}`);
       }
@@ -68,12 +72,4 @@ function encodeHeader(
 function elementBytes({ shape, length }: TensorSource): number {
   const count = shape.reduce((a, b) => a * b, 1);
   return count === 0 ? 0 : length / count;
-}
-
-async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<number> {
-  for (let at = 0; at < bytes.byteLength;) {
-    const { bytesWritten } = await handle.write(bytes, at, Math.min(1 << 26, bytes.byteLength - at));
-    at += bytesWritten;
-  }
-  return bytes.byteLength;
 }

@@ -1,8 +1,8 @@
 // Replies of a chat server that are kept, so that nothing is asked, or paid, twice. Keeps what was said, not what it
 // was read as; failures are never kept, but where a budget counts them, what they may have cost is.
 import { createHash } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { makeFolder } from '../durable/files.ts';
 import { openJournal } from '../durable/journal.ts';
 import type { Journal } from '../durable/journal.ts';
 import { lockFile } from '../durable/lock.ts';
@@ -73,7 +73,7 @@ export async function openReplies(path: string | null): Promise<Replies> {
       close: () => Promise.resolve(),
     };
   }
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   const lock = await lockFile(path);
   let journal: Journal<Line>;
   try {

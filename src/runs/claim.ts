@@ -1,10 +1,11 @@
 // A folder taken for a run: its lock, its record run.yaml, and an old run moved aside. Knows nothing of what a run
 // keeps beside its record.
-import { mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { mkdir, readdir, rename, rmdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { WhetstoneError } from '../errors.ts';
-import { exists, ignore, removeLeftovers } from '../durable/files.ts';
+import { explainWriting } from '../durable/explain.ts';
+import { exists, ignore, makeFolder, remove, removeLeftovers } from '../durable/files.ts';
 import { folderLock, lockFolder } from '../durable/lock.ts';
 import type { Lock, LockOptions } from '../durable/lock.ts';
 import { readRecord, writeRecord } from './record.ts';
@@ -59,8 +60,12 @@ export async function claimRun(
       hint: `Go on with it with ${option('resume')}, or start anew with ${option('overwrite')} (the old run is moved aside, not deleted).`,
     });
   }
-  const made = (await mkdir(path, { recursive: true })) !== undefined;
-  let lock = await lockFolder(path, lockOptions);
+  const made = (await explainWriting(path, () => mkdir(path, { recursive: true }))) !== undefined;
+  const options = { ...lockOptions, resumes: true };
+  let lock = await lockFolder(path, options).catch(async (error: unknown) => {
+    if (made) await rmdir(path).catch(() => undefined);
+    throw error;
+  });
   try {
     const recorded = found === 'run' && mode === 'resume' ? await readRecord(path) : null;
     if (recorded) requireKind(recorded, kind, out);
@@ -128,9 +133,9 @@ async function moveAside(path: string, lock: Lock): Promise<{ aside: string; loc
   let n = 1;
   while (await exists(`${path}.old-${n}`)) n++;
   const aside = `${path}.old-${n}`;
-  await rename(path, aside);
-  await mkdir(path, { recursive: true });
+  await explainWriting(path, () => rename(path, aside));
+  await makeFolder(path);
   await lock.release(); // its file moved with the folder
-  await rm(join(aside, folderLock), { force: true });
-  return { aside, lock: await lockFolder(path) };
+  await remove(join(aside, folderLock));
+  return { aside, lock: await lockFolder(path, { resumes: true }) };
 }

@@ -1,9 +1,10 @@
 // A session's event file in a folder that TensorBoard watches. Knows its name and when its steps count; not what is logged.
-import { mkdir, open, readdir } from 'node:fs/promises';
+import { open, readdir } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { explainFullDisk, hasCode, writeAll } from '../durable/files.ts';
+import { explainWriting, growing } from '../durable/explain.ts';
+import { hasCode, makeFolder, writeAll } from '../durable/files.ts';
 import { scalarsEvent, startEvent, versionEvent } from './events.ts';
 import type { Scalars } from './events.ts';
 import { frameRecord } from './record-frame.ts';
@@ -25,16 +26,16 @@ export interface EventLog {
  * has a file of its own, whose name sorts behind the others, since readers take them in that order. `now` is the time
  * in seconds since 1970.
  *
- * Throws WhetstoneError `DISK_FULL`, and the system's error where the folder cannot be written.
+ * Throws as `explainWriting`.
  */
 export async function openEventLog(
   dir: string,
   now: () => number = () => Date.now() / 1000,
 ): Promise<EventLog> {
-  await mkdir(dir, { recursive: true });
-  const { path, file } = await create(dir, Math.floor(now()));
+  await makeFolder(dir);
+  const { path, file } = await explainWriting(dir, () => create(dir, Math.floor(now())));
   const append = (event: Uint8Array): Promise<void> =>
-    explainFullDisk(path, () => writeAll(file, frameRecord(event)));
+    explainWriting(path, () => writeAll(file, frameRecord(event)), growing);
   let closed = false;
   const close = async (): Promise<void> => {
     if (closed) return;

@@ -1,8 +1,8 @@
 // Which prompt template an adapter was trained with, in a file beside its configuration that PEFT does not read.
 // Knows neither tokens nor Jinja.
-import { writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { writeFileDurably } from '../durable/files.ts';
 import { WhetstoneError } from '../errors.ts';
 import type { TemplateArgs } from './chat-template.ts';
 import { option } from '../words/option.ts';
@@ -33,7 +33,7 @@ const fileName = 'prompt_template.json';
 
 /** Writes the record into an adapter's folder. */
 export async function writeTemplateRecord(adapterDir: string, record: TemplateRecord): Promise<void> {
-  await writeFile(join(adapterDir, fileName), `${JSON.stringify(record, null, 2)}\n`);
+  await writeFileDurably(join(adapterDir, fileName), `${JSON.stringify(record, null, 2)}\n`);
 }
 
 /** The record in an adapter's folder; null where there is none. Throws `BAD_TEMPLATE` where it cannot be read. */

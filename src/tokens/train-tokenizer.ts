@@ -1,8 +1,8 @@
 // Trains a byte-level BPE tokenizer and writes it in Hugging Face's format.
 // It does not know models; the same texts and settings always give the same bytes.
-import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { byteLevelAlphabet, byteLevelPreTokenizer } from 'tokenizers';
+import { makeFolder, writeFileDurably } from '../durable/files.ts';
 import { WhetstoneError } from '../errors.ts';
 import { requireUnicode } from '../rows/unicode.ts';
 
@@ -56,9 +56,9 @@ export function trainTokenizer(texts: Iterable<string>, settings: TokenizerTrain
 
 /** Writes tokenizer.json and tokenizer_config.json into `dir`, which is made if need be. */
 export async function writeTokenizer(dir: string, trained: TrainedTokenizer): Promise<void> {
-  await mkdir(dir, { recursive: true });
-  await writeFile(join(dir, 'tokenizer.json'), trained.tokenizerJson);
-  await writeFile(join(dir, 'tokenizer_config.json'), trained.tokenizerConfigJson);
+  await makeFolder(dir);
+  await writeFileDurably(join(dir, 'tokenizer.json'), trained.tokenizerJson);
+  await writeFileDurably(join(dir, 'tokenizer_config.json'), trained.tokenizerConfigJson);
 }
 
 /** How often each word occurs, its bytes spelled in the byte-level alphabet. */

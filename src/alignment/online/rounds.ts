@@ -1,7 +1,7 @@
 // The rounds: responses, judgments, training, evaluation, and what of them is on disk before the next begins.
-import { cp, mkdir, readFile, rm } from 'node:fs/promises';
+import { cp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { exists, writeDirectoryDurably, writeFileDurably } from '../../durable/files.ts';
+import { exists, makeFolder, remove, writeDirectoryDurably, writeFileDurably } from '../../durable/files.ts';
 import { canonicalRow, readTriplets } from '../../judgments/index.ts';
 import type { Triplet } from '../../judgments/index.ts';
 import { createRandom } from '../../random.ts';
@@ -70,7 +70,7 @@ async function oneRound(round: number, ready: Begun, options: OnlineOptions): Pr
     await history.add({ event: 'trained', round, steps, rows });
   }
   // What a round's training needed to go on; the adapter and the metrics stay.
-  await rm(join(trainingOf(path, round), 'checkpoints'), { recursive: true, force: true });
+  await remove(join(trainingOf(path, round), 'checkpoints'));
   const { responses, outcomes } = history.of(round, 'training');
   const evaluation = await evaluate(round, ready, options);
   const summary: RoundSummary = {
@@ -137,7 +137,7 @@ async function writeRows(
   { path }: Pick<Begun, 'path'>,
 ): Promise<void> {
   const folder = folderOf(path, round);
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const lines = triplets.map((triplet) => `${JSON.stringify(canonicalRow(triplet))}\n`);
   await writeFileDurably(join(folder, name), lines.join(''));
 }

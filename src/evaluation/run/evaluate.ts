@@ -1,10 +1,9 @@
 // An evaluation: every subject on every task, one subject open at a time. Each result is in a journal in the output
 // folder; what is there already is not measured again. Knows subjects and tasks as interfaces only.
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { versions } from '../../runs/versions.ts';
-import { writeFileDurably } from '../../durable/files.ts';
+import { makeFolder, writeFileDurably } from '../../durable/files.ts';
 import { openKept } from '../../durable/kept.ts';
 import type { Kept, LineFormat } from '../../durable/kept.ts';
 import { lockFolder } from '../../durable/lock.ts';
@@ -64,7 +63,7 @@ export const evaluationFiles = (
 export async function evaluateSubjects(settings: EvaluationSettings): Promise<Comparison> {
   const { out, subjects, tasks, signal, onNote } = settings;
   const files = evaluationFiles(out);
-  await mkdir(files.items, { recursive: true });
+  await makeFolder(files.items);
   const lock = await lockFolder(out);
   try {
     await writeFileDurably(files.record, stringify(await recordOf(settings)));
@@ -114,7 +113,7 @@ interface TaskStore {
 }
 
 async function openStore(folder: string, tasks: readonly EvaluationTask[]): Promise<TaskStore[]> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const opened: TaskStore[] = [];
   try {
     for (const task of tasks)

@@ -1,8 +1,7 @@
 // An evaluation's responses and preferences in AlpacaEval's files, so that its own tool can read and judge them. Knows
 // its fields.
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeFileDurably } from '../../durable/files.ts';
+import { makeFolder, writeFileDurably } from '../../durable/files.ts';
 import { instructionWithInput } from '../../tokens/index.ts';
 import type { ReferenceRow } from '../references.ts';
 import type { WinRateResult } from './win-rate-task.ts';
@@ -60,7 +59,7 @@ export async function writeAlpacaFiles(
   results: readonly WinRateResult[],
   names: AlpacaNames,
 ): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const files = {
     'model_outputs.json': modelOutputs(rows, results, names.subject),
     'reference_outputs.json': referenceOutputs(rows),

@@ -1,9 +1,9 @@
 // A person as a judge: rows are put into a file to be filled in, and read back from it. Knows what a filled-in
 // judgment means, and that nothing of it may be lost.
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { hasCode, replaceFile, writeFileDurably } from '../../durable/files.ts';
+import { hasCode, makeFolder, replaceFile, writeFileDurably } from '../../durable/files.ts';
 import { WhetstoneError } from '../../errors.ts';
 import type { Problem } from '../../errors.ts';
 import { isPlaceholder } from '../../judgments/wording.ts';
@@ -12,7 +12,7 @@ import type { Judge, JudgeRequest, Outcome } from '../judge.ts';
 import { addRows, personFormat, readFilled } from './person-file.ts';
 import type { FilledRow } from './person-file.ts';
 import { judgedAs } from '../suspicion.ts';
-import { isSystemError, reasonOf } from '../../words/system-errors.ts';
+import { reasonOf } from '../../words/system-errors.ts';
 
 const INSTRUCTIONS = `Write into "judgment" of each row, in plain words, what is wrong with the response ("output") to the
 instruction. Where nothing is wrong write "perfect" (or "ok"); where you cannot say write "skip".
@@ -24,7 +24,7 @@ An empty judgment has not been made yet. Leave "id" as it is; everything else ma
  * what to do. What the person wrote is never changed. A judgment may be revised until all are there.
  *
  * Throws WhetstoneError `UNKNOWN_FORMAT` for other names; judging throws `INVALID_ROWS`, `MALFORMED_JSON` and
- * `MALFORMED_CSV` for files that cannot be read, `DISK_FULL` and `FILE_NOT_WRITABLE`.
+ * `MALFORMED_CSV` for files that cannot be read, and as `explainWriting`.
  */
 export function openPersonJudge(file: string, settings: object = {}): Promise<Judge> {
   void settings;
@@ -102,20 +102,11 @@ async function addToFile(file: string, rows: readonly JudgeRequest[]): Promise<v
     const { instruction, input, output } = request;
     return { id: keyOf(request), instruction, ...(input !== undefined && { input }), output };
   });
-  try {
-    await mkdir(dirname(resolve(file)), { recursive: true });
-    const readme = `${file}.README.txt`;
-    if (!(await stat(readme).catch(() => null))) await writeFileDurably(readme, `${INSTRUCTIONS}\n`);
-    // Read again just before, in case the person has saved the file meanwhile.
-    await replaceFile(resolve(file), async (append) => append(addRows(await bytesOf(file), open, file)));
-  } catch (cause) {
-    if (!isSystemError(cause)) throw cause;
-    throw new WhetstoneError('FILE_NOT_WRITABLE', `rows cannot be added: ${reasonOf(cause)}`, {
-      file,
-      cause,
-      hint: 'Close the file in other programs and check the permissions of its folder; it was not changed.',
-    });
-  }
+  await makeFolder(dirname(resolve(file)));
+  const readme = `${file}.README.txt`;
+  if (!(await stat(readme).catch(() => null))) await writeFileDurably(readme, `${INSTRUCTIONS}\n`);
+  // Read again just before, in case the person has saved the file meanwhile.
+  await replaceFile(file, async (append) => append(addRows(await bytesOf(file), open, file)));
 }
 
 async function bytesOf(file: string): Promise<Buffer | null> {
