@@ -1,8 +1,9 @@
 // How the next token is chosen from logits.
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../random.ts';
-import { chooseToken, penalizeRepetition, withLogProbs } from './choose-token.ts';
+import { chooseToken, withLogProbs } from './choose-token.ts';
 import type { Sampling } from './engine.ts';
+import { penalizeRepetition } from './shape-logits.ts';
 
 const sampling: Sampling = { maxNewTokens: 1, temperature: 1 };
 

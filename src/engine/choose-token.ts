@@ -1,31 +1,23 @@
-// The next token from the logits of one row: penalty, temperature, top-k, top-p, and log-probs. Knows one row only.
+// The next token from the logits of one row: temperature, min-p, top-k, top-p, and log-probs. Knows one row only.
 import type { Random } from '../random.ts';
 import type { GeneratedToken, Sampling, ScoredToken } from './engine.ts';
-
-/**
- * Divides positive and multiplies negative logits [vocab] of the tokens in `seen`, in place
- * (arXiv 1909.05858, Sec. 4.1, as transformers applies it).
- */
-export function penalizeRepetition(logits: Float32Array, seen: Iterable<number>, penalty: number): void {
-  for (const id of seen) logits[id]! *= logits[id]! > 0 ? 1 / penalty : penalty;
-}
 
 /** The next token from logits [vocab]; ties of the greedy choice go to the smaller id. */
 export function chooseToken(
   logits: Float32Array,
-  { temperature, topK = 0, topP = 1 }: Sampling,
+  { temperature, topK = 0, topP = 1, minP = 0 }: Sampling,
   random: Pick<Random, 'float'>,
 ): number {
   const best = argmax(logits);
   if (temperature <= 0) return best;
   const top = logits[best]!;
   const weightOf = (id: number): number => Math.exp((logits[id]! - top) / temperature);
-  if (topK <= 0 && topP >= 1) {
+  if (topK <= 0 && topP >= 1 && minP <= 0) {
     let total = 0;
     for (let id = 0; id < logits.length; id++) total += weightOf(id);
     return draw(logits.length, (id) => id, weightOf, total, random);
   }
-  const { ids, mass } = nucleus(logits, top, { temperature, topK, topP }, weightOf);
+  const { ids, mass } = nucleus(logits, top, { temperature, topK, topP, minP }, weightOf);
   return draw(ids.length, (i) => ids[i]!, weightOf, mass, random);
 }
 
@@ -50,22 +42,26 @@ function draw(
 }
 
 /**
- * The k likeliest tokens, and of those the fewest whose probabilities reach top-p, at least one
- * (arXiv 1904.09751); likeliest first, equals by id.
+ * Of the tokens that min-p leaves the k likeliest, and of those the fewest whose probabilities reach top-p, at least
+ * one (arXiv 1904.09751); likeliest first, equals by id.
  */
 function nucleus(
   logits: Float32Array,
   top: number,
-  { temperature, topK, topP }: Required<Pick<Sampling, 'temperature' | 'topK' | 'topP'>>,
+  { temperature, topK, topP, minP }: Required<Pick<Sampling, 'temperature' | 'topK' | 'topP' | 'minP'>>,
   weightOf: (id: number) => number,
 ): { ids: number[]; mass: number } {
+  // Weights are relative to the likeliest token's.
+  const isLeft = (id: number): boolean => minP <= 0 || weightOf(id) >= minP;
   const wanted = topK > 0 ? Math.min(topK, logits.length) : logits.length;
   let all = 0;
-  if (topK <= 0) for (let id = 0; id < logits.length; id++) all += weightOf(id);
+  if (topK <= 0) for (let id = 0; id < logits.length; id++) if (isLeft(id)) all += weightOf(id);
+  const deepest = minP > 0 ? Math.max(1, -2 * temperature * Math.log(minP)) : 1e6;
   // Sorting a whole vocabulary for each token would cost more than the model: look near the top first.
-  for (let depth = 8 * temperature; ; depth *= 4) {
-    const kept = candidates(logits, top - depth);
-    const whole = kept.length === logits.length || depth > 1e6;
+  for (let depth = Math.max(1, 8 * temperature); ; depth *= 4) {
+    const near = candidates(logits, top - depth);
+    const whole = near.length === logits.length || depth > deepest;
+    const kept = near.filter(isLeft);
     if (!whole && topK > 0 && kept.length < wanted) continue;
     kept.sort((a, b) => logits[b]! - logits[a]! || a - b);
     if (kept.length > wanted) kept.length = wanted;

@@ -94,11 +94,21 @@ export interface Sampling {
   readonly topP?: number;
   /** Draw from this many likeliest tokens; 0, the default, keeps every token. */
   readonly topK?: number;
+  /** Draw from tokens that are at least this many times as likely as the likeliest (arXiv 2407.01082); default 0, all. */
+  readonly minP?: number;
+  /** Before so many tokens none of those comes that end the generation; default 0. */
+  readonly minTokens?: number;
   /**
    * Logits of tokens that the prompt or the response already has are divided by this if positive, else multiplied
    * (arXiv 1909.05858, Sec. 4.1); 1, the default, changes nothing.
    */
   readonly repetitionPenalty?: number;
+  /** Taken from the logit of a token for each time that the response already has it; default 0. */
+  readonly frequencyPenalty?: number;
+  /** Taken once from the logits of tokens that the response already has; default 0. */
+  readonly presencePenalty?: number;
+  /** Added to the logits of single tokens, by their ids. */
+  readonly logitBias?: ReadonlyMap<number, number>;
   /** Chooses the request's own stream of random numbers; default 0. */
   readonly seed?: number;
 }

@@ -2,8 +2,9 @@
 import { WhetstoneError } from '../errors.ts';
 import type { Random } from '../random.ts';
 import { createRandom } from '../random.ts';
-import { chooseToken, penalizeRepetition, withLogProbs } from './choose-token.ts';
+import { chooseToken, withLogProbs } from './choose-token.ts';
 import type { GeneratedToken, Generation, GenerationRequest } from './engine.ts';
+import { shapeLogits, shapes } from './shape-logits.ts';
 
 /** A request and who waits for it. */
 export interface Waiting {
@@ -18,8 +19,8 @@ export interface Running {
   readonly slot: number;
   readonly random: Random;
   readonly made: number[];
-  /** Tokens that a penalty for repetition falls on; null without one. */
-  readonly seen: Set<number> | null;
+  /** Tokens that penalties fall on; null where the logits stay as they are. */
+  readonly past: { readonly seen: Set<number>; readonly counts: Map<number, number> } | null;
   /** Tokens in the cache. */
   cached: number;
   /** Most tokens that it may have. */
@@ -33,7 +34,7 @@ export function begin(waiting: Waiting, slot: number, maxPositions: number): Run
     slot,
     random: createRandom(sampling.seed ?? 0),
     made: [],
-    seen: (sampling.repetitionPenalty ?? 1) === 1 ? null : new Set(prompt),
+    past: shapes(sampling) ? { seen: new Set(prompt), counts: new Map() } : null,
     cached: 0,
     limit: Math.min(sampling.maxNewTokens, maxPositions - prompt.length),
   };
@@ -51,20 +52,27 @@ export async function advance(
   endTokens: ReadonlySet<number>,
 ): Promise<Generation['finish'] | null> {
   if (isAborted(sequence)) return 'aborted';
-  const token = nextToken(sequence, logits);
+  const ends = sequence.waiting.request.endTokens ?? endTokens;
+  const token = nextToken(sequence, logits, ends);
   sequence.made.push(token.id);
-  sequence.seen?.add(token.id);
+  const { seen, counts } = sequence.past ?? {};
+  seen?.add(token.id);
+  counts?.set(token.id, (counts.get(token.id) ?? 0) + 1);
   const stopped = (await sequence.waiting.request.onToken?.(token)) === true;
-  if ((sequence.waiting.request.endTokens ?? endTokens).has(token.id)) return 'end';
+  if (ends.has(token.id)) return 'end';
   if (stopped) return 'stopped';
   if (sequence.made.length >= sequence.limit) return 'length';
   return isAborted(sequence) ? 'aborted' : null;
 }
 
-function nextToken({ waiting, random, seen }: Running, logits: Float32Array): GeneratedToken {
+function nextToken(
+  { waiting, random, past, made }: Running,
+  logits: Float32Array,
+  endTokens: ReadonlySet<number>,
+): GeneratedToken {
   const { sampling, topLogProbs } = waiting.request;
-  const own = topLogProbs !== undefined && seen ? logits.slice() : logits;
-  if (seen) penalizeRepetition(logits, seen, sampling.repetitionPenalty!);
+  const own = topLogProbs !== undefined && past ? logits.slice() : logits;
+  if (past) shapeLogits(logits, sampling, { ...past, length: made.length }, endTokens);
   const id = chooseToken(logits, sampling, random);
   if (!Number.isFinite(logits[id])) {
     throw new WhetstoneError('NON_FINITE_LOGITS', 'the model gives no token a finite logit', {

@@ -4,7 +4,7 @@ import type { Tokenizer } from '../tokens/tokenizer.ts';
 export interface Decoder {
   /**
    * Text that this token completes; empty while a character or the text's first space is still open. Special
-   * tokens have no text. One call at a time.
+   * tokens that are skipped have no text. One call at a time.
    */
   push(id: number): Promise<string>;
   /** Text of the tokens still held back. */
@@ -20,17 +20,20 @@ const openTokens = 3;
 const mostHeld = 8;
 
 /**
- * Decodes a text token by token: what `push` and `end` give, joined, is `tokenizer.decode` of all tokens without
- * special ones. Work for a token does not grow with the text.
+ * Decodes a text token by token: what `push` and `end` give, joined, is `tokenizer.decode` of all tokens, without
+ * special ones unless `skipSpecialTokens` (default true) is false. Work for a token does not grow with the text.
  *
  * New tokens are decoded behind those before them, whose text is then cut off: a tokenizer may strip the space in
  * front of whatever comes first, or join words by what stands between. In one case the text is not that of `decode`:
  * where bytes that are no UTF-8 follow whole characters that were spelled as bytes too, some decoders give up all
  * of them, while here the whole ones stay.
  */
-export function createDecoder(tokenizer: Pick<Tokenizer, 'decode'>, before: ArrayLike<number> = []): Decoder {
-  const decode = (ids: readonly number[]): Promise<string> =>
-    tokenizer.decode(ids, { skipSpecialTokens: true });
+export function createDecoder(
+  tokenizer: Pick<Tokenizer, 'decode'>,
+  before: ArrayLike<number> = [],
+  skipSpecialTokens = true,
+): Decoder {
+  const decode = (ids: readonly number[]): Promise<string> => tokenizer.decode(ids, { skipSpecialTokens });
   // The tokens of the last text given out, which the next are decoded behind; those not given out yet.
   let context = Array.from(before).slice(-beforeTokens);
   let contextText: string | null = context.length === 0 ? '' : null;

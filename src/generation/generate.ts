@@ -11,6 +11,7 @@ import type { PromptText } from '../tokens/prompt.ts';
 import { generateText } from './generate-text.ts';
 import { readInstructions } from './instructions.ts';
 import { loadVoice, openModel } from './open-model.ts';
+import { samplingOf } from './sampling.ts';
 import { resolveGenerate } from './settings.ts';
 import type { GenerateSettings, GivenGenerate } from './settings.ts';
 import type { Voice } from './speaker.ts';
@@ -56,8 +57,7 @@ const atOnce = 128;
 export async function* generate(options: GenerateOptions): AsyncGenerator<GeneratedRow, void, undefined> {
   const settings = resolveGenerate(options);
   const { model, adapter, threads, template, templateArgs, seed, out, resume, overwrite } = settings;
-  const { maxNewTokens, temperature, topP, topK, repetitionPenalty } = settings;
-  const sampling = { maxNewTokens, temperature, topP, topK, repetitionPenalty };
+  const sampling = samplingOf(settings);
   const stop = settings.stop ?? [];
   const continues = options.prompts !== undefined;
   const voice = await loadVoice({ model, template, args: templateArgs ?? {} });

@@ -3,18 +3,17 @@ import { createRandom } from '../random.ts';
 import { encodePrompt } from '../tokens/encode.ts';
 import type { PromptText } from '../tokens/prompt.ts';
 import { generateText } from './generate-text.ts';
+import { samplingOf } from './sampling.ts';
+import type { SamplingSettings } from './sampling.ts';
 import type { Speaker } from './speaker.ts';
 
-export interface ResponseSettings {
+export interface ResponseSettings extends Partial<SamplingSettings> {
   /** Shown in the prompt as if it were the judgment of the response to come, such as praise; null asks plainly. */
   readonly judgment?: string | null;
   /** Longest response in tokens; default 256. */
   readonly maxNewTokens?: number;
   /** 0, the default, is greedy. */
   readonly temperature?: number;
-  readonly topP?: number;
-  readonly topK?: number;
-  readonly repetitionPenalty?: number;
   /** Of sampling; a response depends on the seed and on its prompt's place in the list. Default 0. */
   readonly seed?: number;
   /** The stream of each response, in place of one that `seed` and its place choose. */
@@ -47,7 +46,8 @@ export async function respond(
   settings: ResponseSettings = {},
 ): Promise<Response[]> {
   const { judgment = null, maxNewTokens = 256, temperature = 0, seed = 0, onResponse } = settings;
-  const { topP, topK, repetitionPenalty, seeds, stop = [] } = settings;
+  const { seeds, stop = [] } = settings;
+  const sampling = samplingOf({ ...settings, maxNewTokens, temperature });
   settings.signal?.throwIfAborted();
   const encoded = await Promise.all(
     prompts.map((prompt) => encodePrompt(tokenizer, template, prompt, judgment)),
@@ -59,14 +59,7 @@ export async function respond(
       { engine, tokenizer },
       {
         prompt,
-        sampling: {
-          maxNewTokens,
-          temperature,
-          topP,
-          topK,
-          repetitionPenalty,
-          seed: seeds?.[i] ?? createRandom(seed, i).uint32(),
-        },
+        sampling: { ...sampling, seed: seeds?.[i] ?? createRandom(seed, i).uint32() },
         stop,
         signal,
       },

@@ -1,8 +1,11 @@
 // Finds stop strings in text that comes in pieces, however it is cut. Knows nothing of tokens.
 
 export interface StopSearch {
-  /** Text that is safe to show: what may begin a stop string is held back until more is known. */
-  push(text: string): string;
+  /**
+   * Text that is safe to show: what may begin a stop string is held back until more is known. Where it is too early
+   * for stops, none ends within this text.
+   */
+  push(text: string, tooEarly?: boolean): string;
   /** What is still held back. */
   end(): string;
   /** The stop string that was found; nothing is given out after it. */
@@ -11,29 +14,36 @@ export interface StopSearch {
 
 /**
  * Searches for the stop string that is complete first (of those complete at once the longest) and ends the text
- * before it. Throws RangeError for an empty stop string, which every text would begin with.
+ * before it, or behind it where stops are to be `included`. Throws RangeError for an empty stop string, which every text
+ * would begin with.
  */
-export function searchStops(stops: readonly string[]): StopSearch {
+export function searchStops(stops: readonly string[], included = false): StopSearch {
   if (stops.some((stop) => stop === '' || /\p{Surrogate}/u.test(stop)))
     throw new RangeError('a stop string cannot be empty, nor hold half of a surrogate pair');
   let held = '';
+  /** So much of what is held came too early for stops. */
+  let early = 0;
   let found: string | null = null;
 
   return {
     get found() {
       return found;
     },
-    push: (text) => {
+    push: (text, tooEarly = false) => {
       if (found !== null) return '';
       held += text;
+      if (tooEarly) early = held.length;
       const [first] = stops
-        .map((stop) => ({ stop, at: held.indexOf(stop) }))
+        .map((stop) => ({ stop, at: held.indexOf(stop, Math.max(0, early - stop.length + 1)) }))
         .filter(({ at }) => at >= 0)
         .sort((a, b) => a.at + a.stop.length - (b.at + b.stop.length) || a.at - b.at);
       if (first) found = first.stop;
-      const safe = first?.at ?? held.length - longestBeginning(held, stops);
+      const safe = first
+        ? first.at + (included ? first.stop.length : 0)
+        : held.length - longestBeginning(held, stops);
       const shown = held.slice(0, safe);
       held = first ? '' : held.slice(safe);
+      early = Math.max(0, early - safe);
       return shown;
     },
     end: () => {

@@ -14,7 +14,7 @@ async function stream(
   ids: readonly number[],
   stops: readonly string[] = [],
 ): Promise<{ pieces: TextPiece[]; text: string; stop: string | null; used: number }> {
-  const open = openTextStream(tokenizer, stops);
+  const open = openTextStream(tokenizer, { stops });
   const pieces: TextPiece[] = [];
   let used = 0;
   for (const id of ids) {
@@ -103,7 +103,7 @@ describe.each(names)('%s', (name) => {
     const { ids, offsets } = await tokenizer.encode(sample, { addSpecialTokens: false });
     for (let cut = 1; cut < 24; cut++) {
       if (offsets[cut]![0] < offsets[cut - 1]![1]) continue; // within a character
-      const open = openTextStream(tokenizer, [], ids.subarray(0, cut));
+      const open = openTextStream(tokenizer, { before: ids.subarray(0, cut) });
       let text = '';
       for (const id of ids.subarray(cut)) text += (await open.push(tokenOf(id)))?.text ?? '';
       text += (await open.end())?.text ?? '';
@@ -113,7 +113,7 @@ describe.each(names)('%s', (name) => {
 
   it('gives out text as soon as it is whole', async () => {
     const { ids, offsets } = await tokenizer.encode(sample, { addSpecialTokens: false });
-    const open = openTextStream(tokenizer, ['xyz']);
+    const open = openTextStream(tokenizer, { stops: ['xyz'] });
     let shown = '';
     for (const [i, id] of [...ids].entries()) {
       shown += (await open.push(tokenOf(id)))?.text ?? '';
@@ -181,5 +181,5 @@ it.each([
   ['an empty', ''],
   ['half a', '\u{d83d}'],
 ])('refuses %s stop string', (_, stop) => {
-  expect(() => openTextStream(tokenizers['byte-level']!, [stop])).toThrow(RangeError);
+  expect(() => openTextStream(tokenizers['byte-level']!, { stops: [stop] })).toThrow(RangeError);
 });

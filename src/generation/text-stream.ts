@@ -19,18 +19,29 @@ export interface TextStream {
   readonly stop: string | null;
 }
 
+export interface TextStreamSettings {
+  readonly stops?: readonly string[] | undefined;
+  /** The tokens of the text that this one continues. */
+  readonly before?: ArrayLike<number> | undefined;
+  /** Whether the stop string that ends the text is part of it; default false. */
+  readonly includeStop?: boolean | undefined;
+  /** Default true. */
+  readonly skipSpecialTokens?: boolean | undefined;
+  /** So many tokens are too early for stop strings; default 0. */
+  readonly minTokens?: number | undefined;
+}
+
 /**
  * A stream of text; the pieces, joined, do not depend on how tokens cut the text, and no piece ends within a code
- * point. Tokens that lie wholly behind the beginning of a stop string are in no piece. `before` are the
- * tokens of the text that this one continues. Throws what `searchStops` throws.
+ * point. Tokens that lie wholly behind the end of the text are in no piece. Throws what `searchStops` throws.
  */
 export function openTextStream(
   tokenizer: Pick<Tokenizer, 'decode'>,
-  stops: readonly string[] = [],
-  before: ArrayLike<number> = [],
+  { stops = [], before, includeStop, skipSpecialTokens, minTokens = 0 }: TextStreamSettings = {},
 ): TextStream {
-  const decoder = createDecoder(tokenizer, before);
-  const search = searchStops(stops);
+  const decoder = createDecoder(tokenizer, before, skipSpecialTokens);
+  const search = searchStops(stops, includeStop);
+  let pushed = 0;
   // Tokens not given out yet, with the part of the whole text that they were decoded to, together with others if need be.
   const waiting: { token: GeneratedToken; start: number; end: number }[] = [];
   let undecoded: GeneratedToken[] = [];
@@ -58,10 +69,11 @@ export function openTextStream(
     push: async (token) => {
       if (search.found !== null) return null;
       undecoded.push(token);
+      pushed++;
       const text = await decoder.push(token.id);
       if (text === '') return null;
       decoded(text);
-      return pieceOf(search.push(text), search.found !== null);
+      return pieceOf(search.push(text, pushed <= minTokens), search.found !== null);
     },
     end: async () => {
       if (search.found !== null) return null;

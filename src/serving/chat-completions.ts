@@ -1,8 +1,8 @@
 // POST /v1/chat/completions. Knows the fields and replies of that endpoint.
 import type { TextPiece } from '../generation/index.ts';
 import { badRequest } from './api-error.ts';
-import { encodeMessages, readMessages, readTemplateArgs } from './chat-messages.ts';
-import { finishReason, responseRoom } from './choices.ts';
+import { encodeMessages, readMessages, readOpening, readTemplateArgs } from './chat-messages.ts';
+import { finishReason, requireRoomForLeast, responseRoom } from './choices.ts';
 import { completionReply } from './completion-reply.ts';
 import type { ChoiceFormat, ReplyNames } from './completion-reply.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -10,23 +10,29 @@ import { booleanField, numberField } from './fields.ts';
 import type { Fields } from '../rows/fields.ts';
 import { readGenerationFields } from './generation-fields.ts';
 import { chatLogProbs } from './log-probs.ts';
+import { chatFields, requireKnownFields } from './request-fields.ts';
 import type { ServedModel } from './served-model.ts';
 
 const names: ReplyNames = { id: 'chatcmpl', body: 'chat.completion', chunk: 'chat.completion.chunk' };
 
 export const chatCompletions: Endpoint = async ({ model, fields: given, maxNewTokens, signal }) => {
+  requireKnownFields(given, chatFields);
+  const fields = readGenerationFields(given, model);
+  const opening = readOpening(given);
   const messages = readMessages(given);
-  const fields = readGenerationFields(given);
   const topLogProbs = readLogProbs(given);
   const asked = readMaxTokens(given);
-  const prompt = await encodeMessages(model, messages, readTemplateArgs(model, given));
+  const args = readTemplateArgs(model, given);
+  const prompt = await encodeMessages(model, messages, { opening, args });
   const room = responseRoom(model, prompt.length, asked, { most: maxNewTokens }, 'messages');
+  requireRoomForLeast(fields.sampling.minTokens ?? 0, room);
   return completionReply({ model, signal }, names, {
     prompts: [prompt],
     fields,
     maxNewTokens: [room],
     topLogProbs,
-    continues: false,
+    // What goes on in the middle of a text may begin with a space.
+    continues: opening === 'continued',
     openFormat: () => Promise.resolve(chatFormat(model, fields.n, topLogProbs)),
   });
 };
@@ -41,10 +47,10 @@ function chatFormat(model: ServedModel, count: number, topLogProbs: number | nul
     finish_reason: reason,
   });
   return {
-    whole: async (index, choice, tokens) => ({
+    whole: async (index, choice, pieces) => ({
       index,
       message: { role: 'assistant', content: choice.text, refusal: null },
-      logprobs: await logProbsOf(tokens),
+      logprobs: await logProbsOf(pieces.flatMap(({ tokens }) => tokens)),
       finish_reason: finishReason(choice),
     }),
     opening: () =>

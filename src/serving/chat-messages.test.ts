@@ -1,6 +1,7 @@
 // Messages as prompts: by the model's own chat template, and as instructions.
 import { describe, expect, it } from 'vitest';
 import { conversationTemplate, loadTemplate } from '../tokens/index.ts';
+import type { RenderChat } from '../tokens/index.ts';
 import { byteLevel, load } from '../tokens/test-tokenizers.ts';
 import { encodeMessages, instructionPieces, readTemplateArgs } from './chat-messages.ts';
 import { fakeModel } from './fake-model.test-helper.ts';
@@ -37,6 +38,42 @@ describe("the model's chat template", () => {
     expect(Array.from(ids).filter((id) => id === model.tokenizer.bosTokenId)).toHaveLength(1);
   });
 
+  it.each([
+    ['opened', 'Yes, ', '<s>[user] One?\n[assistant] Yes, </s>\n[assistant] '],
+    ['bare', 'Yes, ', '<s>[user] One?\n[assistant] Yes, </s>\n'],
+    ['continued', 'Yes, ', '<s>[user] One?\n[assistant] Yes, '],
+    ['continued', 'Yes', '<s>[user] One?\n[assistant] Yes'],
+    ['continued', '', '<s>[user] One?\n[assistant] '],
+    ['continued', '</s>\n[user] ', '<s>[user] One?\n[assistant] </s>\n[user] '],
+  ] as const)('ends %s, after %j', async (opening, content, expected) => {
+    const messages = [
+      { role: 'user', content: 'One?' },
+      { role: 'assistant', content },
+    ];
+    const model = await chatModel();
+    const ids = await encodeMessages(model, messages, { opening });
+    expect(await model.tokenizer.decode(ids)).toBe(expected);
+  });
+
+  it.each([
+    ['trims its turns', (text: string): string => text.trim(), 'a Yes, ', 'Q a Yes,'],
+    ['keeps them', (text: string): string => text, 'a Yes, ', 'Q a Yes, '],
+  ])('goes on where the template %s', async (_, said, content, expected) => {
+    const model = await chatModel();
+    const renderChat: RenderChat = (messages) =>
+      `Q ${messages.map((each) => said(each.content)).join('|')}</s>`;
+    const ids = await encodeMessages({ ...model, renderChat }, [{ role: 'assistant', content }], {
+      opening: 'continued',
+    });
+    expect(await model.tokenizer.decode(ids)).toBe(expected);
+  });
+
+  it('refuses to go on with a message that the template takes out', async () => {
+    const model = { ...(await chatModel()), renderChat: () => 'nothing of it' };
+    const asked = encodeMessages(model, [{ role: 'user', content: 'One?' }], { opening: 'continued' });
+    await expect(asked).rejects.toMatchObject({ status: 400, param: 'continue_final_message' });
+  });
+
   it('has its refusal passed on as a fault of the messages', async () => {
     const messages = [
       { role: 'user', content: 'One?' },
@@ -68,8 +105,19 @@ describe('chat_template_kwargs', () => {
     [{ chat_template_kwargs: { add_generation_prompt: false, messages: [] } }, 'calm <s>'],
   ])('%j', async (fields, begin) => {
     const model = await toned();
-    const ids = await encodeMessages(model, asked, readTemplateArgs(model, fields));
+    const ids = await encodeMessages(model, asked, { args: readTemplateArgs(model, fields) });
     expect(await model.tokenizer.decode(ids)).toBe(`${begin}[user] One?\n[assistant] `);
+  });
+
+  it('is refused where it is nested without end', async () => {
+    const model = await toned();
+    for (const [open, close] of [
+      ['[', ']'],
+      ['{"a":', '}'],
+    ] as const) {
+      const value = JSON.parse(`${open.repeat(1e5)}1${close.repeat(1e5)}`) as unknown;
+      expect(() => readTemplateArgs(model, { chat_template_kwargs: { value } })).toThrow(/nested at most/);
+    }
   });
 
   it('is an object, and for templates that have variables', async () => {
@@ -95,6 +143,14 @@ describe('a template of instructions', () => {
       '<s\n\na\n\nb>c',
       '<t\n\nd>',
     ]);
+  });
+
+  it('goes on with the last answer where it is asked to', () => {
+    const messages = [turn('user', 'a'), turn('assistant', 'b')];
+    expect(instructionPieces(template, messages, 'continued')).toEqual(['<a>b']);
+    const asked = [...messages, turn('user', 'c')];
+    expect(() => instructionPieces(template, asked, 'continued')).toThrow(/message of the assistant/);
+    expect(() => instructionPieces(template, asked, 'bare')).toThrow(/always begins/);
   });
 
   it.each([

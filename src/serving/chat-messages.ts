@@ -1,12 +1,17 @@
 // The messages of a chat request as a prompt: by the model's chat template, or turned into instructions for a template
 // that knows only those.
 import { encodePieces } from '../tokens/index.ts';
-import type { ChatMessage, PromptPieces, PromptTemplate, TemplateArgs } from '../tokens/index.ts';
+import type { ChatMessage, PromptPieces, PromptTemplate, RenderChat, TemplateArgs } from '../tokens/index.ts';
 import { badRequest, blaming } from './api-error.ts';
 import type { Fields } from '../rows/fields.ts';
-import { invalidType, invalidValue } from './fields.ts';
+import { booleanField, invalidType, invalidValue } from './fields.ts';
 import { isFields } from '../rows/fields.ts';
 import type { ServedModel } from './served-model.ts';
+
+/** Templates are not told the `name` of who speaks. */
+const messageFields: ReadonlySet<string> = new Set([
+  ...['role', 'content', 'name', 'refusal', 'audio', 'tool_calls', 'function_call'],
+]);
 
 const roles: Readonly<Record<string, string>> = {
   system: 'system',
@@ -15,19 +20,57 @@ const roles: Readonly<Record<string, string>> = {
   assistant: 'assistant',
 };
 
+/** What follows the messages: the assistant's turn begins, nothing does, or the last message goes on. */
+export type Opening = 'opened' | 'bare' | 'continued';
+
 /** Tokens of the prompt that the messages of a request make. */
 export function encodeMessages(
   model: ServedModel,
   messages: readonly ChatMessage[],
-  args: TemplateArgs = {},
+  { opening = 'opened', args = {} }: { readonly opening?: Opening; readonly args?: TemplateArgs } = {},
 ): Promise<Int32Array> {
   const { tokenizer, template, renderChat } = model;
   return blaming('messages', () =>
     encodePieces(
       tokenizer,
       template,
-      renderChat ? [renderChat(messages, { args })] : instructionPieces(template, messages),
+      renderChat
+        ? [chatText(renderChat, messages, opening, args)]
+        : instructionPieces(template, messages, opening),
     ),
+  );
+}
+
+function chatText(
+  render: RenderChat,
+  messages: readonly ChatMessage[],
+  opening: Opening,
+  args: TemplateArgs,
+): string {
+  if (opening !== 'continued') return render(messages, { args, opened: opening === 'opened' });
+  const { role, content } = messages.at(-1)!;
+  // Where the message ends in the text is found by a mark behind it, as transformers finds it.
+  const mark = '\u{2403}continue\u{2403} ';
+  const marked = [...messages.slice(0, -1), { role, content: content + mark }];
+  const text = render(marked, { args, opened: false });
+  const end = text.lastIndexOf(mark.trim());
+  if (end < 0 || !text.includes(content.trim()))
+    throw badRequest(
+      "The chat template changes the last message, so that it cannot be gone on with ('continue_final_message').",
+      'continue_final_message',
+    );
+  const kept = text.slice(0, end);
+  return text.startsWith(mark, end) ? kept : kept.trimEnd();
+}
+
+/** Fields `add_generation_prompt` (default true) and `continue_final_message` of vLLM. */
+export function readOpening(fields: Fields): Opening {
+  const opened = booleanField(fields, 'add_generation_prompt', true);
+  if (!booleanField(fields, 'continue_final_message')) return opened ? 'opened' : 'bare';
+  if ((fields['add_generation_prompt'] ?? false) !== true) return 'continued';
+  throw badRequest(
+    "'continue_final_message' and 'add_generation_prompt' cannot both be true.",
+    'continue_final_message',
   );
 }
 
@@ -37,9 +80,18 @@ export function readTemplateArgs(model: ServedModel, fields: Fields): TemplateAr
   const value = fields[param] ?? null;
   if (value === null) return {};
   if (!isFields(value)) throw invalidType(param, 'an object', value);
+  if (!isShallow(value, deepest)) throw invalidValue(param, `values that are nested at most ${deepest} deep`);
   if (model.renderChat === null && Object.keys(value).length > 0)
     throw badRequest(`Template "${model.template.name}" has no variables to set.`, param);
   return value;
+}
+
+const deepest = 32;
+
+/** Whether lists and objects lie in one another at most `depth` times. */
+function isShallow(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return depth > 0 && Object.values(value).every((each) => isShallow(each, depth - 1));
 }
 
 /** Field `messages`: texts only, by system (or developer), user and assistant. */
@@ -64,6 +116,14 @@ function readMessage(message: unknown, where: string): ChatMessage {
   const role = Object.hasOwn(roles, given) ? roles[given] : undefined;
   if (role === undefined)
     throw invalidValue(`${where}.role`, `one of ${Object.keys(roles).join(', ')}, since there are no tools`);
+  for (const name of Object.keys(message))
+    if (!messageFields.has(name)) {
+      const param = `${where}.${name.slice(0, 100)}`;
+      throw badRequest(`Unrecognized request argument supplied: ${param}`, param, 'unknown_parameter');
+    }
+  for (const name of ['refusal', 'audio'])
+    if ((message[name] ?? '') !== '')
+      throw badRequest('Messages are texts here.', `${where}.${name}`, 'unsupported_value');
   const calls = message['tool_calls'] ?? message['function_call'] ?? null;
   if (calls !== null && !(Array.isArray(calls) && calls.length === 0))
     throw badRequest('This server has no tools.', `${where}.tool_calls`, 'unsupported_value');
@@ -87,9 +147,19 @@ function readContent(content: unknown, where: string): string {
 
 /**
  * A conversation in a template of single instructions: each of the user's turns, with the system messages before it,
- * is an instruction; each answer follows its prompt, closed by the end token. The user has the last word.
+ * is an instruction; each answer follows its prompt, closed by the end token. The user has the last word, unless the
+ * last answer is to be gone on with.
  */
-export function instructionPieces(template: PromptTemplate, messages: readonly ChatMessage[]): PromptPieces {
+export function instructionPieces(
+  template: PromptTemplate,
+  messages: readonly ChatMessage[],
+  opening: Opening = 'opened',
+): PromptPieces {
+  if (opening === 'bare')
+    throw badRequest(
+      `With template "${template.name}" an answer always begins behind the messages.`,
+      'add_generation_prompt',
+    );
   const pieces: string[] = [];
   let asked: string[] = [];
   for (const [i, { role, content }] of messages.entries()) {
@@ -103,6 +173,11 @@ export function instructionPieces(template: PromptTemplate, messages: readonly C
     }
     pieces.push(template.render({ instruction: asked.join('\n\n') }, null) + content);
     asked = [];
+  }
+  const isContinued = messages.at(-1)?.role === 'assistant';
+  if (opening === 'continued') {
+    if (isContinued) return pieces;
+    throw badRequest("'continue_final_message' goes on with a message of the assistant.", 'messages');
   }
   if (asked.length === 0)
     throw badRequest(

@@ -32,7 +32,7 @@ export async function generateChoices(
   prompts: readonly Int32Array[],
   { fields, maxNewTokens, topLogProbs, continues, signal, onText, onEnd }: ChoiceSettings,
 ): Promise<TextGeneration[]> {
-  const { temperature, topP, topK, repetitionPenalty, stop, n } = fields;
+  const { sampling, stop, stopTokens, ignoreEnd, includeStop, skipSpecialTokens, n } = fields;
   const seed = fields.seed ?? randomInt(2 ** 32);
   const failed = new AbortController();
   const either = AbortSignal.any([signal, failed.signal]);
@@ -42,14 +42,15 @@ export async function generateChoices(
       {
         prompt: prompts[p]!,
         sampling: {
+          ...sampling,
           maxNewTokens: maxNewTokens[p]!,
-          temperature,
-          topP,
-          topK,
-          repetitionPenalty,
           seed: createRandom(seed, i).uint32(),
         },
         stop,
+        stopTokens,
+        ignoreEnd,
+        includeStop,
+        skipSpecialTokens,
         continues,
         signal: either,
         topLogProbs: topLogProbs ?? undefined,
@@ -77,6 +78,16 @@ export async function generateChoices(
 
 export const finishReason = ({ finish }: TextGeneration): 'stop' | 'length' =>
   finish === 'length' ? 'length' : 'stop';
+
+/** Throws 400 where a response would have to be longer than it may be. */
+export function requireRoomForLeast(minTokens: number, room: number): void {
+  if (minTokens <= room) return;
+  throw badRequest(
+    `min_tokens must not be above the most tokens of the completion: ${minTokens} against ${room}.`,
+    'min_tokens',
+    'invalid_value',
+  );
+}
 
 /** How long a response may get: what was asked for, or else `usual`, or else what there is room for. */
 export function responseRoom(

@@ -18,8 +18,8 @@ export interface ReplyNames {
 
 /** How an endpoint writes choice `index`. Log-probs are there where they were asked for. */
 export interface ChoiceFormat {
-  /** The choice in a body; its text may have been told in parts, of which these are the tokens. */
-  whole(index: number, choice: TextGeneration, tokens: TextPiece['tokens']): Promise<object>;
+  /** The choice in a body, and where log-probs were asked for the pieces that its text is made of. */
+  whole(index: number, choice: TextGeneration, pieces: readonly TextPiece[]): Promise<object>;
   /** What a stream tells before anything is generated. */
   opening(): Promise<readonly object[]>;
   part(index: number, piece: TextPiece): Promise<object>;
@@ -64,15 +64,15 @@ export async function completionReply(
     };
   }
   const format = await openFormat();
-  const tokens = Array.from({ length: prompts.length * fields.n }, (): TextPiece['tokens'][number][] => []);
-  const keep = (index: number, piece: TextPiece): void => void tokens[index]!.push(...piece.tokens);
+  const pieces = Array.from({ length: prompts.length * fields.n }, (): TextPiece[] => []);
+  const keep = (index: number, piece: TextPiece): void => void pieces[index]!.push(piece);
   const choices = await generateChoices(model, prompts, {
     ...settings,
     signal,
     onText: topLogProbs === null ? undefined : keep,
   });
   const usage = usageOf(choices);
-  const written = await Promise.all(choices.map((choice, i) => format.whole(i, choice, tokens[i]!)));
+  const written = await Promise.all(choices.map((choice, i) => format.whole(i, choice, pieces[i]!)));
   return { kind: 'body', body: { ...head, choices: written, usage: usageBody(usage) }, usage };
 }
 

@@ -1,7 +1,8 @@
 // POST /v1/completions: texts and token lists continued as they stand, and scored where they are echoed.
 // Knows the fields and replies of that endpoint.
 import { badRequest, blaming } from './api-error.ts';
-import { finishReason, responseRoom } from './choices.ts';
+import { textAndOffsets } from '../generation/index.ts';
+import { finishReason, requireRoomForLeast, responseRoom } from './choices.ts';
 import { completionReply } from './completion-reply.ts';
 import type { ChoiceFormat, ReplyNames } from './completion-reply.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -10,12 +11,14 @@ import type { Fields } from '../rows/fields.ts';
 import { readGenerationFields } from './generation-fields.ts';
 import { completionLogProbs } from './log-probs.ts';
 import type { CompletionLogProbList, PlacedToken } from './log-probs.ts';
+import { completionFields, requireKnownFields } from './request-fields.ts';
 import type { ServedModel } from './served-model.ts';
 
 /** A prompt with what is told of it when it is echoed. */
 interface Prompt {
   readonly ids: Int32Array;
-  readonly text: string;
+  /** The text, and where each token begins in it, in code points. Looked up when it is wanted. */
+  readonly told: () => Promise<{ readonly text: string; readonly offsets: readonly number[] }>;
 }
 
 const names: ReplyNames = { id: 'cmpl', body: 'text_completion', chunk: 'text_completion' };
@@ -27,7 +30,8 @@ const mostLogProbs = 5;
 const mostTexts = 2048;
 
 export const completions: Endpoint = async ({ model, fields: given, maxNewTokens, signal }) => {
-  const fields = readGenerationFields(given);
+  requireKnownFields(given, completionFields);
+  const fields = readGenerationFields(given, model);
   const echo = booleanField(given, 'echo');
   const topLogProbs = numberField(given, 'logprobs', { min: 0, max: mostLogProbs, integer: true });
   const asked = {
@@ -35,12 +39,14 @@ export const completions: Endpoint = async ({ model, fields: given, maxNewTokens
     field: 'max_tokens',
   };
   refuseBestOf(given, fields.n);
-  const prompts = await readPrompts(model, given['prompt'] ?? null);
-  if (prompts.length * fields.n > mostTexts)
-    throw invalidValue('prompt', `at most ${mostTexts} prompts, each counted 'n' times`);
+  const prompts = await readPrompts(model, given['prompt'] ?? null, {
+    most: Math.floor(mostTexts / fields.n),
+    addSpecialTokens: booleanField(given, 'add_special_tokens', true),
+  });
   const rooms = prompts.map(({ ids }) =>
     responseRoom(model, ids.length, asked, { usual: usualTokens, most: maxNewTokens }, 'prompt'),
   );
+  for (const room of rooms) requireRoomForLeast(fields.sampling.minTokens ?? 0, room);
   return completionReply({ model, signal }, names, {
     prompts: prompts.map(({ ids }) => ids),
     fields,
@@ -50,10 +56,15 @@ export const completions: Endpoint = async ({ model, fields: given, maxNewTokens
     openFormat: async () => {
       const scored = echo && topLogProbs !== null ? await scorePrompts(model, prompts) : null;
       signal.throwIfAborted();
-      const opened = prompts.flatMap((prompt, p) =>
+      const told = echo ? await Promise.all(prompts.map((prompt) => prompt.told())) : null;
+      const echoed = told?.map(({ text, offsets }, p) => ({
+        text,
+        tokens: (scored?.[p] ?? []).map((token, i) => ({ ...token, offset: offsets[i]! })),
+      }));
+      const opened = prompts.flatMap((_, p) =>
         Array.from({ length: fields.n }, () => ({
           list: topLogProbs === null ? null : completionLogProbs(model.textOf),
-          echoed: echo ? { text: prompt.text, tokens: scored?.[p] ?? [] } : null,
+          echoed: echoed?.[p] ?? null,
         })),
       );
       return textFormat(opened);
@@ -66,31 +77,38 @@ interface Opened {
   /** Makes its log-probs, part by part; null where nobody asked for them. */
   readonly list: CompletionLogProbList | null;
   /** Its prompt, where that is to be told before it. */
-  readonly echoed: { readonly text: string; readonly tokens: readonly PlacedToken[] } | null;
+  readonly echoed: Told | null;
+}
+
+/** A part of a choice's text, with the tokens that are told with it. */
+interface Told {
+  readonly text: string;
+  readonly tokens: readonly PlacedToken[];
 }
 
 function textFormat(opened: readonly Opened[]): ChoiceFormat {
   const part = async (
     index: number,
     text: string,
-    tokens: readonly PlacedToken[],
+    told: readonly Told[],
     reason: string | null = null,
   ): Promise<object> => ({
     text,
     index,
-    logprobs: (await opened[index]!.list?.add(tokens, text)) ?? null,
+    logprobs: (await opened[index]!.list?.add(told)) ?? null,
     finish_reason: reason,
   });
   return {
-    whole: (index, choice, tokens) => {
-      const { text = '', tokens: before = [] } = opened[index]!.echoed ?? {};
-      return part(index, text + choice.text, [...before, ...tokens], finishReason(choice));
+    whole: (index, choice, pieces) => {
+      const { echoed } = opened[index]!;
+      const told = echoed === null ? pieces : [echoed, ...pieces];
+      return part(index, (echoed?.text ?? '') + choice.text, told, finishReason(choice));
     },
     opening: () =>
       Promise.all(
-        opened.flatMap(({ echoed }, index) => (echoed ? [part(index, echoed.text, echoed.tokens)] : [])),
+        opened.flatMap(({ echoed }, index) => (echoed ? [part(index, echoed.text, [echoed])] : [])),
       ),
-    part: (index, { text, tokens }) => part(index, text, tokens),
+    part: (index, piece) => part(index, piece.text, [piece]),
     end: (index, choice) => ({ text: '', index, logprobs: null, finish_reason: finishReason(choice) }),
   };
 }
@@ -111,40 +129,53 @@ async function scorePrompts({ engine }: ServedModel, prompts: readonly Prompt[])
   });
 }
 
+interface PromptSettings {
+  readonly most: number;
+  readonly addSpecialTokens: boolean;
+}
+
 /** Field `prompt`: a text, a list of texts, a list of token ids, or a list of such lists. */
-async function readPrompts(model: ServedModel, value: unknown): Promise<Prompt[]> {
-  if (value === null) return [await textPrompt(model, '')];
-  if (typeof value === 'string') return [await textPrompt(model, value)];
+async function readPrompts(model: ServedModel, value: unknown, settings: PromptSettings): Promise<Prompt[]> {
+  if (value === null) return [await textPrompt(model, '', settings)];
+  if (typeof value === 'string') return [await textPrompt(model, value, settings)];
   const expected = 'a string, an array of strings, an array of token ids, or an array of these';
   if (!Array.isArray(value)) throw invalidType('prompt', expected, value);
   const items: unknown[] = value;
   if (items.length === 0) throw invalidValue('prompt', 'at least one string or token id');
-  if (items.every((item) => typeof item === 'number')) return [await tokenPrompt(model, items)];
+  if (items.every((item) => typeof item === 'number')) return [tokenPrompt(model, items)];
+  if (items.length > settings.most)
+    throw invalidValue('prompt', `at most ${mostTexts} prompts, each counted 'n' times`);
   return Promise.all(
     items.map((item) => {
-      if (typeof item === 'string') return textPrompt(model, item);
+      if (typeof item === 'string') return textPrompt(model, item, settings);
       if (Array.isArray(item) && item.length > 0 && item.every((id) => typeof id === 'number'))
-        return tokenPrompt(model, item);
+        return Promise.resolve(tokenPrompt(model, item));
       throw invalidType('prompt', expected, item);
     }),
   );
 }
 
-async function textPrompt({ tokenizer }: ServedModel, text: string): Promise<Prompt> {
-  const { ids } = await blaming('prompt', () => tokenizer.encode(text));
+async function textPrompt(
+  { tokenizer }: ServedModel,
+  text: string,
+  { addSpecialTokens }: PromptSettings,
+): Promise<Prompt> {
+  const { ids, offsets } = await blaming('prompt', () => tokenizer.encode(text, { addSpecialTokens }));
   // A tokenizer that ends every text with its end token would have the model start a new one.
   const open =
     ids.at(-1) === tokenizer.eosTokenId && !(await endsInEndToken(tokenizer, text)) ? ids.slice(0, -1) : ids;
   // Nothing at all stands for the beginning of a document.
-  return { ids: open.length > 0 ? open : Int32Array.of(tokenizer.bosTokenId ?? tokenizer.eosTokenId), text };
+  const begun = open.length > 0 ? open : Int32Array.of(tokenizer.bosTokenId ?? tokenizer.eosTokenId);
+  const starts = Array.from(begun, (_, i) => offsets[i]?.[0] ?? 0);
+  return { ids: begun, told: () => Promise.resolve({ text, offsets: starts }) };
 }
 
 async function endsInEndToken(tokenizer: ServedModel['tokenizer'], text: string): Promise<boolean> {
   return text.endsWith(await tokenizer.decode([tokenizer.eosTokenId]));
 }
 
-async function tokenPrompt({ tokenizer, vocabSize }: ServedModel, ids: readonly number[]): Promise<Prompt> {
+function tokenPrompt({ tokenizer, vocabSize }: ServedModel, ids: readonly number[]): Prompt {
   if (!ids.every((id) => Number.isInteger(id) && id >= 0 && id < vocabSize))
     throw invalidValue('prompt', `token ids from 0 to ${vocabSize - 1}`);
-  return { ids: Int32Array.from(ids), text: await tokenizer.decode(ids, { skipSpecialTokens: true }) };
+  return { ids: Int32Array.from(ids), told: () => textAndOffsets(tokenizer, ids) };
 }

@@ -41,7 +41,8 @@ export interface FakeModel extends ServedModel {
 }
 
 /**
- * Repeats its prompt without the template's frame, a token each `delay` milliseconds. The word "fail" makes it throw.
+ * Repeats its prompt without the template's frame, a token each `delay` milliseconds, again and again where its end token
+ * ends nothing. The word "fail" makes it throw.
  * Token t has log-prob -t % 7; the next code points are the likeliest others.
  */
 export function fakeModel(
@@ -52,14 +53,17 @@ export function fakeModel(
   let active = 0;
   const scored = (token: number): { id: number; logProb: number } => ({ id: token, logProb: -token % 7 });
   const one = async (request: GenerationRequest): Promise<Generation> => {
-    const { prompt, sampling, onToken, signal, topLogProbs } = request;
+    const { prompt, sampling, onToken, signal, topLogProbs, endTokens = new Set([0]) } = request;
     requests.push(request);
     active++;
     try {
       const asked = text(prompt).replaceAll(/[<>]/g, '');
       if (asked.includes('fail')) throw new Error('the engine is broken');
       const ids: number[] = [];
-      for (const token of [...codes(asked), 0]) {
+      const answer = [...codes(asked), 0];
+      for (let at = 0; ; at++) {
+        const token = answer[at % answer.length]!;
+        if (endTokens.has(token) && ids.length < (sampling.minTokens ?? 0)) continue;
         if (ids.length >= sampling.maxNewTokens) return { ids: Int32Array.from(ids), finish: 'length' };
         await sleep(delay);
         if (signal?.aborted) return { ids: Int32Array.from(ids), finish: 'aborted' };
@@ -67,14 +71,23 @@ export function fakeModel(
         const top = Array.from({ length: topLogProbs ?? 0 }, (_, i) => scored(token + 1 + i));
         const told: GeneratedToken = { ...scored(token), top };
         if ((await onToken?.(told)) === true) return { ids: Int32Array.from(ids), finish: 'stopped' };
+        if (endTokens.has(token)) return { ids: Int32Array.from(ids), finish: 'end' };
       }
-      return { ids: Int32Array.from(ids), finish: 'end' };
     } finally {
       active--;
     }
   };
   return {
-    ...{ id, parent: null, created: 1, fingerprint: 'fp_fake', tokenizer, renderChat: null, maxPositions },
+    ...{
+      id,
+      parent: null,
+      created: 1,
+      fingerprint: 'fp_fake',
+      tokenizer,
+      renderChat: null,
+      maxPositions,
+      sampling: {},
+    },
     engine: {
       generate: (all) => Promise.all(all.map(one)),
       score: (sequences: readonly Sequence[]) =>

@@ -33,7 +33,8 @@ export function numberField(fields: Fields, param: string, range: NumberRange = 
   const value = fields[param] ?? null;
   if (value === null) return null;
   const noun = range.integer ? 'integer' : 'decimal';
-  if (typeof value !== 'number' || (range.integer && !Number.isSafeInteger(value)))
+  // JSON has no other numbers, but 1e999 is read as Infinity.
+  if (typeof value !== 'number' || !Number.isFinite(value) || (range.integer && !Number.isSafeInteger(value)))
     throw invalidType(param, range.integer ? 'an integer (below 2^53)' : 'a number', value);
   const outside = (bound: number, side: 'above maximum' | 'below minimum', sign: string): Error =>
     badRequest(
@@ -46,8 +47,8 @@ export function numberField(fields: Fields, param: string, range: NumberRange = 
   return value;
 }
 
-export function booleanField(fields: Fields, param: string): boolean {
-  const value = fields[param] ?? false;
+export function booleanField(fields: Fields, param: string, otherwise = false): boolean {
+  const value = fields[param] ?? otherwise;
   if (typeof value !== 'boolean') throw invalidType(param, 'a boolean', value);
   return value;
 }

@@ -1,17 +1,22 @@
-// The fields that both kinds of completion share: sampling, limits, streaming. Refuses what this server cannot do.
-import { badRequest } from './api-error.ts';
-import type { Fields } from '../rows/fields.ts';
-import { booleanField, describe, invalidType, invalidValue, numberField } from './fields.ts';
+// The fields that both kinds of completion share: sampling, limits, streaming. Knows their ranges.
+import type { Sampling } from '../engine/engine.ts';
+import { sampling as settings } from '../options/tables/sampling.ts';
 import { isFields } from '../rows/fields.ts';
+import type { Fields } from '../rows/fields.ts';
+import { badRequest } from './api-error.ts';
+import { booleanField, invalidType, invalidValue, numberField } from './fields.ts';
+import type { ServedModel } from './served-model.ts';
 
 export interface GenerationFields {
-  readonly temperature: number;
-  readonly topP: number;
-  readonly topK: number;
-  readonly repetitionPenalty: number;
+  /** Without its limit and its stream of random numbers. */
+  readonly sampling: Omit<Sampling, 'maxNewTokens' | 'seed'>;
   /** Null: another one for each request. */
   readonly seed: number | null;
   readonly stop: readonly string[];
+  readonly stopTokens: readonly number[];
+  readonly ignoreEnd: boolean;
+  readonly includeStop: boolean;
+  readonly skipSpecialTokens: boolean;
   /** Choices a prompt. */
   readonly n: number;
   readonly stream: boolean;
@@ -21,27 +26,71 @@ export interface GenerationFields {
 
 const mostChoices = 128;
 const mostStops = 4;
+/** Code points of a stop string: longer than any that is meant to end a text. */
+const longestStop = 1000;
+const mostStopTokens = 128;
+const mostBiases = 1024;
 
-export function readGenerationFields(fields: Fields): GenerationFields {
-  refuseUnsupported(fields);
+export function readGenerationFields(
+  fields: Fields,
+  { vocabSize, sampling: usual }: Pick<ServedModel, 'vocabSize' | 'sampling'>,
+): GenerationFields {
   const stream = booleanField(fields, 'stream');
+  const number = (param: string, range: Parameters<typeof numberField>[2], otherwise: number): number =>
+    numberField(fields, param, range) ?? otherwise;
+  const { frequency_penalty: frequency, presence_penalty: presence, repetition_penalty } = settings;
   return {
-    temperature: numberField(fields, 'temperature', { min: 0, max: 2 }) ?? 1,
-    topP: numberField(fields, 'top_p', { min: 0, max: 1 }) ?? 1,
-    topK: Math.max(0, numberField(fields, 'top_k', { min: -1, integer: true }) ?? 0),
-    repetitionPenalty: readRepetitionPenalty(fields),
+    sampling: {
+      temperature: number('temperature', { min: 0, max: 2 }, usual.temperature ?? 1),
+      topP: number('top_p', { min: 0, max: 1 }, usual.topP ?? 1),
+      topK: Math.max(0, number('top_k', { min: -1, integer: true }, usual.topK ?? 0)),
+      minP: number('min_p', { min: 0, max: 1 }, usual.minP ?? 0),
+      minTokens: number('min_tokens', { min: 0, integer: true }, 0),
+      repetitionPenalty: number('repetition_penalty', repetition_penalty, usual.repetitionPenalty ?? 1),
+      frequencyPenalty: number('frequency_penalty', frequency, 0),
+      presencePenalty: number('presence_penalty', presence, 0),
+      logitBias: readLogitBias(fields['logit_bias'] ?? null, vocabSize),
+    },
     seed: numberField(fields, 'seed', { integer: true }),
     stop: readStop(fields['stop'] ?? null),
-    n: numberField(fields, 'n', { min: 1, max: mostChoices, integer: true }) ?? 1,
+    stopTokens: readStopTokens(fields['stop_token_ids'] ?? null, vocabSize),
+    ignoreEnd: booleanField(fields, 'ignore_eos'),
+    includeStop: booleanField(fields, 'include_stop_str_in_output'),
+    skipSpecialTokens: booleanField(fields, 'skip_special_tokens', true),
+    n: number('n', { min: 1, max: mostChoices, integer: true }, 1),
     stream,
     includeUsage: readStreamOptions(fields['stream_options'] ?? null, stream),
   };
 }
 
-function readRepetitionPenalty(fields: Fields): number {
-  const penalty = numberField(fields, 'repetition_penalty', { min: 0 }) ?? 1;
-  if (penalty === 0) throw invalidValue('repetition_penalty', 'a number above 0');
-  return penalty;
+function readLogitBias(value: unknown, vocabSize: number): ReadonlyMap<number, number> {
+  const param = 'logit_bias';
+  if (value === null) return new Map();
+  if (!isFields(value)) throw invalidType(param, 'an object from token ids to numbers', value);
+  const entries = Object.entries(value);
+  if (entries.length > mostBiases) throw invalidValue(param, `at most ${mostBiases} tokens`);
+  return new Map(
+    entries.map(([key, bias]) => {
+      const id = Number(key);
+      if (!/^\d{1,10}$/.test(key) || id >= vocabSize)
+        throw invalidValue(param, `token ids from 0 to ${vocabSize - 1}`);
+      if (typeof bias !== 'number' || !(bias >= -100 && bias <= 100))
+        throw invalidValue(param, 'numbers from -100 to 100');
+      return [id, bias];
+    }),
+  );
+}
+
+function readStopTokens(value: unknown, vocabSize: number): number[] {
+  const param = 'stop_token_ids';
+  if (value === null) return [];
+  if (!Array.isArray(value)) throw invalidType(param, 'an array of token ids', value);
+  if (value.length > mostStopTokens) throw invalidValue(param, `at most ${mostStopTokens} token ids`);
+  return value.map((id: unknown) => {
+    if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= vocabSize)
+      throw invalidValue(param, `token ids from 0 to ${vocabSize - 1}`);
+    return id;
+  });
 }
 
 function readStop(value: unknown): string[] {
@@ -57,8 +106,11 @@ function readStop(value: unknown): string[] {
     );
   return stops.map((stop) => {
     if (typeof stop !== 'string') throw invalidType('stop', 'an array of strings', value);
-    if (stop === '' || /\p{Surrogate}/u.test(stop))
-      throw invalidValue('stop', 'strings of at least one character, none of them half of a surrogate pair');
+    if (stop === '' || stop.length > longestStop || /\p{Surrogate}/u.test(stop))
+      throw invalidValue(
+        'stop',
+        `strings of 1 to ${longestStop} characters, none of them half of a surrogate pair`,
+      );
     return stop;
   });
 }
@@ -71,50 +123,14 @@ function readStreamOptions(value: unknown, stream: boolean): boolean {
       "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
       'stream_options',
     );
-  const include = value['include_usage'] ?? false;
-  if (typeof include !== 'boolean') throw invalidType('stream_options.include_usage', 'a boolean', include);
-  return include;
-}
-
-/** Fields that would change the result, and the values of them that change nothing. */
-const harmless: Readonly<Record<string, (value: unknown) => boolean>> = {
-  frequency_penalty: (value) => value === 0,
-  presence_penalty: (value) => value === 0,
-  logit_bias: (value) => isFields(value) && Object.keys(value).length === 0,
-  tools: isEmpty,
-  functions: isEmpty,
-  tool_choice: (value) => value === 'none' || value === 'auto',
-  function_call: (value) => value === 'none' || value === 'auto',
-  response_format: (value) => isFields(value) && value['type'] === 'text',
-  modalities: (value) => Array.isArray(value) && value.length === 1 && value[0] === 'text',
-  audio: () => false,
-  prediction: () => false,
-  web_search_options: () => false,
-  suffix: (value) => value === '',
-};
-
-const reasons: Readonly<Record<string, string>> = {
-  frequency_penalty: 'Use repetition_penalty, which is another formula, or leave it at 0.',
-  presence_penalty: 'Use repetition_penalty, which is another formula, or leave it at 0.',
-  suffix: 'The models here continue a text; they do not fill gaps in one.',
-};
-
-function refuseUnsupported(fields: Fields): void {
-  for (const [param, isHarmless] of Object.entries(harmless)) {
-    const value = fields[param] ?? null;
-    if (value === null || isHarmless(value)) continue;
-    const found =
-      typeof value === 'number' || typeof value === 'string' ? JSON.stringify(value) : describe(value);
-    throw badRequest(
-      [`Unsupported value: '${param}' does not support ${found} with this server.`, reasons[param]]
-        .filter(Boolean)
-        .join(' '),
-      param,
-      'unsupported_value',
-    );
+  for (const [name, option] of Object.entries(value)) {
+    const param = `stream_options.${name.slice(0, 100)}`;
+    // The padding against eavesdroppers on the length of chunks is none of the text.
+    if (!['include_usage', 'include_obfuscation', 'continuous_usage_stats'].includes(name))
+      throw badRequest(`Unrecognized request argument supplied: ${param}`, param, 'unknown_parameter');
+    if (option !== null && typeof option !== 'boolean') throw invalidType(param, 'a boolean', option);
+    if (name === 'continuous_usage_stats' && option === true)
+      throw badRequest('Usage comes once, at the end of a stream.', param, 'unsupported_value');
   }
-}
-
-function isEmpty(value: unknown): boolean {
-  return Array.isArray(value) && value.length === 0;
+  return value['include_usage'] === true;
 }

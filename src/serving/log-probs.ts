@@ -1,5 +1,6 @@
 // Log-probs in the two shapes that the API has for them. Knows token texts; it does not know where tokens come from.
 import type { ScoredToken } from '../engine/engine.ts';
+import { codePointLength } from '../rows/unicode.ts';
 import type { TokenText } from './token-text.ts';
 
 type TextOf = (id: number) => Promise<TokenText>;
@@ -9,6 +10,8 @@ export interface PlacedToken {
   readonly id: number;
   readonly logProb: number | null;
   readonly top: readonly ScoredToken[];
+  /** Code points before it in the text that it is told with, where they are known. */
+  readonly offset?: number;
 }
 
 interface ChatLogProb {
@@ -49,33 +52,39 @@ export interface CompletionLogProbs {
 
 /** Makes the lists for one choice, part by part. */
 export interface CompletionLogProbList {
-  /** `text` is the part of the choice's text that these tokens were told with. */
-  add(tokens: readonly PlacedToken[], text: string): Promise<CompletionLogProbs>;
+  /** Tokens with the texts that they are told with, which follow those before them. */
+  add(
+    told: readonly { readonly text: string; readonly tokens: readonly PlacedToken[] }[],
+  ): Promise<CompletionLogProbs>;
 }
 
 export function completionLogProbs(textOf: TextOf): CompletionLogProbList {
-  let offset = 0;
-  let first = true;
+  // Code points of the texts before the present one.
+  let before = 0;
   return {
-    add: async (tokens, text) => {
+    add: async (told) => {
       const list: CompletionLogProbs = { tokens: [], token_logprobs: [], top_logprobs: [], text_offset: [] };
-      for (const { id, logProb, top } of tokens) {
-        const { token, bytes, special } = await textOf(id);
-        const own = logProb === null ? null : finite(logProb);
-        list.tokens.push(token);
-        list.token_logprobs.push(own);
-        list.text_offset.push(offset);
-        if (own === null) list.top_logprobs.push(null);
-        else {
-          const others: Record<string, number> = {};
-          for (const each of top) others[(await textOf(each.id)).token] = finite(each.logProb);
-          list.top_logprobs.push({ ...others, [token]: own });
+      for (const { text, tokens } of told) {
+        const length = codePointLength(text);
+        let offset = 0;
+        for (const { id, logProb, top, offset: known } of tokens) {
+          const { token, bytes, special } = await textOf(id);
+          list.tokens.push(token);
+          list.text_offset.push(before + (known ?? Math.min(offset, length)));
+          const own = logProb === null ? null : finite(logProb);
+          list.token_logprobs.push(own);
+          if (own === null) list.top_logprobs.push(null);
+          else {
+            const others: Record<string, number> = {};
+            for (const each of top) others[(await textOf(each.id)).token] = finite(each.logProb);
+            list.top_logprobs.push({ ...others, [token]: own });
+          }
+          if (special) continue;
+          // Some tokenizers leave out the space that a text's first token brings.
+          const isCut = before === 0 && offset === 0 && bytes[0] === 0x20 && !text.startsWith(' ');
+          offset += bytes.filter((byte) => (byte & 0xc0) !== 0x80).length - (isCut ? 1 : 0);
         }
-        if (special) continue;
-        // Some tokenizers leave out the space that a text's first token brings.
-        if (first && bytes[0] === 0x20 && !text.startsWith(' ')) offset--;
-        first = false;
-        offset += bytes.filter((byte) => (byte & 0xc0) !== 0x80).length;
+        before += length;
       }
       return list;
     },

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { folderDigests } from '../runs/digests.ts';
 import { versions } from '../runs/versions.ts';
-import type { Engine, OpenEngine } from '../engine/engine.ts';
+import type { Engine, OpenEngine, Sampling } from '../engine/engine.ts';
 import { openWeights } from '../engine/open-weights.ts';
 import { loadVoice, templateNote } from '../generation/index.ts';
 import type { Voice } from '../generation/index.ts';
@@ -30,6 +30,8 @@ export interface ServedModel {
   /** Renders a conversation by the tokenizer's chat template; null with another template. */
   readonly renderChat: RenderChat | null;
   readonly textOf: (id: number) => Promise<TokenText>;
+  /** How it samples where a request does not say. */
+  readonly sampling: Partial<Pick<Sampling, 'temperature' | 'topP' | 'topK' | 'minP' | 'repetitionPenalty'>>;
   /** Longest sequence, prompt and response together, in tokens. */
   readonly maxPositions: number;
   /** Token ids are below this. */
@@ -103,6 +105,7 @@ export async function openModels(settings: ModelsToServe): Promise<ServedModels>
         template,
         renderChat: chatOf(voice),
         textOf: tokenTexts(tokenizer),
+        sampling: {},
         maxPositions,
         vocabSize,
         created: Math.floor((await stat(dir ?? modelDir)).mtimeMs / 1000),

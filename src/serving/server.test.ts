@@ -241,6 +241,70 @@ describe('completions', () => {
   });
 });
 
+describe('when a response ends', () => {
+  it.each([
+    ['at the end token', {}, 'ab', 'stop', 3],
+    ['not at the end token', { ignore_eos: true, max_tokens: 7 }, 'ababa', 'length', 7],
+    ['at another token', { stop_token_ids: [98] }, 'a', 'stop', 2],
+    [
+      'at another token, which is told',
+      { stop_token_ids: [98], include_stop_str_in_output: true },
+      'ab',
+      'stop',
+      2,
+    ],
+    ['at another token only', { ignore_eos: true, stop_token_ids: [98] }, 'a', 'stop', 2],
+    ['not before so many tokens', { min_tokens: 5, max_tokens: 9 }, 'ababab', 'stop', 7],
+    ['at a stop string', { stop: 'b' }, 'a', 'stop', 2],
+    ['at a stop string, which is told', { stop: 'b', include_stop_str_in_output: true }, 'ab', 'stop', 2],
+    [
+      'not at a stop string that comes too early',
+      { stop: 'b', min_tokens: 2, max_tokens: 9, ignore_eos: true },
+      'aba',
+      'stop',
+      5,
+    ],
+    [
+      'with its special tokens',
+      { skip_special_tokens: false, ignore_eos: true, max_tokens: 4 },
+      'ab</s>a',
+      'length',
+      4,
+    ],
+  ])('%s', async (_, fields, text, reason, tokens) => {
+    const { post, url } = await start();
+    const limit = 'max_tokens' in fields ? {} : { max_tokens: 5 };
+    const body = { model: 'fake', prompt: 'ab', ...limit, ...fields };
+    const { status, body: found } = await post('/v1/completions', body);
+    expect(status).toBe(200);
+    expect(found.choices[0]).toMatchObject({ text, finish_reason: reason });
+    expect(found.usage).toMatchObject({ completion_tokens: tokens });
+    const streamed = await fetch(`${url}/v1/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ ...body, stream: true }),
+    });
+    const told = await events(streamed);
+    expect(told.map(({ choices }) => choices[0]?.text ?? '').join('')).toBe(found.choices[0]!.text);
+  });
+
+  it('hands sampling on to the engine as it was asked', async () => {
+    const model = fakeModel();
+    const { post } = await start(model);
+    await post('/v1/completions', {
+      ...{ model: 'fake', prompt: 'a', min_p: 0.1, frequency_penalty: 0.5, presence_penalty: -1 },
+      ...{ logit_bias: { 5: -100, 6: 1.5 }, min_tokens: 1 },
+    });
+    expect(model.requests[0]!.sampling).toMatchObject({
+      ...{ minP: 0.1, frequencyPenalty: 0.5, presencePenalty: -1, minTokens: 1 },
+      logitBias: new Map([
+        [5, -100],
+        [6, 1.5],
+      ]),
+    });
+  });
+});
+
 describe('what is refused', () => {
   const cases: [string, string, object, number, string | null, string | null][] = [
     ['an unknown model', 'chat', { model: 'gpt' }, 404, 'model', 'model_not_found'],
@@ -300,8 +364,51 @@ describe('what is refused', () => {
       'integer_above_max_value',
     ],
     ['stream options alone', 'chat', { stream_options: {} }, 400, 'stream_options', null],
-    ['a penalty', 'chat', { frequency_penalty: 0.5 }, 400, 'frequency_penalty', 'unsupported_value'],
-    ['a bias', 'chat', { logit_bias: { 5: 1 } }, 400, 'logit_bias', 'unsupported_value'],
+    [
+      'a heavy penalty',
+      'chat',
+      { frequency_penalty: 2.5 },
+      400,
+      'frequency_penalty',
+      'decimal_above_max_value',
+    ],
+    ...[1e-308, 5e-324, 0, 1e-3, -1, 101, 1e308].map(
+      (penalty): (typeof cases)[number] =>
+        [
+          `a penalty for repetition of ${penalty}`,
+          'text',
+          { repetition_penalty: penalty },
+          ...[400, 'repetition_penalty'],
+          ...[penalty > 1 ? 'decimal_above_max_value' : 'decimal_below_min_value'],
+        ] as never,
+    ),
+    ['a bias for no token', 'chat', { logit_bias: { x: 1 } }, 400, 'logit_bias', 'invalid_value'],
+    [
+      'a bias beyond the vocabulary',
+      'chat',
+      { logit_bias: { 1114112: 1 } },
+      400,
+      'logit_bias',
+      'invalid_value',
+    ],
+    ['a bias without bounds', 'chat', { logit_bias: { 5: 101 } }, 400, 'logit_bias', 'invalid_value'],
+    ['min_p above 1', 'text', { min_p: 1.1 }, 400, 'min_p', 'decimal_above_max_value'],
+    ['more tokens than there may be', 'text', { min_tokens: 17 }, 400, 'min_tokens', 'invalid_value'],
+    ['stop tokens that are none', 'text', { stop_token_ids: [1.5] }, 400, 'stop_token_ids', 'invalid_value'],
+    ['a long stop string', 'chat', { stop: 'x'.repeat(1001) }, 400, 'stop', 'invalid_value'],
+    ['an unknown field', 'chat', { temprature: 1 }, 400, 'temprature', 'unknown_parameter'],
+    ['a field of the other kind', 'text', { messages: [] }, 400, 'messages', 'unknown_parameter'],
+    ['a grammar', 'text', { guided_json: {} }, 400, 'guided_json', 'unsupported_value'],
+    [
+      ...['an unknown field of a message', 'chat'],
+      { messages: [{ role: 'user', content: 'a', reasoning_content: 'b' }] },
+      ...[400, 'messages[0].reasoning_content', 'unknown_parameter'],
+    ] as never,
+    [
+      ...['two openings', 'chat'],
+      { add_generation_prompt: true, continue_final_message: true },
+      ...[400, 'continue_final_message', null],
+    ] as never,
     ['tools', 'chat', { tools: [{}] }, 400, 'tools', 'unsupported_value'],
     [
       'JSON mode',

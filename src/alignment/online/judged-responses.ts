@@ -1,7 +1,7 @@
 // The phases of a round before training: the model responds, the judge judges, each result is in the journal before
 // it counts. Knows the journal, speakers and judges; what is drawn and learned is decided elsewhere.
 import { doWork } from '../../durable/work.ts';
-import { respond } from '../../generation/index.ts';
+import { respond, samplingOf } from '../../generation/index.ts';
 import type { Response, Speaker } from '../../generation/index.ts';
 import { WhetstoneError } from '../../errors.ts';
 import type { Judge, Judged, Outcome } from '../../judges/judge.ts';
@@ -41,7 +41,7 @@ export async function respondToAll(
   { history, settings, signal, on }: Means,
 ): Promise<void> {
   const { responses } = history.of(round, part);
-  const { maxNewTokens, temperature, topP, topK, repetitionPenalty, stop, seed } = settings;
+  const { temperature, stop, seed } = settings;
   await doWork<number, Response>({
     what: 'responses',
     items: positions,
@@ -53,10 +53,7 @@ export async function respondToAll(
         await speaker(),
         missing.map((position) => instructions[position]!),
         {
-          maxNewTokens,
-          topP,
-          topK,
-          repetitionPenalty,
+          ...samplingOf(settings),
           stop: stop ?? [],
           temperature: part === 'held-out' ? 0 : temperature,
           seeds: missing.map((position) => createRandom(seed, RESPONSE_STREAM, round, position).uint32()),
