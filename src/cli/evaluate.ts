@@ -10,7 +10,7 @@ import { command } from '../options/tables/command.ts';
 import { evaluateTable } from '../options/verbs.ts';
 import { createDownloadLine } from './hub-model.ts';
 import { createClock, createLine, formatDuration } from './progress.ts';
-import { stoppable } from './signals.ts';
+import { stoppable, waitingForCalls } from './signals.ts';
 import type { Output } from './terminal.ts';
 import { colorsFor, plural, printable, readable, thousands } from './terminal.ts';
 
@@ -96,7 +96,7 @@ export async function runEvaluate(
       stdout.write(`${files.markdown}\n`);
     },
     (name) =>
-      line.note(`${name}: stopping. ${values.out} keeps what was measured; the same command goes on.`),
+      line.note(waitingForCalls(name, `${values.out} keeps what was measured; the same command goes on.`)),
   ).finally(() => downloads.end());
 }
 

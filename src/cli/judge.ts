@@ -13,7 +13,7 @@ import { judgeSettingsOf } from '../judges/flags.ts';
 import { command } from '../options/tables/command.ts';
 import { judgeTable } from '../options/verbs.ts';
 import { createClock, createLine, formatDuration } from './progress.ts';
-import { stoppable } from './signals.ts';
+import { stoppable, waitingForCalls } from './signals.ts';
 import type { Output } from './terminal.ts';
 import { colorsFor, plural, printable, readable, thousands } from './terminal.ts';
 
@@ -106,7 +106,9 @@ export async function runJudge({ values, given }: Given<JudgeTable>, context: Co
           }
         },
         (name) =>
-          line.note(`${name}: stopping. ${files.journal} keeps what was judged; the same command goes on.`),
+          line.note(
+            waitingForCalls(name, `${files.journal} keeps what was judged; the same command goes on.`),
+          ),
       );
       return code === 0 && unscored > 0 ? 1 : code;
     } finally {

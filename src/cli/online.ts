@@ -12,7 +12,7 @@ import { stopProblems } from './generate.ts';
 import { describeEstimate, describeUsage } from './judge.ts';
 import { createClock, createLine, formatDuration, progressLine } from './progress.ts';
 import type { Line } from './progress.ts';
-import { interruption } from './signals.ts';
+import { interruption, waitingForCalls } from './signals.ts';
 import type { Output } from './terminal.ts';
 import { colorsFor, percent, plural, readable, shellWord, thousands } from './terminal.ts';
 
@@ -84,7 +84,7 @@ export async function runOnline(
   });
   const colors = colorsFor(stdout);
   let currency = '';
-  stop.onFirst((name) => line.note(`${name}: stopping where nothing is lost. Again to stop at once.`));
+  stop.onFirst((name) => line.note(waitingForCalls(name, 'The run stops where nothing is lost.')));
   try {
     const plan = await run.prepare();
     stdout.write(`${describeOnlinePlan(plan).join('\n')}\n`);

@@ -44,6 +44,10 @@ export function interruption(): Interruption {
   };
 }
 
+/** What is said at the first signal where calls that cost money may be under way; `rest` says what is kept. */
+export const waitingForCalls = (name: string, rest: string): string =>
+  `${name}: waiting for the calls under way, which are paid. ${rest} Again to stop at once.`;
+
 /**
  * Runs `work` with a signal that the first Ctrl+C aborts. Returns 0, or the code of the signal that stopped it,
  * after `stopped` had its say; other errors are thrown.

@@ -39,7 +39,7 @@ export interface JudgeUsage extends ClientUsage {
 export interface JudgeCall {
   /** Hears each outcome as it arrives, in any order, and is awaited: when it resolves the outcome is safe. */
   readonly onOutcome: (outcome: Outcome) => Promise<void>;
-  /** No further request is begun after an abort; those under way are given up. */
+  /** No further request is begun after an abort; those under way, which are paid, are waited for and handed on. */
   readonly signal?: AbortSignal;
 }
 

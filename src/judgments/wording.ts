@@ -41,9 +41,12 @@ const DENIED_FAULT =
 const CREDITED =
   /\b(?:correctly|accurately|rightly|clearly|effectively|successfully)\s+\w+(?:s|ed)\b.*?(?=[.;!?]|,?\s+(?:but|however|although|though|yet|except)\b|$)/giu;
 
+/** Characters of a judgment in which its tone shows: some of the patterns take long for very long texts. */
+const mostRead = 10_000;
+
 /** Whether a judgment praises the response as a whole and finds no fault with it. */
 export function toneOf(judgment: string): Tone {
-  const text = judgment.trim();
+  const text = judgment.slice(0, mostRead).trim();
   const remainder = text.replace(DENIED_FAULT, ' ');
   if (FULL_PRAISE.test(text)) return TURN.test(remainder) ? 'mixed' : 'praise';
   if (APPROVAL.test(text) || NOTHING_WRONG.test(text)) {
@@ -55,7 +58,7 @@ export function toneOf(judgment: string): Tone {
 
 /** Whether a judgment that counts as satisfactory, because it begins with "Perfect", goes on to find fault. */
 export function findsFault(judgment: string): boolean {
-  return TURN.test(judgment.replace(DENIED_FAULT, ' '));
+  return TURN.test(judgment.slice(0, mostRead).replace(DENIED_FAULT, ' '));
 }
 
 /** Whether a judgment opens by rejecting the response: "The response is incorrect". */
@@ -94,14 +97,18 @@ export function repetition(judgment: string, response: string, atLeast: number):
   if (words.length < 8) return 0;
   const windows = words.length - 4;
   const affordable = Math.floor(windows * (1 - atLeast));
-  const text = ` ${bareText(response)} `;
+  const there = new Set(windowsOf(wordsOf(response)));
   let missing = 0;
-  for (let start = 0; start < windows; start++) {
-    if (text.includes(` ${words.slice(start, start + 5).join(' ')} `)) continue;
+  for (const window of windowsOf(words)) {
+    if (there.has(window)) continue;
     // Most judgments are told apart by their first few windows.
     if (++missing > affordable) return 0;
   }
   return 1 - missing / windows;
+}
+
+function* windowsOf(words: readonly string[]): Generator<string> {
+  for (let start = 0; start + 5 <= words.length; start++) yield words.slice(start, start + 5).join(' ');
 }
 
 function wordsOf(text: string): string[] {

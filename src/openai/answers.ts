@@ -16,7 +16,9 @@ export interface ChatAnswer {
   readonly finish: string | null;
   /** The model's own notice that it will not answer. */
   readonly refusal?: string;
-  /** As the server counted; null where it did not. */
+  /** Thoughts that the server tells beside the text: tokens that were written, and count. */
+  readonly reasoning?: string;
+  /** As the server counted; null where it did not, or told what cannot be. */
   readonly usage: TokenCounts | null;
 }
 
@@ -32,14 +34,16 @@ export function readChatAnswer(value: unknown): ChatAnswer | null {
   const { message, finish_reason } = fieldsOf<ChatCompletion.Choice>(choice);
   if (!isFields(message)) return null;
   const { content, refusal } = fieldsOf<ChatCompletion.Choice['message']>(message);
+  const reasoning = textOf(message['reasoning_content']) ?? textOf(message['reasoning']);
   const text = contentOf(content);
   if (text === null) return null;
   const refused = textOf(refusal);
   return {
     text,
     finish: textOf(finish_reason),
-    usage: usageOf(usage),
+    usage: usageOf(usage, text + (refused ?? '') + (reasoning ?? '')),
     ...(refused && { refusal: refused }),
+    ...(reasoning && { reasoning }),
   };
 }
 
@@ -52,9 +56,15 @@ function contentOf(content: unknown): string | null {
     .join('');
 }
 
-function usageOf(value: unknown): TokenCounts | null {
+/** No call takes more: figures beyond this are no counts of tokens. */
+const mostCounted = 1e7;
+
+/** Some servers fill in 0, or anything: no prompt has 0 tokens, and no reply with words in it. */
+function usageOf(value: unknown, written: string): TokenCounts | null {
   const { prompt_tokens: input, completion_tokens: output } = fieldsOf<CompletionUsage>(value);
-  return isCount(input) && isCount(output) ? { input, output } : null;
+  if (!isCount(input) || !isCount(output)) return null;
+  const possible = input > 0 && (output > 0 || written === '') && Math.max(input, output) <= mostCounted;
+  return possible ? { input, output } : null;
 }
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;

@@ -30,16 +30,9 @@ export interface Answer<Reply> {
 
 const mostErrorBytes = 1 << 16;
 
-/**
- * Sends a call and reads its answer. `now` dates a Retry-After. Rejects with the signal's reason once that is aborted;
- * every other failure is given back, the key taken out of its words.
- */
-export async function send<Reply>(
-  call: Call<Reply>,
-  now: () => number,
-  signal: AbortSignal,
-): Promise<Attempt<Answer<Reply>>> {
-  const timer = createTimer(signal);
+/** Sends a call and reads its answer. `now` dates a Retry-After. A failure is given back, the key taken out of its words. */
+export async function send<Reply>(call: Call<Reply>, now: () => number): Promise<Attempt<Answer<Reply>>> {
+  const timer = createTimer();
   const hide = hiding(call.key);
   let begun = false;
   try {
@@ -47,10 +40,9 @@ export async function send<Reply>(
     const response = await request(call, timer);
     begun = true;
     timer.start(call.bodyTimeout * 1000);
-    const attempt = await readAnswer(response, call, { hide, now, signal });
+    const attempt = await readAnswer(response, call, { hide, now });
     return 'ok' in attempt ? attempt : failed(attempt.failure, hide);
   } catch (error) {
-    if (signal.aborted) throw signal.reason;
     const seconds = begun ? call.bodyTimeout : call.timeout;
     const timedOut = timer.signal.aborted ? seconds * 1000 : null;
     return failed(connectionFailure(error, { timedOut, begun }), hide);
@@ -79,19 +71,15 @@ const request = ({ endpoint, key, body }: Call<unknown>, { signal }: Timer): Pro
 interface Reading {
   readonly hide: (text: string) => string;
   readonly now: () => number;
-  readonly signal: AbortSignal;
 }
 
 async function readAnswer<Reply>(
   response: Response,
   call: Call<Reply>,
-  { hide, now, signal }: Reading,
+  { hide, now }: Reading,
 ): Promise<Attempt<Answer<Reply>>> {
   if (!response.ok) {
-    const text = await readBounded(response, mostErrorBytes).catch((error: unknown) => {
-      if (signal.aborted) throw error;
-      return '';
-    });
+    const text = await readBounded(response, mostErrorBytes).catch(() => '');
     return { failure: refusal(response, text ?? '', now()) };
   }
   const type = response.headers.get('content-type') ?? '';
@@ -101,7 +89,11 @@ async function readAnswer<Reply>(
     return { failure: broken(`expected JSON, found ${found}${words ? `: ${words}` : ''}`) };
   }
   const text = await readBounded(response, call.mostBytes);
-  if (text === null) return { failure: broken(`the body is larger than ${mebibytes(call.mostBytes)}`) };
+  // It would be as large, and be paid, the next time.
+  if (text === null)
+    return {
+      failure: { ...broken(`the body is larger than ${mebibytes(call.mostBytes)}`), kind: 'row' },
+    };
   return readBody(hide(text), call, now());
 }
 

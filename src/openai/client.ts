@@ -44,13 +44,10 @@ export interface ClientRequest<Reply> extends Pick<Call<Reply>, 'mostBytes' | 'r
   readonly most: TokenCounts;
   /** What a reply took, as the server counted or as it can be told. */
   used(this: void, reply: Reply): TokenCounts;
-}
-
-export interface Signals {
-  /** Nothing further is begun, and no wait goes on. */
-  readonly stop: AbortSignal;
-  /** Calls under way are given up too. */
-  readonly giveUp: AbortSignal;
+  /** What is kept of a body, to be read again as this reply; the whole of it, if left out. */
+  kept?(this: void, body: unknown, reply: Reply): unknown;
+  /** What a person should know of a reply; a note of each kind is told once. */
+  remarks?(this: void, reply: Reply): readonly Note[];
 }
 
 /** What was sent in this process. */
@@ -65,10 +62,11 @@ export interface ClientUsage {
 
 export interface Client {
   /**
-   * Sends a request until there is an answer or no hope of one. Throws WhetstoneError `BUDGET_REACHED`, what keeping
-   * the answer throws, and the signals' reasons.
+   * Sends a request until there is an answer or no hope of one. After an abort of `stop` no further call is begun and
+   * no wait goes on; a call under way, which is paid, is waited for and its answer kept. Throws WhetstoneError
+   * `BUDGET_REACHED`, what keeping the answer throws, and the signal's reason.
    */
-  ask<Reply>(request: ClientRequest<Reply>, signals: Signals): Promise<Attempt<Reply>>;
+  ask<Reply>(request: ClientRequest<Reply>, stop: AbortSignal): Promise<Attempt<Reply>>;
   /** The latest answer to a request that was kept; null where there is none. */
   kept<Reply>(request: ClientRequest<Reply>): Reply | null;
   usage(): ClientUsage;
@@ -84,6 +82,12 @@ export async function openClient(settings: ClientSettings, clock: Clock = system
       note('JOURNAL_REPAIRED', `${settings.cache!}: a reply that was cut off has been removed`),
     );
   const tell = createNotes(settings.onNote, clock);
+  const told = new Set<string>();
+  const tellOnce = ({ code, text }: Note): void => {
+    if (told.has(code)) return;
+    told.add(code);
+    settings.onNote(note(code, `${new URL(settings.url).host}: ${text}`));
+  };
   const budget = createBudget(settings, replies.before);
   const limits = createLimits(settings, clock, (limit, milliseconds) => {
     if (limit === 'pause' || milliseconds < 5000) return;
@@ -98,10 +102,7 @@ export async function openClient(settings: ClientSettings, clock: Clock = system
   const announce = ({ most }: ClientRequest<unknown>): Promise<number | null> =>
     settings.budget === null ? Promise.resolve(null) : replies.announce(most, at());
 
-  async function call<Reply>(
-    request: ClientRequest<Reply>,
-    { stop, giveUp }: Signals,
-  ): Promise<Attempt<Reply>> {
+  async function call<Reply>(request: ClientRequest<Reply>, stop: AbortSignal): Promise<Attempt<Reply>> {
     const held = await hold({ budget, limits, announce }, request, stop);
     // What is not known to be free counts in full.
     let used: TokenCounts | null = request.most;
@@ -109,7 +110,7 @@ export async function openClient(settings: ClientSettings, clock: Clock = system
     use.calls++;
     try {
       const sent = { ...settings, ...request, endpoint: endpoint(request) };
-      const attempt = await send(sent, () => clock.now(), giveUp);
+      const attempt = await send(sent, () => clock.now());
       if ('failure' in attempt) {
         const { billed, retryAfter = 0 } = attempt.failure;
         if (!billed) used = null;
@@ -124,7 +125,9 @@ export async function openClient(settings: ClientSettings, clock: Clock = system
       use.outputTokens += used.output;
       const key = replyKey(sent.endpoint, request.body);
       const announced = held.number !== null && { call: held.number };
-      await replies.keep({ key, at: at(), usage: used, ...announced, reply: raw });
+      for (const remark of request.remarks?.(reply) ?? []) tellOnce(remark);
+      const body = request.kept?.(raw, reply) ?? raw;
+      await replies.keep({ key, at: at(), usage: used, ...announced, reply: body });
       return { ok: reply };
     } finally {
       held.money.settle(used);
@@ -134,13 +137,13 @@ export async function openClient(settings: ClientSettings, clock: Clock = system
   }
 
   return {
-    ask: (request, signals) =>
-      withRetries(() => call(request, signals), {
+    ask: (request, stop) =>
+      withRetries(() => call(request, stop), {
         retries: settings.retries,
         answered: () => answered,
         clock,
         random,
-        signal: signals.stop,
+        signal: stop,
         onWait: ({ words }, milliseconds) =>
           tell(words.slice(0, 40), note('RETRYING', `${words}; again in ${seconds(milliseconds)}`)),
       }),

@@ -38,6 +38,9 @@ export function aboutTokens(text: string): number {
 /** No tokenizer that works on bytes or larger pieces makes more tokens of a text. */
 export const mostTokens = (text: string): number => Buffer.byteLength(text, 'utf8');
 
+/** A text of so many tokens has no more characters (UTF-16), unless it is made to. */
+export const mostCharacters = (tokens: number): number => 1024 + 32 * tokens;
+
 /** What a chat format may add: roles and separators. */
 const tokensAMessage = { about: 4, most: 16 };
 

@@ -5,7 +5,9 @@ import type { CompletionCreateParamsNonStreaming } from 'openai/resources/comple
 import { readChatAnswer, readEchoes } from './answers.ts';
 import type { ChatAnswer, ChatMessage, EchoedPrompt } from './answers.ts';
 import type { ClientRequest } from './client.ts';
-import { aboutTokens, promptTokens } from './cost.ts';
+import { aboutTokens, mostCharacters, promptTokens } from './cost.ts';
+import { note } from '../words/note.ts';
+import { beginning } from '../rows/text.ts';
 
 export type ChatBody = ChatCompletionCreateParamsNonStreaming;
 export type CompletionBody = CompletionCreateParamsNonStreaming;
@@ -13,11 +15,14 @@ export type CompletionBody = CompletionCreateParamsNonStreaming;
 /** Bytes of a reply that are read in any case; a prompt that is echoed comes on top. */
 const mostBytes = 4 << 20;
 
-/** Asks for the next message. `mostOutput` is the most tokens that it may have. */
+/**
+ * Asks for the next message. `mostOutput` is the most tokens that it may have; of a longer one the beginning is taken,
+ * as one that was cut at the limit.
+ */
 export function chatRequest(
   body: Omit<ChatBody, 'messages'> & { readonly messages: readonly ChatMessage[] },
   mostOutput: number,
-): ClientRequest<ChatAnswer> {
+): ClientRequest<BoundedAnswer> {
   const texts = body.messages.map(({ content }) => content);
   const about = promptTokens(texts, 'about');
   return {
@@ -26,10 +31,44 @@ export function chatRequest(
     mostBytes,
     about: about + mostOutput,
     most: { input: promptTokens(texts, 'most'), output: mostOutput },
-    read: readChatAnswer,
-    used: ({ usage, text }) => usage ?? { input: about, output: aboutTokens(text) },
+    read: (value) => withinLength(readChatAnswer(value), mostOutput),
+    used: ({ usage, text, reasoning = '' }) =>
+      usage ?? { input: about, output: aboutTokens(text) + aboutTokens(reasoning) },
+    kept: (raw, answer) =>
+      JSON.stringify(raw).length <= 2 * mostCharacters(mostOutput) ? raw : bodyOf(answer),
+    remarks: ({ usage, cut }) => [
+      ...(usage === null
+        ? [
+            note(
+              'USAGE_ESTIMATED',
+              'the tokens of a call, and its price, are estimated: the server does not tell them',
+            ),
+          ]
+        : []),
+      ...(cut
+        ? [note('REPLY_CUT', `replies are longer than the ${mostOutput} tokens asked for, and are cut`)]
+        : []),
+    ],
   };
 }
+
+/** An answer that may have lost its end. */
+type BoundedAnswer = ChatAnswer & { readonly cut?: true };
+
+function withinLength(answer: ChatAnswer | null, tokens: number): BoundedAnswer | null {
+  const most = mostCharacters(tokens);
+  if (answer === null) return null;
+  const { text, refusal, ...rest } = answer;
+  const refused = refusal === undefined ? {} : { refusal: beginning(refusal, most) };
+  if (text.length <= most) return { ...rest, ...refused, text };
+  return { ...rest, ...refused, text: beginning(text, most), finish: 'length', cut: true };
+}
+
+/** A body that is read as the answer is. */
+const bodyOf = ({ text: content, refusal, finish, usage }: ChatAnswer): object => ({
+  choices: [{ message: { role: 'assistant', content, ...(refusal && { refusal }) }, finish_reason: finish }],
+  ...(usage && { usage: { prompt_tokens: usage.input, completion_tokens: usage.output } }),
+});
 
 /** Each token's text and log-prob in the reply take less than this. */
 const bytesAToken = 1 << 10;

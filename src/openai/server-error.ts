@@ -14,7 +14,9 @@ export function readServerError(body: string): ServerError | null {
   try {
     value = JSON.parse(body);
   } catch {
-    const text = clean(body.replace(/<(?:script|style)[^]*?<\/(?:script|style)>|<[^>]*>/gi, ' '));
+    const text = clean(
+      body.slice(0, mostPage).replace(/<(?:script|style)[^]*?<\/(?:script|style)>|<[^>]*>/gi, ' '),
+    );
     return text === '' ? null : { words: text, code: '' };
   }
   const outer = isFields(value) ? value : {};
@@ -27,6 +29,9 @@ export function readServerError(body: string): ServerError | null {
   );
   return { words: clean(words ?? body), code: code.join(' ') };
 }
+
+/** Characters of a page that is no JSON which may hold the server's words. */
+const mostPage = 4096;
 
 const clean = (text: string): string => {
   // eslint-disable-next-line no-control-regex

@@ -20,6 +20,13 @@ export function halfCharacterAt(text: string): number {
   return text.search(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/);
 }
 
+/** The beginning of a text, of at most `limit` UTF-16 units, which halves no character. */
+export function beginning(text: string, limit: number): string {
+  if (text.length <= limit) return text;
+  const halved = /[\ud800-\udbff]/.test(text[limit - 1] ?? '');
+  return text.slice(0, halved ? limit - 1 : limit);
+}
+
 /** One line of at most `limit` code points, white space collapsed, with "…" where something was left out. */
 export function excerpt(text: string, limit = 80): string {
   // Only the head can show, so only the head is worth collapsing.

@@ -24,6 +24,9 @@ export type NoteCode =
   | 'JUDGE_REMARK'
   | 'WAITING'
   | 'RETRYING'
+  | 'USAGE_ESTIMATED'
+  | 'REPLY_CUT'
+  | 'JUDGE_UNTRUSTED'
   | 'TASK_REMARK';
 
 export interface Note {

@@ -18,7 +18,7 @@ it('the compiler finds the mistakes of the example', async () => {
   }));
   const notes: string[] = [];
   const judge = await openCommandJudge('node examples/compiler-critic/critic.mjs', {
-    ...{ timeout: 60, cwd: root },
+    ...{ timeout: 60, maxTokens: 512, cwd: root },
     onNote: ({ text }) => notes.push(text),
   });
   const outcomes: Outcome[] = [];

@@ -97,10 +97,14 @@ describe('what passes is tried again', () => {
         more();
       }),
     );
-    const { outcomes, notes } = await ask(url, rows(1));
-    expect(outcomes).toEqual(judged);
-    expect(notes[0]).toContain('larger than 4 MiB');
+    const { outcomes, usage } = await ask(url, rows(1), { inputPrice: 1, outputPrice: 1 });
+    expect(outcomes['r0']).toMatchObject({
+      unscored: expect.stringContaining('larger than 4 MiB') as string,
+    });
     expect(sent).toBeLessThan(64);
+    // It would be as large, and be paid, the next time.
+    expect(usage.calls).toBe(1);
+    expect(usage.cost).toBeGreaterThan(0);
   });
 
   it('a storm of 429 over many rows, with waits that grow and stay apart', async () => {
@@ -321,6 +325,67 @@ describe('replies', () => {
     expect(usage.cost).toBeCloseTo((usage.inputTokens + 2 * usage.outputTokens) / 1e6, 12);
   });
 
+  it.each<[string, unknown]>([
+    ['0 of both', { prompt_tokens: 0, completion_tokens: 0 }],
+    ['0 of a reply with words', { prompt_tokens: 90, completion_tokens: 0 }],
+    ['less than nothing', { prompt_tokens: -5, completion_tokens: 3 }],
+    ['texts', { prompt_tokens: '90', completion_tokens: '3' }],
+    ['fractions', { prompt_tokens: 90.5, completion_tokens: 3 }],
+    ['NaN, which JSON has as null', { prompt_tokens: NaN, completion_tokens: NaN }],
+    ['more than any model reads', { prompt_tokens: 1e15, completion_tokens: 3 }],
+    ['nothing', undefined],
+    ['something else', 'free of charge'],
+  ])('with a usage of %s, which is estimated, and said once', async (_, usage) => {
+    const url = await start((_request, response) =>
+      json(response, 200, completion('It is wrong.', { usage })),
+    );
+    const asked = await ask(url, rows(3), { inputPrice: 1000, outputPrice: 1000 });
+    expect(asked.usage.outputTokens).toBe(3 * 3);
+    expect(asked.usage.inputTokens).toBeGreaterThan(300);
+    expect(asked.usage.cost).toBeCloseTo((asked.usage.inputTokens + asked.usage.outputTokens) / 1000, 12);
+    expect(asked.notes).toEqual([expect.stringMatching(/^127\.0\.0\.1:\d+: the tokens .* are estimated/)]);
+  });
+
+  it('without usage reach a budget, thoughts beside the text included', async () => {
+    const message = { role: 'assistant', content: 'Wrong.', reasoning_content: 'Hm. '.repeat(200) };
+    const url = await start((_, response) =>
+      json(response, 200, completion('', { usage: { prompt_tokens: 0, completion_tokens: 0 } }, { message })),
+    );
+    const prices = { inputPrice: 0, outputPrice: 1000, maxTokens: 300, budget: 1 };
+    const { usage, error } = await ask(url, rows(50), { ...prices, concurrency: 1 });
+    expect(error?.code).toBe('BUDGET_REACHED');
+    expect(usage.calls).toBeLessThanOrEqual(5);
+  });
+
+  it('that are longer than asked for are cut, kept so, and said once', async () => {
+    const cache = join(await temporary(), 'replies.jsonl');
+    const long = `${'It is wrong. '.repeat(100_000)}`;
+    const url = await start((_, response) =>
+      json(response, 200, completion(long, { logprobs: 'x'.repeat(1e6) })),
+    );
+    const first = await ask(url, rows(3), { cache, maxTokens: 20 });
+    const judgment = (first.outcomes['r0'] as { judgment: string }).judgment;
+    expect(judgment.length).toBeLessThanOrEqual(1024 + 32 * 20);
+    expect(judgment).toMatch(/^It is wrong\.[^]*wrong\.$/);
+    expect(first.notes).toEqual([expect.stringContaining('longer than the 20 tokens asked for')]);
+    expect((await readFile(cache)).length).toBeLessThan(3 * 3000);
+    const second = await ask(url, rows(3), { cache, maxTokens: 20 });
+    expect(second.usage).toMatchObject({ calls: 0, cached: 3 });
+    expect(second.outcomes).toEqual(first.outcomes);
+  });
+
+  it.each<[string, object]>([
+    ['a refusal', { content: null, refusal: 'No. '.repeat(1e5) }],
+    ['thoughts beside the text', { content: 'It is wrong.', reasoning_content: 'Hm. '.repeat(1e5) }],
+    ['a field that nobody asked for', { content: 'It is wrong.', audio: 'x'.repeat(1e6) }],
+  ])('with %s of megabytes are kept without it', async (_, message) => {
+    const cache = join(await temporary(), 'replies.jsonl');
+    const url = await start((_request, response) => json(response, 200, completion('', {}, { message })));
+    const first = await ask(url, rows(1), { cache, maxTokens: 20 });
+    expect((await readFile(cache)).length).toBeLessThan(6000);
+    expect((await ask(url, rows(1), { cache, maxTokens: 20 })).outcomes).toEqual(first.outcomes);
+  });
+
   it('that praise without "perfect", or blame with it, are marked', async () => {
     const url = await start((request, response) =>
       json(
@@ -410,10 +475,32 @@ describe('limits', () => {
     expect(usage.cost).toBeLessThanOrEqual(5);
   });
 
-  it('an abort gives up what is under way and begins nothing', async () => {
+  it('an abort begins nothing, and keeps the answers of the calls under way', async () => {
+    const cache = join(await temporary(), 'replies.jsonl');
     const abort = new AbortController();
-    const url = await start(() => abort.abort());
-    const { outcomes, error } = await ask(url, rows(5), { concurrency: 1, signal: abort.signal });
+    const url = await start((request, response, index) => {
+      if (index === 15) abort.abort();
+      setTimeout(() => void fine(request, response, index), 100 + 10 * (index % 4));
+    });
+    const { outcomes, error } = await ask(url, rows(40), { concurrency: 16, signal: abort.signal, cache });
+    expect(error?.code).toBe('STOPPED');
+    expect(server!.received).toHaveLength(16);
+    expect(Object.keys(outcomes)).toHaveLength(16);
+    expect((await readFile(cache, 'utf8')).trimEnd().split('\n')).toHaveLength(16);
+  });
+
+  it.each<[string, Script]>([
+    ['a call that fails in a way that may pass', (_, r) => json(r, 500, apiError('Boom'))],
+    ['a reply that would be asked for once more', (_, r) => json(r, 200, completion(''))],
+    ['a call that is never answered', () => {}],
+  ])('an abort repeats nothing: %s', async (_, script) => {
+    const abort = new AbortController();
+    const url = await start((request, response, index) => {
+      abort.abort();
+      void script(request, response, index);
+    });
+    const settings = { concurrency: 1, signal: abort.signal, timeout: 0.3 };
+    const { outcomes, error } = await ask(url, rows(3), settings);
     expect([outcomes, error?.code]).toEqual([{}, 'STOPPED']);
     expect(server!.received).toHaveLength(1);
   });

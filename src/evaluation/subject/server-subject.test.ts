@@ -57,7 +57,7 @@ const scored = ({ body }: Asked): readonly [number, unknown] => [
     choices: body.prompt.map((prompt, index) => ({
       index,
       logprobs: {
-        token_logprobs: [...(prompt as number[]).map((id, i) => (i === 0 ? null : -id / 1000)), -7],
+        token_logprobs: [...[prompt].flat().map((id, i) => (i === 0 ? null : -Number(id) / 1000)), -7],
       },
     })),
   },

@@ -189,7 +189,7 @@ async function answers(
 ): Promise<Response[]> {
   const { maxNewTokens = 256, temperature = 0, topP, seed = 0, seeds, stop, onResponse } = settings;
   const found: Response[] = [];
-  const answer = async (index: number, giveUp: AbortSignal): Promise<void> => {
+  const answer = async (index: number, stopped: AbortSignal): Promise<void> => {
     const request = chatRequest(
       {
         model: address.model,
@@ -202,7 +202,7 @@ async function answers(
       },
       maxNewTokens,
     );
-    const { text, finish, usage } = await ask(client, address, request, giveUp);
+    const { text, finish, usage } = await ask(client, address, request, stopped);
     const response = { text, finished: finish !== 'length', tokens: usage?.output ?? 0 };
     found[index] = response;
     await onResponse?.(index, response);
@@ -225,7 +225,7 @@ async function ask<Reply>(
   signal: AbortSignal,
   explain: Explain = () => null,
 ): Promise<Reply> {
-  const attempt = await client.ask(request, { stop: signal, giveUp: signal });
+  const attempt = await client.ask(request, signal);
   if ('ok' in attempt) return attempt.ok;
   const { failure } = attempt;
   const name = servedName(model, url);

@@ -3,7 +3,7 @@
 import { setMaxListeners } from 'node:events';
 import { inParallel } from '../../durable/pool.ts';
 import { WhetstoneError } from '../../errors.ts';
-import type { Client, Signals } from '../../openai/client.ts';
+import type { Client } from '../../openai/client.ts';
 import type { ChatRequests } from './chat-request.ts';
 import type { Unscored } from '../judge.ts';
 import type { Reply } from './read-reply.ts';
@@ -55,12 +55,12 @@ export function createAskedRows<Row extends { readonly id: string }, Answer exte
   return {
     cached: () => cached,
     askAll: (rows, { onAnswer, signal }) =>
-      stoppable(signal, async (giveUp) => {
+      stoppable(signal, async (stopped) => {
         const silent = createSilence<Row>(name, settings.retries + 1, (row, why) =>
           onAnswer(row, unscored(row, why)),
         );
         const ask = async (row: Row, stop: AbortSignal): Promise<void> => {
-          const verdict = await read(row, { stop, giveUp });
+          const verdict = await read(row, stop);
           if ('reading' in verdict) {
             const { reading } = verdict;
             if (verdict.cached) cached++;
@@ -71,8 +71,8 @@ export function createAskedRows<Row extends { readonly id: string }, Answer exte
             await silent.broken();
           } else silent.add(row, verdict.failure);
         };
-        // After a failure calls under way are waited for: they have been paid for.
-        await inParallel(rows, settings.concurrency, ask, { signal: giveUp });
+        // After a failure or a stop calls under way are waited for: they have been paid for.
+        await inParallel(rows, settings.concurrency, ask, { signal: stopped });
         await silent.end();
       }),
   };
@@ -88,7 +88,7 @@ interface Question<Answer> {
 type Verdict<Answer> =
   { readonly reading: Answer | Unreadable; readonly cached: boolean } | { readonly failure: Failure };
 
-type Read<Row, Answer> = (row: Row, signals: Signals) => Promise<Verdict<Answer>>;
+type Read<Row, Answer> = (row: Row, stop: AbortSignal) => Promise<Verdict<Answer>>;
 
 /** Reads a row's answer: a kept one, or one that is asked for. With `share`, rows that ask the same share it. */
 function createReader<Row, Answer extends object>(
@@ -97,7 +97,7 @@ function createReader<Row, Answer extends object>(
   request: ChatRequests['request'],
   share: boolean,
 ): Read<Row, Answer> {
-  const read: Read<Row, Answer> = async (row, signals) => {
+  const read: Read<Row, Answer> = async (row, stop) => {
     const question = (messages: readonly ChatMessage[]): Question<Answer> => {
       const kept = client.kept(request(messages));
       return { messages, kept: kept && readReply(kept, row, messages) };
@@ -110,7 +110,7 @@ function createReader<Row, Answer extends object>(
     // Where both replies are kept and neither can be read, there is nothing to lose by asking anew.
     let reading: Unreadable | null = second.kept === null ? unreadable(first.kept) : null;
     for (const { messages } of reading ? [second] : [first, second]) {
-      const answer = await client.ask(request(messages), signals);
+      const answer = await client.ask(request(messages), stop);
       if ('failure' in answer) return { failure: answer.failure };
       const next = readReply(answer.ok, row, messages);
       if (!('unreadable' in next)) return { reading: next, cached: false };
@@ -120,15 +120,15 @@ function createReader<Row, Answer extends object>(
   };
   if (!share) return read;
   const underWay = new Map<string, Promise<Verdict<Answer>>>();
-  return async (row, signals) => {
+  return async (row, stop) => {
     const question = request(prompt.messages(row)).body;
     const other = underWay.get(question);
     if (other) {
       // That the other was stopped need not stop this one.
-      const verdict = await other.catch(() => read(row, signals));
+      const verdict = await other.catch(() => read(row, stop));
       return 'reading' in verdict ? { ...verdict, cached: true } : verdict;
     }
-    const reading = read(row, signals);
+    const reading = read(row, stop);
     underWay.set(question, reading);
     return reading.finally(() => underWay.delete(question));
   };
@@ -195,17 +195,17 @@ const unavailable = (name: string, failure: Failure, calls: number): WhetstoneEr
 /** Runs `work` with a signal that an abort of `signal` passes on, as WhetstoneError `STOPPED`. */
 async function stoppable(
   signal: AbortSignal | undefined,
-  work: (giveUp: AbortSignal) => Promise<void>,
+  work: (stopped: AbortSignal) => Promise<void>,
 ): Promise<void> {
-  const giveUp = new AbortController();
-  // Every call under way listens; Node warns from the eleventh on.
-  setMaxListeners(0, giveUp.signal);
-  const stopped = (): void => giveUp.abort(new WhetstoneError('STOPPED', 'judging was stopped'));
-  if (signal?.aborted) stopped();
-  signal?.addEventListener('abort', stopped, { once: true });
+  const stopping = new AbortController();
+  // Every call that waits listens; Node warns from the eleventh on.
+  setMaxListeners(0, stopping.signal);
+  const stop = (): void => stopping.abort(new WhetstoneError('STOPPED', 'judging was stopped'));
+  if (signal?.aborted) stop();
+  signal?.addEventListener('abort', stop, { once: true });
   try {
-    await work(giveUp.signal);
+    await work(stopping.signal);
   } finally {
-    signal?.removeEventListener('abort', stopped);
+    signal?.removeEventListener('abort', stop);
   }
 }

@@ -1,6 +1,6 @@
 // From what a judge wrote about two responses to a preference, or to the reason why it is none. Knows no servers.
 import type { Unreadable } from './asked-rows.ts';
-import { excerpt, withoutThoughts } from './read-reply.ts';
+import { excerpt, withoutFence, withoutThoughts } from './read-reply.ts';
 import type { Reply } from './read-reply.ts';
 
 /** Raised whenever the same reply may be read otherwise than before. */
@@ -18,10 +18,10 @@ export function readPreference(reply: Reply): { readonly preference: number } | 
   const spoken = withoutThoughts(reply.text);
   if (spoken === null) return { unreadable: 'the reply ended before its thoughts did' };
   if (spoken === '') return { unreadable: 'the reply is empty' };
-  const bare = spoken.replace(/^```\w*\n([^]*?)\n?```$/, '$1').trim();
+  const bare = withoutFence(spoken);
   const verdicts = [
-    fromJson(bare) ?? ALONE.exec(bare)?.[1],
-    ...bare.split('\n').map((line) => VERDICT.exec(line)?.[1]),
+    fromJson(bare) ?? ALONE.exec(bare.length > longestVerdict ? '' : unmarked(bare))?.[1],
+    ...Array.from(bare.matchAll(LINE), ([line]) => VERDICT.exec(unmarked(line))?.[1]),
   ];
   const found = new Set(verdicts.flatMap((verdict) => preferenceOf(verdict) ?? []));
   const [preference, other] = found;
@@ -38,12 +38,19 @@ export function readPreference(reply: Reply): { readonly preference: number } | 
   return { preference };
 }
 
-const CHOICE = String.raw`(?:the\s+)?(?:(?:response|output|answer)\s*#?)?\s*["'“*_]*(1|2|draw|tie|equal|neither|both)`;
+/** Characters of a line that could be a verdict, marks included. */
+const longestVerdict = 400;
+const LINE = /^.{0,300}verdict.{0,100}$/gim;
+
+/** Marks such as ** and quotes become blanks, and blanks one. */
+const unmarked = (line: string): string => line.replace(/[\s*_"'“”]+/g, ' ').trim();
+
+const CHOICE = String.raw`(?:the )?(?:(?:response|output|answer) ?(?:# ?)?)?(1|2|draw|tie|equal|neither|both)`;
 const VERDICT = new RegExp(
-  String.raw`^[\s*_#>"'“-]*(?:(?:my|the|final)\s+)*verdict[\s*_"'”]*(?:[:=-]|is)[\s*_"'“]*${CHOICE}[\s*_"'”.!]*$`,
+  String.raw`^(?:[#>-] ?)*(?:(?:my|the|final) )*verdict ?(?:[:=-]|is) ?${CHOICE}[ .!]*$`,
   'i',
 );
-const ALONE = new RegExp(String.raw`^[\s*_"'“]*${CHOICE}[\s*_"'”.!]*$`, 'i');
+const ALONE = new RegExp(String.raw`^${CHOICE}[ .!]*$`, 'i');
 
 function preferenceOf(verdict: unknown): number[] | undefined {
   if (verdict === undefined || verdict === null) return undefined;

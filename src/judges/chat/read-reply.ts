@@ -5,6 +5,7 @@ import { brokenText } from '../answers.ts';
 import type { Judged } from '../judge.ts';
 import type { ChatAnswer, ChatMessage } from '../../openai/answers.ts';
 import type { RowTexts } from './prompt.ts';
+import { beginning } from '../../rows/text.ts';
 import { suspicionOf } from '../suspicion.ts';
 
 /** Raised whenever the same reply may be read otherwise than before. */
@@ -29,6 +30,7 @@ export function readReply(reply: Reply, row: RowTexts, messages: readonly ChatMe
   const spoken = withoutThoughts(reply.text);
   if (spoken === null) return { unreadable: 'the reply ended before its thoughts did' };
   const bare = unwrap(spoken);
+  if (bare === null) return { unreadable: 'the reply is wrapped in fences or quotes too often' };
   const object = jsonObject(bare);
   if (object) {
     return object['judgment'] === null
@@ -58,12 +60,14 @@ const LABEL =
   /^(?:#{1,6}\s*)?(?:[*_]{1,2})?(?:(?:my|your|the|final)\s+)?(?:judg(?:e)?ment|critique|criticism|feedback|verdict|evaluation|assessment)(?:[*_]{1,2})?\s*(?::(?:[*_]{1,2})?|\n)\s*/i;
 const QUOTES = ['""', "''", '“”', '‘’', '«»', '``', '„“'] as const;
 
-/** Layer by layer, until nothing is left to take away. */
-function unwrap(text: string): string {
+const mostLayers = 8;
+
+/** Layer by layer, until nothing is left to take away; null where there are more layers than anyone means. */
+function unwrap(text: string): string | null {
   let rest = text.trim();
-  for (;;) {
+  for (let layer = 0; layer <= mostLayers; layer++) {
     const before = rest;
-    rest = rest.replace(/^(`{3,}|~{3,})[\w-]*\n([^]*?)\n?\1$/, '$2').trim();
+    rest = withoutFence(rest);
     rest = rest.replace(LABEL, '').trim();
     rest = fromJson(rest) ?? rest;
     rest = withoutPair(rest, '**', '**');
@@ -72,6 +76,17 @@ function unwrap(text: string): string {
     }
     if (rest === before) return rest;
   }
+  return null;
+}
+
+/** Only a fence around the whole, which ends as it begins. */
+export function withoutFence(text: string): string {
+  const [fence] = /^(?:`{3,}|~{3,})/.exec(text) ?? [];
+  if (fence === undefined) return text;
+  const start = text.indexOf('\n') + 1;
+  const end = text.length - fence.length;
+  const named = start > 0 && /^[\w-]*$/.test(text.slice(fence.length, start - 1));
+  return named && start <= end && text.endsWith(fence) ? text.slice(start, end).trim() : text;
 }
 
 /** Only a pair around the whole: `"a" is wrong, "b" is right` has two. */
@@ -119,6 +134,9 @@ function repeats(judgment: string, row: RowTexts, messages: readonly ChatMessage
 }
 
 export const excerpt = (text: string, length = 80): string => {
-  const line = text.replace(/\s+/g, ' ').trim();
-  return JSON.stringify(line.length > length ? `${line.slice(0, length)}…` : line);
+  const line = text
+    .slice(0, 8 * length)
+    .replace(/\s+/g, ' ')
+    .trim();
+  return JSON.stringify(line.length > length ? `${beginning(line, length)}…` : line);
 };

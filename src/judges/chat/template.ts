@@ -146,8 +146,11 @@ const withoutInput = (template: string): string =>
 
 /** A text that holds the closing tag itself could pass for what follows it. */
 function freeTag(tag: string, texts: string): string {
+  const taken = new Set(
+    Array.from(texts.matchAll(new RegExp(`</(${tag}(?:-\\d+)?)>`, 'g')), ([, name]) => name),
+  );
   for (let n = 1; ; n++) {
     const name = n === 1 ? tag : `${tag}-${n}`;
-    if (!texts.includes(`</${name}>`)) return name;
+    if (!taken.has(name)) return name;
   }
 }

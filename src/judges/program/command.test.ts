@@ -50,13 +50,19 @@ interface Ran {
 async function run(
   command: string,
   requests: readonly JudgeRequest[],
-  settings: { timeout?: number; signal?: AbortSignal; onOutcome?: (outcome: Outcome) => Promise<void> } = {},
+  settings: {
+    timeout?: number;
+    maxTokens?: number;
+    signal?: AbortSignal;
+    onOutcome?: (outcome: Outcome) => Promise<void>;
+  } = {},
 ): Promise<Ran> {
   const outcomes: Outcome[] = [];
   const notes: string[] = [];
   let stderr = '';
   const judge = await openCommandJudge(command, {
     timeout: settings.timeout ?? 20,
+    maxTokens: settings.maxTokens ?? 512,
     onNote: ({ text }) => notes.push(text),
     onStderr: (piece) => (stderr += piece.toString()),
     cwd: dir,
@@ -134,6 +140,7 @@ for (const { id } of await all()) {
       `for await (const line of lines) { const { id, output } = JSON.parse(line); say({ id, judgment: output }); }`,
     );
     const { outcomes, error } = await run(command, rows(400, 'x'.repeat(20_000)), {
+      maxTokens: 1000,
       onOutcome: () => sleep(1),
     });
     expect(error).toBeNull();
@@ -145,7 +152,7 @@ for (const { id } of await all()) {
     const command = await script(
       `for (const { id } of await all()) say({ id, judgment: 'é'.repeat(4_000_000) });`,
     );
-    const { outcomes } = await run(command, rows(1));
+    const { outcomes } = await run(command, rows(1), { maxTokens: 200_000 });
     expect(byId(outcomes)['r0']).toHaveLength(4_000_000);
   });
 
@@ -260,7 +267,7 @@ process.exitCode = 3;`,
   });
 
   it('cannot be started', async () => {
-    const settings = { timeout: 5, onNote: () => {}, cwd: join(dir, 'no-such-folder') };
+    const settings = { maxTokens: 512, timeout: 5, onNote: () => {}, cwd: join(dir, 'no-such-folder') };
     const judge = await openCommandJudge('cat', settings);
     const judging = judge.judge(rows(1), { onOutcome: () => Promise.resolve() });
     await expect(judging).rejects.toMatchObject({ code: 'JUDGE_FAILED' });
@@ -291,6 +298,32 @@ setInterval(() => {}, 1000);`,
     await expectGone(pids);
   }, 20_000);
 
+  it.each([
+    ['without a line end', 'cat /dev/zero'],
+    ['in lines that are no JSON', 'yes'],
+    ['in lines that begin like JSON', "yes '{'"],
+    ['in lines that answer nobody', `yes '{"id":"nobody","judgment":null}'`],
+  ])(
+    'that writes without end, %s, is not waited for longer',
+    async (_, command) => {
+      const began = performance.now();
+      const { error } = await run(command, rows(1), { timeout: 0.5 });
+      expect(error?.code).toBe('JUDGE_FAILED');
+      expect(error?.message).toMatch(/no answer for 0.5 seconds, 1 of 1 rows are open/);
+      expect(performance.now() - began).toBeLessThan(5000);
+    },
+    20_000,
+  );
+
+  it('may answer at length, of which the beginning is taken, and says so once', async () => {
+    const command = await script(
+      `for (const { id } of await all()) say({ id, judgment: 'Too long. '.repeat(1e6) });`,
+    );
+    const { outcomes, notes } = await run(command, rows(3));
+    expect(Object.values(byId(outcomes)).map((words) => words?.length)).toEqual([17_408, 17_408, 17_408]);
+    expect(notes).toEqual([expect.stringMatching(/longer than 512 tokens can be \(10000000 characters\)/)]);
+  }, 20_000);
+
   it('is ended by an abort with all its children', async () => {
     const pids = join(dir, 'pids-aborted');
     const command = await script(
@@ -315,11 +348,40 @@ setInterval(() => {}, 1000);`,
     await expectGone(pids);
   }, 20_000);
 
+  it('that minds SIGTERM may finish what it has under way, and gets no further rows', async () => {
+    const command = await script(
+      `const underWay = [];
+process.on('SIGTERM', async () => { for (const work of underWay) say(await work); process.exit(0); });
+for await (const line of lines) {
+  const { id } = JSON.parse(line);
+  if (id === 'r0') say({ id, judgment: null });
+  else underWay.push(new Promise((r) => setTimeout(() => r({ id, judgment: 'Paid for.' }), 300)));
+}
+setInterval(() => {}, 1000);`,
+    );
+    const abort = new AbortController();
+    // More rows than the pipes hold.
+    const { outcomes, error } = await run(command, rows(400, 'long '.repeat(400)), {
+      signal: abort.signal,
+      onOutcome: ({ id }) => {
+        if (id === 'r0') setTimeout(() => abort.abort(), 100);
+        return Promise.resolve();
+      },
+    });
+    expect(error?.code).toBe('STOPPED');
+    expect(byId(outcomes)['r1']).toBe('Paid for.');
+  }, 20_000);
+
   it('is ended when an outcome cannot be kept', async () => {
     const command = await script(
       `for (const { id } of await all()) say({ id, judgment: null }); setInterval(() => {}, 1000);`,
     );
-    const judge = await openCommandJudge(command, { timeout: 20, onNote: () => {}, cwd: dir });
+    const judge = await openCommandJudge(command, {
+      maxTokens: 512,
+      timeout: 20,
+      onNote: () => {},
+      cwd: dir,
+    });
     const failing = judge.judge(rows(1), { onOutcome: () => Promise.reject(new Error('disk is full')) });
     await expect(failing).rejects.toThrow('disk is full');
   });

@@ -3,10 +3,11 @@
 import { resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { StringDecoder } from 'node:string_decoder';
+import { setImmediate as afterOthers, setTimeout as sleep } from 'node:timers/promises';
 import { WhetstoneError } from '../../errors.ts';
 import type { Fields } from '../../rows/fields.ts';
-import { outcomeOf, usageOf } from '../answers.ts';
+import { outcomeOf, shortenTo, usageOf } from '../answers.ts';
 import { comparisonOf } from '../compare/preference.ts';
 import type { Comparer, Comparison, PairRequest } from '../comparer.ts';
 import { commandFingerprint } from './command-digest.ts';
@@ -19,17 +20,20 @@ import { startGroup } from './process-group.ts';
 import type { Ending, ProcessGroup } from './process-group.ts';
 import type { JudgeSettings } from '../settings.ts';
 import { note } from '../../words/note.ts';
+import { printable } from '../../words/printable.ts';
 
-export interface CommandSettings extends Pick<JudgeSettings, 'timeout' | 'onNote'> {
+export interface CommandSettings extends Pick<JudgeSettings, 'timeout' | 'maxTokens' | 'onNote'> {
   /** Where the command runs; default the present folder. */
   readonly cwd?: string;
-  /** Hears the command's standard error; by default it is passed on to this process's own. */
+  /** Hears the command's standard error; by default this process's own shows it, without control characters. */
   readonly onStderr?: (piece: Buffer) => void;
 }
 
 const longestLine = 64 << 20;
 /** Seconds that a command has to end by itself after its last answer. */
 const timeToEnd = 3;
+/** Seconds after a stop that a command which minds SIGTERM has for the calls that it has under way. */
+const timeToFinish = 30;
 /** Milliseconds for what is still in the pipe of the standard error. */
 const timeToFlush = 500;
 
@@ -40,16 +44,19 @@ const timeToFlush = 500;
  * seconds without an answer.
  *
  * Rows without an answer are unscored if the command ends with exit code 0; otherwise `judge` throws `JUDGE_FAILED`
- * with the code and the last lines of the standard error. Lines that are no answer are counted and noted.
+ * with the code and the last lines of the standard error. Lines that are no answer are counted and noted. After an abort
+ * it is asked to end (SIGTERM), and what it still answers is kept; half a minute later it is made to.
  */
 export async function openCommandJudge(command: string, settings: CommandSettings): Promise<Judge> {
   const { name, fingerprint, ask, usage, close } = await openCommand(command, judgments, settings);
+  const shorten = shortenTo(settings, name);
   return {
     name,
     fingerprint,
     usage,
     close,
-    judge: (requests, { onOutcome, signal }) => ask(requests, onOutcome, signal),
+    judge: (requests, { onOutcome, signal }) =>
+      ask(requests, (outcome) => onOutcome(shorten(outcome)), signal),
   };
 }
 
@@ -171,7 +178,7 @@ async function converse<Request extends { readonly id: string }, Answer>(
     requests.map(({ id }) => id),
     read,
   );
-  const stderr = keepTail(group, settings.onStderr ?? ((piece) => process.stderr.write(piece)));
+  const stderr = keepTail(group, settings.onStderr ?? shownOnStderr());
   const patience = startPatience(settings.timeout);
   const abort = once(signal);
   const failed = (message: string, hint: string): WhetstoneError => {
@@ -179,7 +186,7 @@ async function converse<Request extends { readonly id: string }, Answer>(
     return new WhetstoneError('JUDGE_FAILED', `${command}: ${lines.join('\n    ')}`, { hint });
   };
 
-  void send(group, requests, line, settings.onSent);
+  void send(group, requests, line, { onSent: settings.onSent, signal });
   let allAnswered = (): void => {};
   const answered = new Promise<void>((done) => (allAnswered = done));
   const heard = hear(group, answers, async (outcomes) => {
@@ -194,7 +201,11 @@ async function converse<Request extends { readonly id: string }, Answer>(
   try {
     const spoken = await wait(Promise.race([heard, answered]));
     const ending = typeof spoken === 'string' ? spoken : await wait(ended(group, answers.open.size === 0));
-    if (ending === 'aborted') throw stopped();
+    if (ending === 'aborted') {
+      group.askToEnd();
+      await Promise.race([heard.catch(() => {}), sleep(timeToFinish * 1000, undefined, { ref: false })]);
+      throw stopped();
+    }
     if (ending === 'silent') {
       const message = `no answer for ${settings.timeout} seconds, ${answers.open.size} of ${requests.length} rows are open`;
       throw failed(message, 'If it needs longer, raise the timeout. The answers that came before are kept.');
@@ -229,10 +240,11 @@ async function send<Request>(
   { child }: ProcessGroup,
   requests: readonly Request[],
   line: (request: Request) => object,
-  onSent: () => void,
+  { onSent, signal }: { readonly onSent: () => void; readonly signal: AbortSignal | undefined },
 ): Promise<void> {
   const lines = function* (): Generator<string> {
     for (const request of requests) {
+      if (signal?.aborted) return;
       onSent();
       yield `${JSON.stringify(line(request))}
 `;
@@ -251,6 +263,8 @@ async function hear<Answer>(
   for await (const piece of child.stdout) {
     const outcomes = lines.push(piece as Buffer).flatMap((line) => answers.take(line));
     if (outcomes.length > 0) await onAnswers(outcomes);
+    // One that writes without end must not keep timers and signals from being heard.
+    await afterOthers();
   }
   const last = lines.end().flatMap((line) => answers.take(line));
   if (last.length > 0) await onAnswers(last);
@@ -266,6 +280,12 @@ const describeEnding = ({ code, signal }: Ending): string =>
 
 const stopped = (): WhetstoneError =>
   new WhetstoneError('STOPPED', 'stopped while a command was judging; its answers so far are kept');
+
+/** Passes a command's standard error on to this process's own: nothing in it moves the cursor or changes colours. */
+function shownOnStderr(): (piece: Buffer) => void {
+  const decoder = new StringDecoder('utf8');
+  return (piece) => process.stderr.write(printable(decoder.write(piece).replace(/\r\n?/g, '\n')));
+}
 
 const keptBytes = 8 << 10;
 const shownLines = 10;

@@ -13,6 +13,8 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
+const settings = { maxTokens: 512, concurrency: 1, timeout: 1, onNote: () => {} };
+
 let files = 0;
 async function file(text: string, extension = 'mjs'): Promise<string> {
   const path = join(dir, `critic-${files++}.${extension}`);
@@ -33,7 +35,7 @@ async function run(
   }: { concurrency?: number; timeout?: number; signal?: AbortSignal } = {},
 ): Promise<{ found: Record<string, string | null>; error: unknown }> {
   const outcomes: Outcome[] = [];
-  const judge = await openModuleJudge(path, { concurrency, timeout });
+  const judge = await openModuleJudge(path, { ...settings, concurrency, timeout });
   const error: unknown = await judge
     .judge(requests, {
       onOutcome: async (outcome) => void (await sleep(0), outcomes.push(outcome)),
@@ -149,26 +151,15 @@ export default async () => {
     expect(few.found['r1']).toMatch(/^\?/);
   });
 
-  it('stops at an abort without waiting for what is under way', async () => {
-    const path = await file('export default ({ output }) => output === "0" ? null : new Promise(() => {});');
-    const abort = new AbortController();
-    const running = run(path, rows(3), { concurrency: 1, signal: abort.signal });
-    await sleep(100);
-    abort.abort();
-    const { error, found } = await running;
-    expect(error).toMatchObject({ code: 'STOPPED' });
-    expect(found).toEqual({ r0: null });
-  });
-
-  it('is not heard any more after that', async () => {
+  it('begins nothing after an abort, and keeps what was under way', async () => {
     const path = await file(
-      'export default ({ output }) => new Promise((r) => setTimeout(() => r(null), output === "0" ? 1 : 80));',
+      'export default ({ output }) => new Promise((r) => setTimeout(() => r(null), 1 + 80 * Number(output)));',
     );
-    const judge = await openModuleJudge(path, { concurrency: 3, timeout: 20 });
+    const judge = await openModuleJudge(path, { ...settings, concurrency: 3, timeout: 20 });
     const abort = new AbortController();
     const heard: string[] = [];
     let kept = 0;
-    const judging = judge.judge(rows(3), {
+    const judging = judge.judge(rows(5), {
       signal: abort.signal,
       onOutcome: async ({ id }) => {
         heard.push(id);
@@ -178,14 +169,36 @@ export default async () => {
       },
     });
     await expect(judging).rejects.toMatchObject({ code: 'STOPPED' });
-    expect(kept, 'an outcome that is being kept is waited for').toBe(1);
-    await sleep(120);
-    expect(heard).toEqual(['r0']);
+    expect(heard).toEqual(['r0', 'r1', 'r2']);
+    expect(kept).toBe(3);
+  });
+
+  it('waits after an abort no longer than for any answer, and tells the function', async () => {
+    const path = await file(`export default ({ output }, { signal }) =>
+      output === '0' ? null : new Promise(() => signal.addEventListener('abort', () => { globalThis.unwanted = true; }));`);
+    const abort = new AbortController();
+    const running = run(path, rows(3), { concurrency: 1, timeout: 0.3, signal: abort.signal });
+    await sleep(100);
+    abort.abort();
+    const { error, found } = await running;
+    expect(error).toMatchObject({ code: 'STOPPED' });
+    expect(found).toEqual({ r0: null });
+    expect(globalThis).toMatchObject({ unwanted: true });
+  });
+
+  it('whose judgeAll is under way at an abort is heard', async () => {
+    const path = await file(
+      'export const judgeAll = (rows) => new Promise((r) => setTimeout(() => r(rows.map(() => null)), 100));',
+    );
+    const abort = new AbortController();
+    setTimeout(() => abort.abort(), 20);
+    const { found } = await run(path, rows(2), { signal: abort.signal });
+    expect(found).toEqual({ r0: null, r1: null });
   });
 
   it('has the fingerprint of its content', async () => {
     const open = async (text: string): Promise<string> =>
-      (await openModuleJudge(await file(text), { concurrency: 1, timeout: 1 })).fingerprint;
+      (await openModuleJudge(await file(text), settings)).fingerprint;
     const first = await open('export default () => null;');
     expect(await open('export default () => null;')).toBe(first);
     expect(await open('export default () => "no";')).not.toBe(first);
@@ -198,14 +211,14 @@ export default async () => {
     ['that throws when it is loaded', 'throw new Error("no compiler here");', /no compiler here/],
   ])('is refused: %s', async (_, text, message) => {
     const path = text === null ? join(dir, 'nowhere.mjs') : await file(text);
-    const opening = openModuleJudge(path, { concurrency: 1, timeout: 1 });
+    const opening = openModuleJudge(path, settings);
     await expect(opening).rejects.toThrow(message);
     await expect(opening).rejects.toMatchObject({ place: { file: path } });
   });
 
   it('is refused where TypeScript does not parse', async () => {
     const path = await file('export default (: number', 'ts');
-    await expect(openModuleJudge(path, { concurrency: 1, timeout: 1 })).rejects.toMatchObject({
+    await expect(openModuleJudge(path, settings)).rejects.toMatchObject({
       code: 'JUDGE_FAILED',
     });
   });

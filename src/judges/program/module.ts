@@ -2,7 +2,8 @@
 import { inParallel } from '../../durable/pool.ts';
 import { WhetstoneError } from '../../errors.ts';
 import { describe, isFields } from '../../rows/fields.ts';
-import { outcomeOf, usageOf } from '../answers.ts';
+import { excerpt } from '../../rows/text.ts';
+import { outcomeOf, shortenTo, usageOf } from '../answers.ts';
 import { comparisonOf } from '../compare/preference.ts';
 import type { Comparer, PairRequest } from '../comparer.ts';
 import { fileDigest } from './command-digest.ts';
@@ -12,27 +13,33 @@ import type { Judge, JudgeCall, JudgeRequest, JudgeUsage, Outcome, Unscored } fr
 import { loadModule } from './load-module.ts';
 import type { JudgeSettings } from '../settings.ts';
 
-export type ModuleSettings = Pick<JudgeSettings, 'concurrency' | 'timeout'>;
+export type ModuleSettings = Pick<JudgeSettings, 'concurrency' | 'timeout' | 'maxTokens' | 'onNote'>;
 
-/** What a module exports as default or as `judge`. Null, or words that begin with "perfect": satisfactory. */
+/**
+ * What a module exports as default or as `judge`. Null, or words that begin with "perfect": satisfactory. `signal` is
+ * aborted when nobody waits for the answer any more.
+ */
 export type JudgeFunction = (
   request: JudgeRequest,
-  context: { readonly signal?: AbortSignal },
+  context: { readonly signal: AbortSignal },
 ) => string | null | Promise<string | null>;
 
 /** What a module exports as `judgeAll`: judgments in the order of the requests, or `{ id, judgment }` in any. */
 export type JudgeAllFunction = (
   requests: readonly JudgeRequest[],
-  context: { readonly signal?: AbortSignal },
+  context: { readonly signal: AbortSignal },
 ) => readonly Answer[] | Promise<readonly Answer[]>;
 
 /** What a module exports as `compare`: 1 where `output_1` is better, 2 where `output_2` is, 1.5 for a draw. */
 export type CompareFunction = (
   request: PairRequest,
-  context: { readonly signal?: AbortSignal },
+  context: { readonly signal: AbortSignal },
 ) => number | Promise<number>;
 
 type Answer = string | null | { readonly id: string; readonly judgment: string | null };
+
+/** Characters of what a module says of its own failure. */
+const mostSaid = 500;
 
 /** A module that fails on more than half of its first rows is broken, and the rows are not to blame. */
 const trialRows = 20;
@@ -40,7 +47,8 @@ const trialRows = 20;
 /**
  * Opens a .js, .mjs, .ts or .mts file that exports a function as default or as `judge` (a row at a time, `concurrency`
  * calls at once), or one as `judgeAll` (all rows of a call). A row whose call throws, answers with anything but words
- * or null, or takes longer than `timeout` seconds is unscored and says why.
+ * or null, or takes longer than `timeout` seconds is unscored and says why. After an abort calls under way are waited
+ * for: they may have been paid for.
  *
  * Throws WhetstoneError `FILE_NOT_FOUND`, and `JUDGE_FAILED` for a module that does not load or exports no function;
  * judging throws `JUDGE_FAILED` where most of the first 20 rows fail or `judgeAll` does.
@@ -48,6 +56,7 @@ const trialRows = 20;
 export async function openModuleJudge(path: string, settings: ModuleSettings): Promise<Judge> {
   const exported = functionOf(await loadModule(path), path);
   const digest = await fileDigest(path);
+  const shorten = shortenTo(settings, path);
   if ('one' in exported) {
     const { one } = exported;
     const rows = createRowCalls(
@@ -60,17 +69,18 @@ export async function openModuleJudge(path: string, settings: ModuleSettings): P
       name: path,
       fingerprint: `module:${digest ?? ''}`,
       usage: rows.usage,
-      judge: (requests, { onOutcome, signal }) => rows.callAll(requests, onOutcome, signal),
+      judge: (requests, { onOutcome, signal }) =>
+        rows.callAll(requests, (outcome) => onOutcome(shorten(outcome)), signal),
       close: () => Promise.resolve(),
     };
   }
   let calls = 0;
   const judge = async (requests: readonly JudgeRequest[], call: JudgeCall): Promise<void> => {
-    const context = { ...(call.signal && { signal: call.signal }) };
+    if (call.signal?.aborted) stoppedBy(call.signal)(call.signal.reason);
     if (requests.length === 0) return;
     calls++;
-    for (const outcome of await judgeAll(exported.all, requests, { path, context, ...settings }))
-      await call.onOutcome(outcome);
+    for (const outcome of await judgeAll(exported.all, requests, { path, ...settings }))
+      await call.onOutcome(shorten(outcome));
   };
   return {
     name: path,
@@ -123,7 +133,7 @@ interface RowCalls<Request, Result> {
 function createRowCalls<Request extends { readonly id: string }, Result>(
   path: string,
   { concurrency, timeout }: ModuleSettings,
-  one: (request: Request, context: { readonly signal?: AbortSignal }) => unknown,
+  one: (request: Request, context: { readonly signal: AbortSignal }) => unknown,
   read: (id: string, value: unknown) => Result | Unscored,
 ): RowCalls<Request, Result> {
   const trial = startTrial(path);
@@ -131,20 +141,18 @@ function createRowCalls<Request extends { readonly id: string }, Result>(
   return {
     callAll: (requests, onResult, signal) =>
       whileWanted(onResult, async (handOne) => {
-        const context = { ...(signal && { signal }) };
         const hand = async (results: readonly (Result | Unscored)[]): Promise<void> => {
           await Promise.all(results.map((result) => handOne(result)));
         };
         const held: (Result | Unscored)[] = [];
-        const callOne = async (request: Request, stop: AbortSignal): Promise<void> => {
+        const callOne = async (request: Request): Promise<void> => {
           calls++;
           let result: Result | Unscored;
           let failure: string | null = null;
           try {
-            result = read(request.id, await inTime(() => one(request, context), timeout, stop));
+            result = read(request.id, await inTime((context) => one(request, context), timeout));
           } catch (error) {
-            stop.throwIfAborted();
-            failure = error instanceof Error ? error.message : String(error);
+            failure = excerpt(error instanceof Error ? error.message : String(error), mostSaid);
             result = { id: request.id, unscored: `the module failed: ${failure}` };
           }
           trial.see(failure, request.id);
@@ -186,17 +194,15 @@ const requestOf = ({ id, instruction, input, output }: JudgeRequest): JudgeReque
 async function judgeAll(
   all: JudgeAllFunction,
   requests: readonly JudgeRequest[],
-  { path, context, timeout }: ModuleSettings & { path: string; context: { readonly signal?: AbortSignal } },
+  { path, timeout }: ModuleSettings & { path: string },
 ): Promise<Outcome[]> {
   const failed = (why: string, cause?: unknown): WhetstoneError =>
     new WhetstoneError('JUDGE_FAILED', `judgeAll of ${requests.length} rows: ${why}`, { file: path, cause });
   const answers: unknown = await inTime(
-    async () => all(requests.map(requestOf), context),
+    async (context) => all(requests.map(requestOf), context),
     timeout,
-    context.signal,
   ).catch((cause: unknown) => {
-    if (context.signal?.aborted) stoppedBy(context.signal)(cause);
-    throw failed(cause instanceof Error ? cause.message : String(cause), cause);
+    throw failed(excerpt(cause instanceof Error ? cause.message : String(cause), mostSaid), cause);
   });
   if (!Array.isArray(answers)) throw failed(`expected an array of judgments, found ${describe(answers)}`);
   const list = answers as readonly unknown[];
@@ -210,27 +216,25 @@ async function judgeAll(
   return requests.map(({ id }, i) => outcomeOf(id, list[i]));
 }
 
-/** Rejects after that many seconds and at an abort; what is under way is left alone. */
+/** Rejects after that many seconds, and aborts the signal that the work was given. */
 async function inTime<T>(
-  work: () => T | Promise<T>,
+  work: (context: { readonly signal: AbortSignal }) => T | Promise<T>,
   seconds: number,
-  signal: AbortSignal | undefined,
 ): Promise<T> {
-  signal?.throwIfAborted();
+  const unwanted = new AbortController();
   let timer: NodeJS.Timeout | undefined;
-  let giveUp = (): void => {};
   const lost = new Promise<never>((_, reject) => {
-    giveUp = () => reject(signal?.reason as Error);
-    signal?.addEventListener('abort', giveUp, { once: true });
-    const late = (): void => reject(new Error(`no answer within ${seconds} seconds`));
+    const late = (): void => {
+      reject(new Error(`no answer within ${seconds} seconds`));
+      unwanted.abort();
+    };
     // Longer waits than a timer can count are no limit.
     if (seconds * 1000 < 2 ** 31) timer = setTimeout(late, seconds * 1000);
   });
   try {
-    return await Promise.race([work(), lost]);
+    return await Promise.race([work({ signal: unwanted.signal }), lost]);
   } finally {
     clearTimeout(timer);
-    signal?.removeEventListener('abort', giveUp);
   }
 }
 

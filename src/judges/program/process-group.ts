@@ -10,7 +10,9 @@ export interface ProcessGroup {
   readonly ended: Promise<Ending>;
   /** Resolves when its pipes are closed as well, by all that hold them. */
   readonly closed: Promise<unknown>;
-  /** Asks every process of the group to end and, after a moment, makes it. Resolves when they were made to. */
+  /** Asks every process of the group to end. */
+  askToEnd(): void;
+  /** Asks likewise and, after a moment, makes them. Resolves when they were made to. */
   end(): Promise<void>;
 }
 
@@ -67,5 +69,5 @@ export function startGroup(command: string, cwd?: string): ProcessGroup {
     process.off('exit', atExit);
     for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy();
   };
-  return { child, ended, closed, end: () => (ending ??= end()) };
+  return { child, ended, closed, askToEnd: () => send('SIGTERM'), end: () => (ending ??= end()) };
 }
