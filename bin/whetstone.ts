@@ -9,6 +9,7 @@ import { labVerbs } from '../lab/cli/verbs.ts';
 /** Verbs that are read by a person or a pipe; the others leave files, and go on when nobody reads any more. */
 const spoken = new Set(['score', 'generate', 'data', 'help']);
 const args = process.argv.slice(2);
+const verb = args.find((arg) => !arg.startsWith('-'));
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') {
@@ -17,7 +18,7 @@ for (const stream of [process.stdout, process.stderr]) {
       process.exit(1);
     }
     // A reader that has seen enough (| head) is no failure.
-    if (args[0] === undefined || spoken.has(args[0])) process.exit(0);
+    if (verb === undefined || spoken.has(verb)) process.exit(0);
   });
 }
 // Without a listener the system ends a process that writes beyond "ulimit -f"; with one, the write fails and is told.

@@ -5,11 +5,12 @@ import type { DemoEvent, DemoSummary, Graded, MarkedResponse } from '../demo/ind
 import type { Given, Verb } from '../../src/cli/flags.ts';
 import { markFlagged } from '../../src/cli/marks.ts';
 import type { SettingsOf } from '../../src/options/table.ts';
-import { createProgress } from '../../src/cli/progress.ts';
-import type { Progress } from '../../src/cli/progress.ts';
+import { stepStanding } from '../../src/cli/progress.ts';
+import type { Screen, VerbContext } from '../../src/cli/screen.ts';
 import { stoppable } from '../../src/cli/signals.ts';
-import type { Colors, Output } from '../../src/cli/terminal.ts';
-import { colorsFor, percent, plural, printable, thousands } from '../../src/cli/terminal.ts';
+import type { Colors } from '../../src/cli/terminal.ts';
+import { percent, plural, thousands } from '../../src/words/numbers.ts';
+import { printable } from '../../src/words/printable.ts';
 
 const table = {
   out: {
@@ -74,19 +75,21 @@ trains, and the model answers held-out instructions again. Nothing is downloaded
   together: () => [],
 };
 
-export async function runDemo({ values }: Given<typeof table>, context: { stdout: Output }): Promise<number> {
+export async function runDemo({ values }: Given<typeof table>, { screen }: VerbContext): Promise<number> {
   const { instructions, tests, seed } = values;
   const out = values.out ?? firstFree(join('runs', 'demo'));
   const { demonstrate } = await import('../demo/index.ts');
   const { worldModelDir } = await import('../world/model.ts');
   const model = values.model ?? worldModelDir();
-  const screen = openScreen(context.stdout, { out, model: relative(process.cwd(), model) || model });
+  const show = teller(screen, { out, model: relative(process.cwd(), model) || model });
   return stoppable(
     async (signal) => {
       const command = commandOf({ ...values, out });
-      await demonstrate({ out, model, instructions, tests, seed, signal, command }, screen);
+      await demonstrate({ out, model, instructions, tests, seed, signal, command }, show).finally(() =>
+        screen.endProgress(),
+      );
     },
-    (name) => context.stdout.write(`\n${name}: stopping. What is in ${out} so far stays there.\n`),
+    (name) => screen.aside('stopping', `${name}: stopping. What is in ${out} so far stays there.`),
   );
 }
 
@@ -101,53 +104,63 @@ function firstFree(base: string): string {
 const commandOf = ({ out, instructions, tests, seed }: DemoFlags): string =>
   `whetstone demo --out ${out} --instructions ${instructions} --tests ${tests} --seed ${seed}`;
 
-/** Prints events as they come. */
-function openScreen(
-  output: Output,
-  { out, model }: { out: string; model: string },
-): (event: DemoEvent) => void {
-  const colors = colorsFor(output);
+/** Tells events as they come. */
+function teller(screen: Screen, { out, model }: { out: string; model: string }): (event: DemoEvent) => void {
+  const { colors } = screen;
   const { bold, dim } = colors;
-  const say = (...lines: string[]): void => void output.write(`${lines.join('\n')}\n`);
-  let progress: Progress | null = null;
+  let totalSteps = 0;
   return (event) => {
     switch (event.kind) {
-      case 'begin':
-        return say(
+      case 'begin': {
+        const { parameters, families } = event;
+        const lines = [
           bold('A model that makes mistakes, and a judge that says in words what they are'),
-          `${thousands(event.parameters)} parameters in ${model}; ${event.families} families of instructions`,
+          `${thousands(parameters)} parameters in ${model}; ${families} families of instructions`,
           '',
-        );
+        ];
+        return screen.tell('begin', { parameters, model, families }, lines.join('\n'));
+      }
       case 'judged': {
         const wrong = event.answers.filter(({ verdict }) => !verdict.satisfactory);
-        return say(
+        const lines = [
           `It answered ${plural(event.answers.length, 'instruction')}, and the judge found fault with ${percent(wrong.length / event.answers.length, 0)} of its answers.`,
           `${colors.isColorSupported ? colors.underline(colors.red('Marked')) : '[Marked]'} are the words that each judgment is about, as the model's own probabilities tell:`,
           '',
           ...event.examples.slice(0, 4).flatMap((example) => [...showMarked(example, colors), '']),
+        ];
+        return screen.tell(
+          'judged',
+          { answers: event.answers.length, faulty: wrong.length },
+          lines.join('\n'),
         );
       }
-      case 'base':
-        return say(
-          `On ${plural(event.tests.length, 'held-out instruction')} ${bold(percentOf(event.tests))} of its answers are satisfactory.`,
-          '',
-        );
+      case 'base': {
+        const words = `On ${plural(event.tests.length, 'held-out instruction')} ${bold(percentOf(event.tests))} of its answers are satisfactory.\n`;
+        return screen.tell('base', { tests: event.tests.length, satisfactory: goodOf(event.tests) }, words);
+      }
       case 'plan':
-        progress = createProgress({ output, totalSteps: event.totalSteps, doneSteps: 0 });
-        return say(bold(`Training ${thousands(event.trained)} adapter parameters with CUT`));
+        ({ totalSteps } = event);
+        return screen.tell(
+          'plan',
+          { trained: event.trained, total_steps: totalSteps },
+          bold(`Training ${thousands(event.trained)} adapter parameters with CUT`),
+        );
       case 'step':
-        return progress!.update(event.record);
-      case 'end':
-        progress?.end();
-        return say('', ...showResults(event, colors), ...dimmed(whatNext(out, model, event.summary), dim));
+        return screen.progress(stepStanding(event.record, totalSteps));
+      case 'end': {
+        screen.endProgress();
+        screen.result('summary', event.summary, ['', ...showResults(event, colors)].join('\n'));
+        const next = dimmed(whatNext(out, model, event.summary), dim);
+        return screen.tell('next', { out }, next.join('\n'));
+      }
     }
   };
 }
 
-const percentOf = (graded: readonly Graded[]): string => {
-  const good = graded.filter(({ verdict }) => verdict.satisfactory).length;
-  return percent(good / Math.max(1, graded.length));
-};
+const goodOf = (graded: readonly Graded[]): number =>
+  graded.filter(({ verdict }) => verdict.satisfactory).length;
+
+const percentOf = (graded: readonly Graded[]): string => percent(goodOf(graded) / Math.max(1, graded.length));
 
 function showMarked({ task, text, verdict, tokens }: MarkedResponse, colors: Colors): string[] {
   const marked = markFlagged(

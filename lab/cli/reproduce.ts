@@ -5,10 +5,10 @@ import { snakeCase } from '../../src/options/names.ts';
 import type { ReproduceOptions, ScheduleEvent, WorkerCommand } from '../reproduction/index.ts';
 import type { Given, Verb } from '../../src/cli/flags.ts';
 import type { SettingsOf } from '../../src/options/table.ts';
-import { fitLine, formatDuration } from '../../src/cli/progress.ts';
+import { formatDuration } from '../../src/cli/progress.ts';
+import type { Screen, VerbContext } from '../../src/cli/screen.ts';
 import { stoppable } from '../../src/cli/signals.ts';
-import type { Output } from '../../src/cli/terminal.ts';
-import { colorsFor, plural } from '../../src/cli/terminal.ts';
+import { plural } from '../../src/words/numbers.ts';
 
 const table = {
   name: {
@@ -141,46 +141,45 @@ export function workerCommand(): Command {
   });
 }
 
-export interface ReproduceContext {
-  readonly stdout: Output;
+export interface ReproduceContext extends VerbContext {
   /** How to start this program again; without it one experiment runs at a time, in this process. */
   readonly worker?: WorkerCommand;
 }
 
 export async function runReproduce(
   { given, values }: Given<typeof table>,
-  { stdout, worker }: ReproduceContext,
+  { screen, worker }: ReproduceContext,
 ): Promise<number> {
   const { reproduce } = await import('../reproduction/index.ts');
   const { name, out, model, data, template, seeds, train, test, perRound, jobs } = values;
-  const colors = colorsFor(stdout);
-  const screen = openScreen(stdout);
   const options: Omit<ReproduceOptions, 'signal'> = {
     name,
     out,
     scale: { train, test, perRound },
     command: commandOf(given),
-    onEvent: screen.show,
+    onEvent: (event) => show(event, screen),
     ...(model !== null && { model }),
     ...(data !== null && { data, template }),
     ...(seeds !== null && { seeds }),
     ...(jobs !== null && { jobs }),
     ...(worker && (jobs ?? availableParallelism()) > 1 && { worker }),
   };
-  try {
-    return await stoppable(
-      async (signal) => {
-        const { table, conclusions, files, seconds } = await reproduce({ ...options, signal });
-        screen.end();
-        stdout.write(`\n${table}\n\n${conclusions.map((line) => `${line}\n`).join('')}\n`);
-        stdout.write(`${colors.green('done')} in ${formatDuration(seconds)}: ${files.join(', ')}\n`);
-      },
-      (signalName) =>
-        screen.note(`${signalName}: stopping. What was computed stays; the same command goes on from there.`),
-    );
-  } finally {
-    screen.end();
-  }
+  return stoppable(
+    async (signal) => {
+      const { table, conclusions, files, seconds } = await reproduce({ ...options, signal }).finally(() =>
+        screen.endProgress(),
+      );
+      const words = `\n${table}\n\n${conclusions.map((line) => `${line}\n`).join('')}`;
+      screen.result('table', { name, table, conclusions }, words);
+      const done = screen.colors.green('done');
+      screen.tell('done', { seconds, files }, `${done} in ${formatDuration(seconds)}: ${files.join(', ')}`);
+    },
+    (signalName) =>
+      screen.aside(
+        'stopping',
+        `${signalName}: stopping. What was computed stays; the same command goes on from there.`,
+      ),
+  );
 }
 
 /** The command line again, with what was given. */
@@ -190,57 +189,27 @@ function commandOf(given: Partial<ReproduceFlags>): string {
   return ['whetstone reproduce', name, ...words].join(' ');
 }
 
-interface Screen {
-  readonly show: (event: ScheduleEvent) => void;
-  readonly note: (line: string) => void;
-  readonly end: () => void;
-}
-
-/** A line rewritten in place on a terminal, plain lines now and then in a pipe. */
-function openScreen(output: Output): Screen {
-  const colors = colorsFor(output);
-  const pipeInterval = 5000;
-  let open = false;
-  let printed = -Infinity;
-  const note = (line: string): void => {
-    output.write(open ? `\r\x1b[K${line}\n` : `${line}\n`);
-    open = false;
-  };
-  const progress = (parts: readonly string[], last: boolean): void => {
-    if (output.isTTY) {
-      output.write(`\r${fitLine(parts, (output.columns ?? 80) - 1)}\x1b[K`);
-      open = true;
-    } else if (last || performance.now() - printed >= pipeInterval) {
-      output.write(`${parts.join('  ')}\n`);
-      printed = performance.now();
+function show(event: ScheduleEvent, screen: Screen): void {
+  switch (event.kind) {
+    case 'plan': {
+      const { total, cached } = event;
+      const found = cached === 0 ? '' : `, ${cached} of them done before`;
+      screen.tell(
+        'plan',
+        { experiments: total, cached },
+        `${plural(total, 'experiment')} to compute${found}`,
+      );
+      return;
     }
-  };
-  return {
-    note,
-    show: (event) => {
-      switch (event.kind) {
-        case 'plan': {
-          const { total, cached } = event;
-          const found = cached === 0 ? '' : `, ${cached} of them done before`;
-          return note(`${plural(total, 'experiment')} to compute${found}`);
-        }
-        case 'damaged':
-          return note(`${colors.yellow('note')} ${event.message}; it is computed again`);
-        case 'begin':
-          return;
-        case 'end': {
-          const { done, total, secondsLeft, seconds } = event;
-          const left = done === total ? 'done' : `${formatDuration(secondsLeft ?? NaN)} left`;
-          return progress(
-            [`${done}/${total}`, left, `the last took ${formatDuration(seconds)}`],
-            done === total,
-          );
-        }
-      }
-    },
-    end: () => {
-      if (open) output.write('\n');
-      open = false;
-    },
-  };
+    case 'damaged':
+      screen.aside('damaged', `note ${event.message}; it is computed again`);
+      return;
+    case 'begin':
+      return;
+    case 'end': {
+      const { done, total, seconds } = event;
+      const details = [`the last took ${formatDuration(seconds)}`];
+      screen.progress({ what: 'experiment', done, total, details });
+    }
+  }
 }

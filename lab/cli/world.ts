@@ -4,27 +4,24 @@ import { dirname, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { WhetstoneError } from '../../src/errors.ts';
 import type { PretrainProgress, PretrainSettings } from '../world/pretrain.ts';
-import { verbCommand } from '../../src/cli/flags.ts';
+import { snakeFields } from '../../src/cli/events.ts';
 import type { Given, Verb } from '../../src/cli/flags.ts';
 import { makeFolder, writeFileDurably } from '../../src/durable/files.ts';
 import { openRowsOut } from '../../src/cli/rows-out.ts';
 import { formatDuration } from '../../src/cli/progress.ts';
 import { stoppable } from '../../src/cli/signals.ts';
-import type { Output } from '../../src/cli/terminal.ts';
-import { percent, thousands } from '../../src/words/numbers.ts';
+import type { MakeCommand } from '../../src/cli/program.ts';
+import type { Screen, VerbContext } from '../../src/cli/screen.ts';
+import { percent } from '../../src/words/numbers.ts';
 
-interface Context {
-  readonly stdout: Output;
-}
-
-export function worldCommand(context: Context, report: (running: Promise<number>) => Promise<void>): Command {
+export function worldCommand(make: MakeCommand): Command {
   return new Command('world')
     .summary('The synthetic world of the demo: its base models and its instructions')
     .description('The synthetic world of the demo: its base models and its instructions.')
     .helpOption('-h, --help', 'show this help')
     .helpCommand(false)
-    .addCommand(verbCommand(pretrainVerb, (given) => report(runPretrain(given, context)), 'world pretrain'))
-    .addCommand(verbCommand(tasksVerb, (given) => report(runTasks(given, context)), 'world tasks'));
+    .addCommand(make(pretrainVerb, runPretrain, 'world pretrain'))
+    .addCommand(make(tasksVerb, runTasks, 'world tasks'));
 }
 
 const positive = { kind: 'number', integer: true, min: 1 } as const;
@@ -78,7 +75,7 @@ machine.`,
   together: () => [],
 };
 
-async function runPretrain({ given }: Given<typeof pretrainTable>, { stdout }: Context): Promise<number> {
+async function runPretrain({ given }: Given<typeof pretrainTable>, { screen }: VerbContext): Promise<number> {
   const { pretrain, pretrainDefaults } = await import('../world/pretrain.ts');
   const settings: PretrainSettings = { ...pretrainDefaults, ...given, out: resolve(given.out!) };
   if (settings.hiddenSize % (2 * settings.heads) !== 0) {
@@ -99,32 +96,33 @@ async function runPretrain({ given }: Given<typeof pretrainTable>, { stdout }: C
       const began = performance.now();
       const losses: number[] = [];
       let last: PretrainProgress | undefined;
-      let shown = -Infinity;
+      const recent = (): number =>
+        losses.slice(-250).reduce((a, b) => a + b, 0) / Math.min(losses.length, 250);
       for await (const progress of pretrain(settings, signal)) {
         last = progress;
         losses.push(progress.loss);
-        const now = performance.now();
-        const due = stdout.isTTY ? now - shown > 200 : now - shown > 10_000;
-        if (!due && progress.tokens < settings.tokens) continue;
-        shown = now;
-        const left = ((now - began) / 1000) * (settings.tokens / progress.tokens - 1);
-        const recent = losses.slice(-250).reduce((a, b) => a + b, 0) / Math.min(losses.length, 250);
-        const line = `step ${progress.step}  loss ${recent.toFixed(4)}  ${thousands(progress.tokens)} of ${thousands(settings.tokens)} tokens  ${formatDuration(left)} left`;
-        stdout.write(stdout.isTTY ? `\r${line}\x1b[K` : `${line}\n`);
+        const loss = recent();
+        screen.progress({
+          what: 'token',
+          done: Math.min(progress.tokens, settings.tokens),
+          total: settings.tokens,
+          details: [`step ${progress.step}`, `loss ${loss.toFixed(4)}`],
+          fields: { step: progress.step, loss },
+        });
       }
-      if (stdout.isTTY) stdout.write('\n');
-      const finalLoss = losses.slice(-250).reduce((a, b) => a + b, 0) / Math.min(losses.length, 250);
-      await describeModel(settings, given, { last: last!, finalLoss, stdout });
-      stdout.write(`${given.out!} in ${formatDuration((performance.now() - began) / 1000)}\n`);
+      screen.endProgress();
+      await describeModel(settings, given, { last: last!, finalLoss: recent(), screen });
+      const seconds = (performance.now() - began) / 1000;
+      screen.tell('done', { out: given.out!, seconds }, `${given.out!} in ${formatDuration(seconds)}`);
     },
-    (name) => stdout.write(`\n${name}: stopping, nothing is kept\n`),
+    (name) => screen.aside('stopping', `${name}: stopping, nothing is kept`),
   );
 }
 
 async function describeModel(
   settings: PretrainSettings,
   given: Partial<PretrainSettings>,
-  { last, finalLoss, stdout }: { last: PretrainProgress; finalLoss: number; stdout: Output },
+  { last, finalLoss, screen }: { last: PretrainProgress; finalLoss: number; screen: Screen },
 ): Promise<void> {
   const { withModel } = await import('../../src/generation/index.ts');
   const { assess } = await import('../world/assess.ts');
@@ -150,10 +148,12 @@ async function describeModel(
     versions: { ...(await versions()) },
   });
   await writeFileDurably(join(out, 'README.md'), card);
-  stdout.write(
+  screen.tell(
+    'assessed',
+    { assessment: snakeFields(assessment) },
     `${percent(assessment.overall.satisfactory)} of ${assessment.tasks} development answers satisfactory; ` +
       `${percent(assessment.overall.typical)} with the typical mistake alone; ` +
-      `${percent(assessment.revised)} of the unsatisfactory ones revised well\n`,
+      `${percent(assessment.revised)} of the unsatisfactory ones revised well`,
   );
 }
 
@@ -191,15 +191,16 @@ const tasksVerb: Verb<typeof tasksTable> = {
 disjoint whatever the seed. "whetstone generate" answers such files.`,
   examples: [['world tasks --split test --count 100 --out tasks.jsonl', 'a hundred held-out instructions']],
   table: tasksTable,
+  tellsOnStderr: () => true,
   required: () => [],
   together: () => [],
 };
 
-async function runTasks({ values }: Given<typeof tasksTable>, { stdout }: Context): Promise<number> {
+async function runTasks({ values }: Given<typeof tasksTable>, { screen }: VerbContext): Promise<number> {
   const { drawTasks } = await import('../world/index.ts');
   const tasks = drawTasks(values.split, values.count, values.seed);
   const rows = tasks.map(({ instruction, family }) => ({ instruction, family }));
-  const { file, write } = await openRowsOut(values.out, null, stdout);
+  const { file, write } = await openRowsOut(values.out, null, screen);
   if (file === null) for (const row of rows) await write(row);
   else await writeFileDurably(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
   return 0;

@@ -3,14 +3,15 @@ import type { AlignmentPlan } from '../alignment/plan.ts';
 import type { AlignSettings } from '../alignment/settings.ts';
 import { methodLines, methodNamed } from '../alignment/methods.ts';
 import { alignEntry } from '../alignment/settings.ts';
-import type { OpenEngine } from '../engine/engine.ts';
 import { WhetstoneError } from '../errors.ts';
 import { withConfig } from './flags.ts';
 import type { Given, Verb, WithConfig } from './flags.ts';
-import { createCounter, createProgress, formatDuration } from './progress.ts';
+import { plural, thousands } from '../words/numbers.ts';
+import { shellWord } from '../words/shell.ts';
+import { snakeFields } from './events.ts';
+import { formatDuration, stepStanding } from './progress.ts';
+import type { VerbContext } from './screen.ts';
 import { interruption } from './signals.ts';
-import type { Output } from './terminal.ts';
-import { colorsFor, plural, readable, shellWord, thousands } from './terminal.ts';
 
 type AlignTable = WithConfig<typeof alignEntry.table>;
 
@@ -49,20 +50,14 @@ stopped or killed goes on with --resume and ends with the same bytes.`,
   together: alignEntry.together,
 };
 
-export interface AlignContext {
-  readonly stdout: Output;
-  readonly openEngine?: OpenEngine;
-}
-
 /** Returns the process's exit code. */
 export async function runAlign(
   { given }: Given<AlignTable>,
-  { stdout, openEngine }: AlignContext,
+  { screen, openEngine }: VerbContext,
 ): Promise<number> {
   const { align } = await import('../alignment/align.ts');
   const { config, data, ...others } = given;
   const stop = interruption();
-  const revisions = createCounter(stdout, 'revision');
   let written = { done: 0, total: 0 };
   const run = align({
     ...others,
@@ -70,62 +65,69 @@ export async function runAlign(
     signal: stop.signal,
     onRevision: (done, total) => {
       written = { done, total };
-      revisions.update(done, total);
+      screen.progress({ what: 'revision', done, total });
     },
-    onNote: ({ text }) => stdout.write(`${readable(text)}\n`),
+    onNote: screen.note,
     ...(openEngine && { openEngine }),
   });
-  const colors = colorsFor(stdout);
   const out = given.out!;
+  const adapter = `${out}/adapter`;
+  const goOn = `whetstone align --out ${shellWord(out)} --resume`;
   stop.onFirst((name) => {
     if (written.done < written.total)
-      revisions.note(`${name}: keeping the revisions that are there. Again to stop at once.`);
+      screen.aside('stopping', `${name}: keeping the revisions that are there. Again to stop at once.`);
   });
   try {
-    const plan = await run.prepare().finally(() => revisions.end());
-    stdout.write(`${describePlan(plan).join('\n')}\n`);
-    for (const { text } of plan.notes) stdout.write(`${colors.yellow('note')} ${readable(text)}\n`);
+    const plan = await run.prepare().finally(() => screen.endProgress());
+    screen.tell('plan', planFields(plan), describePlan(plan).join('\n'));
+    plan.notes.forEach(screen.note);
     if (plan.finished) {
-      stdout.write(`This run is complete: ${out}/adapter\n`);
+      screen.tell('done', { adapter }, `This run is complete: ${adapter}`);
       return 0;
     }
     const { totalSteps, doneSteps } = plan;
-    const progress = createProgress({ output: stdout, totalSteps, doneSteps });
     const began = performance.now();
     let last = doneSteps;
     stop.onFirst((name) =>
-      progress.note(`${name}: finishing this step, then writing a checkpoint. Again to stop at once.`),
+      screen.aside(
+        'stopping',
+        `${name}: finishing this step, then writing a checkpoint. Again to stop at once.`,
+      ),
     );
-    try {
-      for await (const record of run) {
-        last = record.step;
-        progress.update(record);
-      }
-    } finally {
-      progress.end();
+    screen.progress({ what: 'step', done: doneSteps, total: totalSteps });
+    for await (const record of run) {
+      last = record.step;
+      screen.progress(stepStanding(record, totalSteps));
     }
+    screen.endProgress();
     if (last < totalSteps && stop.signal.aborted) {
-      stdout.write(
-        `Stopped after step ${last} of ${totalSteps}, with a checkpoint. Go on with:\n  whetstone align --out ${shellWord(out)} --resume\n`,
-      );
+      const words = `Stopped after step ${last} of ${totalSteps}, with a checkpoint. Go on with:\n  ${goOn}`;
+      screen.tell('stopped', { step: last, total_steps: totalSteps, go_on: goOn }, words);
       return stop.exitCode();
     }
-    const took = formatDuration((performance.now() - began) / 1000);
-    stdout.write(
-      `${colors.green('done')} in ${took}: adapter in ${out}/adapter, metrics in ${out}/metrics.jsonl\n`,
-    );
+    const seconds = (performance.now() - began) / 1000;
+    const files = `adapter in ${adapter}, metrics in ${out}/metrics.jsonl`;
+    const done = screen.colors.green('done');
+    screen.tell('done', { adapter, seconds }, `${done} in ${formatDuration(seconds)}: ${files}`);
     return 0;
   } catch (error) {
     if (!(error instanceof WhetstoneError) || error.code !== 'STOPPED') throw error;
     const { done, total } = written;
     const when = total === 0 ? 'before training' : `after ${done} of ${total} revisions, which are kept`;
-    stdout.write(`Stopped ${when}. Go on with:\n  whetstone align --out ${shellWord(out)} --resume\n`);
+    const fields = { step: 0, revisions: done, go_on: goOn };
+    screen.tell('stopped', fields, `Stopped ${when}. Go on with:\n  ${goOn}`);
     return stop.exitCode();
   } finally {
     await run.dispose();
     stop.dispose();
   }
 }
+
+/** What will happen, for a program. */
+export const planFields = ({ settings, notes, ...plan }: AlignmentPlan): object => ({
+  ...snakeFields(plan),
+  method: settings.method,
+});
 
 /** What will happen, a line each. */
 export function describePlan(plan: AlignmentPlan): string[] {

@@ -3,28 +3,26 @@ import type { TemplateArgs } from '../tokens/index.ts';
 import { Command } from 'commander';
 import { WhetstoneError } from '../errors.ts';
 import type { CheckOptions, Format } from '../judgments/index.ts';
-import { verbCommand } from './flags.ts';
 import type { Given, Verb } from './flags.ts';
 import { command } from '../options/tables/command.ts';
 import { dataCheckTable, dataConvertTable } from '../options/verbs.ts';
-import type { Output } from './terminal.ts';
-import { colorsFor, plural, printable } from './terminal.ts';
+import { plural } from '../words/numbers.ts';
+import { printable } from '../words/printable.ts';
+import type { MakeCommand } from './program.ts';
+import { requireOutput } from './rows-out.ts';
+import type { VerbContext } from './screen.ts';
 
-interface Context {
-  readonly stdout: Output;
-}
-
-export function dataCommand(context: Context, report: (running: Promise<number>) => Promise<void>): Command {
+export function dataCommand(make: MakeCommand): Command {
   return new Command('data')
     .summary('Check and convert files of judged responses')
     .description('Check and convert files of judged responses.')
     .helpOption('-h, --help', 'show this help')
     .helpCommand(false)
-    .addCommand(verbCommand(checkVerb, (given) => report(runCheck(given, context)), 'data check'))
-    .addCommand(verbCommand(convertVerb, (given) => report(runConvert(given, context)), 'data convert'));
+    .addCommand(make(checkVerb, runCheck, 'data check'))
+    .addCommand(make(convertVerb, runConvert, 'data convert'));
 }
 
-type CheckTable = typeof dataCheckTable & Pick<typeof command, 'show' | 'json'>;
+type CheckTable = typeof dataCheckTable & Pick<typeof command, 'show'>;
 
 const checkVerb: Verb<CheckTable> = {
   name: 'check',
@@ -37,7 +35,7 @@ impossible or does harm.`,
     ['data check judged.jsonl --model ./model --cutoff_len 2048', 'lengths in tokens and truncation too'],
     ['data check judged.jsonl --json > report.json', 'the whole report as data'],
   ],
-  table: { ...dataCheckTable, show: command.show, json: command.json },
+  table: { ...dataCheckTable, show: command.show },
   required: () => ['data'],
   together: () => [],
 };
@@ -56,9 +54,10 @@ instruction, input?, output, judgment (null = satisfactory), score?, revision?, 
   together: () => [],
 };
 
-async function runCheck({ values }: Given<CheckTable>, { stdout }: Context): Promise<number> {
-  const { data, model, cutoffLen, json, show } = values;
-  const { checkFile, formatReport, reportToJson } = await import('../judgments/index.ts');
+async function runCheck({ values }: Given<CheckTable>, { screen }: VerbContext): Promise<number> {
+  const { data, model, cutoffLen, show } = values;
+  await requireOutput();
+  const { checkFile, formatReport } = await import('../judgments/index.ts');
   const lengths =
     model === null ? undefined : await lengthsIn(model, values.template, values.templateArgs ?? {});
   const vocabSize = model === null ? undefined : await vocabularyOf(model);
@@ -66,17 +65,14 @@ async function runCheck({ values }: Given<CheckTable>, { stdout }: Context): Pro
     ...reading(values),
     ...(lengths && { ...lengths, cutoffLength: cutoffLen, vocabSize }),
   });
-  if (json) stdout.write(`${reportToJson(report)}\n`);
-  else {
-    const colors = colorsFor(stdout);
-    const paint = { error: colors.red, warning: colors.yellow, note: colors.cyan };
-    const style = {
-      perKind: show === 0 ? Infinity : show,
-      width: stdout.columns ?? 110,
-      paint: (text: string, severity: keyof typeof paint) => paint[severity](text),
-    };
-    stdout.write(`${formatReport(report, style)}\n`);
-  }
+  const { colors } = screen;
+  const paint = { error: colors.red, warning: colors.yellow, note: colors.cyan };
+  const style = {
+    perKind: show === 0 ? Infinity : show,
+    width: screen.width,
+    paint: (text: string, severity: keyof typeof paint) => paint[severity](text),
+  };
+  screen.result('report', report, formatReport(report, style));
   return report.findings.some(({ severity }) => severity === 'error') ? 1 : 0;
 }
 
@@ -101,7 +97,10 @@ async function vocabularyOf(model: string): Promise<number | undefined> {
   );
 }
 
-async function runConvert({ values }: Given<typeof dataConvertTable>, { stdout }: Context): Promise<number> {
+async function runConvert(
+  { values }: Given<typeof dataConvertTable>,
+  { screen }: VerbContext,
+): Promise<number> {
   const { data, out, overwrite, skipInvalid } = values;
   const { describeProblem, labelOf, readTriplets, writeTriplets } = await import('../judgments/index.ts');
   const file = await readTriplets(data, { ...reading(values), onProblem: skipInvalid ? 'collect' : 'throw' });
@@ -110,13 +109,22 @@ async function runConvert({ values }: Given<typeof dataConvertTable>, { stdout }
   }
   await writeTriplets(out, file.triplets, { overwrite });
   const negative = file.triplets.filter((triplet) => labelOf(triplet) === 'align-n').length;
-  stdout.write(
-    `${plural(file.triplets.length, 'triplet')} (${negative} align-n, ${file.triplets.length - negative} align-p) ` +
-      `from ${plural(file.rows, 'row')} of layout ${file.layout} written to ${out}\n`,
-  );
-  for (const [reason, count] of Object.entries(file.skipped))
-    stdout.write(`left out: ${count} (${reason})\n`);
-  for (const problem of file.problems) stdout.write(`left out: ${printable(describeProblem(problem))}\n`);
+  const counts = `${negative} align-n, ${file.triplets.length - negative} align-p`;
+  const words = [
+    `${plural(file.triplets.length, 'triplet')} (${counts}) from ${plural(file.rows, 'row')} of layout ${file.layout} written to ${out}`,
+    ...Object.entries(file.skipped).map(([reason, count]) => `left out: ${count} (${reason})`),
+    ...file.problems.map((problem) => `left out: ${printable(describeProblem(problem))}`),
+  ];
+  const fields = {
+    triplets: file.triplets.length,
+    align_n: negative,
+    rows: file.rows,
+    layout: file.layout,
+    out,
+    skipped: file.skipped,
+    problems: file.problems,
+  };
+  screen.tell('converted', fields, words.join('\n'));
   return 0;
 }
 

@@ -1,5 +1,4 @@
 // whetstone evaluate: models measured as the field's own tools measure them, in one table.
-import type { OpenEngine } from '../engine/engine.ts';
 import type { Evaluation } from '../evaluation/evaluate.ts';
 import type { GivenSettings } from '../evaluation/settings.ts';
 import type { EvaluationProgress } from '../evaluation/run/evaluate.ts';
@@ -8,11 +7,14 @@ import { withConfig } from './flags.ts';
 import type { Given, Verb, WithConfig } from './flags.ts';
 import { command } from '../options/tables/command.ts';
 import { evaluateTable } from '../options/verbs.ts';
-import { createDownloadLine } from './hub-model.ts';
-import { createClock, createLine, formatDuration } from './progress.ts';
+import { plural, thousands } from '../words/numbers.ts';
+import { printable } from '../words/printable.ts';
+import { snakeFields } from './events.ts';
+import { downloadStanding } from './hub-model.ts';
+import type { Standing } from './progress.ts';
+import type { VerbContext } from './screen.ts';
 import { stoppable, waitingForCalls } from './signals.ts';
-import type { Output } from './terminal.ts';
-import { colorsFor, plural, printable, readable, thousands } from './terminal.ts';
+import type { Colors } from './terminal.ts';
 
 type EvaluateTable = WithConfig<typeof evaluateTable> & Pick<typeof command, 'details'>;
 
@@ -58,46 +60,39 @@ and a command that asks for more uses what is in --out already.
   together: () => [],
 };
 
-interface Context {
-  readonly stdout: Output;
-  readonly stderr: Output;
-  readonly openEngine?: OpenEngine;
-}
-
 export async function runEvaluate(
   { given, values }: Given<EvaluateTable>,
-  context: Context,
+  { screen, openEngine }: VerbContext,
 ): Promise<number> {
-  const { stdout, stderr, openEngine } = context;
   const { evaluate } = await import('../evaluation/evaluate.ts');
-  const { comparisonLines, legend } = await import('../evaluation/run/comparison-files.ts');
+  const { comparisonLines, comparisonRecord, legend } = await import('../evaluation/run/comparison-files.ts');
   const { config, details, ...settings } = given;
-  const line = createLine({ output: stdout });
-  const downloads = createDownloadLine(stderr);
   return stoppable(
     async (signal) => {
       const { comparison, judges, files } = await evaluate({
         ...(settings as GivenSettings),
         signal,
         ...(openEngine && { openEngine }),
-        onDownload: downloads.show,
+        onDownload: (progress) => screen.progress(downloadStanding(progress)),
         onBegin: ({ models, tasks, items }) => {
-          downloads.end();
+          screen.endProgress();
           const extent = [plural(models, 'model'), plural(tasks, 'task'), `${plural(items, 'item')} each`];
-          stdout.write(`${extent.join(', ')}\n`);
+          screen.tell('plan', { models, tasks, items }, extent.join(', '));
         },
-        onNote: ({ text }) => line.note(readable(text)),
-        onProgress: showProgress(line, values.model.length + values.adapter.length > 1),
-      }).finally(() => line.end());
-      stdout.write(
-        `${tableText(comparisonLines(comparison, details === true), stdout)}\n${legend(comparison)}\n`,
-      );
-      for (const judge of judges) stdout.write(`${judgeText(judge, values.currency)}\n`);
-      stdout.write(`${files.markdown}\n`);
+        onNote: screen.note,
+        onProgress: showProgress(screen.progress, values.model.length + values.adapter.length > 1),
+      }).finally(() => screen.endProgress());
+      const table = tableText(comparisonLines(comparison, details === true), screen.colors);
+      screen.result('comparison', comparisonRecord(comparison), `${table}\n${legend(comparison)}`);
+      for (const judge of judges) screen.tell('judge', snakeFields(judge), judgeText(judge, values.currency));
+      screen.tell('done', { files: snakeFields(files) }, files.markdown);
     },
     (name) =>
-      line.note(waitingForCalls(name, `${values.out} keeps what was measured; the same command goes on.`)),
-  ).finally(() => downloads.end());
+      screen.aside(
+        'stopping',
+        waitingForCalls(name, `${values.out} keeps what was measured; the same command goes on.`),
+      ),
+  );
 }
 
 /** "the judge: 12 calls, 3 answers from kept replies, 0.12 USD". */
@@ -108,37 +103,27 @@ function judgeText({ name, usage }: Evaluation['judges'][number], currency: stri
 }
 
 function showProgress(
-  line: ReturnType<typeof createLine>,
+  show: (standing: Standing) => void,
   severalModels: boolean,
 ): (progress: EvaluationProgress) => void {
-  const now = (): number => performance.now();
-  let clock: {
-    readonly left: ReturnType<typeof createClock>;
-    readonly from: number;
-    readonly began: number;
-  } | null = null;
+  let start: { readonly from: number; readonly at: number } | null = null;
   return ({ subject, task, done, total, allDone, allTotal }) => {
+    start ??= { from: allDone, at: performance.now() };
+    const perSecond = (allDone - start.from) / ((performance.now() - start.at) / 1000);
     const whose = severalModels ? `${subject}  ` : '';
-    // What is there before this session says nothing about its speed.
-    clock ??= { left: createClock(allDone, now), from: allDone, began: now() };
-    if (allDone === clock.from) return line.show([`${whose}${task}`], true);
-    const perSecond = (allDone - clock.from) / ((now() - clock.began) / 1000);
-    const last = allDone === allTotal;
-    line.show(
-      [
-        `${whose}${task} ${thousands(done)}/${thousands(total)}`,
-        `all ${thousands(allDone)}/${thousands(allTotal)}`,
-        last ? 'done' : `${formatDuration(clock.left(allDone, allTotal))} left`,
-        `${perSecond.toFixed(perSecond < 10 ? 1 : 0)} documents/s`,
-      ],
-      last,
-    );
+    const speed = allDone > start.from ? [`${perSecond.toFixed(perSecond < 10 ? 1 : 0)} documents/s`] : [];
+    show({
+      what: 'document',
+      done: allDone,
+      total: allTotal,
+      details: [`${whose}${task} ${thousands(done)}/${thousands(total)}`, ...speed],
+      fields: { subject, task, task_done: done, task_total: total },
+    });
   };
 }
 
 /** Columns as wide as they need to be. */
-function tableText(rows: readonly (readonly string[])[], stdout: Output): string {
-  const { bold, dim } = colorsFor(stdout);
+function tableText(rows: readonly (readonly string[])[], { bold, dim }: Colors): string {
   const header = ['task', 'metric', 'model', 'value', 'difference'];
   const columns = header.map((_, c) => c).filter((c) => rows.some((row) => row[c] !== ''));
   const widths = new Map(

@@ -9,7 +9,7 @@ import { readOptions } from '../options/read.ts';
 import type { RawFlags, ReadResult } from '../options/read.ts';
 import { defaultsOf } from '../options/table.ts';
 import type { SettingsOf, Table } from '../options/table.ts';
-import { command } from '../options/tables/command.ts';
+import { command, manner } from '../options/tables/command.ts';
 
 export type WithConfig<T> = T & Pick<typeof command, 'config'>;
 
@@ -25,6 +25,8 @@ export interface Verb<T extends Table> extends Omit<Entry<T>, 'others'> {
   /** One line for the list of verbs, then what else --help should teach. */
   readonly summary: string;
   readonly about: string;
+  /** Whether the standard output has results alone; else the verb tells there what it does as well. */
+  readonly tellsOnStderr?: (values: SettingsOf<T>) => boolean;
   /** Command lines without "whetstone", each with what it does. */
   readonly examples: readonly (readonly [command: string, meaning: string])[];
 }
@@ -36,11 +38,23 @@ export interface Given<T> {
   readonly values: SettingsOf<T>;
 }
 
-/** Makes the commander command of a verb. The config file, if there is an option for it, is read on the way. */
+/** The table of each command that runs a verb. */
+const tables = new WeakMap<Command, Table>();
+
+/** What the command's flags and arguments may be; none for one that only groups verbs. */
+export const tableOfCommand = (command: Command): Table => tables.get(command) ?? {};
+
+/**
+ * Makes the commander command of a verb. The config file, if there is an option for it, is read on the way. `literal`
+ * are arguments that stood behind "--".
+ */
 export function verbCommand<T extends Table>(
   verb: Verb<T>,
   action: (given: Given<T>) => Promise<void>,
-  path: string = verb.name,
+  {
+    path = verb.name,
+    literal = () => [],
+  }: { readonly path?: string; readonly literal?: () => readonly string[] } = {},
 ): Command {
   const made = new Command(verb.name)
     .summary(verb.summary)
@@ -52,12 +66,13 @@ export function verbCommand<T extends Table>(
       'after',
       `\nExamples:\n${verb.examples.map(([line, meaning]) => `  $ whetstone ${line}\n      ${meaning}`).join('\n')}`,
     );
-  for (const [name, setting] of Object.entries<Setting>(verb.table)) {
+  tables.set(made, { ...verb.table, ...manner });
+  for (const [name, setting] of Object.entries<Setting>(tableOfCommand(made))) {
     if (setting.positional) made.argument(`[${setting.placeholder ?? name}]`, setting.help);
     else made.addOption(flagOf(name, setting));
   }
   made.action(async () => {
-    const raw = rawFlags(made);
+    const raw = rawFlags(made, literal());
     const file = raw.values['config'];
     const entries =
       'config' in verb.table && typeof file === 'string'
@@ -124,7 +139,7 @@ function flagOf(name: string, option: Setting): Flag {
 }
 
 /** Commander leaves what it does not know among the arguments, each unknown flag followed by what may be its value. */
-function rawFlags(command: Command): RawFlags {
+function rawFlags(command: Command, literal: readonly string[]): RawFlags {
   const positionals: string[] = [];
   const unknown: string[] = [];
   const args = [...command.args];
@@ -138,5 +153,6 @@ function rawFlags(command: Command): RawFlags {
     const next = args[i + 1];
     if (!arg.includes('=') && next !== undefined && !next.startsWith('-') && i + 2 <= args.length) i++;
   }
-  return { values: command.opts<Record<string, string | true>>(), positionals, unknown };
+  const values = command.opts<Record<string, string | true>>();
+  return { values, positionals: [...positionals, ...literal], unknown };
 }

@@ -1,5 +1,4 @@
 // whetstone generate: continues prompts with a model, with or without an adapter.
-import type { OpenEngine } from '../engine/engine.ts';
 import { sourceProblems } from '../generation/settings.ts';
 import { escapeHelp, readEscapes } from './escapes.ts';
 import { withConfig } from './flags.ts';
@@ -7,9 +6,9 @@ import type { Given, Verb, WithConfig } from './flags.ts';
 import type { Problem } from '../options/check.ts';
 import { bothWays } from '../options/resume.ts';
 import { generateTable } from '../options/verbs.ts';
-import { openRowsOut, runKept } from './rows-out.ts';
-import type { Output } from './terminal.ts';
-import { colorsFor, plural, printable } from './terminal.ts';
+import { plural } from '../words/numbers.ts';
+import { openRowsOut, runKept, toStandardOutput } from './rows-out.ts';
+import type { VerbContext } from './screen.ts';
 
 type GenerateTable = WithConfig<typeof generateTable>;
 
@@ -37,6 +36,7 @@ likeliest token.`,
     ],
   ],
   table: withConfig(generateTable),
+  tellsOnStderr: ({ out }) => toStandardOutput(out),
   required: () => ['model'],
   together: (given) => [
     ...bothWays(given, 'rows'),
@@ -50,23 +50,18 @@ export const stopProblems = ({ stop }: { readonly stop?: readonly string[] | nul
     .filter((text) => readEscapes(text) === null)
     .map((text) => ({ keys: ['stop'], message: `no text in ${JSON.stringify(text)}: ${escapeHelp}` }));
 
-interface Context {
-  readonly stdout: Output;
-  readonly stderr: Output;
-  readonly openEngine?: OpenEngine;
-}
-
-export async function runGenerate({ values }: Given<GenerateTable>, context: Context): Promise<number> {
-  const { stdout, openEngine } = context;
+export async function runGenerate(
+  { values }: Given<GenerateTable>,
+  { screen, openEngine }: VerbContext,
+): Promise<number> {
   const { instruction, prompt, out } = values;
   const { generate } = await import('../generation/index.ts');
-  const rowsOut = await openRowsOut(out, values.file, stdout);
-  const safe = stdout.isTTY ? printable : (text: string) => text;
-  const { bold, dim } = colorsFor(stdout);
+  const rowsOut = await openRowsOut(out, values.file, screen);
+  const { bold, dim } = screen.colors;
   // A single response is printed as it grows.
   const single = out === null && values.file === null;
   let rows = 0;
-  const code = await runKept({ out: rowsOut.file, noun: 'response' }, context, async (reporting) => {
+  const code = await runKept({ out: rowsOut.file, noun: 'response' }, screen, async (reporting) => {
     const made = generate({
       model: values.model,
       adapter: values.adapter,
@@ -91,21 +86,22 @@ export async function runGenerate({ values }: Given<GenerateTable>, context: Con
       prompts: prompt === null ? undefined : [prompt],
       stop: values.stop?.map((text) => readEscapes(text)!) ?? null,
       out: rowsOut.file,
-      onText: single ? ({ text }) => void stdout.write(safe(text)) : undefined,
+      onText: single ? ({ text }) => screen.piece(text) : undefined,
+      onNote: screen.note,
       openEngine,
       ...reporting,
     });
     for await (const row of made) {
       rows++;
       const cutOff = row.finished ? '' : dim(' … (stopped at --max_new_tokens)');
-      if (single) stdout.write(`${cutOff}\n`);
+      if (single) screen.result('response', row, cutOff);
       else if (out === null) {
-        stdout.write(`${bold(`#${row.index}`)} ${dim(safe(row.instruction))}\n`);
-        stdout.write(`${safe(row.output)}${cutOff}\n\n`);
+        const asked = `${bold(`#${row.index}`)} ${dim(row.instruction)}`;
+        screen.result('response', row, `${asked}\n${row.output}${cutOff}\n`);
       } else await rowsOut.write(row);
     }
   });
-  if (code === 0 && out !== null && out !== '-')
-    stdout.write(`${plural(rows, 'response')} written to ${out}\n`);
+  if (code === 0 && !toStandardOutput(out))
+    screen.tell('done', { responses: rows, out }, `${plural(rows, 'response')} written to ${out}`);
   return code;
 }

@@ -12,10 +12,12 @@ import type { Given, Verb, WithConfig } from './flags.ts';
 import { judgeSettingsOf } from '../judges/flags.ts';
 import { command } from '../options/tables/command.ts';
 import { judgeTable } from '../options/verbs.ts';
-import { createClock, createLine, formatDuration } from './progress.ts';
+import { plural, thousands } from '../words/numbers.ts';
+import { printable } from '../words/printable.ts';
+import { snakeFields } from './events.ts';
+import type { Screen, VerbContext } from './screen.ts';
 import { stoppable, waitingForCalls } from './signals.ts';
-import type { Output } from './terminal.ts';
-import { colorsFor, plural, printable, readable, thousands } from './terminal.ts';
+import type { Colors } from './terminal.ts';
 
 type JudgeTable = WithConfig<typeof judgeTable> & Pick<typeof command, 'dry_run'>;
 
@@ -51,13 +53,10 @@ can read them anew without a call. Keys come from the environment only.`,
     data !== undefined && data === out ? [{ keys: ['out'], message: 'this would replace the input' }] : [],
 };
 
-interface Context {
-  readonly stdout: Output;
-  readonly openEngine?: JudgeSettings['openEngine'];
-}
-
-export async function runJudge({ values, given }: Given<JudgeTable>, context: Context): Promise<number> {
-  const { stdout } = context;
+export async function runJudge(
+  { values, given }: Given<JudgeTable>,
+  { screen, openEngine }: VerbContext,
+): Promise<number> {
   const { data, out, judge: spec } = values;
   if (!/\.jsonl?$/i.test(out)) {
     throw new WhetstoneError('INVALID_OPTIONS', '--out: expected a name that ends in .jsonl or .json', {
@@ -66,19 +65,19 @@ export async function runJudge({ values, given }: Given<JudgeTable>, context: Co
   }
   const { readJudgeRows } = await import('../judges/judge-rows.ts');
   const { rows, judgedBefore } = await readJudgeRows(data, values.format ?? undefined);
-  const line = createLine({ output: stdout });
   const settings: JudgeSettings = {
     ...judgeSettingsOf(values),
     // Replies are worth more than the parser of the day: kept beside the judgments unless told otherwise.
     cache: 'judgeCache' in given ? values.judgeCache : `${out}.replies.jsonl`,
     threads: values.threads,
     seed: values.seed,
-    openEngine: context.openEngine,
-    onNote: ({ text }) => line.note(readable(text)),
+    openEngine,
+    onNote: screen.note,
   };
-  if (values.dryRun) return dryRun(spec, settings, rows, stdout);
+  if (values.dryRun) return dryRun(spec, settings, rows, screen);
   if (judgedBefore > 0) {
-    stdout.write(`${plural(judgedBefore, 'row')} with a judgment or score of old: they are judged anew\n`);
+    const old = `${plural(judgedBefore, 'row')} with a judgment or score of old: they are judged anew`;
+    screen.tell('judged_before', { rows: judgedBefore }, old);
   }
   const { openJudge } = await import('../judges/open-judge.ts');
   const { openJudging, judgingFiles } = await import('../judges/judging.ts');
@@ -90,29 +89,26 @@ export async function runJudge({ values, given }: Given<JudgeTable>, context: Co
       let unscored = 0;
       const code = await stoppable(
         async (signal) => {
-          await judgePending(judge, judging, {
-            currency: settings.currency,
-            signal,
-            line,
-            stdout,
-          });
+          await judgePending(judge, judging, { currency: settings.currency, signal, screen });
           const result = await judging.finish();
           unscored = result.unscored.length;
-          stdout.write(`${summary(result, judge.usage(), settings.currency, stdout).join('\n')}\n${out}\n`);
-          if (unscored > 0) {
-            stdout.write(
-              `${files.unscored} has the unscored rows and why; the same command asks for them again\n`,
+          const usage = judge.usage();
+          const words = [...summary(result, usage, settings.currency, screen.colors), out];
+          if (unscored > 0)
+            words.push(
+              `${files.unscored} has the unscored rows and why; the same command asks for them again`,
             );
-          }
+          screen.tell('judged', { ...countsOf(result), usage: snakeFields(usage), out }, words.join('\n'));
         },
         (name) =>
-          line.note(
+          screen.aside(
+            'stopping',
             waitingForCalls(name, `${files.journal} keeps what was judged; the same command goes on.`),
           ),
       );
       return code === 0 && unscored > 0 ? 1 : code;
     } finally {
-      line.end();
+      screen.endProgress();
       await judging.close();
     }
   } finally {
@@ -123,54 +119,62 @@ export async function runJudge({ values, given }: Given<JudgeTable>, context: Co
 interface Surroundings {
   readonly currency: string;
   readonly signal: AbortSignal;
-  readonly line: ReturnType<typeof createLine>;
-  readonly stdout: Output;
+  readonly screen: Screen;
 }
 
 async function judgePending(
   judge: Judge,
   judging: Judging,
-  { currency, signal, line, stdout }: Surroundings,
+  { currency, signal, screen }: Surroundings,
 ): Promise<void> {
   const { judged, pending, repaired } = judging;
-  if (repaired) stdout.write('A last line that a kill had cut off was removed from the journal\n');
+  if (repaired) screen.aside('repaired', 'A last line that a kill had cut off was removed from the journal');
   const before = judged.size;
-  stdout.write(
-    `${judge.name}: ${plural(pending.length, 'row')} to judge${before > 0 ? `, ${thousands(before)} judged before` : ''}\n`,
+  screen.tell(
+    'plan',
+    { judge: judge.name, rows: pending.length, judged_before: before },
+    `${judge.name}: ${plural(pending.length, 'row')} to judge${before > 0 ? `, ${thousands(before)} judged before` : ''}`,
   );
-  const now = (): number => performance.now();
-  const began = now();
-  const secondsLeft = createClock(before, now);
+  const began = performance.now();
   await judging.judge(judge, {
     signal,
     onProgress: ({ done, total, unscored }) => {
       const { cost } = judge.usage();
-      const perMinute = (done - before) / ((now() - began) / 60_000);
-      line.show(
-        [
-          `judged ${thousands(done)}/${thousands(total)}`,
-          done === total ? 'done' : `${formatDuration(secondsLeft(done, total))} left`,
-          `${perMinute.toFixed(perMinute < 10 ? 1 : 0)} a minute`,
+      const perMinute = (done - before) / ((performance.now() - began) / 60_000);
+      screen.progress({
+        what: 'judged',
+        done,
+        total,
+        details: [
           ...(cost === null ? [] : [formatMoney(cost, currency)]),
           ...(unscored > 0 ? [`${unscored} unscored`] : []),
+          `${perMinute.toFixed(perMinute < 10 ? 1 : 0)} a minute`,
         ],
-        done === total,
-      );
+        fields: { unscored, cost },
+      });
     },
   });
-  line.end();
+  screen.endProgress();
 }
 
 const shownSuspicious = 5;
+
+const isGood = ({ judgment }: Judged): boolean => labelOf({ judgment }) === 'align-p';
+
+function countsOf({ judged, unscored }: Awaited<ReturnType<Judging['finish']>>): object {
+  const satisfactory = judged.filter(isGood).length;
+  const suspicious = judged.filter((outcome) => outcome.suspicious !== undefined).length;
+  const unsatisfactory = judged.length - satisfactory;
+  return { satisfactory, unsatisfactory, unscored: unscored.length, suspicious };
+}
 
 function summary(
   { judged, unscored }: Awaited<ReturnType<Judging['finish']>>,
   usage: JudgeUsage,
   currency: string,
-  stdout: Output,
+  { bold, yellow }: Colors,
 ): string[] {
-  const { bold, yellow } = colorsFor(stdout);
-  const good = judged.filter(({ judgment }) => labelOf({ judgment }) === 'align-p').length;
+  const good = judged.filter(isGood).length;
   const suspicious = judged.filter((outcome) => outcome.suspicious !== undefined);
   return [
     bold(
@@ -210,16 +214,18 @@ async function dryRun(
   spec: string,
   settings: JudgeSettings,
   rows: readonly JudgeRow[],
-  stdout: Output,
+  screen: Screen,
 ): Promise<number> {
   const { estimateJudging } = await import('../judges/open-judge.ts');
   const requests = rows.map(({ request }) => request);
   const estimate = await estimateJudging(spec, settings, requests);
-  stdout.write(
+  screen.result(
+    'estimate',
+    { rows: rows.length, estimate: estimate && snakeFields(estimate) },
     estimate
       ? `${plural(rows.length, 'row')}, ${thousands(estimate.cached)} of them cached; nothing was sent\n` +
-          `${describeEstimate(estimate, settings).join('\n')}\n`
-      : `${plural(rows.length, 'row')}; this judge counts no tokens and asks for no money\n`,
+          describeEstimate(estimate, settings).join('\n')
+      : `${plural(rows.length, 'row')}; this judge counts no tokens and asks for no money`,
   );
   return 0;
 }

@@ -1,7 +1,7 @@
 import pc from 'picocolors';
 import { expect, it } from 'vitest';
 import { markFlagged } from './marks.ts';
-import { printable } from './terminal.ts';
+import { printable } from '../words/printable.ts';
 
 const plain = pc.createColors(false);
 const offsets = [

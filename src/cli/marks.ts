@@ -1,6 +1,6 @@
 // Marks the flagged tokens inside a response: colour where there is colour, brackets where there is none.
 import type { Colors } from './terminal.ts';
-import { printable } from './terminal.ts';
+import { printable } from '../words/printable.ts';
 
 /**
  * `text` with the code points of flagged tokens marked; neighbouring flagged tokens share one mark. A flagged end

@@ -1,13 +1,12 @@
 // whetstone merge: an adapter folded into its base model, as a complete Hugging Face folder, checked before it
 // gets its name.
-import type { OpenEngine } from '../engine/engine.ts';
 import { mergeEntry } from '../engine/merge-settings.ts';
 import type { MergeCheck } from '../engine/verify-merge.ts';
 import type { Given, Verb } from './flags.ts';
-import { createLine } from './progress.ts';
+import { snakeFields } from './events.ts';
+import { percent, plural } from '../words/numbers.ts';
 import { runKept } from './rows-out.ts';
-import type { Output } from './terminal.ts';
-import { colorsFor, percent, plural } from './terminal.ts';
+import type { VerbContext } from './screen.ts';
 
 export const mergeVerb: Verb<typeof mergeEntry.table> = {
   name: 'merge',
@@ -23,34 +22,31 @@ the unmerged pair; what they may differ by is the dtype's rounding.`,
 
 export async function runMerge(
   { values }: Given<typeof mergeEntry.table>,
-  context: { stdout: Output; stderr: Output; openEngine?: OpenEngine },
+  { screen, openEngine }: VerbContext,
 ): Promise<number> {
-  const { stdout, openEngine } = context;
   const { merge } = await import('../engine/merge.ts');
   const { out } = values;
-  return runKept({ out, noun: 'weight file' }, context, async ({ signal }) => {
-    const line = createLine({ output: stdout });
+  return runKept({ out, noun: 'weight file' }, screen, async ({ signal }) => {
     const onProgress = (done: number, total: number): void =>
-      line.show([`merged ${megabytes(done)} of ${megabytes(total)} MB`], done === total);
-    const { written, check } = await merge({
-      ...values,
-      signal,
-      openEngine,
-      onProgress,
-    }).finally(() => line.end());
-    if (written === null) stdout.write(`${out} was there already\n`);
-    else {
-      stdout.write(`${plural(written.mergedProjections, 'projection')} merged into ${out}\n`);
-      if (written.leftOutFiles.length > 0)
-        stdout.write(`not taken over: ${written.leftOutFiles.join(', ')}\n`);
-    }
-    stdout.write(describeCheck(check, colorsFor(stdout).yellow));
+      screen.progress({ what: 'merged', done, total, unit: 'bytes' });
+    const { note: onNote } = screen;
+    const { written, check } = await merge({ ...values, signal, openEngine, onProgress, onNote });
+    screen.endProgress();
+    const lines =
+      written === null
+        ? [`${out} was there already`]
+        : [
+            `${plural(written.mergedProjections, 'projection')} merged into ${out}`,
+            ...(written.leftOutFiles.length > 0
+              ? [`not taken over: ${written.leftOutFiles.join(', ')}`]
+              : []),
+          ];
+    const words = [...lines, ...describeCheck(check, screen.colors.yellow)];
+    screen.tell('merged', { out, ...snakeFields({ ...written, check }) }, words.join('\n'));
   });
 }
 
-const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1);
-
-export function describeCheck(check: MergeCheck, warn: (text: string) => string): string {
+export function describeCheck(check: MergeCheck, warn: (text: string) => string): string[] {
   const { dtype, tokens, meanDifference, maxDifference, tolerance, adapterEffect, carriedShare } = check;
   const show = (nats: number): string => nats.toPrecision(2);
   const lines = [
@@ -62,5 +58,5 @@ export function describeCheck(check: MergeCheck, warn: (text: string) => string)
       `${warn('note')} rounding to ${dtype} leaves ${percent(carriedShare, 0)} of what this adapter does; unmerged it keeps all of it`,
     );
   }
-  return `${lines.join('\n')}\n`;
+  return lines;
 }

@@ -1,5 +1,4 @@
 // whetstone online: rounds of responding, judging and training, with a line of progress and words when it stops.
-import type { OpenEngine } from '../engine/engine.ts';
 import { onlineEntry } from '../alignment/online/settings.ts';
 import type { OnlinePlan, OnlineRun } from '../alignment/online/online.ts';
 import type { Evaluation, OnlineProgress, RoundSummary } from '../alignment/online/progress.ts';
@@ -10,11 +9,14 @@ import type { Given, Verb, WithConfig } from './flags.ts';
 import { command } from '../options/tables/command.ts';
 import { stopProblems } from './generate.ts';
 import { describeEstimate, describeUsage } from './judge.ts';
-import { createClock, createLine, formatDuration, progressLine } from './progress.ts';
-import type { Line } from './progress.ts';
+import { reasonOf } from '../words/system-errors.ts';
+import { percent, plural, thousands } from '../words/numbers.ts';
+import { shellWord } from '../words/shell.ts';
+import { snakeFields } from './events.ts';
+import { readable } from './terminal.ts';
+import { formatDuration, stepStanding } from './progress.ts';
+import type { Screen, VerbContext } from './screen.ts';
 import { interruption, waitingForCalls } from './signals.ts';
-import type { Output } from './terminal.ts';
-import { colorsFor, percent, plural, readable, shellWord, thousands } from './terminal.ts';
 
 type OnlineTable = WithConfig<typeof onlineEntry.table> & Pick<typeof command, 'dry_run'>;
 
@@ -47,29 +49,23 @@ from the environment only.`,
   together: (given) => [...onlineEntry.together(given), ...stopProblems(given)],
 };
 
-export interface OnlineContext {
-  readonly stdout: Output;
-  readonly openEngine?: OpenEngine;
-}
-
 /** Codes that stop a run in words, and that it can be gone on with after: told without the word "error". */
 const pauses = new Set(['STOPPED', 'JUDGE_WAITING', 'BUDGET_REACHED']);
 
 /** Returns the process's exit code. */
 export async function runOnline(
   { given }: Given<OnlineTable>,
-  { stdout, openEngine }: OnlineContext,
+  { screen, openEngine }: VerbContext,
 ): Promise<number> {
   const { alignOnline } = await import('../alignment/online/online.ts');
   const { config, dryRun, ...options } = given;
   void config;
   const stop = interruption();
-  const line = createLine({ output: stdout });
   const out = given.out!;
-  const report = reporter(stdout, line);
+  const report = reporter(screen);
   let written = Promise.resolve();
   const noteReport = (error: unknown): void =>
-    line.note(`note report.html was not written: ${error instanceof Error ? error.message : String(error)}`);
+    screen.aside('no_report', `note report.html was not written: ${reasonOf(error)}`);
   const run = alignOnline({
     ...options,
     ...(options.stop && { stop: options.stop.map((text) => readEscapes(text)!) }),
@@ -82,38 +78,49 @@ export async function runOnline(
     ...(openEngine && { openEngine }),
     ...(dryRun && { rehearse: true }),
   });
-  const colors = colorsFor(stdout);
   let currency = '';
-  stop.onFirst((name) => line.note(waitingForCalls(name, 'The run stops where nothing is lost.')));
+  stop.onFirst((name) =>
+    screen.aside('stopping', waitingForCalls(name, 'The run stops where nothing is lost.')),
+  );
   try {
     const plan = await run.prepare();
-    stdout.write(`${describeOnlinePlan(plan).join('\n')}\n`);
-    for (const { text } of plan.notes) stdout.write(`${colors.yellow('note')} ${readable(text)}\n`);
+    screen.tell('plan', planFields(plan), describeOnlinePlan(plan).join('\n'));
+    plan.notes.forEach(screen.note);
     if (dryRun) {
       if (plan.estimate)
-        stdout.write(
+        screen.result(
+          'estimate',
+          { estimate: snakeFields(plan.estimate) },
           `for responses of ${plural(plan.settings.maxNewTokens, 'token')}:\n` +
-            `${describeEstimate(plan.estimate, plan.settings).join('\n')}\n`,
+            describeEstimate(plan.estimate, plan.settings).join('\n'),
         );
       return 0;
     }
     currency = plan.settings.currency;
-    return await goOn(run, out, stdout, line);
+    return await goOn(run, out, screen);
   } catch (error) {
-    line.end();
+    screen.endProgress();
     if (!(error instanceof WhetstoneError) || !pauses.has(error.code)) throw error;
-    stdout.write(
-      `${readable(error.message)}\nGo on with:\n  whetstone online --out ${shellWord(out)} --resume\n`,
-    );
+    const command = `whetstone online --out ${shellWord(out)} --resume`;
+    const fields = { code: error.code, problem: error.problem, go_on: command };
+    screen.tell('stopped', fields, `${readable(error.message)}\nGo on with:\n  ${command}`);
     return error.code === 'STOPPED' ? stop.exitCode() : 1;
   } finally {
     const usage = run.usage();
-    if (usage && usage.calls + usage.cached > 0)
-      stdout.write(`judge, in this session: ${describeUsage(usage, currency)}\n`);
+    if (usage && usage.calls + usage.cached > 0) {
+      const words = `judge, in this session: ${describeUsage(usage, currency)}`;
+      screen.tell('judge', { usage: snakeFields(usage) }, words);
+    }
     await written;
     await run.dispose();
     stop.dispose();
   }
+}
+
+/** What will happen, for a program. */
+function planFields({ settings, estimate, notes, ...plan }: OnlinePlan): object {
+  const { rounds, perRound, method } = settings;
+  return snakeFields({ ...plan, rounds, perRound, method });
 }
 
 const writeReport = async (out: string): Promise<void> => {
@@ -121,68 +128,65 @@ const writeReport = async (out: string): Promise<void> => {
   await reportRun(out);
 };
 
-async function goOn(run: OnlineRun, out: string, stdout: Output, line: Line): Promise<number> {
+async function goOn(run: OnlineRun, out: string, screen: Screen): Promise<number> {
   const began = performance.now();
   const { rounds, before } = await run.run();
-  line.end();
-  const took = formatDuration((performance.now() - began) / 1000);
+  screen.endProgress();
+  const seconds = (performance.now() - began) / 1000;
   const last = rounds.at(-1)?.evaluation?.successRate ?? null;
   const rates = [
     before?.successRate ?? null,
     ...rounds.map((round) => round.evaluation?.successRate ?? null),
   ];
   const course = last === null ? '' : `held-out success ${rates.map((rate) => percent(rate)).join(' -> ')}; `;
-  stdout.write(
-    `${colorsFor(stdout).green('done')} in ${took}: ${course}adapter in ${out}/adapter, report in ${out}/report.html\n`,
+  const [adapter, report] = [`${out}/adapter`, `${out}/report.html`];
+  screen.tell(
+    'done',
+    { seconds, success_rates: rates, adapter, report },
+    `${screen.colors.green('done')} in ${formatDuration(seconds)}: ${course}adapter in ${adapter}, report in ${report}`,
   );
   return 0;
 }
 
 /** Shows what the run tells: a line that is rewritten for what goes on, lines that stay for what is done. */
-function reporter(stdout: Output, line: Line): (progress: OnlineProgress) => void {
-  const { bold, yellow } = colorsFor(stdout);
-  let phase = '';
-  let secondsLeft: ReturnType<typeof createClock> | null = null;
-  const begin = (name: string, done: number): void => {
-    if (name === phase) return;
-    line.end();
-    phase = name;
-    secondsLeft = createClock(done, () => performance.now());
-  };
+function reporter(screen: Screen): (progress: OnlineProgress) => void {
+  const { bold } = screen.colors;
   return (progress) => {
     switch (progress.kind) {
       case 'responding':
       case 'judging': {
         const { kind, round, part, done, total } = progress;
         const what = part === 'training' ? `round ${round}` : round === 0 ? 'before' : `after round ${round}`;
-        const fresh = phase !== `${kind} ${round} ${part}`;
-        begin(`${kind} ${round} ${part}`, done);
-        const head = `${what}: ${kind} ${thousands(done)}/${thousands(total)}`;
-        const left = done === total ? 'done' : `${formatDuration(secondsLeft!(done, total))} left`;
-        line.show(fresh && done < total ? [head] : [head, left], done === total);
+        screen.progress({ what: `${what}: ${kind}`, done, total, fields: { round, part } });
         return;
       }
       case 'training': {
         const { round, totalSteps, doneSteps, record } = progress;
-        begin(`training ${round}`, doneSteps);
-        if (record === null) return;
-        const [step, ...rest] = progressLine(record, totalSteps, secondsLeft!(record.step, totalSteps));
-        line.show([`round ${round}: ${step}`, ...rest], record.step === totalSteps);
+        const what = `round ${round}: step`;
+        const standing =
+          record === null
+            ? { what, done: doneSteps, total: totalSteps }
+            : stepStanding(record, totalSteps, what);
+        screen.progress({ ...standing, fields: { round, part: 'training', ...standing.fields } });
         return;
       }
-      case 'evaluated':
-        if (progress.round > 0) return; // told with the round
-        line.end();
-        phase = '';
-        stdout.write(`${bold('before')}   ${describeEvaluation(progress.evaluation)}\n`);
+      case 'evaluated': {
+        const { round, evaluation } = progress;
+        if (round > 0) return; // told with the round
+        screen.endProgress();
+        const words = `${bold('before')}   ${describeEvaluation(evaluation)}`;
+        screen.tell('evaluated', { round, ...snakeFields(evaluation) }, words);
         return;
-      case 'round':
-        line.end();
-        phase = '';
-        stdout.write(`${bold(`round ${progress.summary.round}`)}  ${describeRound(progress.summary)}\n`);
+      }
+      case 'round': {
+        const { summary } = progress;
+        screen.endProgress();
+        const words = `${bold(`round ${summary.round}`)}  ${describeRound(summary)}`;
+        screen.tell('round', snakeFields(summary), words);
         return;
+      }
       case 'note':
-        line.note(`${yellow('note')} ${readable(progress.note.text)}`);
+        screen.note(progress.note);
     }
   };
 }

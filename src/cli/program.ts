@@ -3,36 +3,44 @@
 import { Command, CommanderError } from 'commander';
 import type { OpenEngine } from '../engine/engine.ts';
 import { WhetstoneError } from '../errors.ts';
+import { suggestion } from '../options/suggest.ts';
+import type { Table } from '../options/table.ts';
 import { describeSystemError, isSystemError } from '../words/system-errors.ts';
 import { alignVerb, runAlign } from './align.ts';
+import { readArguments } from './arguments.ts';
 import { dataCommand } from './data.ts';
 import { evaluateVerb, runEvaluate } from './evaluate.ts';
 import { verbCommand } from './flags.ts';
+import type { Given, Verb } from './flags.ts';
 import { generateVerb, runGenerate } from './generate.ts';
 import { withModelFolder } from './hub-model.ts';
 import { judgeVerb, runJudge } from './judge.ts';
 import { onlineVerb, runOnline } from './online.ts';
-import { suggestion } from '../options/suggest.ts';
 import { mergeVerb, runMerge } from './merge.ts';
 import { runScore, scoreVerb } from './score.ts';
+import { openScreen, sayError } from './screen.ts';
+import type { Manner, Streams, VerbContext } from './screen.ts';
 import { runServe, serveVerb } from './serve.ts';
-import type { Output } from './terminal.ts';
-import { colorsFor, readable } from './terminal.ts';
+import { widthOf } from './terminal.ts';
 import { runTrainJudge, trainJudgeVerb } from './train-judge.ts';
 
-export interface Context {
-  readonly stdout: Output;
-  readonly stderr: Output;
+/** Where the program speaks. */
+export interface Context extends Streams {
   /** In place of the ONNX engine; for tests. */
   readonly openEngine?: OpenEngine;
 }
+
+/** A verb's own work. Returns the process's exit code. */
+export type Run<T> = (given: Given<T>, context: VerbContext) => Promise<number>;
+
+/** The command of a verb, which runs it; `path` as it is typed, where that is more than its name. */
+export type MakeCommand = <T extends Table>(verb: Verb<T>, run: Run<T>, path?: string) => Command;
 
 /** A verb that the program is given from outside, beside its own. */
 export interface OtherVerb {
   /** Not among the verbs that `--help` lists. */
   readonly hidden?: boolean;
-  /** Its command, whose actions hand what they are doing to `report`. */
-  readonly command: (context: Context, report: (running: Promise<number>) => Promise<void>) => Command;
+  readonly command: (make: MakeCommand) => Command;
 }
 
 export const defaultContext: Context = { stdout: process.stdout, stderr: process.stderr };
@@ -43,26 +51,50 @@ export async function main(
   context: Context = defaultContext,
   others: readonly OtherVerb[] = [],
 ): Promise<number> {
-  let code = 0;
-  const report = (running: Promise<number>): Promise<void> => running.then((result) => void (code = result));
+  const session = { code: 0, manner: { quiet: false, json: false }, literal: [] as readonly string[] };
+  const make: MakeCommand = (verb, run, path) =>
+    verbCommand(
+      verb,
+      async (given) => {
+        const screen = openScreen(context, session.manner, verb.tellsOnStderr?.(given.values) ?? false);
+        const { openEngine } = context;
+        session.code = await run(given, { screen, ...(openEngine && { openEngine }) }).finally(() =>
+          screen.endProgress(),
+        );
+      },
+      { ...(path !== undefined && { path }), literal: () => session.literal },
+    );
+  const program = programOf(make, others, context);
+  quiet(program, context, session);
+  const { args, ...how } = readArguments(program, argv);
+  Object.assign(session, how);
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return session.code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    sayError(context.stderr, error, messageOf(error), session.manner);
+    return error instanceof WhetstoneError && usageCodes.has(error.code) ? 2 : 1;
+  }
+}
+
+function programOf(make: MakeCommand, others: readonly OtherVerb[], { stdout }: Context): Command {
   const program = new Command('whetstone')
     .description('Aligns language models with written judgments of their responses.')
     .helpOption('-h, --help', 'show this help')
     .helpCommand('help [verb]', 'show the help of a verb')
     .option('-V, --version', 'show the version')
     .allowExcessArguments()
-    .addCommand(verbCommand(alignVerb, (given) => report(withModelFolder(given, context, runAlign))))
-    .addCommand(verbCommand(scoreVerb, (given) => report(withModelFolder(given, context, runScore))))
-    .addCommand(verbCommand(generateVerb, (given) => report(withModelFolder(given, context, runGenerate))))
-    .addCommand(verbCommand(evaluateVerb, (given) => report(runEvaluate(given, context))))
-    .addCommand(
-      verbCommand(trainJudgeVerb, (given) => report(withModelFolder(given, context, runTrainJudge))),
-    )
-    .addCommand(verbCommand(serveVerb, (given) => report(withModelFolder(given, context, runServe))))
-    .addCommand(verbCommand(mergeVerb, (given) => report(withModelFolder(given, context, runMerge))))
-    .addCommand(verbCommand(onlineVerb, (given) => report(withModelFolder(given, context, runOnline))))
-    .addCommand(verbCommand(judgeVerb, (given) => report(runJudge(given, context))))
-    .addCommand(dataCommand(context, report))
+    .addCommand(make(alignVerb, withModelFolder(runAlign)))
+    .addCommand(make(scoreVerb, withModelFolder(runScore)))
+    .addCommand(make(generateVerb, withModelFolder(runGenerate)))
+    .addCommand(make(evaluateVerb, runEvaluate))
+    .addCommand(make(trainJudgeVerb, withModelFolder(runTrainJudge)))
+    .addCommand(make(serveVerb, withModelFolder(runServe)))
+    .addCommand(make(mergeVerb, withModelFolder(runMerge)))
+    .addCommand(make(onlineVerb, withModelFolder(runOnline)))
+    .addCommand(make(judgeVerb, runJudge))
+    .addCommand(dataCommand(make))
     .addHelpText(
       'after',
       '\nStart with:\n  $ whetstone data check judged.jsonl\n  $ whetstone align judged.jsonl --model ./model --out ./run\n  $ whetstone score judged.jsonl --model ./model --adapter ./run/adapter',
@@ -70,7 +102,7 @@ export async function main(
     .action(async () => {
       if (program.opts<{ version?: boolean }>().version) {
         const { versions } = await import('../runs/versions.ts');
-        context.stdout.write(`${(await versions()).whetstone}\n`);
+        stdout.write(`${(await versions()).whetstone}\n`);
         return;
       }
       const [verb] = program.args;
@@ -81,19 +113,11 @@ export async function main(
     });
   const hidden = new Set<string>();
   for (const other of others) {
-    const command = other.command(context, report);
+    const command = other.command(make);
     if (other.hidden) hidden.add(command.name());
     program.addCommand(command, { hidden: other.hidden ?? false });
   }
-  quiet(program, context);
-  try {
-    await program.parseAsync(underscored(program, argv), { from: 'user' });
-    return code;
-  } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    context.stderr.write(`${colorsFor(context.stderr).red('error')} ${readable(messageOf(error))}\n`);
-    return error instanceof WhetstoneError && usageCodes.has(error.code) ? 2 : 1;
-  }
+  return program;
 }
 
 const usageCodes = new Set([
@@ -116,27 +140,18 @@ function messageOf(error: unknown): string {
   return `${error.stack ?? error.message}${cause}`;
 }
 
-function quiet(command: Command, { stdout, stderr }: Context): void {
+/** The parser's own words go where ours go, and its complaints are errors like ours. */
+function quiet(command: Command, context: Context, session: { readonly manner: Manner }): void {
+  const { stdout, stderr } = context;
   command.exitOverride().configureOutput({
     writeOut: (text) => stdout.write(text),
     writeErr: (text) => stderr.write(text),
-    getOutHelpWidth: () => Math.min(stdout.columns ?? 100, 110),
-    getErrHelpWidth: () => Math.min(stderr.columns ?? 100, 110),
+    outputError: (text) => {
+      const message = text.trim().replace(/^error: /, '');
+      sayError(stderr, new WhetstoneError('INVALID_OPTIONS', message), message, session.manner);
+    },
+    getOutHelpWidth: () => Math.min(widthOf(stdout, 100), 110),
+    getErrHelpWidth: () => Math.min(widthOf(stderr, 100), 110),
   });
-  for (const sub of command.commands) quiet(sub, { stdout, stderr });
+  for (const sub of command.commands) quiet(sub, context, session);
 }
-
-/** Takes --lora-r for --lora_r, wherever that is an option of some verb. */
-function underscored(program: Command, argv: readonly string[]): string[] {
-  const known = new Set(allFlags(program));
-  return argv.map((arg) => {
-    const [, name, rest = ''] = /^(--[A-Za-z][\w-]*)(=[^]*)?$/.exec(arg) ?? [];
-    const spelled = name === undefined ? '' : `--${name.slice(2).replaceAll('-', '_')}`;
-    return known.has(spelled) ? spelled + rest : arg;
-  });
-}
-
-const allFlags = (command: Command): string[] => [
-  ...command.options.map((option) => option.long ?? ''),
-  ...command.commands.flatMap(allFlags),
-];

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { StepRecord } from '../alignment/metrics.ts';
-import { createCounter, createProgress, fitLine, formatDuration, progressLine } from './progress.ts';
+import { createLine, fitLine, formatDuration, stepStanding } from './progress.ts';
+import type { Line, LineSettings } from './progress.ts';
 
 const record = (step: number): StepRecord => ({
   step,
@@ -15,114 +16,195 @@ const record = (step: number): StepRecord => ({
   responseTokens: 100,
   tokensPerSecond: 50,
 });
-const terminal = (columns?: number) => {
+
+interface Opened extends Line {
+  readonly read: () => string;
+  readonly pass: (milliseconds: number) => void;
+}
+
+/** A line on a terminal, or in a pipe where there are no columns, with a clock that the test turns. */
+function open(columns: number | null, settings: Partial<LineSettings> = {}): Opened {
   let text = '';
   const output = {
     write: (piece: string) => (text += piece),
-    isTTY: columns !== undefined,
-    ...(columns && { columns }),
+    isTTY: columns !== null,
+    ...(columns !== null && { columns }),
   };
-  return { output, read: () => text };
-};
-/** A clock that the test turns. */
-const clock = () => {
-  let time = 0;
-  return { now: () => time, pass: (milliseconds: number) => (time += milliseconds) };
-};
+  const line = createLine({ output, now: () => Date.now(), env: {}, ...settings });
+  return { ...line, read: () => text, pass: (milliseconds) => vi.advanceTimersByTime(milliseconds) };
+}
 
-describe('the progress line', () => {
-  it('is rewritten in place on a terminal and never wider than it', () => {
-    const { output, read } = terminal(48);
-    const { now, pass } = clock();
-    const progress = createProgress({ output, totalSteps: 100, doneSteps: 0, now });
-    for (let step = 1; step <= 3; step++) {
-      pass(1000);
-      progress.update(record(step));
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+describe('on a terminal', () => {
+  const count = (line: Opened, from: number, to: number, each: number, step = 1): void => {
+    for (let done = from; done <= to; done += step) {
+      line.show({ what: 'row', done, total: 100 });
+      line.pass(each);
     }
-    progress.end();
-    const lines = read().split('\r').slice(1);
-    expect(lines).toHaveLength(3);
-    for (const line of lines) {
-      const visible = line.replace('\x1b[K', '').replace('\n', '');
+  };
+
+  it('is rewritten in place and never wider than it', () => {
+    const line = open(48);
+    line.show({ what: 'step', done: 0, total: 100 });
+    for (let step = 1; step <= 6; step++) {
+      line.pass(1000);
+      line.show(stepStanding(record(step), 100));
+    }
+    line.end();
+    const shown = line.read().split('\r').slice(1);
+    expect(shown.length).toBeGreaterThanOrEqual(5);
+    for (const each of shown) {
+      const visible = each.replace('\x1b[K', '').replace('\n', '');
       expect(visible.length).toBeLessThan(48);
       expect(visible).toMatch(/^step +\d\/100 {2}loss 2\.5000 .* left$/);
     }
-    expect(read().endsWith('\n')).toBe(true);
+    expect(line.read().endsWith('\n')).toBe(true);
   });
 
-  it('is plain lines at a modest rate in a pipe, the first and the last always among them', () => {
-    const { output, read } = terminal();
-    const { now, pass } = clock();
-    const progress = createProgress({ output, totalSteps: 100, doneSteps: 0, now, interval: 5000 });
-    for (let step = 1; step <= 100; step++) {
-      pass(300);
-      progress.update(record(step));
+  it('is not there for what is over within two seconds', () => {
+    const line = open(80);
+    count(line, 0, 100, 19);
+    line.end();
+    expect(line.read()).toBe('');
+  });
+
+  it('is there after two seconds of silence', () => {
+    const line = open(80);
+    line.show({ what: 'row', done: 0, total: 100 });
+    line.pass(1999);
+    expect(line.read()).toBe('');
+    line.pass(1);
+    expect(line.read()).toBe('\rrow   0/100\x1b[K');
+  });
+
+  it.each([0, undefined])('has the usual width where the terminal reports %s columns', (columns) => {
+    const output = { write: vi.fn(), isTTY: true, ...(columns !== undefined && { columns }) };
+    const line = createLine({ output, now: () => Date.now(), env: {} });
+    line.show({ what: 'row', done: 1, total: 9, details: ['x'.repeat(60), 'y'.repeat(60)] });
+    vi.advanceTimersByTime(2000);
+    expect(output.write.mock.calls).toEqual([[`\rrow 1/9  ${'y'.repeat(60)}\x1b[K`]]);
+  });
+
+  it('makes room for other words', () => {
+    const line = open(100);
+    line.wipe();
+    expect(line.read()).toBe('');
+    count(line, 0, 3, 1000);
+    const before = line.read();
+    line.wipe();
+    line.redraw();
+    expect(line.read().slice(before.length)).toBe('\r\x1b[K\rrow   3/100  1m 37s left\x1b[K');
+  });
+
+  it('leaves what was counted before, and begins anew', () => {
+    const line = open(100);
+    count(line, 0, 100, 100, 4);
+    line.show({ what: 'other', done: 0, total: 7 });
+    line.pass(2500);
+    line.end();
+    expect(line.read().endsWith('row 100/100  done\x1b[K\n\rother 0/7\x1b[K\n')).toBe(true);
+  });
+
+  it('says megabytes of bytes, and nothing of the rest where nobody knows how much there is', () => {
+    const line = open(100);
+    const show = (done: number, total: number | null): void =>
+      line.show({ what: 'reading', done, total, unit: 'bytes', details: ['a\x1b[2Jb'] });
+    show(0, 4e6);
+    line.pass(3000);
+    show(1e6, 4e6);
+    expect(line.read()).toContain('reading 1.0/4.0 MB  a␛[2Jb  9s left');
+    line.end();
+    show(1e6, null);
+    line.pass(2000);
+    expect(line.read()).toContain('\rreading 1.0 MB  a␛[2Jb\x1b[K');
+  });
+});
+
+describe('where a line cannot be written again', () => {
+  const run = (line: Opened, each: number): string[] => {
+    for (let step = 0; step <= 100; step++) {
+      line.show({ what: 'row', done: step, total: 100 });
+      line.pass(each);
     }
-    progress.end();
-    const lines = read().trimEnd().split('\n');
-    expect(lines.length).toBeLessThan(9);
-    expect(lines[0]).toMatch(/^step {3}1\/100/);
-    expect(lines.at(-1)).toMatch(/^step 100\/100 .* done$/);
-    expect(read()).not.toContain('\x1b');
+    line.end();
+    return line.read().split('\n').slice(0, -1);
+  };
+
+  it.each([
+    ['a pipe', null, {}],
+    ['a terminal that cannot', 80, { TERM: 'dumb' }],
+    ['a CI service', 80, { CI: 'true' }],
+    ['another CI service', 80, { CI: '1', TERM: 'xterm' }],
+  ])('is a line every thirty seconds, and the end: %s', (_, columns, env) => {
+    const lines = run(open(columns, { env }), 1000);
+    expect(lines).toHaveLength(4);
+    expect(lines[0]).toBe('row  29/100  1m 11s left');
+    expect(lines.at(-1)).toBe('row 100/100  done');
   });
 
-  it('estimates from the steps after the first, which compiles', () => {
-    const { output, read } = terminal(200);
-    const { now, pass } = clock();
-    const progress = createProgress({ output, totalSteps: 30, doneSteps: 10, now });
-    pass(60_000);
-    progress.update(record(11));
-    expect(read()).toContain('19m 00s left');
-    pass(2000);
-    progress.update(record(12));
-    expect(read().split('\r').at(-1)).toContain('36s left');
+  it.each(['', '0', 'false'])('takes CI=%s for none', (CI) => {
+    expect(run(open(80, { env: { CI } }), 1000).join()).toContain('\r');
   });
 
-  it('lets a note stand above itself', () => {
-    const { output, read } = terminal(100);
-    const progress = createProgress({ output, totalSteps: 9, doneSteps: 0 });
-    progress.note('before');
-    progress.update(record(1));
-    progress.note('hello');
-    expect(read()).toMatch(/^before\n\rstep /);
-    expect(read()).toContain('\r\x1b[Khello\nstep 1/9');
+  it('is silent for what is over sooner', () => expect(run(open(null), 290)).toEqual([]));
+
+  it('tells also while nothing moves', () => {
+    const line = open(null);
+    line.show({ what: 'row', done: 0, total: 3 });
+    line.pass(61_000);
+    line.end();
+    line.pass(61_000);
+    expect(line.read()).toBe('row 0/3\nrow 0/3\n');
+  });
+});
+
+it('is events for a program: the first, the last, and one a second', () => {
+  const line = open(null, { json: true });
+  for (let done = 0; done <= 40; done++) {
+    line.show({ what: 'step', done, total: 40, fields: { loss: done } });
+    line.pass(100);
+  }
+  const events = line
+    .read()
+    .trimEnd()
+    .split('\n')
+    .map((each) => JSON.parse(each) as Record<string, unknown>);
+  expect(events.map(({ done }) => done)).toEqual([0, 10, 20, 30, 40]);
+  expect(events[0]).toEqual({
+    type: 'progress',
+    what: 'step',
+    done: 0,
+    total: 40,
+    seconds_left: null,
+    loss: 0,
+  });
+  expect(events[1]).toMatchObject({ seconds_left: 3, loss: 10 });
+});
+
+describe('the time left', () => {
+  it('is estimated from what came after the first, which compiles', () => {
+    const line = open(200);
+    line.show({ what: 'step', done: 10, total: 30 });
+    line.pass(60_000);
+    line.show({ what: 'step', done: 11, total: 30 });
+    expect(line.read()).toContain('19m 00s left');
+    line.pass(2000);
+    line.show({ what: 'step', done: 12, total: 30 });
+    expect(line.read().split('\r').at(-1)).toContain('36s left');
   });
 });
 
 it('shows what is flagged only where the objective flags tokens', () => {
-  expect(progressLine(record(3), 100, 1).join('  ')).toContain('flagged 12.5%');
-  expect(progressLine({ ...record(3), flags: false }, 100, 1).join('  ')).not.toContain('flagged');
-});
-
-describe('a counter', () => {
-  const count = (start: number, columns?: number): { read: () => string } => {
-    const { output, read } = terminal(columns);
-    const { now, pass } = clock();
-    const counter = createCounter(output, 'revision', now);
-    for (let done = start; done <= 120; done += 8) {
-      counter.update(done, 120);
-      pass(2000);
-    }
-    counter.end();
-    return { read };
-  };
-
-  it('says how many of how many, and how long the others will take', () => {
-    const lines = count(0).read().trimEnd().split('\n');
-    expect(lines[0]).toBe('revision   0/120');
-    expect(lines.slice(1, -1).every((line) => / left$/.test(line))).toBe(true);
-    expect(lines.at(-1)).toBe('revision 120/120  done');
-    expect(count(0, 80).read()).toContain('\rrevision  64/120  14s left\x1b[K');
-  });
-
-  it('takes the speed from this session alone, and is silent where nothing is left', () => {
-    expect(count(80, 80).read()).toContain('\rrevision  88/120  8s left');
-    expect(count(120).read()).toBe('');
-  });
+  expect(stepStanding(record(3), 100).details).toContain('flagged 12.5%');
+  const quiet = stepStanding({ ...record(3), flags: false }, 100);
+  expect(quiet.details!.join()).not.toContain('flagged');
+  expect(quiet.fields).not.toHaveProperty('flagged_fraction');
 });
 
 it('fitLine never exceeds the width and keeps the step first', () => {
-  const parts = progressLine(record(3), 100, 100);
+  const parts = ['step   3/100', ...stepStanding(record(3), 100).details!, '1m 40s left'];
   expect(fitLine(parts, 200)).toBe(parts.join('  '));
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 120 }), (width) => {

@@ -4,9 +4,8 @@ import { appendFile, readFile, realpath, stat } from 'node:fs/promises';
 import { journalOf } from '../durable/begun.ts';
 import { explainWriting, growing } from '../durable/explain.ts';
 import { WhetstoneError } from '../errors.ts';
-import { createCounter } from './progress.ts';
+import type { Screen } from './screen.ts';
 import { stoppable } from './signals.ts';
-import type { Output } from './terminal.ts';
 
 export interface RowsOut {
   /** The file that the library writes; null where the rows are written here. */
@@ -15,6 +14,10 @@ export interface RowsOut {
   readonly write: (row: object) => Promise<void>;
 }
 
+/** Whether the rows go to the standard output: to be read as they are, or as data ("-"). */
+export const toStandardOutput = (out: string | null | undefined): out is '-' | null =>
+  out == null || out === '-';
+
 /**
  * "-" is the standard output, and so is null, where rows are shown. Throws WhetstoneError `INVALID_OPTIONS` for a folder
  * and for `input` itself, and `NO_OUTPUT` where the rows would go to a standard output that is closed.
@@ -22,11 +25,11 @@ export interface RowsOut {
 export async function openRowsOut(
   out: string | null,
   input: string | null,
-  stdout: Output,
+  screen: Screen,
 ): Promise<RowsOut> {
-  if (out === null || out === '-') {
-    await requireOutput(stdout);
-    return { file: null, write: (row) => Promise.resolve(void stdout.write(`${JSON.stringify(row)}\n`)) };
+  if (toStandardOutput(out)) {
+    await requireOutput();
+    return { file: null, write: (row) => Promise.resolve(screen.row(row)) };
   }
   const info = await stat(out).catch(() => null);
   if (info?.isDirectory())
@@ -49,8 +52,8 @@ export async function openRowsOut(
  * Node puts a null device that can be read and written in the place of a standard output that is closed; shells open the
  * null device for writing only.
  */
-async function requireOutput(stdout: Output): Promise<void> {
-  if (stdout !== process.stdout || process.platform !== 'linux') return;
+export async function requireOutput(): Promise<void> {
+  if (process.platform !== 'linux') return;
   const device = await stat('/proc/self/fd/1').catch(() => null);
   const nullDevice = await stat('/dev/null').catch(() => null);
   if (device === null || nullDevice === null || device.rdev !== nullDevice.rdev) return;
@@ -73,35 +76,22 @@ export interface Reporting {
   readonly onProgress: (done: number, total: number) => void;
 }
 
-/**
- * Runs `work` with a line that counts, and a signal that the first Ctrl+C aborts. Returns the exit code.
- */
-export async function runKept(
+/** Runs `work` with a line that counts, and a signal that the first Ctrl+C aborts. Returns the exit code. */
+export function runKept(
   { out, noun }: KeptWork,
-  { stdout, stderr }: { readonly stdout: Output; readonly stderr: Output },
+  screen: Screen,
   work: (reporting: Reporting) => Promise<void>,
 ): Promise<number> {
-  // Rows on the standard output are not to be mixed with progress, and a pipe is told nothing beside them.
-  const teller = out !== null ? stdout : stderr.isTTY && !stdout.isTTY ? stderr : null;
-  const counter = teller && createCounter(teller, noun);
-  try {
-    return await stoppable(
-      (signal) =>
-        work({
-          signal,
-          onProgress: (done, total) => {
-            counter?.update(done, total);
-            if (done === total) counter?.end();
-          },
-        }),
-      (name) => {
-        if (out === null) return;
-        counter?.note(
-          `${name}: stopping. ${journalOf(out)} keeps the ${noun}s that are there; the same command with --resume goes on.`,
-        );
-      },
-    );
-  } finally {
-    counter?.end();
-  }
+  return stoppable(
+    (signal) =>
+      work({
+        signal,
+        onProgress: (done, total) => screen.progress({ what: noun, done, total }),
+      }).finally(() => screen.endProgress()),
+    (name) => {
+      if (out === null) return;
+      const kept = `${journalOf(out)} keeps the ${noun}s that are there`;
+      screen.aside('stopping', `${name}: stopping. ${kept}; the same command with --resume goes on.`);
+    },
+  );
 }

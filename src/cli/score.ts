@@ -1,22 +1,16 @@
 // whetstone score: token log-probs of every response, and which tokens its judgment is about.
-import type { OpenEngine } from '../engine/engine.ts';
 import { scoreEntry } from '../evaluation/score-settings.ts';
 import type { ScoreRow } from '../evaluation/score.ts';
 import type { Triplet } from '../judgments/index.ts';
 import { withConfig } from './flags.ts';
 import type { Given, Verb, WithConfig } from './flags.ts';
 import { markFlagged } from './marks.ts';
-import { openRowsOut, runKept } from './rows-out.ts';
-import type { Output } from './terminal.ts';
-import { colorsFor, plural, printable } from './terminal.ts';
+import { plural } from '../words/numbers.ts';
+import { openRowsOut, runKept, toStandardOutput } from './rows-out.ts';
+import type { VerbContext } from './screen.ts';
+import type { Colors } from './terminal.ts';
 
 type ScoreTable = WithConfig<typeof scoreEntry.table>;
-
-interface Context {
-  readonly stdout: Output;
-  readonly stderr: Output;
-  readonly openEngine?: OpenEngine;
-}
 
 export const scoreVerb: Verb<ScoreTable> = {
   name: 'score',
@@ -38,40 +32,44 @@ Without it, the responses with their flagged tokens marked.`,
     ['score judged.jsonl --model ./model --lambda 2 | less', 'only what is flagged for sure'],
   ],
   table: withConfig(scoreEntry.table),
+  tellsOnStderr: ({ out }) => toStandardOutput(out),
   required: () => ['data', 'model'],
   together: scoreEntry.together,
 };
 
-export async function runScore({ values }: Given<ScoreTable>, context: Context): Promise<number> {
-  const { stdout, openEngine } = context;
+export async function runScore(
+  { values }: Given<ScoreTable>,
+  { screen, openEngine }: VerbContext,
+): Promise<number> {
   const { model, adapter, lambda, template, templateArgs, cutoffLen, threads, out, resume, overwrite } =
     values;
   const settings = { model, adapter, lambda, template, templateArgs, cutoffLen, threads, resume, overwrite };
   const { readTriplets } = await import('../judgments/index.ts');
   const { score } = await import('../evaluation/score.ts');
-  const rowsOut = await openRowsOut(out, values.data, stdout);
+  const rowsOut = await openRowsOut(out, values.data, screen);
   const { triplets } = await readTriplets(values.data);
   const total = { rows: 0, flagged: 0, tokens: 0 };
-  const code = await runKept({ out: rowsOut.file, noun: 'score' }, context, async (reporting) => {
-    const rows = score({ ...settings, triplets, out: rowsOut.file, openEngine, ...reporting });
+  const code = await runKept({ out: rowsOut.file, noun: 'score' }, screen, async (reporting) => {
+    const { note: onNote } = screen;
+    const rows = score({ ...settings, triplets, out: rowsOut.file, openEngine, onNote, ...reporting });
     for await (const row of rows) {
-      if (out === null) stdout.write(describe(row, triplets[row.index]!, stdout));
+      if (out === null) screen.result('score', row, describe(row, triplets[row.index]!, screen.colors));
       else await rowsOut.write(row);
       total.rows += 1;
       total.flagged += row.flagged?.filter(Boolean).length ?? 0;
       total.tokens += row.flagged?.length ?? 0;
     }
   });
-  if (code === 0 && out !== null && out !== '-') {
+  if (code === 0 && !toStandardOutput(out)) {
     const share =
       total.tokens === 0 ? '' : `; ${total.flagged} of ${plural(total.tokens, 'judged token')} flagged`;
-    stdout.write(`${plural(total.rows, 'triplet')} scored into ${out}${share}\n`);
+    const fields = { triplets: total.rows, flagged: total.flagged, judged_tokens: total.tokens, out };
+    screen.tell('done', fields, `${plural(total.rows, 'triplet')} scored into ${out}${share}`);
   }
   return code;
 }
 
-function describe(row: ScoreRow, triplet: Triplet, stdout: Output): string {
-  const colors = colorsFor(stdout);
+function describe(row: ScoreRow, triplet: Triplet, colors: Colors): string {
   const flagged = row.flagged?.filter(Boolean).length;
   const share = flagged === undefined ? '' : `  ${flagged} of ${plural(row.tokens.length, 'token')} flagged`;
   const end = row.tokens.at(-1)!;
@@ -83,10 +81,10 @@ function describe(row: ScoreRow, triplet: Triplet, stdout: Output): string {
       : []),
     markFlagged(triplet.output, row.offsets, row.flagged, end, colors),
   ];
-  return `${lines.join('\n')}\n\n`;
+  return `${lines.join('\n')}\n`;
 }
 
 function firstLine(text: string): string {
-  const line = printable(text.trim().split('\n')[0] ?? '');
+  const line = text.trim().split('\n')[0] ?? '';
   return line.length > 100 ? `${line.slice(0, 99)}…` : line;
 }

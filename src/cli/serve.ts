@@ -1,15 +1,13 @@
 // whetstone serve: a model and its adapters behind OpenAI's API.
-import type { OpenEngine } from '../engine/engine.ts';
 import { WhetstoneError } from '../errors.ts';
 import type { NamedAdapter } from '../serving/index.ts';
 import type { Given, Verb } from './flags.ts';
-import { command } from '../options/tables/command.ts';
 import { serveTable } from '../options/verbs.ts';
+import { plural } from '../words/numbers.ts';
+import type { VerbContext } from './screen.ts';
 import { interruption } from './signals.ts';
-import type { Output } from './terminal.ts';
-import { colorsFor, plural } from './terminal.ts';
 
-type ServeTable = typeof serveTable & Pick<typeof command, 'quiet'>;
+type ServeTable = typeof serveTable;
 
 export const serveVerb: Verb<ServeTable> = {
   name: 'serve',
@@ -28,17 +26,17 @@ ones; the second ends at once. Prompts and keys are not logged.`,
     ],
     ['serve --model ./model --host 0.0.0.0 --api_key_env WHETSTONE_KEY', 'for other machines, with a key'],
   ],
-  table: { ...serveTable, quiet: command.quiet },
+  table: serveTable,
+  tellsOnStderr: () => true,
   required: () => ['model'],
   together: () => [],
 };
 
 export async function runServe(
   { values }: Given<ServeTable>,
-  context: { stdout: Output; stderr: Output; openEngine?: OpenEngine },
+  { screen, openEngine }: VerbContext,
 ): Promise<number> {
-  const { stdout, stderr } = context;
-  const { host, port, maxNewTokens, maxBodyBytes, quiet } = values;
+  const { host, port, maxNewTokens, maxBodyBytes } = values;
   const apiKey = readKey(values.apiKeyEnv);
   const { isLoopback, openModels, startServer } = await import('../serving/index.ts');
   const asked = interruption();
@@ -49,11 +47,10 @@ export async function runServe(
     templateArgs: values.templateArgs,
     threads: values.threads,
     slots: values.slots,
-    openEngine: context.openEngine,
-    onNote: ({ text }) => void stderr.write(`${text}\n`),
+    openEngine,
+    onNote: screen.note,
   });
   try {
-    const log = (line: string): void => void stderr.write(`${line}\n`);
     const server = await startServer({
       models: served.models,
       host,
@@ -62,16 +59,21 @@ export async function runServe(
       maxNewTokens,
       maxBodyBytes,
       corsOrigins: values.corsOrigin ?? [],
-      log: (line, kind) => (quiet && kind === 'request' ? undefined : log(line)),
+      log: (line, kind) => (kind === 'fault' ? screen.warn : screen.aside)(kind, line),
     });
     if (!isLoopback(host) && apiKey === null) {
-      const warning = colorsFor(stderr).yellow('warning');
-      log(`${warning} Anyone who reaches ${host} can use this server: there is no key (--api_key_env).`);
+      screen.warn(
+        'warning',
+        `Anyone who reaches ${host} can use this server: there is no key (--api_key_env).`,
+      );
     }
-    stdout.write(`Serving ${served.models.map(({ id }) => id).join(', ')} at ${server.url}/v1\n`);
+    const models = served.models.map(({ id }) => id);
+    const url = `${server.url}/v1`;
+    screen.result('serving', { models, url }, `Serving ${models.join(', ')} at ${url}`);
     await new Promise<void>((resolve) => {
       asked.onFirst((name) => {
-        log(
+        screen.aside(
+          'stopping',
           `${name}: ${plural(server.underWay(), 'request')} under way, no new ones. Once more ends at once.`,
         );
         resolve();

@@ -3,6 +3,8 @@ import { onlineEntry } from '../alignment/online/settings.ts';
 import { alignEntry } from '../alignment/settings.ts';
 import { trainJudgeEntry } from '../judge-training/settings.ts';
 import { referencePage } from '../options/reference.ts';
+import type { Taker } from '../options/reference.ts';
+import { manner } from '../options/tables/command.ts';
 import {
   dataCheckTable,
   dataConvertTable,
@@ -14,17 +16,19 @@ import {
   serveTable,
 } from '../options/verbs.ts';
 
-export const settingsPage = (): string =>
-  referencePage([
-    { name: 'align', table: alignEntry.table },
-    { name: 'online', table: onlineEntry.table },
-    { name: 'train-judge', table: trainJudgeEntry.table },
-    { name: 'judge', table: judgeTable },
-    { name: 'score', table: scoreTable },
-    { name: 'generate', table: generateTable },
-    { name: 'merge', table: mergeTable },
-    { name: 'evaluate', table: evaluateTable },
-    { name: 'serve', table: serveTable },
-    { name: 'data check', table: dataCheckTable },
-    { name: 'data convert', table: dataConvertTable },
-  ]);
+const takers: readonly Taker[] = [
+  { name: 'align', table: alignEntry.table },
+  { name: 'online', table: onlineEntry.table },
+  { name: 'train-judge', table: trainJudgeEntry.table },
+  { name: 'judge', table: judgeTable },
+  { name: 'score', table: scoreTable },
+  { name: 'generate', table: generateTable },
+  { name: 'merge', table: mergeTable },
+  { name: 'evaluate', table: evaluateTable },
+  { name: 'serve', table: serveTable },
+  { name: 'data check', table: dataCheckTable },
+  { name: 'data convert', table: dataConvertTable },
+];
+
+/** What every verb has says so, and names none. */
+export const settingsPage = (): string => referencePage([...takers, { name: 'every verb', table: manner }]);

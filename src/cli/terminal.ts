@@ -4,10 +4,6 @@ import { snakeCase } from '../options/names.ts';
 import { spellOptions } from '../words/option.ts';
 import { printable } from '../words/printable.ts';
 
-export { percent, plural, thousands } from '../words/numbers.ts';
-export { shellWord } from '../words/shell.ts';
-export { printable };
-
 export interface Output {
   write(text: string): unknown;
   readonly isTTY?: boolean;
@@ -26,6 +22,22 @@ export function colorsFor(output: Output, env: NodeJS.ProcessEnv = process.env):
   return picocolors.createColors(wanted && env['TERM'] !== 'dumb');
 }
 
+/** Columns of a terminal or the usual number; some terminals report none. */
+export const widthOf = ({ columns = 0 }: Output, usual: number): number => (columns > 0 ? columns : usual);
+
+/** A text of the library with its options as flags. */
+export const withFlags = (text: string): string => spellOptions(text, (name) => `--${snakeCase(name)}`);
+
 /** A text of the library, or of others, for the terminal: options as flags, and nothing that moves the cursor. */
-export const readable = (text: string): string =>
-  printable(spellOptions(text, (name) => `--${snakeCase(name)}`));
+export const readable = (text: string): string => printable(withFlags(text));
+
+/** What `colorsFor` puts into texts: these sequences change the look of what follows, and nothing else. */
+// eslint-disable-next-line no-control-regex
+const looks = /(\x1b\[(?:0|[1-9]|2[1-9]|[34]\d|9\d|10\d)m)/;
+
+/** Words with our own colours that may hold a text of others: whatever else moves the cursor becomes visible. */
+export const safeWords = (words: string): string =>
+  words
+    .split(looks)
+    .map((piece, i) => (i % 2 === 1 ? piece : printable(piece)))
+    .join('');

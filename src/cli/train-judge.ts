@@ -1,16 +1,16 @@
 // whetstone train-judge: a judge model from judged rows, trained and then tested on judgments kept back from it.
-import type { OpenEngine } from '../engine/engine.ts';
 import { WhetstoneError } from '../errors.ts';
 import type { Agreement } from '../judge-training/agreement.ts';
 import { trainJudgeEntry } from '../judge-training/settings.ts';
 import type { JudgeTraining } from '../judge-training/train-judge.ts';
-import { describePlan } from './align.ts';
+import { describePlan, planFields } from './align.ts';
 import { withConfig } from './flags.ts';
 import type { Given, Verb, WithConfig } from './flags.ts';
-import { createCounter, createProgress, formatDuration } from './progress.ts';
+import { percent, plural, thousands } from '../words/numbers.ts';
+import { shellWord } from '../words/shell.ts';
+import { formatDuration, stepStanding } from './progress.ts';
+import type { Screen, VerbContext } from './screen.ts';
 import { interruption } from './signals.ts';
-import type { Output } from './terminal.ts';
-import { colorsFor, percent, plural, readable, shellWord, thousands } from './terminal.ts';
 
 type TrainJudgeTable = WithConfig<typeof trainJudgeEntry.table>;
 
@@ -33,15 +33,10 @@ the same; replies that were given are not asked for again.`,
   table: withConfig(trainJudgeEntry.table),
 };
 
-interface Context {
-  readonly stdout: Output;
-  readonly openEngine?: OpenEngine;
-}
-
 /** Returns the process's exit code. */
 export async function runTrainJudge(
   { given }: Given<TrainJudgeTable>,
-  { stdout, openEngine }: Context,
+  { screen, openEngine }: VerbContext,
 ): Promise<number> {
   const { trainJudge } = await import('../judge-training/index.ts');
   const { config, ...options } = given;
@@ -55,18 +50,17 @@ export async function runTrainJudge(
     ...(openEngine && { openEngine }),
   });
   try {
-    const trained = await train(training, stop, { out, stdout });
+    const trained = await train(training, stop, { out, screen });
     if (!trained) return stop.exitCode();
-    const counter = createCounter(stdout, 'judgment');
-    stop.onFirst((name) => counter.note(`${name}: stopping; the judgments so far are kept.`));
+    stop.onFirst((name) => screen.aside('stopping', `${name}: stopping; the judgments so far are kept.`));
     const agreement = await training
-      .evaluate((done, total) => counter.update(done, total))
-      .finally(() => counter.end());
-    stdout.write(`${describeAgreement(agreement, out).join('\n')}\n`);
+      .evaluate((done, total) => screen.progress({ what: 'judgment', done, total }))
+      .finally(() => screen.endProgress());
+    screen.result('agreement', { agreement, out }, describeAgreement(agreement, out).join('\n'));
     return 0;
   } catch (error) {
     if (!(error instanceof WhetstoneError) || error.code !== 'STOPPED') throw error;
-    stdout.write(goOn(out, 'Stopped'));
+    tellStopped(screen, out, 'Stopped');
     return stop.exitCode();
   } finally {
     await training.dispose();
@@ -78,40 +72,47 @@ export async function runTrainJudge(
 async function train(
   training: JudgeTraining,
   stop: ReturnType<typeof interruption>,
-  { out, stdout }: { out: string; stdout: Output },
+  { out, screen }: { out: string; screen: Screen },
 ): Promise<boolean> {
-  const colors = colorsFor(stdout);
   const plan = await training.prepare();
   const kept = `held out  ${plural(plan.heldOut, 'row')}, by their instructions`;
-  stdout.write(`${[...describePlan(plan), kept].join('\n')}\n`);
-  for (const { text } of plan.notes) stdout.write(`${colors.yellow('note')} ${readable(text)}\n`);
+  screen.tell('plan', planFields(plan), [...describePlan(plan), kept].join('\n'));
+  plan.notes.forEach(screen.note);
   const { totalSteps, doneSteps } = plan;
-  const progress = createProgress({ output: stdout, totalSteps, doneSteps });
   stop.onFirst((name) =>
-    progress.note(`${name}: finishing this step, then writing a checkpoint. Again to stop at once.`),
+    screen.aside(
+      'stopping',
+      `${name}: finishing this step, then writing a checkpoint. Again to stop at once.`,
+    ),
   );
   const began = performance.now();
   let last = doneSteps;
-  try {
-    for await (const record of training) {
-      last = record.step;
-      progress.update(record);
-    }
-  } finally {
-    progress.end();
+  screen.progress({ what: 'step', done: doneSteps, total: totalSteps });
+  for await (const record of training) {
+    last = record.step;
+    screen.progress(stepStanding(record, totalSteps));
   }
+  screen.endProgress();
   if (stop.signal.aborted) {
-    stdout.write(goOn(out, `Stopped after step ${last} of ${totalSteps}, with a checkpoint`));
+    tellStopped(screen, out, `Stopped after step ${last} of ${totalSteps}, with a checkpoint`);
     return false;
   }
   if (plan.finished) return true;
-  const took = formatDuration((performance.now() - began) / 1000);
-  stdout.write(`${colors.green('trained')} in ${took}: adapter in ${out}/adapter\n`);
+  const seconds = (performance.now() - began) / 1000;
+  const adapter = `${out}/adapter`;
+  const trained = screen.colors.green('trained');
+  screen.tell(
+    'trained',
+    { adapter, seconds },
+    `${trained} in ${formatDuration(seconds)}: adapter in ${adapter}`,
+  );
   return true;
 }
 
-const goOn = (out: string, what: string): string =>
-  `${what}. Go on with:\n  whetstone train-judge --out ${shellWord(out)} --resume\n`;
+function tellStopped(screen: Screen, out: string, what: string): void {
+  const goOn = `whetstone train-judge --out ${shellWord(out)} --resume`;
+  screen.tell('stopped', { go_on: goOn }, `${what}. Go on with:\n  ${goOn}`);
+}
 
 /** What was found, a line each. */
 export function describeAgreement(agreement: Agreement | null, out: string): string[] {

@@ -13,7 +13,7 @@ export type GivenMerge = Partial<MergeSettings> & Pick<MergeSettings, 'model' | 
 
 export const mergeEntry: Entry<typeof mergeTable> = {
   table: mergeTable,
-  others: { signal: 'object', onProgress: 'function', openEngine: 'function' },
+  others: { signal: 'object', onProgress: 'function', onNote: 'function', openEngine: 'function' },
   required: () => ['model', 'adapter', 'out'],
   together: (given) => [...bothWays(given, 'weight files'), ...ontoItself(given)],
 };

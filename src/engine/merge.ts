@@ -10,6 +10,7 @@ import type { MergedModel } from '../models/index.ts';
 import { folderDigests } from '../runs/digests.ts';
 import { resolveMerge } from './merge-settings.ts';
 import type { GivenMerge } from './merge-settings.ts';
+import type { Note } from '../words/note.ts';
 import { verifyMerge } from './verify-merge.ts';
 import type { MergeCheck, MergeCheckOptions } from './verify-merge.ts';
 
@@ -19,6 +20,8 @@ export interface MergeOptions extends GivenMerge {
   readonly signal?: AbortSignal | undefined;
   /** Hears how many bytes of weights are written. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Hears what a person should know of the base model. */
+  readonly onNote?: ((note: Note) => void) | undefined;
   /** In place of the engine on ONNX Runtime. */
   readonly openEngine?: MergeCheckOptions['openEngine'] | undefined;
 }
@@ -49,6 +52,7 @@ export async function merge(options: MergeOptions): Promise<Merge> {
     verifyMerge(model, adapter, dir, {
       ...(threads !== null && { threads }),
       ...(options.openEngine && { openEngine: options.openEngine }),
+      ...(options.onNote && { onNote: options.onNote }),
     });
   const folder = `${begun.out}.partial`;
   const files = begun.journal.records.map(({ file }) => file).filter((file) => file !== undefined);

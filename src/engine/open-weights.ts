@@ -1,6 +1,7 @@
 // Opens an engine by the settings that commands and runs have. The engine on ONNX Runtime is loaded when it is first
 // asked for, so that whatever is refused before that is refused at once.
 import type { LoraConfig } from '../models/index.ts';
+import type { Note } from '../words/note.ts';
 import type { Engine, OpenEngine } from './engine.ts';
 
 /** Null, like leaving a setting out, is the engine's own choice, except for `lora`. */
@@ -17,15 +18,17 @@ export interface WeightSettings {
   readonly lora?: LoraConfig | null;
   /** Recorded in saved adapters as the base model. */
   readonly baseModelName?: string;
+  /** Hears what a person should know of the model. */
+  readonly onNote?: ((note: Note) => void) | undefined;
   /** In place of the engine on ONNX Runtime. */
   readonly openEngine?: OpenEngine | null;
 }
 
 /** Throws what opening the engine throws. */
-export function openWeights(settings: WeightSettings): Promise<Engine> {
+export async function openWeights(settings: WeightSettings): Promise<Engine> {
   const { model, adapter, threads, slots, seed, lora, baseModelName } = settings;
   const openEngine = settings.openEngine ?? openOnnxEngine;
-  return openEngine({
+  const engine = await openEngine({
     modelDir: model,
     adapterDir: adapter ?? undefined,
     threads: threads ?? undefined,
@@ -34,6 +37,8 @@ export function openWeights(settings: WeightSettings): Promise<Engine> {
     lora,
     baseModelName,
   });
+  for (const note of engine.describe().notes ?? []) settings.onNote?.(note);
+  return engine;
 }
 
 const openOnnxEngine: OpenEngine = async (options) => (await import('./onnx-engine.ts')).openEngine(options);

@@ -5,6 +5,7 @@ import type { DecoderConfig, StoredDType } from '../models/index.ts';
 import { isStoredDType, openCheckpoint, projectionNames, readDecoderConfig } from '../models/index.ts';
 import type { OpenEngine, Sequence } from './engine.ts';
 import { openWeights } from './open-weights.ts';
+import type { Note } from '../words/note.ts';
 import { createRandom } from '../random.ts';
 
 /**
@@ -35,6 +36,8 @@ export interface MergeCheck {
 
 export interface MergeCheckOptions {
   readonly threads?: number;
+  /** Hears what a person should know of the base model. */
+  readonly onNote?: (note: Note) => void;
   /** In place of the engine on ONNX Runtime. */
   readonly openEngine?: OpenEngine;
 }
@@ -51,8 +54,10 @@ export async function verifyMerge(
 ): Promise<MergeCheck> {
   const config = await readDecoderConfig(modelDir);
   const sequences = probeSequences(config);
+  const { onNote, ...opening } = options;
   const scoreWith = async (model: string, adapter?: string): Promise<number[]> => {
-    const engine = await openWeights({ ...options, model, adapter });
+    // What is said of the base is said once.
+    const engine = await openWeights({ ...opening, model, adapter, ...(adapter && { onNote }) });
     try {
       return (await engine.score(sequences)).flatMap((logProbs) => Array.from(logProbs));
     } finally {

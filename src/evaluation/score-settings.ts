@@ -13,7 +13,13 @@ export type GivenScore = Partial<ScoreSettings> & Pick<ScoreSettings, 'model'>;
 
 export const scoreEntry: Entry<typeof scoreTable> = {
   table: scoreTable,
-  others: { triplets: 'list', signal: 'object', onProgress: 'function', openEngine: 'function' },
+  others: {
+    triplets: 'list',
+    signal: 'object',
+    onProgress: 'function',
+    onNote: 'function',
+    openEngine: 'function',
+  },
   required: (given) => ('triplets' in given ? ['model'] : ['data', 'model']),
   together: (given) => [...bothWays(given, 'rows'), ...twoSources(given)],
 };

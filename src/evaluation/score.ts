@@ -2,15 +2,19 @@
 // named and gone on with after a stop. Knows triplets and an engine, nothing of how rows are shown.
 import { rowsInOrder } from '../durable/rows.ts';
 import type { Engine, OpenEngine } from '../engine/engine.ts';
-import { loadVoice, openModel } from '../generation/index.ts';
+import { loadVoice, openModel, templateNote } from '../generation/index.ts';
+import type { Voice } from '../generation/index.ts';
 import { buildExamples, canonicalRow, readTriplets, withSource } from '../judgments/index.ts';
 import type { Example, GivenTriplet } from '../judgments/index.ts';
 import { folderDigests, textDigest } from '../runs/digests.ts';
+import { rows } from '../options/tables/files.ts';
+import { readTemplateRecord } from '../tokens/index.ts';
 import type { Tokenizer } from '../tokens/index.ts';
+import type { Note } from '../words/note.ts';
 import { flaggedTokens } from './detection.ts';
 import { pendingGroups } from './groups.ts';
 import { resolveScore } from './score-settings.ts';
-import type { GivenScore } from './score-settings.ts';
+import type { GivenScore, ScoreSettings } from './score-settings.ts';
 
 /** Exactly one of `data` and `triplets` says what is scored; the rest is as `whetstone score` has it. */
 export interface ScoreOptions extends GivenScore {
@@ -18,6 +22,8 @@ export interface ScoreOptions extends GivenScore {
   /** Stops: rows that are there are kept, and iterating throws `STOPPED`. */
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Hears what a person should know of the model and of how it is asked. */
+  readonly onNote?: ((note: Note) => void) | undefined;
   /** In place of the engine on ONNX Runtime. */
   readonly openEngine?: OpenEngine | undefined;
 }
@@ -51,8 +57,10 @@ const atOnce = 8;
  */
 export async function* score(options: ScoreOptions): AsyncGenerator<ScoreRow, void, undefined> {
   const settings = resolveScore(options);
-  const { model, adapter, threads, lambda, template, templateArgs, cutoffLen, data, ...job } = settings;
-  const voice = await loadVoice({ model, template, args: templateArgs ?? {} });
+  const { model, adapter, threads, lambda, cutoffLen, data, ...job } = settings;
+  const voice = await scoringVoice(settings);
+  const asked = await templateNote(voice, adapter);
+  if (asked) options.onNote?.(asked);
   const triplets =
     data === undefined ? options.triplets!.map(withSource) : (await readTriplets(data)).triplets;
   const { examples } = await buildExamples(triplets, { ...voice, cutoffLength: cutoffLen });
@@ -81,6 +89,7 @@ export async function* score(options: ScoreOptions): AsyncGenerator<ScoreRow, vo
         model,
         adapter,
         threads,
+        onNote: options.onNote,
         openEngine: options.openEngine,
         voice,
       });
@@ -96,6 +105,13 @@ export async function* score(options: ScoreOptions): AsyncGenerator<ScoreRow, vo
       }
     },
   });
+}
+
+/** As the adapter was trained, or told otherwise; a model without one as `align` would train it. */
+async function scoringVoice({ model, adapter, template, templateArgs }: ScoreSettings): Promise<Voice> {
+  const trained = adapter === null ? null : await readTemplateRecord(adapter);
+  const spec = template ?? (trained === null ? rows.template.default : null);
+  return loadVoice({ model, template: spec, args: templateArgs ?? {}, adapter });
 }
 
 /** One row an example, in order. */

@@ -10,12 +10,13 @@ import { encodePrompt } from '../tokens/encode.ts';
 import type { PromptText } from '../tokens/prompt.ts';
 import { generateText } from './generate-text.ts';
 import { readInstructions } from './instructions.ts';
-import { loadVoice, openModel } from './open-model.ts';
+import { loadVoice, openModel, templateNote } from './open-model.ts';
 import { samplingOf } from './sampling.ts';
 import { resolveGenerate } from './settings.ts';
 import type { GenerateSettings, GivenGenerate } from './settings.ts';
 import type { Voice } from './speaker.ts';
 import type { TextPiece } from './text-stream.ts';
+import type { Note } from '../words/note.ts';
 
 /** Exactly one of `file`, `instructions` and `prompts` says what is asked; the rest is as `whetstone generate` has it. */
 export interface GenerateOptions extends GivenGenerate {
@@ -27,6 +28,8 @@ export interface GenerateOptions extends GivenGenerate {
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
   /** Hears the text of a single response as it grows. */
   readonly onText?: ((piece: TextPiece) => void) | undefined;
+  /** Hears what a person should know of the model and of how it is asked. */
+  readonly onNote?: ((note: Note) => void) | undefined;
   /** In place of the engine on ONNX Runtime. */
   readonly openEngine?: OpenEngine | undefined;
 }
@@ -58,10 +61,13 @@ export async function* generate(options: GenerateOptions): AsyncGenerator<Genera
   const settings = resolveGenerate(options);
   const { model, adapter, threads, template, templateArgs, seed, out, resume, overwrite } = settings;
   const sampling = samplingOf(settings);
+  const { onNote, openEngine } = options;
   const stop = settings.stop ?? [];
   const continues = options.prompts !== undefined;
-  const voice = await loadVoice({ model, template, args: templateArgs ?? {} });
+  const voice = await loadVoice({ model, template, args: templateArgs ?? {}, adapter });
   const prompts = await readPrompts({ ...options, ...settings }, voice);
+  const asked = continues ? null : await templateNote(voice, adapter);
+  if (asked) onNote?.(asked);
   const facts = async (): Promise<Record<string, unknown>> => ({
     prompts: textDigest(prompts.map(({ text, ids }) => `${text}\n${ids.join(' ')}`)),
     model: await folderDigests(model),
@@ -80,7 +86,7 @@ export async function* generate(options: GenerateOptions): AsyncGenerator<Genera
     signal: options.signal,
     onProgress: options.onProgress,
     work: async (pending, hand, signal) => {
-      const speaker = await openModel({ model, adapter, threads, openEngine: options.openEngine, voice });
+      const speaker = await openModel({ model, adapter, threads, onNote, openEngine, voice });
       try {
         await inParallel(
           pending,

@@ -21,6 +21,7 @@ export const generateEntry: Entry<RowsTable> = {
     signal: 'object',
     onProgress: 'function',
     onText: 'function',
+    onNote: 'function',
     openEngine: 'function',
   },
   required: () => ['model'],

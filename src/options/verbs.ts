@@ -153,6 +153,11 @@ const score = {
       help: 'write JSONL, one object a triplet',
       defaultText: 'print the responses with their flagged tokens marked',
     },
+    template: {
+      nullable: true,
+      default: null,
+      defaultText: 'the one that the adapter was trained with, else alpaca',
+    },
     resume: { group: 'Files', help: 'go on with what a stopped command left beside --out' },
     overwrite: { group: 'Files', help: 'replace what is at --out, and drop what was left beside it' },
   },
@@ -182,6 +187,12 @@ const generate = {
       placeholder: 'FILE',
       help: 'write JSONL: index, instruction, output, finished, token_ids',
       defaultText: 'print the responses',
+    },
+    template: {
+      nullable: true,
+      default: null,
+      defaultText:
+        'the one that the adapter was trained with, else chat where the model has a chat template, else alpaca',
     },
     resume: { group: 'Files', help: 'go on with what a stopped command left beside --out' },
     overwrite: { group: 'Files', help: 'replace what is at --out, and drop what was left beside it' },

@@ -47,15 +47,11 @@ const until = async (child: ChildProcess, holds: () => boolean | Promise<boolean
 };
 
 describe('a run', () => {
-  it('says what will happen, shows progress in a pipe and leaves the contract behind', async () => {
+  it('says what will happen and leaves the contract behind', async () => {
     const { code, stdout, stderr } = await align(['--warmup_steps', '0', '--epochs', '2']);
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(/rows +12 rows: 8 align-n, 4 align-p; \d+ response tokens, longest sequence \d+/);
     expect(stdout).toMatch(/steps +6 of 4 rows, 3 an epoch; cosine to 0\.0004/);
-    expect(stdout).toMatch(
-      /^step 1\/6 {2}loss [\d.]+ \(l1 [\d.]+, l2 [\d.]+\) {2}flagged [\d.]+% {2}[\d.]+ tok\/s/m,
-    );
-    expect(stdout).toMatch(/^step 6\/6 .* done$/m);
     for (const control of ['\r', '\u001b']) expect(stdout).not.toContain(control);
     const metrics = (await readFile(join(out, 'metrics.jsonl'), 'utf8')).trim().split('\n');
     expect(Object.keys(JSON.parse(metrics[0]!) as object)).toEqual(

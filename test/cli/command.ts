@@ -31,6 +31,24 @@ export interface Finished {
   readonly stderr: string;
 }
 
+/** An event of --json. */
+export type Event = Readonly<Record<string, unknown>> & { readonly type: string };
+
+/** What a program reads of a stream; throws where a line is no event. */
+export const eventsIn = (stream: string): Event[] =>
+  stream
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => {
+      const event = JSON.parse(line) as Partial<Event> | null;
+      if (typeof event?.type !== 'string') throw new Error(`no event: ${line}`);
+      return event as Event;
+    });
+
+/** The events of a kind. */
+export const eventsOf = (stream: string, type: string): Event[] =>
+  eventsIn(stream).filter((event) => event.type === type);
+
 export async function buildCli(engine: 'real' | 'fake'): Promise<Cli> {
   // Inside the repository, so that imports of packages resolve.
   const cache = join(root, 'node_modules', '.cache');

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createRandom } from '../../src/random.ts';
-import { buildCli } from './command.ts';
+import { buildCli, eventsOf } from './command.ts';
 import type { Cli, Finished, RunOptions } from './command.ts';
 import { judgedRows, writeJsonl, writeTinyModel } from './fixtures.ts';
 
@@ -91,10 +91,12 @@ describe.each(['generate', 'score'] as const)('%s', (verb) => {
   }, 60_000);
 
   it('says at Ctrl+C what is kept and how to go on, and refuses to mix with other settings', async () => {
-    const { code, stdout } = await interrupt(8, 'SIGINT', 0);
+    const { code, stderr } = await interrupt(8, 'SIGINT', 0, '--json');
     expect(code).toBe(130);
-    expect(stdout).toMatch(/Ctrl\+C: stopping.*rows\.jsonl\.journal\.jsonl keeps.*--resume goes on/);
-    expect(stdout).toMatch(/^\w+ +0\/30$/m);
+    expect(eventsOf(stderr, 'stopping')[0]!['text']).toMatch(
+      /Ctrl\+C: stopping.*rows\.jsonl\.journal\.jsonl keeps.*--resume goes on/,
+    );
+    expect(eventsOf(stderr, 'progress')[0]).toMatchObject({ done: 0, total: 30, seconds_left: null });
     const kept = await linesIn(journal());
     expect(kept).toBeGreaterThan(8);
     const again = await cli.run(args(), slow);

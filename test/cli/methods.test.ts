@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { methodNames } from '../../src/alignment/methods.ts';
-import { buildCli } from './command.ts';
+import { buildCli, eventsOf } from './command.ts';
 import type { Cli, Finished, RunOptions } from './command.ts';
 import { judgedRows, writeJsonl, writeTinyModel } from './fixtures.ts';
 import { adapterOf, metricsOf } from './run.ts';
@@ -59,9 +59,9 @@ const revisionsOf = async (run: string): Promise<Revision[]> =>
     .map((line) => JSON.parse(line) as Revision);
 
 it.each(methodNames().map((name) => [name]))('%s trains, and its run.yaml repeats it', async (method) => {
-  const { code, stdout, stderr } = await align('scored.jsonl', method, ['--max_steps', '2']);
-  expect([code, stderr]).toEqual([0, '']);
-  expect(stdout).toMatch(new RegExp(`^method +${method}`, 'm'));
+  const { code, stdout, stderr } = await align('scored.jsonl', method, ['--max_steps', '2', '--json']);
+  expect(code).toBe(0);
+  expect(eventsOf(stdout, 'plan')).toMatchObject([{ method, total_steps: 2 }]);
   const record = await recordOf(out);
   expect(record['method']).toBe(method);
   expect('lambda' in record).toBe(method === 'cut' || method === 'dual-cut');
@@ -70,7 +70,9 @@ it.each(methodNames().map((name) => [name]))('%s trains, and its run.yaml repeat
   expect('loss_l1' in first!).toBe(method === 'cut');
   expect('loss_preference' in first!).toBe(method.endsWith('dpo'));
   expect('flagged_fraction' in first!).toBe(['cut', 'dual-cut', 'self-distillation'].includes(method));
-  expect(stdout.includes('flagged')).toBe('flagged_fraction' in first!);
+  const shown = eventsOf(stderr, 'progress').filter(({ what }) => what === 'step');
+  expect(shown.at(-1)).toMatchObject({ done: 2, total: 2 });
+  expect('flagged_fraction' in shown.at(-1)!).toBe('flagged_fraction' in first!);
   const copy = `${out}-copy`;
   const again = await cli.run(['align', '--config', join(out, 'run.yaml'), '--out', copy]);
   expect([again.code, again.stderr]).toEqual([0, '']);
@@ -156,12 +158,20 @@ describe('revisions', () => {
   it('are written first, kept with what they revise, and rows keep their own', async () => {
     const own = rows.map((row, i) => (i % 3 === 1 ? { ...row, revision: `It was elsewhere, ${i}.` } : row));
     await writeJsonl(at('revised.jsonl'), own);
-    const { code, stdout } = await align('revised.jsonl', 'ilf-mle', ilf);
+    const { code, stdout, stderr } = await align('revised.jsonl', 'ilf-mle', [...ilf, '--json']);
     expect(code).toBe(0);
-    expect(stdout).toMatch(
-      /^revision +0\/10\n[^]*^revision +10\/10 {2}done\n[^]*^rows +20 rows: 20 align-n/m,
-    );
-    expect(stdout).toMatch(/note The model wrote 10 revisions \(.*revisions\.jsonl\)\./);
+    const counted = eventsOf(stderr, 'progress').filter(({ what }) => what === 'revision');
+    expect([counted[0], counted.at(-1)]).toMatchObject([
+      { done: 0, total: 10 },
+      { done: 10, total: 10 },
+    ]);
+    expect(eventsOf(stdout, 'plan')).toMatchObject([{ rows: { used: 20, align_n: 20 } }]);
+    expect(eventsOf(stderr, 'note')).toMatchObject([
+      {
+        code: 'REVISIONS_WRITTEN',
+        text: expect.stringMatching(/^The model wrote 10 revisions/) as string,
+      },
+    ]);
     const written = await revisionsOf(out);
     expect(written.map(({ index }) => index)).toEqual([2, 5, 8, 11, 14, 17, 20, 23, 26, 29]);
     for (const { index, output, judgment, revision } of written) {
@@ -214,10 +224,7 @@ describe('revisions', () => {
 
   it('stop at Ctrl+C with what is written, and say how to go on', async () => {
     const { child, finished } = cli.start(args('data.jsonl', 'ilf-mle', ...ilf), slow);
-    let text = '';
-    child.stdout!.on('data', (piece: string) => (text += piece));
-    while (!text.includes('revision  0/20')) await sleep(2);
-    await sleep(60);
+    while ((await revisionsOf(out).catch(() => [])).length === 0) await sleep(2);
     child.kill('SIGINT');
     const { code, stdout, stderr } = await finished;
     expect([code, stderr]).toEqual([130, '']);

@@ -3,9 +3,9 @@
 import type { Estimate } from '../../statistics/bootstrap.ts';
 import type { Comparison, ComparisonCell, ComparisonRow } from './comparison.ts';
 
-/** Figures in full precision. */
-export function comparisonJson({ subjects, rows, confidence }: Comparison): string {
-  const value = {
+/** Figures in full precision, as a record. */
+export function comparisonRecord({ subjects, rows, confidence }: Comparison): object {
+  return {
     models: subjects,
     compared_with: subjects[0],
     confidence,
@@ -15,8 +15,10 @@ export function comparisonJson({ subjects, rows, confidence }: Comparison): stri
       models: Object.fromEntries(cells.map((cell, i) => [subjects[i]!, cell])),
     })),
   };
-  return `${JSON.stringify(value, null, 2)}\n`;
 }
+
+export const comparisonJson = (comparison: Comparison): string =>
+  `${JSON.stringify(comparisonRecord(comparison), null, 2)}\n`;
 
 /** A line for each figure and model, in full precision. */
 export function comparisonCsv({ subjects, rows }: Comparison): string {

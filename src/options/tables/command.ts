@@ -1,4 +1,4 @@
-// What only a command line has: how much is said, and where options may come from besides flags.
+// What only a command line has: how and how much is said, and where options may come from besides flags.
 
 export const command = {
   config: {
@@ -16,13 +16,6 @@ export const command = {
     help: 'say how much will be asked for and what it may cost, and do nothing',
     defaultText: '',
   },
-  quiet: {
-    kind: 'boolean',
-    default: false,
-    group: 'Server',
-    help: 'no line of log for each request',
-    defaultText: '',
-  },
   details: {
     kind: 'boolean',
     default: false,
@@ -38,11 +31,24 @@ export const command = {
     group: 'Run',
     help: 'findings of each kind to print; 0 for all',
   },
+} as const;
+
+/** How every verb speaks. */
+export const manner = {
+  quiet: {
+    kind: 'boolean',
+    default: false,
+    group: 'Output',
+    flagOnly: true,
+    help: 'print nothing but results and errors',
+    defaultText: '',
+  },
   json: {
     kind: 'boolean',
     default: false,
-    group: 'Run',
-    help: 'print the whole report as JSON',
+    group: 'Output',
+    flagOnly: true,
+    help: 'print JSON, one object a line: results on standard output; notes, progress and errors on standard error',
     defaultText: '',
   },
 } as const;
