@@ -291,3 +291,20 @@ describe('the report', () => {
     expect(text).toContain('row 1 completions[1] instruction: 7 tokens; 1 of the prompt');
   });
 });
+
+it.each([
+  [
+    'an instruction, response and judgment that are alike',
+    'The quick brown fox, jumps over it. ',
+    'The quick brown fox, jumps over it. ',
+  ],
+  ['a judgment that nearly repeats a long response', 'correctly points ', '漢'],
+  ['spaces and line breaks', ' \n', 'no '],
+])('a row of megabytes is looked at in no more than seconds: %s', async (_, judged, said) => {
+  const times = (text: string): string => text.repeat(Math.ceil(4e6 / text.length));
+  const began = process.cpuUsage();
+  await codes([{ instruction: times(judged), output: times(said), judgment: times(judged) }]);
+  const { user } = process.cpuUsage(began);
+  // Work that grows with the square of the length would take minutes.
+  expect(user / 1e6).toBeLessThan(20);
+});

@@ -4,11 +4,11 @@ import { excerpt, halfCharacterAt } from '../rows/text.ts';
 import { labelOf, labelReason, SATISFACTORY_SCORE } from './triplet.ts';
 import type { Triplet, TripletSource } from './triplet.ts';
 import {
-  bareText,
   findsFault,
   isPlaceholder,
   opensWithRejection,
   repetition,
+  sameWords,
   templateLeftover,
   toneOf,
 } from './wording.ts';
@@ -140,9 +140,8 @@ function suspicionsOf(triplet: Triplet): Finding[] {
   if (instruction.trim() === '' && (input ?? '').trim() === '') {
     report('empty-instruction', 'instruction', 'nothing asks for this response', output);
   }
-  // Far longer responses need no closer look.
-  const asked = output.length <= 2 * instruction.length ? bareText(instruction) : '';
-  if (!emptyResponse && asked.length > 20 && bareText(output) === asked) {
+  // Two words, a "yes" or a number may well be asked for and given.
+  if (!emptyResponse && instruction.trim().length > 20 && sameWords(output, instruction)) {
     report('response-is-instruction', 'output', 'the response is the instruction', output);
   }
   for (const [field, text] of Object.entries({ instruction, input, output, judgment })) {
@@ -208,11 +207,10 @@ function reportCritique({ instruction, output }: Triplet, judgment: string, repo
   if (tone === 'mixed') {
     report('praise-then-critique', 'judgment', 'calls the response perfect and then finds fault', judgment);
   }
-  const bare = bareText(judgment);
-  if (bare !== '' && bare === bareText(instruction)) {
+  if (sameWords(judgment, instruction)) {
     return report('judgment-is-instruction', 'judgment', 'is the instruction again', judgment);
   }
-  const repeated = bare !== '' && bare === bareText(output) ? 1 : repetition(judgment, output, REPEATS);
+  const repeated = sameWords(judgment, output) ? 1 : repetition(judgment, output, REPEATS);
   if (repeated >= REPEATS) {
     const share = `${Math.round(repeated * 100)}% of it stands in the response`;
     return report('judgment-repeats-response', 'judgment', share, judgment);
@@ -224,6 +222,7 @@ function reportCritique({ instruction, output }: Triplet, judgment: string, repo
 
 // Scripts without spaces between words say a lot in few letters, so only spaced text is counted.
 function isVeryShort(judgment: string): boolean {
+  if (judgment.length > 200) return false;
   const words = judgment.match(/[\p{L}\p{N}]+/gu) ?? [];
   return (
     words.length <= 2 &&

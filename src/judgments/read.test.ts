@@ -87,6 +87,20 @@ describe('formats', () => {
     }
   });
 
+  it('reads rows with deep values that it does not use', async () => {
+    const deep = `${'['.repeat(1e5)}${'{"a":1}'}${']'.repeat(1e5)}`;
+    const row = `{"instruction":"Name one.","output":"The Alps.","judgment":null,"meta":${deep}}`;
+    for (const [name, content] of [
+      ['deep.jsonl', `${row}\n`],
+      ['deep.json', `[${row}]`],
+    ] as const)
+      expect(texts(await readTriplets(write(name, content)))).toEqual(['The Alps.']);
+    const wrong = await failure(
+      write('wrong.jsonl', `{"instruction":"a","output":"b","judgment":${deep}}\n`),
+    );
+    expect(wrong.message).toMatch(/field "judgment": .*found an array of 1/);
+  });
+
   it('reads gzipped text', async () => {
     const jsonl = ROWS.map((row) => JSON.stringify(row)).join('\n');
     expect(texts(await readTriplets(write('c.jsonl.gz', gzipSync(jsonl))))).toEqual(['The Alps.', '5']);
@@ -345,6 +359,9 @@ describe('files that cannot be read', () => {
     expect(open.message).toContain('not closed');
     const quote = await failure(write('quote.csv', 'instruction,output,judgment\nA,say "b" now,c\n'));
     expect(quote.message).toContain('in the middle of a field');
+    const names = Array.from({ length: 1e6 }, (_, i) => `c${i}`).join();
+    const wide = await failure(write('wide.csv', `${names}\n${names}\n`));
+    expect(wide.message).toMatch(/wide\.csv:1: expected at most 10,000 columns, found 1,000,000/);
     const twice = await failure(write('twice.csv', 'output,output,judgment\nA,b,c\n'));
     expect(twice.message).toContain('the column "output" appears twice');
   });

@@ -6,6 +6,7 @@ import {
   isPlaceholder,
   opensWithRejection,
   repetition,
+  sameWords,
   templateLeftover,
   toneOf,
 } from './wording.ts';
@@ -139,5 +140,23 @@ describe('other patterns', () => {
     ).toBe(0);
     expect(repetition('runs west through two towns', response, 0.8)).toBe(0);
     expect(bareText('  The “River”, 2!')).toBe('the river 2');
+  });
+
+  it('counts a window of the judgment as often as it stands there, and once found in the response', () => {
+    const words = Array.from({ length: 30 }, (_, i) => `w${i}`);
+    const half = words.slice(0, 15).join(' ');
+    // 26 windows, of which the 11 within the first 15 words are in the response.
+    expect(repetition(words.join(' '), half, 0.4)).toBeCloseTo(11 / 26);
+    expect(repetition(words.join(', '), `And so: ${half.toUpperCase()}`, 0.4)).toBeCloseTo(11 / 26);
+    expect(repetition(words.join(' '), half, 0.5)).toBe(0);
+  });
+
+  it('says whether two texts have the same words', () => {
+    expect(sameWords('  The “River”, 2!', 'the river 2')).toBe(true);
+    expect(sameWords('the river', 'the river 2')).toBe(false);
+    expect(sameWords('the river 2', 'the river')).toBe(false);
+    expect(sameWords('a b', 'ab')).toBe(false);
+    expect(sameWords('...', '!')).toBe(false);
+    expect(sameWords('', '')).toBe(false);
   });
 });

@@ -88,34 +88,53 @@ export function templateLeftover(text: string): string | undefined {
 const LEFTOVER =
   /^\s*###\s*(?:Instruction|Response|Input|Judgment|Human|Assistant)\s*:|\n###\s*(?:Instruction|Response|Input|Judgment|Human|Assistant)\s*:|\{(?:instruction|input|output|response|judgment|critique|prompt)\}|\{\{\s*(?:instruction|input|output|response|judgment|critique|prompt)\s*\}\}|<\|(?:im_start|im_end|endoftext|end_of_text|begin_of_text|start_header_id|end_header_id|eot_id|user|assistant|system|end|pad|unk)\|>|<(?:unk|pad)>|\[\/?INST\]|<<\/?SYS>>|<(?:start|end)_of_turn>|<\/s>\s*$/u;
 
+/** Words of one window, and how many windows of a judgment are looked up: enough to tell a copy. */
+const WINDOW = 5;
+const MOST_WINDOWS = 1000;
+
 /**
- * The share of a judgment's five-word windows that stand in the response as well, if it is `atLeast` that much;
- * otherwise 0. Judgments of fewer than eight words count as 0, because short quotations say nothing.
+ * The share of a judgment's first thousand windows of five words that stand in the response as well, if it is
+ * `atLeast` that much; otherwise 0. Judgments of fewer than eight words count as 0, because short quotations say
+ * nothing.
  */
 export function repetition(judgment: string, response: string, atLeast: number): number {
-  const words = wordsOf(judgment);
+  const words = wordsOf(judgment.slice(0, mostRead));
   if (words.length < 8) return 0;
-  const windows = words.length - 4;
-  const affordable = Math.floor(windows * (1 - atLeast));
-  const there = new Set(windowsOf(wordsOf(response)));
-  let missing = 0;
-  for (const window of windowsOf(words)) {
-    if (there.has(window)) continue;
-    // Most judgments are told apart by their first few windows.
-    if (++missing > affordable) return 0;
+  const windows = Array.from({ length: Math.min(MOST_WINDOWS, words.length - WINDOW + 1) }, (_, start) =>
+    words.slice(start, start + WINDOW),
+  );
+  const beginnings = new Set(windows.map(([first]) => first));
+  const found = new Set<string>();
+  const wanted = new Set(windows.map((window) => window.join(' ')));
+  const last: string[] = [];
+  for (const [word] of response.toLowerCase().matchAll(WORD)) {
+    last.push(word);
+    if (last.length < WINDOW) continue;
+    if (beginnings.has(last[0])) {
+      const window = last.join(' ');
+      if (wanted.has(window)) found.add(window);
+      if (found.size === wanted.size) break;
+    }
+    last.shift();
   }
-  return 1 - missing / windows;
+  const share = windows.filter((window) => found.has(window.join(' '))).length / windows.length;
+  return share >= atLeast ? share : 0;
 }
 
-function* windowsOf(words: readonly string[]): Generator<string> {
-  for (let start = 0; start + 5 <= words.length; start++) yield words.slice(start, start + 5).join(' ');
-}
+const WORD = /[\p{L}\p{N}]+/gu;
 
-function wordsOf(text: string): string[] {
-  return text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+const wordsOf = (text: string): string[] => text.toLowerCase().match(WORD) ?? [];
+
+/** Whether two texts have the same words, and some, whatever their case, punctuation and spacing. */
+export function sameWords(a: string, b: string): boolean {
+  const [first, second] = [a, b].map((text) => text.toLowerCase().matchAll(WORD));
+  for (let some = false; ; some = true) {
+    // Word by word, so that texts that differ are told apart where they do.
+    const [one, other] = [first!.next(), second!.next()];
+    if (one.done || other.done) return some && one.done === other.done;
+    if (one.value[0] !== other.value[0]) return false;
+  }
 }
 
 /** Text with case, punctuation and spacing taken away, for comparing whole texts. */
-export function bareText(text: string): string {
-  return wordsOf(text).join(' ');
-}
+export const bareText = (text: string): string => wordsOf(text).join(' ');

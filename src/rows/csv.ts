@@ -3,6 +3,9 @@
 import { CsvError } from 'csv-parse';
 import { parse } from 'csv-parse/sync';
 import { WhetstoneError } from '../errors.ts';
+import { plural, thousands } from '../words/numbers.ts';
+import { requireRoom } from './bounds.ts';
+import { countOf } from './text.ts';
 import type { Row } from './rows.ts';
 
 interface ParsedRecord {
@@ -11,18 +14,28 @@ interface ParsedRecord {
   readonly info: { readonly empty_lines: number };
 }
 
-/** Throws WhetstoneError `MALFORMED_CSV` with the line, and `NO_ROWS` if nothing follows the header. */
+/** More are no table of judged responses, but one that is turned round or split at the wrong character. */
+const mostColumns = 10_000;
+
+// Bytes of heap: of a record with what is kept about it, and of each of its fields besides its text.
+const parsedRecord = 300;
+const parsedField = 40;
+
+/**
+ * Throws WhetstoneError `MALFORMED_CSV` with the line, `FILE_TOO_LARGE`, and `NO_ROWS` if nothing follows the header.
+ */
 export function readCsvRows(text: string, file: string, format: 'csv' | 'tsv'): Row[] {
   const delimiter = format === 'tsv' ? '\t' : ',';
   let table: Table;
   try {
-    table = parseTable(text, delimiter);
+    requireRoomFor(text, delimiter, file);
+    table = parseTable(text, delimiter, file);
   } catch (cause) {
     if (!(cause instanceof CsvError)) throw cause;
     throw malformedCsv(cause, file, text, delimiter);
   }
   const { header, records } = table;
-  const twice = header.find((name, i) => header.indexOf(name) !== i);
+  const twice = firstDouble(header);
   if (twice !== undefined) {
     throw new WhetstoneError('MALFORMED_CSV', `the column ${JSON.stringify(twice)} appears twice`, {
       file,
@@ -41,15 +54,40 @@ export function readCsvRows(text: string, file: string, format: 'csv' | 'tsv'): 
   });
 }
 
+function firstDouble(names: readonly string[]): string | undefined {
+  const seen = new Set<string>();
+  return names.find((name) => seen.size === seen.add(name).size);
+}
+
 interface Table {
   readonly header: readonly string[];
   readonly records: readonly ParsedRecord[];
 }
 
-function parseTable(text: string, delimiter: string, firstRecords?: number): Table {
+function requireWidth(names: string[], file: string): string[] {
+  if (names.length <= mostColumns) return names;
+  throw new WhetstoneError(
+    'MALFORMED_CSV',
+    `expected at most ${thousands(mostColumns)} columns, found ${thousands(names.length)}`,
+    {
+      file,
+      line: 1,
+      hint: 'The first line names the columns: instruction, output, judgment. Is it the right file?',
+    },
+  );
+}
+
+/** Each line may be a record; blank ones are few. */
+function requireRoomFor(text: string, delimiter: string, file: string): void {
+  const lines = countOf(text, '\n');
+  const fields = Math.min(countOf(text, delimiter) + lines, text.length);
+  requireRoom(parsedRecord * lines + parsedField * fields, `about ${plural(lines, 'row')}`, file);
+}
+
+function parseTable(text: string, delimiter: string, file: string, firstRecords?: number): Table {
   let header: string[] = [];
   const records = parse(text, {
-    columns: (names: string[]) => (header = names),
+    columns: (names: string[]) => (header = requireWidth(names, file)),
     delimiter,
     info: true,
     skip_empty_lines: true,
@@ -60,11 +98,7 @@ function parseTable(text: string, delimiter: string, firstRecords?: number): Tab
 
 /** Line breaks inside the fields of one record; CRLF is one. */
 function lineBreaks(fields: readonly string[]): number {
-  let count = 0;
-  for (const field of fields) {
-    for (let at = field.indexOf('\n'); at !== -1; at = field.indexOf('\n', at + 1)) count++;
-  }
-  return count;
+  return fields.reduce((count, field) => count + countOf(field, '\n'), 0);
 }
 
 function malformedCsv(cause: CsvError, file: string, text: string, delimiter: string): WhetstoneError {
@@ -72,7 +106,7 @@ function malformedCsv(cause: CsvError, file: string, text: string, delimiter: st
     records?: number;
     empty_lines?: number;
   };
-  const before = good === 0 ? [] : parseTable(text, delimiter, good).records;
+  const before = good === 0 ? [] : parseTable(text, delimiter, file, good).records;
   const fields = before.flatMap(({ record }) => Object.values(record));
   const line = 2 + good + empty_lines + lineBreaks(fields);
   const at = { file, cause, line, row: good + 1 };

@@ -4,6 +4,7 @@ import { open, stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { WhetstoneError } from '../errors.ts';
+import type { Place } from '../errors.ts';
 import { decodeUtf8, utf16DecoderFor } from '../decode.ts';
 import type { Utf16Decoder } from '../decode.ts';
 import { reasonOf } from '../words/system-errors.ts';
@@ -101,20 +102,26 @@ export async function readText(input: InputFile): Promise<string> {
   for await (const piece of readBytes(input)) {
     pieces.push(piece);
     size += piece.length;
-    if (size > MAX_TEXT_BYTES) {
-      throw new WhetstoneError('FILE_TOO_LARGE', `expected at most ${MAX_TEXT_BYTES >> 20} MiB in one file`, {
-        file: input.path,
-        hint: 'Store it as JSONL (one object a line) or Parquet, which are read piece by piece.',
-      });
-    }
+    if (size > MAX_TEXT_BYTES) throw textTooLarge(input.path);
   }
   const text = decodeUtf8(Buffer.concat(pieces), input.path);
   if (text.trim() === '') throw emptyFile(input.path);
   return text;
 }
 
-// V8 strings end at 2^29 - 24 UTF-16 units; UTF-8 never has fewer bytes than that.
-const MAX_TEXT_BYTES = 2 ** 29 - 24;
+/** V8 strings end at 2^29 - 24 UTF-16 units; UTF-8 never has fewer bytes than that. */
+export const MAX_TEXT_BYTES: number = 2 ** 29 - 24;
+
+export const textTooLarge = (file: string, place: Pick<Place, 'row' | 'line'> = {}): WhetstoneError =>
+  new WhetstoneError(
+    'FILE_TOO_LARGE',
+    `expected at most ${MAX_TEXT_BYTES >> 20} MiB in one ${place.row === undefined ? 'file' : 'row'}`,
+    {
+      file,
+      ...place,
+      hint: 'Store it as JSONL (one object a line) or Parquet, which are read piece by piece.',
+    },
+  );
 
 export function emptyFile(file: string): WhetstoneError {
   return new WhetstoneError('EMPTY_FILE', 'expected judged triplets, found an empty file', {

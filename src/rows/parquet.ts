@@ -1,11 +1,14 @@
 // Rows of a Parquet file as plain values: integers become numbers, byte strings text. It does not know what the
 // columns mean.
+import type { FileMetaData, RowGroup } from 'hyparquet';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import * as zlib from 'node:zlib';
 import { WhetstoneError } from '../errors.ts';
+import { plural } from '../words/numbers.ts';
+import { requireRoom } from './bounds.ts';
 import type { Row } from './rows.ts';
 
-/** Throws WhetstoneError `MALFORMED_PARQUET` and, for a file without rows, `NO_ROWS`. */
+/** Throws WhetstoneError `MALFORMED_PARQUET`, `FILE_TOO_LARGE` and, for a file without rows, `NO_ROWS`. */
 export async function readParquetRows(path: string): Promise<AsyncIterable<Row>> {
   // Imported here so that users of other formats do not pay for it.
   const { asyncBufferFromFile, parquetMetadataAsync } = await import('hyparquet');
@@ -16,6 +19,7 @@ export async function readParquetRows(path: string): Promise<AsyncIterable<Row>>
   if (metadata.row_groups.every((group) => group.num_rows === 0n)) {
     throw new WhetstoneError('NO_ROWS', 'expected at least one row, found none', { file: path });
   }
+  requireRoomFor(metadata, path);
   return rowGroups();
 
   async function* rowGroups(): AsyncGenerator<Row> {
@@ -36,12 +40,43 @@ export async function readParquetRows(path: string): Promise<AsyncIterable<Row>>
   }
 }
 
+// Bytes of heap: of a row that is kept, of one while its group is unpacked, and of each of its values besides its text.
+const keptRow = 160;
+const unpackedRow = 56;
+const unpackedValue = 24;
+
+/** Rows and sizes stand in the file's footer, so that what unfolds without bound is refused before it does. */
+function requireRoomFor({ row_groups }: FileMetaData, file: string): void {
+  const rowsIn = (groups: readonly RowGroup[]): number =>
+    groups.reduce((sum, { num_rows }) => sum + Number(num_rows), 0);
+  requireRoom(keptRow * rowsIn(row_groups), plural(rowsIn(row_groups), 'row'), file);
+  for (const group of row_groups) {
+    const rows = rowsIn([group]);
+    const values = group.columns.reduce(
+      (sum, { meta_data }) => sum + Math.max(rows, Number(meta_data?.num_values ?? 0)),
+      0,
+    );
+    const text = group.columns.reduce(
+      (sum, { meta_data }) => sum + Number(meta_data?.total_uncompressed_size ?? 0),
+      0,
+    );
+    const bytes = unpackedRow * rows + unpackedValue * values + text;
+    requireRoom(bytes, `a row group of ${plural(rows, 'row')} and ${plural(values, 'value')}`, file);
+  }
+}
+
 // hyparquet itself unpacks Snappy; Node has the others, Zstandard only in its newer releases.
-const zstd = (zlib as { zstdDecompressSync?: (input: Uint8Array) => Uint8Array }).zstdDecompressSync;
+type Unpack = (input: Uint8Array, options: { readonly maxOutputLength: number }) => Uint8Array;
+const zstd = (zlib as { zstdDecompressSync?: Unpack }).zstdDecompressSync;
+/** A page unfolds into as many bytes as its header says, and no more. */
+const bounded =
+  (unpack: Unpack) =>
+  (input: Uint8Array, length: number): Uint8Array =>
+    unpack(input, { maxOutputLength: Math.max(1, length) });
 const compressors = {
-  GZIP: (input: Uint8Array): Uint8Array => gunzipSync(input),
-  BROTLI: (input: Uint8Array): Uint8Array => brotliDecompressSync(input),
-  ...(zstd && { ZSTD: zstd }),
+  GZIP: bounded(gunzipSync),
+  BROTLI: bounded(brotliDecompressSync),
+  ...(zstd && { ZSTD: bounded(zstd) }),
 };
 
 function plainValue(value: unknown): unknown {

@@ -1,12 +1,14 @@
 // Rows of a data file as plain records, in file order, whatever the format. It does not know what a row means.
 import { WhetstoneError } from '../errors.ts';
-import { emptyFile, openInput, readBytes, readText } from './input-file.ts';
+import { emptyFile, MAX_TEXT_BYTES, openInput, readBytes, readText, textTooLarge } from './input-file.ts';
 import type { Format, InputFile } from './input-file.ts';
 import { findJsonFault } from './json-position.ts';
+import { requireRoom, withinHeap } from './bounds.ts';
 import { readCsvRows } from './csv.ts';
 import { readParquetRows } from './parquet.ts';
 import { decodeUtf8 } from '../decode.ts';
-import { positionAt } from './text.ts';
+import { countOf, positionAt } from './text.ts';
+import { plural } from '../words/numbers.ts';
 
 /** Where a row came from; errors take it as it is. Rows and lines count from 1. */
 export interface RowSource {
@@ -54,12 +56,13 @@ export async function openRows(path: string, format?: Format): Promise<RowFile> 
         rows: readCsvRows(await readText(input), path, input.format),
       };
     case 'parquet':
-      return { ...about, format: 'parquet', rows: await readParquetRows(path) };
+      return { ...about, format: 'parquet', rows: withinHeap(await readParquetRows(path), path) };
   }
 }
 
 async function readJsonRows(input: InputFile): Promise<RowFile> {
   const text = await readText(input);
+  requireRoomFor(text, input.path);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -67,7 +70,12 @@ async function readJsonRows(input: InputFile): Promise<RowFile> {
     const fault = findJsonFault(text);
     // Many files named .json hold one object a line, as the datasets library writes them.
     if (fault?.afterValue && !input.formatGiven && isFirstLine(text.slice(0, fault.offset))) {
-      return { file: input.path, textOnly: false, format: 'jsonl', rows: readJsonLines(input) };
+      return {
+        file: input.path,
+        textOnly: false,
+        format: 'jsonl',
+        rows: withinHeap(readJsonLines(input), input.path),
+      };
     }
     throw malformedJson(text, fault, { file: input.path }, 'file', cause);
   }
@@ -83,8 +91,27 @@ async function readJsonRows(input: InputFile): Promise<RowFile> {
       file: input.path,
     });
   }
-  const rows = list.map((value, i) => ({ value, source: { file: input.path, row: i + 1 } }));
-  return { file: input.path, textOnly: false, format: 'json', rows };
+  return {
+    file: input.path,
+    textOnly: false,
+    format: 'json',
+    rows: withinHeap(rowsOf(list, input.path), input.path),
+  };
+}
+
+// Bytes of heap: of each object, of each list, and of each further value of either.
+const jsonObject = 56;
+const jsonList = 32;
+const jsonValue = 16;
+
+function requireRoomFor(text: string, file: string): void {
+  const bytes =
+    jsonObject * countOf(text, '{') + jsonList * countOf(text, '[') + jsonValue * countOf(text, ',');
+  requireRoom(bytes + text.length, `${plural(countOf(text, ','), 'value')} and more`, file);
+}
+
+function* rowsOf(list: readonly unknown[], file: string): Generator<Row> {
+  for (const [i, value] of list.entries()) yield { value, source: { file, row: i + 1 } };
 }
 
 /** True for one object on one line, followed by its line break. */
@@ -113,9 +140,15 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-async function* readJsonLines(input: InputFile): AsyncGenerator<Row> {
+function readJsonLines(input: InputFile): AsyncIterable<Row> {
+  const read = { characters: 0 };
+  return withinHeap(parseJsonLines(input, read), input.path, { text: () => read.characters });
+}
+
+async function* parseJsonLines(input: InputFile, read: { characters: number }): AsyncGenerator<Row> {
   // The beginning of a line whose end has not been read yet.
   let begun: Buffer[] = [];
+  let length = 0;
   let line = 0;
   let row = 0;
 
@@ -124,6 +157,7 @@ async function* readJsonLines(input: InputFile): AsyncGenerator<Row> {
     const text = decodeUtf8(bytes, input.path, line);
     if (text.trim() === '') return null;
     row++;
+    read.characters += text.length;
     const source = { file: input.path, row, line };
     try {
       return { value: JSON.parse(text) as unknown, source };
@@ -137,10 +171,13 @@ async function* readJsonLines(input: InputFile): AsyncGenerator<Row> {
     for (let end = piece.indexOf(10); end !== -1; end = piece.indexOf(10, start)) {
       const parsed = parse(Buffer.concat([...begun, piece.subarray(start, end)]));
       begun = [];
+      length = 0;
       start = end + 1;
       if (parsed) yield parsed;
     }
     if (start < piece.length) begun.push(piece.subarray(start));
+    length += piece.length - start;
+    if (length > MAX_TEXT_BYTES) throw textTooLarge(input.path, { row: row + 1, line: line + 1 });
   }
   const parsed = parse(Buffer.concat(begun));
   if (parsed) yield parsed;

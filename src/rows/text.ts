@@ -39,3 +39,10 @@ export function excerpt(text: string, limit = 80): string {
   if (points.length > limit) return `${points.slice(0, limit - 1).join('')}…`;
   return points.join('') + (text.length > limit * 8 ? '…' : '');
 }
+
+/** How often a piece stands in a text, without overlaps. */
+export function countOf(text: string, piece: string): number {
+  let count = 0;
+  for (let at = text.indexOf(piece); at !== -1; at = text.indexOf(piece, at + piece.length)) count++;
+  return count;
+}
