@@ -39,6 +39,14 @@ export async function openRunDirectory(
   await removeLeftovers(checkpoints);
   const state = await newestState(checkpoints, notes);
   const metrics = await openMetrics(join(path, 'metrics.jsonl'), state?.step ?? 0);
+  const prune = async (): Promise<void> => {
+    for (const step of (await savedSteps(checkpoints)).slice(Math.max(1, saveTotalLimit))) {
+      const doomed = join(checkpoints, `.step-${step}.replaced-${process.pid}`);
+      const spent = join(checkpoints, `step-${step}`);
+      await explainRemoving(spent, () => rename(spent, doomed)); // so that no half-removed folder keeps the name
+      await remove(doomed);
+    }
+  };
   return {
     path,
     state,
@@ -49,14 +57,12 @@ export async function openRunDirectory(
       await writeDirectoryDurably(join(checkpoints, `step-${next.step}`), (dir) =>
         writeCheckpoint(dir, next, stepsPerEpoch),
       );
-      for (const step of (await savedSteps(checkpoints)).slice(Math.max(1, saveTotalLimit))) {
-        const doomed = join(checkpoints, `.step-${step}.replaced-${process.pid}`);
-        const spent = join(checkpoints, `step-${step}`);
-        await explainRemoving(spent, () => rename(spent, doomed)); // so that no half-removed folder keeps the name
-        await remove(doomed);
-      }
+      await prune();
     },
-    saveAdapter: (fill) => writeDirectoryDurably(join(path, 'adapter'), fill),
+    saveAdapter: async (fill) => {
+      await prune(); // what could not be removed when it was time
+      await writeDirectoryDurably(join(path, 'adapter'), fill);
+    },
     finished: () => exists(join(path, 'adapter')),
   };
 }

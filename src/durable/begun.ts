@@ -63,7 +63,12 @@ export async function begin<Line extends object>(
     if (began && !overwrite) await requireSame(file, head);
     const whole = there && !began && !overwrite;
     const journal = whole ? nothingToKeep<Line>() : await openJournal(file, headOr(parse));
-    if (!whole && journal.records.length === 0) await journal.append(head as object as Line);
+    if (!whole && journal.records.length === 0) {
+      await journal.append(head as object as Line).catch(async (error: unknown) => {
+        await journal.close();
+        throw error;
+      });
+    }
     return {
       out,
       whole,
@@ -75,7 +80,8 @@ export async function begin<Line extends object>(
       },
       close: async () => {
         await journal.close();
-        await removeLeftovers(dirname(out), out);
+        // Of no account beside what is thrown already, and swept by whoever comes next.
+        await removeLeftovers(dirname(out), out).catch(() => undefined);
         await lock.release();
       },
     };

@@ -107,8 +107,7 @@ export async function writeDirectoryDurably(
 export async function removeLeftovers(dir: string, file?: string): Promise<void> {
   const prefix = file === undefined ? '.' : `.${basename(file)}.`;
   for (const name of await readdir(dir).catch(() => [])) {
-    if (name.startsWith(prefix) && /^\..*\.(tmp|replaced)-\d+$/.test(name))
-      await rm(join(dir, name), { recursive: true, force: true });
+    if (name.startsWith(prefix) && /^\..*\.(tmp|replaced)-\d+$/.test(name)) await remove(join(dir, name));
   }
 }
 

@@ -109,11 +109,11 @@ async function take(path: string, mine: OwnRecord, options: TakeOptions): Promis
   const candidate = hiddenBeside(path, 'new', mine.id);
   try {
     for (let attempt = 0; attempt < 5; attempt++) {
-      const isMine = await explainWriting(options.shown, async () => {
+      const put = async (): Promise<boolean> => {
         await writeSynced(candidate, `${mine.text}${beatDigits(0)}}\n`);
         return tryLink(candidate, path);
-      });
-      if (isMine) return [];
+      };
+      if (await explainWriting(options.shown, put, { until: candidate })) return [];
       const found = await readLock(path, options.shown);
       if (found === null) continue; // released between the two calls
       const notes = await requireGone(path, found, mine, options);

@@ -3,6 +3,7 @@
 import { rm } from 'node:fs/promises';
 import { begin } from '../durable/begun.ts';
 import type { Begun } from '../durable/begun.ts';
+import { explainWriting } from '../durable/explain.ts';
 import { exists } from '../durable/files.ts';
 import { WhetstoneError } from '../errors.ts';
 import { mergeAdapter } from '../models/index.ts';
@@ -64,7 +65,10 @@ export async function merge(options: MergeOptions): Promise<Merge> {
       await begun.finish();
       return { written: null, check };
     }
-    if (files.length === 0) await rm(folder, { recursive: true, force: true });
+    if (files.length === 0) {
+      const clear = (): Promise<void> => rm(folder, { recursive: true, force: true });
+      await explainWriting(begun.out, clear, { until: folder });
+    }
     return await write(begun, folder, new Set(files), options, verify);
   } finally {
     await begun.close();
@@ -98,8 +102,8 @@ async function write(
   } catch (error) {
     // What an abort or a disk that takes no more leaves is worth going on with; nothing else is.
     if (!(error instanceof WhetstoneError && keeps.has(error.code))) {
-      await rm(folder, { recursive: true, force: true });
-      await finish();
+      await rm(folder, { recursive: true, force: true }).catch(() => undefined);
+      await finish().catch(() => undefined);
     }
     throw error;
   }

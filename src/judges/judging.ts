@@ -146,7 +146,12 @@ async function openMatching(
     await remove(files.journal);
     journal = await openOutcomes(files.journal);
   }
-  if (!same) await journal.kept.note(beginning);
+  if (!same) {
+    await journal.kept.note(beginning).catch(async (error: unknown) => {
+      await journal.kept.close();
+      throw error;
+    });
+  }
   return journal;
 }
 

@@ -72,7 +72,7 @@ async function writeRows(
 async function moveWithoutReplacing(from: string, to: string): Promise<void> {
   try {
     await link(from, to);
-    await rm(from);
+    await rm(from).catch(() => undefined); // the file has its name; this one is a second name of it
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? cause.code : '';
     if (code === 'EEXIST') throw fileExists(to);

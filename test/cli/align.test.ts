@@ -213,7 +213,7 @@ describe('failures', () => {
     // /dev/full answers every write with "no space left on device".
     const { code, stderr } = await align(['--save_steps', '1'], fake({ adapterTo: '/dev/full' }));
     expect(code).toBe(1);
-    expect(stderr).toMatch(/adapter: the disk is full[^]*goes on with --resume/);
+    expect(stderr).toMatch(/adapter: this could not be written: the disk is full[^]*go on with --resume/);
     expect((await readdir(join(out, 'checkpoints'))).sort()).toEqual(['step-2', 'step-3']);
     const resumed = await align(['--resume']);
     expect(resumed.code).toBe(0);
