@@ -67,17 +67,17 @@ export function blockArrangement(count: number, blocks: number): Arrangement {
         Array.from({ length: blocks }, (_, b) => dim(`block_${s}_${b}`)),
       );
       const lengths = sizes.map((own) => own.reduce<Dim>(addDims, 0));
-      const positions = sizes.flatMap((own, s) => own.map((size, b) => input(name(s, b), 'int32', [size])));
+      const positions = sizes.map((own, s) => own.map((size, b) => input(name(s, b), 'int32', [size])));
       return {
         input: {
           ids: input('ids', 'int32', [lengths.reduce(addDims)]),
-          positions: concat(positions, 0),
+          positions: concat(positions.flat(), 0),
           outputRows: input('rows', 'int32', [dim(outputsDim)]),
         },
         targets: input('targets', 'int32', [dim(outputsDim)]),
         attend: (layer, { query, key, value }) => {
           const [queries, keys, values] = [query, key, value].map((x) => split(x, 0, lengths));
-          const outs = sizes.map((own, s) => {
+          const outs = positions.map((own, s) => {
             const [q, k, v] = [queries![s]!, keys![s]!, values![s]!];
             const heads: Heads = { query: alone(q), key: alone(k), value: alone(v) };
             return reshape(causalAttention(config, heads, own, config.windows[layer]!), q.shape);
@@ -113,10 +113,12 @@ export function gridArrangement(): Arrangement {
     rowsOf,
     trace: (config) => {
       const [tokens, batch, longest] = [dim('tokens'), dim('batch'), dim('longest')];
-      // Where each cell's token lies, padding naming some token; which cells are real; where each token's cell is.
+      // Where each cell's token lies, padding naming some token; which cells are real; where each token's cell is; the
+      // numbers of the grid's columns.
       const grid = input('grid', 'int32', [batch, longest]);
       const real = input('real', 'float32', [batch, longest, 1]);
       const cells = input('cells', 'int32', [tokens]);
+      const columns = input('columns', 'int32', [longest]);
       // Each token has one cell, so either direction's derivative is the other one, padding left out.
       const toGrid = (x: Tensor): Tensor =>
         withGradient([gatherRows(x, grid)], [x], ([g]) => [g ? takeCells(g) : null])[0]!;
@@ -133,7 +135,7 @@ export function gridArrangement(): Arrangement {
         targets: input('targets', 'int32', [dim(outputsDim)]),
         attend: (layer, { query, key, value }) => {
           const heads: Heads = { query: toGrid(query), key: toGrid(key), value: toGrid(value) };
-          return fromGrid(causalAttention(config, heads, [longest], config.windows[layer]!));
+          return fromGrid(causalAttention(config, heads, [columns], config.windows[layer]!));
         },
       };
     },
@@ -157,6 +159,7 @@ export function gridArrangement(): Arrangement {
         ...tokenFeeds(sequences, rowsOf),
         positions: { data: positions, dims: [tokens] },
         grid: { data: grid, dims: [batch, longest] },
+        columns: { data: Int32Array.from({ length: longest }, (_, i) => i), dims: [longest] },
         real: { data: real, dims: [batch, longest, 1] },
         cells: { data: cells, dims: [tokens] },
       };

@@ -29,8 +29,10 @@ export interface BranchScorer {
 const mostRows = 1024;
 
 export function openBranchScorer(model: EngineModel): BranchScorer {
-  const { config, checkpoint, threads, prepack, parameters } = model;
-  const session = lazily(() => compile(traceBranches(model), { root: checkpoint.root, threads, prepack }));
+  const { config, checkpoint, threads, device, prepack, parameters } = model;
+  const session = lazily(() =>
+    compile(traceBranches(model), { root: checkpoint.root, threads, device, prepack }),
+  );
   return {
     logProbs: async ({ context, continuations }) => {
       const compiled = await session();
@@ -74,10 +76,8 @@ function traceBranches({ config, checkpoint, trainable }: EngineModel): Record<s
   const context = blocks.reduce<Dim>(addDims, 0);
   const branches = dim('branches');
   const total = addDims(context, branches);
-  const positions = [
-    ...blocks.map((size, i) => input(blockName(i), 'int32', [size])),
-    input('branch_positions', 'int32', [branches]),
-  ];
+  const contextPositions = blocks.map((size, i) => input(blockName(i), 'int32', [size]));
+  const positions = [...contextPositions, input('branch_positions', 'int32', [branches])];
   const biases = new Map<number | null, Tensor>();
   const biasOf = (window: number | null): Tensor => {
     const known = biases.get(window) ?? input(biasName(window), 'float32', [1, 1, 1, branches, total]);
@@ -102,7 +102,7 @@ function traceBranches({ config, checkpoint, trainable }: EngineModel): Record<s
       const before = causalAttention(
         config,
         { query: alone(ofContext!), key: alone(contextKeys!), value: alone(contextValues!) },
-        blocks,
+        contextPositions,
         window,
       );
       const after = attention(

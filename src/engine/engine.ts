@@ -2,6 +2,7 @@
 // It knows token sequences and objectives; it does not know text, files of judgments or run directories.
 import type { LoraConfig } from '../models/index.ts';
 import type { Objective, Role } from '../objectives/objective.ts';
+import type { Device } from './device.ts';
 import type { Note } from '../words/note.ts';
 
 export interface OpenEngineOptions {
@@ -14,6 +15,8 @@ export interface OpenEngineOptions {
   readonly seed?: number;
   /** Threads of one graph; default the engine's own choice. */
   readonly threads?: number;
+  /** Where the model computes; default the CPU. */
+  readonly device?: Device;
   /** Sequences that are generated side by side; default the engine's own choice. */
   readonly slots?: number;
   /** Recorded in saved adapters as the base model; default the model folder. */

@@ -27,9 +27,9 @@ export interface GeneratorSettings {
 export const usualSlots = (config: DecoderConfig): number => (isNarrow(config) ? 64 : 8);
 
 export async function openGenerator(model: EngineModel, settings: GeneratorSettings): Promise<Generator> {
-  const { config, checkpoint, trainable, threads, prepack } = model;
+  const { config, checkpoint, trainable, threads, device, prepack } = model;
   const graph = traceDecoding(config, checkpoint, trainable);
-  const session = await compile(graph, { root: checkpoint.root, threads, prepack });
+  const session = await compile(graph, { root: checkpoint.root, threads, device, prepack });
   return {
     work: async (queue) => {
       const batch = createBatch(model, session, settings);

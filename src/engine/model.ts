@@ -1,9 +1,11 @@
 // A model as an engine holds it: what is read of its folders, and how its graphs are to be run. Nothing is compiled
 // or run here.
 import { availableParallelism } from 'node:os';
+import type { Provider } from '../graph/index.ts';
 import type { Adapter, Checkpoint, DecoderConfig, ModelFolder, Trainable } from '../models/index.ts';
 import { headName, readAdapter, readModelFolder } from '../models/index.ts';
 import { isNarrow } from './arrangement.ts';
+import { findDevice } from './device.ts';
 import type { OpenEngineOptions } from './engine.ts';
 import { worthPrepacking } from './memory.ts';
 import type { ParameterLayout } from './parameters.ts';
@@ -35,6 +37,8 @@ export interface EngineModel {
   /** The same values by name, as graphs are fed with them. */
   readonly parameters: Readonly<Record<string, Feed>>;
   readonly threads: number;
+  /** Where graphs run. */
+  readonly device: Provider;
   readonly prepack: boolean;
   readonly wholeBatches: boolean;
   /** What is odd about the folder and worth a word: full sentences. */
@@ -44,6 +48,7 @@ export interface EngineModel {
 /** Throws what reading the folders throws, and `ENGINE_OPTIONS` for a `lora` that does not fit the model. */
 export async function readModel(options: EngineOptions): Promise<EngineModel> {
   const { modelDir, adapterDir, seed = 0 } = options;
+  const found = await findDevice(options.device ?? 'cpu');
   const folder = await readModelFolder(modelDir);
   const { config } = folder;
   const checkpoint = usedWeights(folder);
@@ -62,9 +67,10 @@ export async function readModel(options: EngineOptions): Promise<EngineModel> {
     values,
     parameters: views(layout, values),
     threads: options.threads ?? usefulThreads(config),
+    device: found.device,
     prepack: options.prepack ?? worthPrepacking(checkpoint),
     wholeBatches: options.wholeBatches ?? isNarrow(config),
-    notes: [...folder.notes, ...noteOnUnused(folder, checkpoint)],
+    notes: [...found.notes, ...folder.notes, ...noteOnUnused(folder, checkpoint)],
   };
 }
 

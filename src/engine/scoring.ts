@@ -18,10 +18,14 @@ export interface Scorer {
 
 /** Graphs are compiled when first needed. */
 export function openScorer(model: EngineModel): Scorer {
-  const { checkpoint, threads, parameters } = model;
+  const { checkpoint, threads, device, parameters } = model;
   const arrangement = arrangementFor(model.wholeBatches);
   const open = (distributions: boolean): Promise<Session> =>
-    compile(traceScore({ ...model, arrangement }, distributions).outputs, { root: checkpoint.root, threads });
+    compile(traceScore({ ...model, arrangement }, distributions).outputs, {
+      root: checkpoint.root,
+      threads,
+      device,
+    });
   const sessions = [lazily(() => open(false)), lazily(() => open(true))] as const;
 
   const run = async (session: Session, sequences: readonly Sequence[]): Promise<Float32Array[]> => {

@@ -1,8 +1,8 @@
 // One compiled graph in ONNX Runtime. Knows names, shapes and buffers; nothing of what they mean.
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { WhetstoneError } from '../errors.ts';
-import type { DType, Tensor } from '../graph/index.ts';
-import { emit } from '../graph/index.ts';
+import type { DType, Provider, Tensor } from '../graph/index.ts';
+import { emit, substitute } from '../graph/index.ts';
 
 export type Buffer1D = Float32Array | Int32Array | BigInt64Array | Uint8Array;
 
@@ -32,6 +32,8 @@ export interface SessionSettings {
   /** Folder below which external initializers lie. */
   readonly root?: string;
   readonly threads: number;
+  /** Where the graph runs; default the CPU. */
+  readonly device?: Provider;
   /**
    * Whether weights are repacked for the kernels: faster products for few rows, at the price of a private copy
    * of every weight. Without it float32 weights stay mapped from their files.
@@ -60,7 +62,7 @@ export async function compile(
   outputs: Readonly<Record<string, Tensor>>,
   settings: SessionSettings,
 ): Promise<Session> {
-  const model = emit(outputs);
+  const model = emit(substitute(outputs, settings.device ?? 'cpu'));
   const session = await load(model.bytes, settings);
   const outputNames = model.outputs.map(({ name }) => name);
   const given = (feeds: Readonly<Record<string, Feed | OrtTensor>>): Record<string, OrtTensor> =>
@@ -95,10 +97,11 @@ function requireFeed(feeds: Readonly<Record<string, Feed | OrtTensor>>, name: st
 
 async function load(
   bytes: Uint8Array,
-  { root, threads, prepack = false, profile }: SessionSettings,
+  { root, threads, device = 'cpu', prepack = false, profile }: SessionSettings,
 ): Promise<InferenceSession> {
   try {
     return await InferenceSession.create(bytes, {
+      executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       // Graphs are emitted as they are meant to run; only constants are left to fold.

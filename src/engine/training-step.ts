@@ -156,7 +156,7 @@ interface StepGraphs {
 
 /** Compiled when first asked for; those of one objective are kept, until another comes. */
 function stepGraphs(model: EngineModel, profile: string | undefined): StepGraphs {
-  const { checkpoint, trainable, threads, prepack, wholeBatches } = model;
+  const { checkpoint, trainable, threads, device, prepack, wholeBatches } = model;
   let compiled: { objective: Objective; bySize: Map<number, StepGraph> } | null = null;
 
   const release = async (): Promise<void> => {
@@ -176,7 +176,7 @@ function stepGraphs(model: EngineModel, profile: string | undefined): StepGraphs
       const known = compiled.bySize.get(size);
       if (known) return known;
       const { outputs, weights } = traceStep({ ...model, arrangement }, objective);
-      const session = await compile(outputs, { root: checkpoint.root, threads, prepack, profile });
+      const session = await compile(outputs, { root: checkpoint.root, threads, device, prepack, profile });
       const graph = { session, masks: maskSource(weights, trainable), arrangement };
       compiled.bySize.set(size, graph);
       return graph;

@@ -158,7 +158,7 @@ function earlyResultsLast(
 }
 
 /** Nodes that the roots depend on, in the order they were traced. */
-function topologicalOrder(roots: readonly Tensor[]): Node[] {
+export function topologicalOrder(roots: readonly Tensor[]): Node[] {
   const found = new Set<Node>();
   const stack = roots.map((t) => t.node);
   while (stack.length > 0) {

@@ -9,5 +9,7 @@ export * from './ops/shape.ts';
 export * from './ops/matmul.ts';
 export * from './ops/nn.ts';
 export { grad, reachability, vjp } from './grad.ts';
+export type { Provider } from './substitute.ts';
+export { substitute } from './substitute.ts';
 export type { EmittedModel } from './emit.ts';
 export { emit } from './emit.ts';

@@ -106,9 +106,12 @@ let mark = 0;
  * Computes again what a derivative needs, instead of keeping it since the forward pass: ops traced within are
  * never merged with equal ones traced before, and run when their first user does. Memory for time.
  */
-export function recompute<T>(trace: () => T): T {
+export const recompute = <T>(trace: () => T): T => withMark(++marks, trace);
+
+/** Traces ops with the mark of another. */
+export function withMark<T>(own: number, trace: () => T): T {
   const outer = mark;
-  mark = ++marks;
+  mark = own;
   try {
     return trace();
   } finally {

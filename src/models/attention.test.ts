@@ -4,7 +4,8 @@ import type { Nd } from '../graph/arrays.test-helper.ts';
 import { at, build } from '../graph/arrays.test-helper.ts';
 import type { GradientCase } from '../graph/gradient-check.test-helper.ts';
 import { checkGradient, numbersOf, openSession, toOrt } from '../graph/gradient-check.test-helper.ts';
-import { concat, constant, dim, emit, input } from '../graph/index.ts';
+import type { Dim, Tensor } from '../graph/index.ts';
+import { addDims, cast, concat, constant, dim, emit, input, range, split } from '../graph/index.ts';
 import { attention, causalAttention, causalBias } from './attention.ts';
 import type { DecoderConfig } from './config.ts';
 
@@ -67,7 +68,7 @@ const causal = (
       return causalAttention(
         config,
         { query: query!, key: key!, value: value! },
-        blocks.map((block) => (typeof block === 'string' ? dims[block]! : block)),
+        positionsOf(blocks.map((block) => (typeof block === 'string' ? dims[block]! : block))),
         window,
       );
     },
@@ -82,6 +83,10 @@ const causal = (
     runs: 2,
   };
 };
+
+/** Positions of a sequence that is cut into blocks of these sizes. */
+const positionsOf = (sizes: readonly Dim[]): readonly Tensor[] =>
+  split(cast(range(sizes.reduce<Dim>(addDims, 0)), 'int32'), 0, sizes);
 
 const thirds = <T>(list: readonly T[]): T[][] =>
   [0, 1, 2].map((i) => list.slice((i * list.length) / 3, ((i + 1) * list.length) / 3));
@@ -127,10 +132,12 @@ describe.each(shapes)('$heads heads on $kvHeads of $headDim', (size) => {
 
 it('makes a bias that hides the future and what lies before the window', async () => {
   const n = dim('n');
-  const x = input('x', 'int32', [n]);
-  const bias = causalBias(2, n, 2);
-  const session = await openSession(emit({ bias, sizes: x }).bytes);
-  const { bias: found } = await session.run({ x: toOrt('int32', { shape: [3], data: new Float64Array(3) }) });
+  const queries = input('queries', 'int32', [n]);
+  const bias = causalBias(queries, constant([0, 1, 2, 3, 4], 'int32'), 2);
+  const session = await openSession(emit({ bias }).bytes);
+  const { bias: found } = await session.run({
+    queries: toOrt('int32', { shape: [3], data: Float64Array.of(2, 3, 4) }),
+  });
   await session.release();
   const o = -Infinity;
   expect(found!.dims).toEqual([3, 5]);

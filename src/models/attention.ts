@@ -11,7 +11,6 @@ import {
   mul,
   mulDims,
   not,
-  range,
   recompute,
   reshape,
   slice,
@@ -91,13 +90,12 @@ function stacked(x: Tensor, { batch, kvHeads, groups, headDim }: Layout): Tensor
 }
 
 /**
- * What queries `start` ... `start + count - 1` of a sequence may not see of keys 0 ... `start + count - 1`: a
- * float bias [count, start + count] of 0 and -infinity. A window leaves the `window` newest keys visible.
+ * What queries at some positions (int32 [count]) may not see of keys at others (int32 [keys]): a float bias
+ * [count, keys] of 0 and -infinity. A window leaves the `window` newest keys visible.
  */
-export function causalBias(start: Dim, count: Dim, window: number | null): Tensor {
-  const end = addDims(start, count);
-  const key = reshape(range(end), [1, end]);
-  const query = slice(reshape(range(end), [end, 1]), 0, start, end);
+export function causalBias(queries: Tensor, keys: Tensor, window: number | null): Tensor {
+  const key = reshape(keys, [1, keys.shape[0]!]);
+  const query = reshape(queries, [queries.shape[0]!, 1]);
   const visible = not(greater(key, query));
   const near = window === null ? visible : and(visible, greater(key, sub(query, window)));
   return where(near, constant(0, 'float32'), constant(-Infinity, 'float32'));
@@ -106,27 +104,28 @@ export function causalBias(start: Dim, count: Dim, window: number | null): Tenso
 /**
  * Causal attention within each sequence, [batch, seq, heads * headDim].
  *
- * The queries are cut into `blocks`, sizes that add up to seq; each sees only the keys up to its own end, so
+ * The queries are cut into blocks, whose positions (int32 [size], ascending) are those of the sequence one after the
+ * other; each sees only the keys up to its own end, so
  * that of the masked half of the scores at most one block a diagonal is computed. The derivative builds each
  * block's attention weights anew: nothing of size [seq, seq] lives from forward to backward.
  */
 export function causalAttention(
   config: DecoderConfig,
   heads: Heads,
-  blocks: readonly Dim[],
+  positions: readonly Tensor[],
   window: number | null,
 ): Tensor {
   const layout = layoutOf(config, heads);
   const key = toHeads(heads.key, layout);
   const value = toHeads(heads.value, layout);
+  const blocks = positions.map(({ shape }) => shape[0]!);
   const queries = split(toGroups(heads.query, layout), 3, blocks);
   const ends = blocks.map((_, i) => blocks.slice(0, i + 1).reduce(addDims));
-  const starts = [0, ...ends.slice(0, -1)];
   const weightsOf = (i: number): Tensor =>
     attentionWeights(
       queries[i]!,
       slice(key, 2, 0, ends[i]!),
-      causalBias(starts[i]!, blocks[i]!, window),
+      causalBias(positions[i]!, concat(positions.slice(0, i + 1), 0), window),
       layout,
     );
   const outs = blocks.map((_, i) => matmul(weightsOf(i), slice(value, 2, 0, ends[i]!)));

@@ -112,7 +112,7 @@ const trainJudge = {
 export const trainJudgeTable: TableOf<typeof trainJudge> = tableOf(trainJudge);
 
 const judge = {
-  takes: ['data', 'out', 'format', 'overwrite', 'Judge', 'threads', 'seed', 'Limits', 'Cost'],
+  takes: ['data', 'out', 'format', 'overwrite', 'Judge', 'threads', 'device', 'seed', 'Limits', 'Cost'],
   differs: {
     data: {
       placeholder: 'FILE',
@@ -143,6 +143,7 @@ const score = {
     'template_args',
     'cutoff_len',
     'threads',
+    'device',
     'resume',
     'overwrite',
   ],
@@ -178,6 +179,7 @@ const generate = {
     'Sampling',
     'seed',
     'threads',
+    'device',
     'resume',
     'overwrite',
   ],
@@ -201,7 +203,7 @@ const generate = {
 export const generateTable: TableOf<typeof generate> = tableOf(generate);
 
 const merge = {
-  takes: ['model', 'adapter', 'out', 'threads', 'resume', 'overwrite'],
+  takes: ['model', 'adapter', 'out', 'threads', 'device', 'resume', 'overwrite'],
   differs: {
     adapter: {
       nullable: false,
@@ -225,6 +227,7 @@ const serve = {
     'template',
     'template_args',
     'threads',
+    'device',
     'slots',
     'host',
     'port',
@@ -277,6 +280,7 @@ const evaluate = {
     'max_length',
     'template',
     'threads',
+    'device',
     'tasks',
     'data',
     'preset',
@@ -400,7 +404,7 @@ const dataConvert = {
 export const dataConvertTable: TableOf<typeof dataConvert> = tableOf(dataConvert);
 
 const engine = {
-  takes: ['Engine', 'seed', 'threads', 'slots'],
+  takes: ['Engine', 'seed', 'threads', 'device', 'slots'],
   differs: { seed: { default: 0 } },
 } as const;
 /** What an engine is opened with. */

@@ -13,6 +13,7 @@ export type NoteCode =
   | 'CHECKPOINT_DAMAGED'
   | 'JOURNAL_REPAIRED'
   | 'OWN_LM_HEAD'
+  | 'DEVICE'
   | 'UNUSED_WEIGHTS'
   | 'HUB_COMMIT'
   | 'WARMUP_TOO_LONG'

@@ -35,11 +35,19 @@ function productDims(
   return { rows: transA ? ac : ar, columns: transB ? br : bc };
 }
 
-/** alpha * a @ b over the last two axes; leading axes broadcast. */
+/**
+ * alpha * a @ b over the last two axes; leading axes broadcast. `fused` lets one kernel transpose and scale within the
+ * product, in the precision that has it.
+ */
 export function matmul(
   a: Tensor,
   b: Tensor,
-  { transA = false, transB = false, alpha = 1 }: ProductOptions = {},
+  {
+    transA = false,
+    transB = false,
+    alpha = 1,
+    fused = true,
+  }: ProductOptions & { readonly fused?: boolean } = {},
 ): Tensor {
   const { rows, columns } = productDims('matmul', a, b, transA, transB);
   const batch = broadcastShapes('matmul', leading(a), leading(b));
@@ -57,7 +65,7 @@ export function matmul(
     };
   const output = [{ dtype: a.dtype, shape: [...batch, rows, columns] }];
   if (!transA && !transB && alpha === 1) return recordOp('MatMul', [a, b], output, { vjp })[0]!;
-  if (a.dtype !== 'float32') {
+  if (!fused || a.dtype !== 'float32') {
     // The fused product exists in single precision only.
     const product = matmul(transA ? swapLast(a) : a, transB ? swapLast(b) : b);
     return alpha === 1 ? product : mul(product, alpha);

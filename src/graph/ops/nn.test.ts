@@ -53,6 +53,19 @@ const rmsNorm: GradientCase[] = ['b', 'a b', 'a 2 b'].map((axes) => ({
   max: 5,
 }));
 
+const inverseRms: GradientCase[] = ['b', 'a b'].map((axes) => ({
+  inputs: [axes],
+  trace: ([x]) => ops.inverseRms(x!, epsilon),
+  reference:
+    () =>
+    ([x]) =>
+      build([...x!.shape.slice(0, -1), 1], (index) => {
+        const row = Array.from({ length: x!.shape.at(-1)! }, (_, i) => at(x!, [...index.slice(0, -1), i]));
+        return 1 / Math.sqrt(row.reduce((sum, v) => sum + v * v, 0) / row.length + epsilon);
+      }),
+  min: { b: 1 },
+}));
+
 /** Each head's two halves turn by the angle of their row: (x, y) to (x cos - y sin, y cos + x sin). */
 const rotated = (x: Nd, cos: Nd, sin: Nd, heads: number): Nd => {
   const half = cos.shape[1]!;
@@ -109,6 +122,7 @@ const cases: Record<string, GradientCase[]> = {
     overRows(ops.logSoftmax, (row) => softmaxRow(row).map(Math.log), dtype),
   ),
   rmsNorm,
+  inverseRms,
   rotary: [rotary(1, 1), rotary(2, 3), rotary(3, 4)],
   silu: activation(ops.silu, silu, 'float32'),
   geluTanh: precisions.flatMap((dtype) => activation(ops.geluTanh, geluTanh, dtype)),

@@ -4,7 +4,7 @@ import { sameDim } from '../dim.ts';
 import type { Tensor } from '../tensor.ts';
 import { recordOp, withGradient } from '../tensor.ts';
 import { requireDType, requireFloat, requireSameDType, requireSameShape, shapeError } from './check.ts';
-import { add, mul, neg, sigmoid, sub } from './elementwise.ts';
+import { add, div, mul, neg, sigmoid, sqrt, square, sub } from './elementwise.ts';
 import { mean, sum, sumTo } from './reduce.ts';
 
 /** Softmax over the last axis. */
@@ -64,6 +64,10 @@ export function rmsNorm(x: Tensor, weight: Tensor, epsilon: number): Tensor {
       },
   })[0]!;
 }
+
+/** 1 / sqrt(mean(x^2) + epsilon) over the last axis, which is kept with size 1. */
+export const inverseRms = (x: Tensor, epsilon: number): Tensor =>
+  div(1, sqrt(add(mean(square(x), { axes: [-1], keepDims: true }), epsilon)));
 
 /**
  * Rotary position embedding in the half-split layout (arXiv 2104.09864; the layout of Hugging Face's Llama).

@@ -90,6 +90,13 @@ export const run = {
     help: 'threads to compute with',
     defaultText: 'all cores; 1 for narrow models',
   },
+  device: {
+    kind: 'choice',
+    choices: ['cpu', 'webgpu', 'cuda', 'coreml', 'dml', 'auto'],
+    default: 'cpu',
+    resume: 'free',
+    help: 'where the model computes; auto takes the fastest that this machine has, and says which',
+  },
   save_steps: {
     kind: 'number',
     default: 25,

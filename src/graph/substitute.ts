@@ -1,0 +1,63 @@
+// Traces for other devices: where an execution provider of ONNX Runtime lacks a kernel, or has one that is wrong, the op
+// is put in others that it has. Knows single ops; what a graph computes stays the same.
+import { matmul } from './ops/matmul.ts';
+import { inverseRms } from './ops/nn.ts';
+import type { OpNode, Tensor } from './tensor.ts';
+import { inputsOf, recordOp, withMark } from './tensor.ts';
+import { topologicalOrder } from './emit.ts';
+
+/** The values of an op by other ops, in the op's order; null leaves it as it is. */
+type Substitute = (node: OpNode, outputs: readonly Tensor[]) => readonly Tensor[] | null;
+
+/** Execution providers by the names that ONNX Runtime has for them. */
+export type Provider = 'cpu' | 'webgpu' | 'cuda' | 'coreml' | 'dml';
+
+/**
+ * FusedMatMul transposes and scales within the product; where it has no kernel its operands would travel to the CPU
+ * and back.
+ */
+const plainProduct: Substitute = ({ inputs: [a, b], attributes: { transA, transB, alpha } }) => {
+  const options = { transA: transA === 1, transB: transB === 1, alpha: (alpha as { float: number }).float };
+  return [matmul(a!, b!, { ...options, fused: false })];
+};
+
+/** The second output of the kernel, the inverse root mean square of each row, is left unwritten on WebGPU. */
+const inverseBesides: Substitute = ({ op, inputs, attributes }, [normed]) => [
+  recordOp(op, inputs, [normed!], { attributes })[0]!,
+  inverseRms(inputs[0]!, (attributes['epsilon'] as { float: number }).float),
+];
+
+const substitutes: Readonly<Record<Provider, Readonly<Record<string, Substitute>>>> = {
+  cpu: {},
+  webgpu: { FusedMatMul: plainProduct, SimplifiedLayerNormalization: inverseBesides },
+  cuda: {},
+  coreml: { FusedMatMul: plainProduct },
+  dml: {},
+};
+
+/** The same outputs (name to traced tensor) for a provider. Derivatives have been traced before. */
+export function substitute(
+  outputs: Readonly<Record<string, Tensor>>,
+  provider: Provider,
+): Readonly<Record<string, Tensor>> {
+  const table = substitutes[provider];
+  if (Object.keys(table).length === 0) return outputs;
+  const known = new Map<Tensor, Tensor>();
+  const present = (x: Tensor): Tensor => known.get(x) ?? x;
+  for (const node of topologicalOrder(Object.values(outputs))) {
+    if (node.kind === 'alias') {
+      node.outputs.forEach((value, i) => known.set(value, present(node.inputs[i]!)));
+      continue;
+    }
+    if (node.kind !== 'op') continue;
+    const moved = { ...node, inputs: node.inputs.map((x) => x && present(x)) };
+    const replaced = withMark(node.mark, () => table[node.op]?.(moved, node.outputs) ?? null);
+    const changed = inputsOf(node).some((x) => known.has(x));
+    if (!replaced && !changed) continue;
+    const { op, domain, attributes, mark } = node;
+    const again = (): readonly Tensor[] => recordOp(op, moved.inputs, node.outputs, { domain, attributes });
+    const values = replaced ?? withMark(mark, again);
+    node.outputs.forEach((value, i) => known.set(value, values[i]!));
+  }
+  return Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, present(value)]));
+}
