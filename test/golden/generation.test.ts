@@ -2,6 +2,7 @@
 import { afterAll, expect, it } from 'vitest';
 import type { OnnxEngine } from '../../src/engine/index.ts';
 import { openEngine } from '../../src/engine/index.ts';
+import { testDevice } from '../device.ts';
 import { modelDir } from './golden.ts';
 import golden from './generation.json' with { type: 'json' };
 
@@ -11,7 +12,7 @@ afterAll(() => Promise.all([...engines.values()].map((engine) => engine.dispose(
 it.each(['llama3', 'mistral', 'qwen3', 'gemma'])(
   '%s repeats itself as little as in transformers',
   async (family) => {
-    const engine = await openEngine({ modelDir: modelDir(family), threads: 1 });
+    const engine = await openEngine({ modelDir: modelDir(family), threads: 1, device: testDevice });
     engines.set(family, engine);
     const cases = golden.cases.filter((each) => each.family === family);
     const made = await engine.generate(

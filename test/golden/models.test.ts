@@ -5,6 +5,7 @@ import { defaultLora, openEngine } from '../../src/engine/index.ts';
 import type { Objective } from '../../src/objectives/index.ts';
 import { cut, likelihood } from '../../src/objectives/index.ts';
 import type { GoldenSequence, GoldenTriplet } from './golden.ts';
+import { testDevice } from '../device.ts';
 import {
   maxDifference,
   modelDir,
@@ -62,7 +63,13 @@ const ways = families.flatMap((family) => [
 describe.each(ways)('$family, $way', ({ family, wholeBatches }) => {
   const engines: OnnxEngine[] = [];
   const open = async (options: Partial<Parameters<typeof openEngine>[0]> = {}): Promise<OnnxEngine> => {
-    const engine = await openEngine({ modelDir: modelDir(family), threads: 1, wholeBatches, ...options });
+    const engine = await openEngine({
+      modelDir: modelDir(family),
+      threads: 1,
+      device: testDevice,
+      wholeBatches,
+      ...options,
+    });
     engines.push(engine);
     return engine;
   };

@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { compileAdamW } from '../../src/engine/adamw.ts';
 import type { OnnxEngine, OptimizerSettings } from '../../src/engine/index.ts';
 import { defaultLora, openEngine } from '../../src/engine/index.ts';
+import { testDevice } from '../device.ts';
 import { compile } from '../../src/engine/session.ts';
 import { add, cast, dim, grad, input, mul, neg, sum } from '../../src/graph/index.ts';
 import { readAdapter } from '../../src/models/index.ts';
@@ -133,7 +134,7 @@ describe.each(['llama3', 'gemma'])('%s, every weight trained', (family) => {
   it('gives the gradients of transformers', async () => {
     const { triplets } = readJson<{ triplets: GoldenTriplet[] }>(family, 'losses.json');
     const { loss } = readJson<{ loss: number }>(family, 'full-loss.json');
-    const engine = await openEngine({ modelDir: modelDir(family), lora: null, threads: 1 });
+    const engine = await openEngine({ modelDir: modelDir(family), lora: null, threads: 1, device: testDevice });
     engines.push(engine);
     const metrics = await engine.step(triplets.map(toExample), likelihood({ includeRejected: true }), still);
     expect(Math.abs(metrics.loss - loss) / loss).toBeLessThan(1e-5);
@@ -175,6 +176,7 @@ describe.each(['llama3', 'qwen3'])('%s, thirty steps', (family) => {
       adapterDir,
       lora: { ...defaultLora, dropout: 0 },
       threads: 1,
+      device: testDevice,
     });
     engines.push(engine);
     const objective = objectiveOf(recipe);
