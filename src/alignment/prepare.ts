@@ -1,5 +1,6 @@
 // Everything before the first step, once and in order: check, claim, settle, read, rehearse, open, begin, revise, plan.
 // Each stage hands one record to the next. Knows the order of these things; each of them is done elsewhere.
+import { computeOf } from '../engine/open-weights.ts';
 import { resolve } from 'node:path';
 import { openThings } from '../durable/open-things.ts';
 import type { OpenThings } from '../durable/open-things.ts';
@@ -214,7 +215,7 @@ async function openEngine(rehearsed: Rehearsed, open: OpenThings): Promise<Opene
     adapter: settings.adapter,
     lora: loraOf(settings),
     seed: settings.seed,
-    threads: settings.threads,
+    ...computeOf(settings),
     baseModelName: modelName,
     openEngine: options.openEngine,
   });
@@ -234,7 +235,7 @@ interface Begun extends Opened {
 async function begin(opened: Opened, open: OpenThings): Promise<Begun> {
   const { claim, circumstances, settings, engine, recorded, mode, out } = opened;
   if (!claim || !circumstances) return { ...opened, directory: null, notes: [] };
-  const record = await makeRecord(settings, circumstances, engine.describe().threads);
+  const record = await makeRecord(settings, circumstances, engine.describe());
   const directory = await openRunDirectory(await claim.begin(record), settings.saveTotalLimit);
   open.add(() => directory.metrics.close());
   const notes = recorded ? versionNotes(record, recorded) : mode === 'resume' ? [nothingToResume(out!)] : [];

@@ -1,5 +1,6 @@
 // What run.yaml says of an alignment run, and what of it is compared when the run goes on.
 // Knows which settings and circumstances decide the result; it does not know how they were read.
+import type { EngineDescription } from '../engine/engine.ts';
 import { resolve } from 'node:path';
 import type { PromptTemplate, TemplateStrings } from '../tokens/index.ts';
 import type { Digests } from '../runs/digests.ts';
@@ -31,13 +32,13 @@ export interface Circumstances {
 export async function makeRecord(
   settings: AlignSettings,
   circumstances: Circumstances,
-  threads: number,
+  { threads, device = 'cpu' }: Pick<EngineDescription, 'threads' | 'device'>,
 ): Promise<RunRecord> {
   const foreign = foreignSettings(settings.method).map(snakeCase) as (keyof typeof runTable)[];
   const template = recordedTemplate(settings.template);
   return {
     settings: settingsForRecord(without(runTable, foreign), { ...settings, template }),
-    run: { versions: await versions(), threads, ...circumstances },
+    run: { versions: await versions(), threads, device, ...circumstances },
   };
 }
 

@@ -1,4 +1,5 @@
 // whetstone align: says what will happen, trains with a progress line, and stops well when told to.
+import { computedOn } from './computed-on.ts';
 import type { AlignmentPlan } from '../alignment/plan.ts';
 import type { AlignSettings } from '../alignment/settings.ts';
 import { methodLines, methodNamed } from '../alignment/methods.ts';
@@ -151,7 +152,7 @@ export function describePlan(plan: AlignmentPlan): string[] {
     `steps     ${thousands(plan.totalSteps)} of ${settings.batchSize} ${one}s, ${thousands(plan.stepsPerEpoch)} an epoch; ${settings.lrSchedulerType} to ${settings.learningRate}, ${settings.warmupSteps} of warm-up` +
       (plan.doneSteps > 0 ? `; going on after step ${plan.doneSteps}` : ''),
     `model     ${engine.modelType}, ${thousands(engine.parameters)} parameters; training ${thousands(engine.trainableParameters)} (${settings.useRslora ? 'rsLoRA' : 'LoRA'} r ${settings.loraR}: ${settings.loraTargetModules.join(', ')})`,
-    `memory    about ${gb(memory.peak)} at its peak, ${gb(memory.available)} available; ${plural(engine.threads, 'thread')}`,
+    `memory    about ${gb(memory.peak)} at its peak, ${gb(memory.available)} available; ${computedOn(engine)}`,
   ];
 }
 

@@ -1,4 +1,5 @@
 // whetstone generate: continues prompts with a model, with or without an adapter.
+import { computeOf } from '../engine/open-weights.ts';
 import { sourceProblems } from '../generation/settings.ts';
 import { escapeHelp, readEscapes } from './escapes.ts';
 import { withConfig } from './flags.ts';
@@ -79,7 +80,7 @@ export async function runGenerate(
       presencePenalty: values.presencePenalty,
       minTokens: values.minTokens,
       seed: values.seed,
-      threads: values.threads,
+      ...computeOf(values),
       resume: values.resume,
       overwrite: values.overwrite,
       instructions: instruction === null ? undefined : [instruction],

@@ -1,4 +1,5 @@
 // whetstone judge: responses in, judged triplets out, whoever judges.
+import { computeOf } from '../engine/open-weights.ts';
 import { WhetstoneError } from '../errors.ts';
 import { formatMoney } from '../openai/cost.ts';
 import type { JudgingEstimate } from '../judges/judge-kind.ts';
@@ -69,7 +70,7 @@ export async function runJudge(
     ...judgeSettingsOf(values),
     // Replies are worth more than the parser of the day: kept beside the judgments unless told otherwise.
     cache: 'judgeCache' in given ? values.judgeCache : `${out}.replies.jsonl`,
-    threads: values.threads,
+    ...computeOf(values),
     seed: values.seed,
     openEngine,
     onNote: screen.note,

@@ -1,4 +1,5 @@
 // whetstone online: rounds of responding, judging and training, with a line of progress and words when it stops.
+import { computedOn } from './computed-on.ts';
 import { onlineEntry } from '../alignment/online/settings.ts';
 import type { OnlinePlan, OnlineRun } from '../alignment/online/online.ts';
 import type { Evaluation, OnlineProgress, RoundSummary } from '../alignment/online/progress.ts';
@@ -229,6 +230,6 @@ export function describeOnlinePlan(plan: OnlinePlan): string[] {
     `judge     ${plan.judge}: ${plural(judged, 'response')} in all`,
     `respond   ${temperature === 0 ? 'greedily' : `at temperature ${temperature}`}, at most ${plural(maxNewTokens, 'token')}`,
     `train     ${method}${rule.length > 0 ? `; ${rule.join('; ')}` : ''}`,
-    `model     ${engine.modelType}, ${thousands(engine.parameters)} parameters; ${plural(engine.threads, 'thread')}`,
+    `model     ${engine.modelType}, ${thousands(engine.parameters)} parameters; ${computedOn(engine)}`,
   ];
 }

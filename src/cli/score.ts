@@ -1,4 +1,5 @@
 // whetstone score: token log-probs of every response, and which tokens its judgment is about.
+import { computeOf } from '../engine/open-weights.ts';
 import { scoreEntry } from '../evaluation/score-settings.ts';
 import type { ScoreRow } from '../evaluation/score.ts';
 import type { Triplet } from '../judgments/index.ts';
@@ -41,9 +42,18 @@ export async function runScore(
   { values }: Given<ScoreTable>,
   { screen, openEngine }: VerbContext,
 ): Promise<number> {
-  const { model, adapter, lambda, template, templateArgs, cutoffLen, threads, out, resume, overwrite } =
-    values;
-  const settings = { model, adapter, lambda, template, templateArgs, cutoffLen, threads, resume, overwrite };
+  const { model, adapter, lambda, template, templateArgs, cutoffLen, out, resume, overwrite } = values;
+  const settings = {
+    model,
+    adapter,
+    lambda,
+    template,
+    templateArgs,
+    cutoffLen,
+    resume,
+    overwrite,
+    ...computeOf(values),
+  };
   const { readTriplets } = await import('../judgments/index.ts');
   const { score } = await import('../evaluation/score.ts');
   const rowsOut = await openRowsOut(out, values.data, screen);

@@ -1,4 +1,5 @@
 // whetstone serve: a model and its adapters behind OpenAI's API.
+import { computeOf } from '../engine/open-weights.ts';
 import { WhetstoneError } from '../errors.ts';
 import type { NamedAdapter } from '../serving/index.ts';
 import type { Given, Verb } from './flags.ts';
@@ -45,7 +46,7 @@ export async function runServe(
     adapters: (values.adapter ?? []).map(readAdapter),
     template: values.template,
     templateArgs: values.templateArgs,
-    threads: values.threads,
+    ...computeOf(values),
     slots: values.slots,
     openEngine,
     onNote: screen.note,

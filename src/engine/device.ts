@@ -1,17 +1,17 @@
 // Where graphs run: which of ONNX Runtime's execution providers this machine has, and what to do where one is missing.
 // A device counts as there when it has multiplied two matrices and the product is right.
-import { InferenceSession, Tensor as OrtTensor, listSupportedBackends } from 'onnxruntime-node';
+import { InferenceSession, Tensor as OrtTensor, listSupportedBackends } from './runtime.ts';
 import { WhetstoneError } from '../errors.ts';
 import type { Provider } from '../graph/index.ts';
 import { emit, input, linear } from '../graph/index.ts';
 import { note } from '../words/note.ts';
 import type { Note } from '../words/note.ts';
 
-/** A device by name; `auto` is the first of `preferred` that this machine has. */
+/** A device by name; `auto` is the first of `devices` that this machine has. */
 export type Device = Provider | 'auto';
 
-/** What `auto` tries, fastest first. */
-const preferred: readonly Provider[] = ['cuda', 'coreml', 'dml', 'webgpu', 'cpu'];
+/** In the order in which `auto` tries them: fastest first. */
+export const devices: readonly Provider[] = ['cuda', 'coreml', 'dml', 'webgpu', 'cpu'];
 
 const remedies: Readonly<Record<Provider, string>> = {
   cpu: 'Install onnxruntime-node again.',
@@ -42,7 +42,7 @@ export async function findDevice(wanted: Device): Promise<FoundDevice> {
     });
   }
   const passed: string[] = [];
-  for (const device of preferred) {
+  for (const device of devices) {
     const problem = device === 'cpu' ? null : await problemOf(device);
     if (problem === null) {
       const others = passed.length > 0 ? ` Not ${passed.join('; not ')}.` : '';

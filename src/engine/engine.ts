@@ -33,6 +33,8 @@ export interface EngineDescription {
   readonly vocabSize: number;
   readonly maxPositions: number;
   readonly threads: number;
+  /** Where it computes; left out, the CPU. */
+  readonly device?: string;
   /** What is odd about the model's folder and worth a word: full sentences. */
   readonly notes?: readonly Note[];
 }

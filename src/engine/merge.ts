@@ -1,5 +1,6 @@
 // An adapter folded into its base model: weight file by weight file, each kept if the work is stopped, and checked
 // before the folder gets its name. Knows models and engines; not where the adapter comes from.
+import { computeOf } from './open-weights.ts';
 import { rm } from 'node:fs/promises';
 import { begin } from '../durable/begun.ts';
 import type { Begun } from '../durable/begun.ts';
@@ -45,13 +46,14 @@ interface WholeFile {
  * Throws WhetstoneError `INVALID_OPTIONS`, `OUT_EXISTS`, `RESUME_MISMATCH`, `STOPPED`, `MERGE_MISMATCH`, and what `mergeAdapter` throws.
  */
 export async function merge(options: MergeOptions): Promise<Merge> {
-  const { model, adapter, out, resume, overwrite, threads } = resolveMerge(options);
+  const resolved = resolveMerge(options);
+  const { model, adapter, out, resume, overwrite } = resolved;
   const facts = { model: await folderDigests(model), adapter: await folderDigests(adapter) };
   const settings = { what: 'weight files', facts, resume, overwrite };
   const begun = await begin<WholeFile>(out, wholeFile, settings);
   const verify = (dir: string): Promise<MergeCheck> =>
     verifyMerge(model, adapter, dir, {
-      ...(threads !== null && { threads }),
+      ...computeOf(resolved),
       ...(options.openEngine && { openEngine: options.openEngine }),
       ...(options.onNote && { onNote: options.onNote }),
     });

@@ -99,13 +99,21 @@ function openInitialScorer(model: EngineModel): Scorer {
     : openScorer({ ...model, trainable: { kind: 'none' }, parameters: {} });
 }
 
-const describe = ({ config, checkpoint, layout, threads, notes }: EngineModel): EngineDescription => ({
+const describe = ({
+  config,
+  checkpoint,
+  layout,
+  threads,
+  device,
+  notes,
+}: EngineModel): EngineDescription => ({
   modelType: config.modelType,
   parameters: countParameters(checkpoint),
   trainableParameters: layout.total,
   vocabSize: config.vocabSize,
   maxPositions: config.maxPositions,
   threads,
+  device,
   notes,
 });
 

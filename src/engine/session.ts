@@ -1,5 +1,5 @@
 // One compiled graph in ONNX Runtime. Knows names, shapes and buffers; nothing of what they mean.
-import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import { InferenceSession, Tensor as OrtTensor } from './runtime.ts';
 import { WhetstoneError } from '../errors.ts';
 import type { DType, Provider, Tensor } from '../graph/index.ts';
 import { emit, substitute } from '../graph/index.ts';

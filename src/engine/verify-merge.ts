@@ -1,5 +1,6 @@
 // Checks a merged model: it must give the token log-probs of its base with the adapter beside it.
 // Knows engines and token sequences; not how models are merged.
+import type { ComputeSettings } from './open-weights.ts';
 import { WhetstoneError } from '../errors.ts';
 import type { DecoderConfig, StoredDType } from '../models/index.ts';
 import { isStoredDType, openCheckpoint, projectionNames, readDecoderConfig } from '../models/index.ts';
@@ -34,8 +35,7 @@ export interface MergeCheck {
   readonly carriedShare: number;
 }
 
-export interface MergeCheckOptions {
-  readonly threads?: number;
+export interface MergeCheckOptions extends ComputeSettings {
   /** Hears what a person should know of the base model. */
   readonly onNote?: (note: Note) => void;
   /** In place of the engine on ONNX Runtime. */

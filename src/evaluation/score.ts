@@ -1,5 +1,6 @@
 // Token log-probs of judged responses as rows, with the tokens that their judgments are about; kept in a file if one is
 // named and gone on with after a stop. Knows triplets and an engine, nothing of how rows are shown.
+import { computeOf } from '../engine/open-weights.ts';
 import { rowsInOrder } from '../durable/rows.ts';
 import type { Engine, OpenEngine } from '../engine/engine.ts';
 import { loadVoice, openModel, templateNote } from '../generation/index.ts';
@@ -57,7 +58,7 @@ const atOnce = 8;
  */
 export async function* score(options: ScoreOptions): AsyncGenerator<ScoreRow, void, undefined> {
   const settings = resolveScore(options);
-  const { model, adapter, threads, lambda, cutoffLen, data, ...job } = settings;
+  const { model, adapter, lambda, cutoffLen, data, ...job } = settings;
   const voice = await scoringVoice(settings);
   const asked = await templateNote(voice, adapter);
   if (asked) options.onNote?.(asked);
@@ -88,7 +89,7 @@ export async function* score(options: ScoreOptions): AsyncGenerator<ScoreRow, vo
       const { engine, tokenizer } = await openModel({
         model,
         adapter,
-        threads,
+        ...computeOf(settings),
         onNote: options.onNote,
         openEngine: options.openEngine,
         voice,

@@ -1,4 +1,5 @@
 // Every task by name, a row each, and how each is opened with the settings of an evaluation. Knows no models.
+import { computeOf } from '../engine/open-weights.ts';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder } from '../durable/files.ts';
@@ -150,7 +151,7 @@ async function templateKey(template: string): Promise<string> {
 }
 
 async function openRememberingComparer({ settings, judging }: TaskOpening): Promise<Comparer> {
-  const { judge, judgeCache, judgeApiKeyEnv, compareBy, out, threads, seed } = settings;
+  const { judge, judgeCache, judgeApiKeyEnv, compareBy, out, seed } = settings;
   if (judge === null) {
     throw new WhetstoneError('INVALID_OPTION', `the task win_rate needs a judge: ${option('judge')} SPEC`, {
       hint: 'For instance openai:gpt-4o, "cmd:./compare.sh" or ./compare.ts.',
@@ -161,7 +162,11 @@ async function openRememberingComparer({ settings, judging }: TaskOpening): Prom
   await makeFolder(out);
   const cache = judgeCache ?? join(out, 'judge-replies.jsonl');
   const known = judgeSettingsOf({ ...settings, apiKeyEnv: judgeApiKeyEnv });
-  const comparer = await openComparer(judge, { ...known, ...judging, threads, seed, cache }, compareBy);
+  const comparer = await openComparer(
+    judge,
+    { ...known, ...judging, ...computeOf(settings), seed, cache },
+    compareBy,
+  );
   try {
     return await rememberComparisons(comparer, join(out, 'comparisons.jsonl'));
   } catch (error) {

@@ -1,5 +1,6 @@
 // Responses to instructions or continuations of texts as rows, kept in a file if one is named and gone on with after a
 // stop. Knows prompts and where they come from; not what the responses are for.
+import { computeOf } from '../engine/open-weights.ts';
 import { inParallel } from '../durable/pool.ts';
 import { rowsInOrder } from '../durable/rows.ts';
 import type { OpenEngine } from '../engine/engine.ts';
@@ -59,7 +60,7 @@ const atOnce = 128;
  */
 export async function* generate(options: GenerateOptions): AsyncGenerator<GeneratedRow, void, undefined> {
   const settings = resolveGenerate(options);
-  const { model, adapter, threads, template, templateArgs, seed, out, resume, overwrite } = settings;
+  const { model, adapter, template, templateArgs, seed, out, resume, overwrite } = settings;
   const sampling = samplingOf(settings);
   const { onNote, openEngine } = options;
   const stop = settings.stop ?? [];
@@ -86,7 +87,7 @@ export async function* generate(options: GenerateOptions): AsyncGenerator<Genera
     signal: options.signal,
     onProgress: options.onProgress,
     work: async (pending, hand, signal) => {
-      const speaker = await openModel({ model, adapter, threads, onNote, openEngine, voice });
+      const speaker = await openModel({ model, adapter, ...computeOf(settings), onNote, openEngine, voice });
       try {
         await inParallel(
           pending,

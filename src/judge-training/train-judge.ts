@@ -1,5 +1,7 @@
 // A judge model from judged triplets: rows with their decisions, a run of `align` with method critique inside the run
 // directory, and a test on the judgments kept back. Knows the order of these things and what a kill must not lose.
+import { computeOf } from '../engine/open-weights.ts';
+import type { ComputeSettings } from '../engine/open-weights.ts';
 import { copyFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { align } from '../alignment/align.ts';
@@ -83,13 +85,13 @@ export function trainJudge(options: TrainJudgeOptions): JudgeTraining {
       if (!(await exists(adapter))) await copyAdapter(join(training, 'adapter'), adapter);
     },
     evaluate: async (onReply) => {
-      const { own, threads } = await prepared();
+      const { own, compute } = await prepared();
       const known = await recordedAgreement(out);
       if (known) return known;
       return testJudge(out, dataOf(out).heldOut, {
         maxTokens: own.maxNewTokens,
         openEngine,
-        threads,
+        ...compute,
         ...(signal && { signal }),
         ...(onReply && { onReply }),
       });
@@ -109,7 +111,7 @@ interface Prepared {
   readonly training: string;
   readonly claim: RunClaim;
   readonly own: JudgeOwnSettings;
-  readonly threads: number | null;
+  readonly compute: ComputeSettings;
 }
 
 /** train.jsonl is written last: where it is, both are whole. */
@@ -155,7 +157,7 @@ async function prepare(options: TrainJudgeOptions): Promise<Prepared> {
       training: inner,
       claim,
       own: own as JudgeOwnSettings,
-      threads: training.threads ?? null,
+      compute: computeOf(training),
     };
   } catch (error) {
     await run?.dispose();

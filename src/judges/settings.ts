@@ -1,5 +1,6 @@
 // What can be set about judges, checked before one is opened. Each kind of judge takes what concerns it. Knows no command
 // line.
+import { compute } from '../options/tables/compute.ts';
 import type { OpenEngine } from '../engine/engine.ts';
 import type { Note } from '../words/note.ts';
 import { needsPrices } from '../openai/budget.ts';
@@ -33,7 +34,8 @@ const bodies = {
 
 type JudgeTable = Omit<typeof judgingTable, (typeof prefixed)[number]> &
   typeof bodies &
-  Pick<typeof verbTable, 'threads' | 'seed'> & {
+  typeof compute &
+  Pick<typeof verbTable, 'seed'> & {
     readonly prompt: (typeof judgingTable)['judge_prompt'];
     readonly temperature: (typeof judgingTable)['judge_temperature'];
     readonly max_tokens: (typeof judgingTable)['judge_max_tokens'];
@@ -51,7 +53,7 @@ const table: JudgeTable = {
   timeout: judgingTable.judge_timeout,
   retries: judgingTable.judge_retries,
   cache: judgingTable.judge_cache,
-  threads: verbTable.threads,
+  ...compute,
   seed: verbTable.seed,
 };
 

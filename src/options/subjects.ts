@@ -1,5 +1,6 @@
 // All settings, each once, by subject. A subject's name is the heading of its settings in --help. Knows no verb.
 import { command } from './tables/command.ts';
+import { compute } from './tables/compute.ts';
 import { comparing, models, results, tasks } from './tables/evaluation.ts';
 import { engine } from './tables/engine.ts';
 import { files, prompts, rows } from './tables/files.ts';
@@ -18,6 +19,7 @@ export const subjects: {
   readonly Optimization: typeof optimization;
   readonly Data: typeof rows;
   readonly Run: typeof run;
+  readonly Compute: typeof compute;
   readonly Report: typeof reporting;
   readonly Rounds: typeof rounds;
   readonly Sampling: typeof sampling;
@@ -39,6 +41,7 @@ export const subjects: {
   Optimization: optimization,
   Data: rows,
   Run: run,
+  Compute: compute,
   Report: reporting,
   Rounds: rounds,
   Sampling: sampling,

@@ -18,6 +18,7 @@ const align = {
     'downsample',
     'shuffle',
     'Run',
+    'Compute',
     'Report',
   ],
   differs: {
@@ -45,6 +46,7 @@ const online = {
     'cutoff_len',
     'shuffle',
     'Run',
+    'Compute',
     'logging_dir',
     'Rounds',
     'downsample',
@@ -93,6 +95,7 @@ const trainJudge = {
     'downsample',
     'shuffle',
     'Run',
+    'Compute',
     'Judge training',
     'max_new_tokens',
   ],
@@ -112,7 +115,7 @@ const trainJudge = {
 export const trainJudgeTable: TableOf<typeof trainJudge> = tableOf(trainJudge);
 
 const judge = {
-  takes: ['data', 'out', 'format', 'overwrite', 'Judge', 'threads', 'device', 'seed', 'Limits', 'Cost'],
+  takes: ['data', 'out', 'format', 'overwrite', 'Judge', 'Compute', 'seed', 'Limits', 'Cost'],
   differs: {
     data: {
       placeholder: 'FILE',
@@ -142,8 +145,7 @@ const score = {
     'template',
     'template_args',
     'cutoff_len',
-    'threads',
-    'device',
+    'Compute',
     'resume',
     'overwrite',
   ],
@@ -178,8 +180,7 @@ const generate = {
     'template_args',
     'Sampling',
     'seed',
-    'threads',
-    'device',
+    'Compute',
     'resume',
     'overwrite',
   ],
@@ -203,7 +204,7 @@ const generate = {
 export const generateTable: TableOf<typeof generate> = tableOf(generate);
 
 const merge = {
-  takes: ['model', 'adapter', 'out', 'threads', 'device', 'resume', 'overwrite'],
+  takes: ['model', 'adapter', 'out', 'Compute', 'resume', 'overwrite'],
   differs: {
     adapter: {
       nullable: false,
@@ -226,8 +227,7 @@ const serve = {
     'adapter',
     'template',
     'template_args',
-    'threads',
-    'device',
+    'Compute',
     'slots',
     'host',
     'port',
@@ -279,8 +279,7 @@ const evaluate = {
     'adapter',
     'max_length',
     'template',
-    'threads',
-    'device',
+    'Compute',
     'tasks',
     'data',
     'preset',
@@ -404,7 +403,7 @@ const dataConvert = {
 export const dataConvertTable: TableOf<typeof dataConvert> = tableOf(dataConvert);
 
 const engine = {
-  takes: ['Engine', 'seed', 'threads', 'device', 'slots'],
+  takes: ['Engine', 'seed', 'Compute', 'slots'],
   differs: { seed: { default: 0 } },
 } as const;
 /** What an engine is opened with. */

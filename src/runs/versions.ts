@@ -42,16 +42,21 @@ export function versionNotes(now: RunRecord, recorded: RunRecord): Note[] {
     const old = before?.[name as keyof Versions] ?? 'unknown';
     return note(
       'OTHER_VERSION',
-      `The run began with ${name} ${old}, this is ${String(value)}: results may differ in the last digits.`,
+      `The run began with ${name} ${old}, this is ${String(value)}: ${lastDigits}`,
     );
   });
-  const [threads, earlier] = [now.run['threads'], recorded.run['threads']];
-  if (threads === earlier) return notes;
-  return [
-    ...notes,
-    note(
-      'OTHER_THREADS',
-      `The run began on ${String(earlier)} threads, this is ${String(threads)}: results may differ in the last digits.`,
-    ),
-  ];
+  const [threads, earlierThreads] = [now.run['threads'], recorded.run['threads']];
+  if (threads !== earlierThreads) {
+    const text = `The run began on ${String(earlierThreads)} threads, this is ${String(threads)}: ${lastDigits}`;
+    notes.push(note('OTHER_THREADS', text));
+  }
+  // Records of older versions name no device: there was the CPU alone.
+  const [device, earlierDevice] = [now, recorded].map(({ run }) => String(run['device'] ?? 'cpu'));
+  if (device !== earlierDevice) {
+    const text = `The run began on the device ${earlierDevice}, this is ${device}: ${lastDigits}`;
+    notes.push(note('OTHER_DEVICE', text));
+  }
+  return notes;
 }
+
+const lastDigits = 'results may differ in the last digits.';

@@ -1,4 +1,5 @@
 // A model under the name that requests call it by: engine, tokenizer, prompts. Knows files; it does not know requests.
+import { computeOf } from '../engine/open-weights.ts';
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { folderDigests } from '../runs/digests.ts';
@@ -70,8 +71,8 @@ export async function openModels(settings: ModelsToServe): Promise<ServedModels>
   const {
     template: told,
     templateArgs,
-    threads,
     slots,
+    ...rest
   } = { ...modelsDefaults, ...checkOptions(modelsEntry, settings) };
   const base = baseName(modelDir);
   const entries = [
@@ -94,7 +95,13 @@ export async function openModels(settings: ModelsToServe): Promise<ServedModels>
       const { tokenizer, template } = voice;
       const note = await templateNote(voice, dir);
       if (note !== null) settings.onNote?.(note);
-      const engine = await openWeights({ model: modelDir, adapter: dir, threads, slots, openEngine });
+      const engine = await openWeights({
+        model: modelDir,
+        adapter: dir,
+        ...computeOf(rest),
+        slots,
+        openEngine,
+      });
       opened.push(engine);
       const { maxPositions, vocabSize } = engine.describe();
       models.push({

@@ -6,17 +6,20 @@ import type { Entry, Problem } from '../options/check.ts';
 import { show } from '../options/check.ts';
 import { defaultsOf, pick } from '../options/table.ts';
 import type { DefaultsOf, SettingsOf } from '../options/table.ts';
+import { compute } from '../options/tables/compute.ts';
 import { servedBy } from '../options/tables/serving.ts';
 import { engineTable, serveTable } from '../options/verbs.ts';
 import type { ModelsToServe, NamedAdapter } from './served-model.ts';
 import type { ServerOptions } from './server.ts';
 
 type ModelsTable = Pick<typeof engineTable, 'model_dir'> &
-  Pick<typeof serveTable, 'template' | 'template_args' | 'threads' | 'slots'>;
+  typeof compute &
+  Pick<typeof serveTable, 'template' | 'template_args' | 'slots'>;
 
 const modelsTable: ModelsTable = {
   ...pick(engineTable, ['model_dir']),
-  ...pick(serveTable, ['template', 'template_args', 'threads', 'slots']),
+  ...compute,
+  ...pick(serveTable, ['template', 'template_args', 'slots']),
 };
 
 export type ModelsSettings = SettingsOf<ModelsTable>;

@@ -8,6 +8,7 @@ export type NoteCode =
   | 'LOCK_WATCHED'
   | 'OTHER_VERSION'
   | 'OTHER_THREADS'
+  | 'OTHER_DEVICE'
   | 'OTHER_JUDGE'
   | 'OTHER_TEMPLATE'
   | 'CHECKPOINT_DAMAGED'

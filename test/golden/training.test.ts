@@ -134,7 +134,12 @@ describe.each(['llama3', 'gemma'])('%s, every weight trained', (family) => {
   it('gives the gradients of transformers', async () => {
     const { triplets } = readJson<{ triplets: GoldenTriplet[] }>(family, 'losses.json');
     const { loss } = readJson<{ loss: number }>(family, 'full-loss.json');
-    const engine = await openEngine({ modelDir: modelDir(family), lora: null, threads: 1, device: testDevice });
+    const engine = await openEngine({
+      modelDir: modelDir(family),
+      lora: null,
+      threads: 1,
+      device: testDevice,
+    });
     engines.push(engine);
     const metrics = await engine.step(triplets.map(toExample), likelihood({ includeRejected: true }), still);
     expect(Math.abs(metrics.loss - loss) / loss).toBeLessThan(1e-5);

@@ -1,5 +1,6 @@
 // Everything before the first response of an online run, once and in order: check, claim, settle, read, open, begin. Each
 // stage hands one record to the next. Knows what a run needs; what happens round by round is rounds.ts.
+import { computeOf } from '../../engine/open-weights.ts';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadVoice } from '../../generation/index.ts';
@@ -226,8 +227,11 @@ interface Opened extends Read {
 
 async function openModel(read: Read, open: OpenThings): Promise<Opened> {
   const { settings, start, voice, options } = read;
-  const { model, threads, seed } = settings;
-  const speakers = openSpeakers({ model, threads, seed, openEngine: options.openEngine }, voice);
+  const { model, seed } = settings;
+  const speakers = openSpeakers(
+    { model, seed, ...computeOf(settings), openEngine: options.openEngine },
+    voice,
+  );
   open.add(() => speakers.close());
   const engine = (await speakers.with(start)).engine.describe();
   const instructions = await readRunInstructions(settings, voice, engine.maxPositions);
@@ -306,7 +310,7 @@ async function judgeOf(
   return openJudge(settings.judge, {
     ...judgeSettingsOf(settings),
     cache: path === null ? null : (settings.judgeCache ?? join(path, 'replies.jsonl')),
-    threads: settings.threads,
+    ...computeOf(settings),
     seed: settings.seed,
     cwd: folder,
     onNote: (note) => on?.({ kind: 'note', note }),

@@ -1,4 +1,5 @@
 // A model folder, with or without an adapter, evaluated in this process. Knows the engine.
+import type { ComputeSettings } from '../../engine/open-weights.ts';
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { folderDigests } from '../../runs/digests.ts';
@@ -10,7 +11,7 @@ import { loadTemplate, loadTokenizer } from '../../tokens/index.ts';
 import { fitInto, requestTokens } from './request-tokens.ts';
 import type { LikelihoodRequest, LikelihoodSettings, LocalModel, Subject, SubjectSource } from './subject.ts';
 
-export interface LocalSubjectSettings {
+export interface LocalSubjectSettings extends ComputeSettings {
   readonly name: string;
   readonly model: string;
   readonly adapter: string | null;
@@ -18,7 +19,6 @@ export interface LocalSubjectSettings {
   readonly template: string;
   /** Longest sequence in tokens; null takes the model's positions. */
   readonly maxLength: number | null;
-  readonly threads: number | null;
   /** In place of the ONNX engine. */
   readonly openEngine?: OpenEngine | undefined;
 }
@@ -45,16 +45,10 @@ export async function localSubject(settings: LocalSubjectSettings): Promise<Subj
   };
 }
 
-async function openLocal({
-  model,
-  adapter,
-  template: templateName,
-  maxLength,
-  threads,
-  openEngine,
-}: LocalSubjectSettings): Promise<Subject> {
+async function openLocal(settings: LocalSubjectSettings): Promise<Subject> {
+  const { model, adapter, template: templateName, maxLength } = settings;
   const tokenizer = await loadTokenizer(model);
-  const engine = await openWeights({ model, adapter, threads, openEngine });
+  const engine = await openWeights(settings);
   let template: PromptTemplate | undefined;
   const positions = engine.describe().maxPositions;
   const local: Omit<LocalModel, 'template'> = {

@@ -1,4 +1,5 @@
 // From what a person named to subjects that can be opened. Knows the two kinds.
+import type { ComputeSettings } from '../../engine/open-weights.ts';
 import type { OpenEngine } from '../../engine/engine.ts';
 import { keyFor } from '../../openai/address.ts';
 import { localSubject } from './local-subject.ts';
@@ -7,11 +8,10 @@ import { serverSubject } from './server-subject.ts';
 import type { SubjectSource } from './subject.ts';
 import type { Note } from '../../words/note.ts';
 
-export interface OpenSubjectSettings {
+export interface OpenSubjectSettings extends ComputeSettings {
   readonly template: string;
   /** Longest sequence in tokens; null takes the model's own. */
   readonly maxLength: number | null;
-  readonly threads: number | null;
   /** Folder with the tokenizer of a server's model. */
   readonly tokenizer: string | null;
   readonly serverPrompts: 'ids' | 'text';

@@ -1,5 +1,7 @@
 // The judge model that a run of `train-judge` leaves behind: its files, its engine, its replies. Knows how it is asked;
 // not what a reply means.
+import { computeOf } from '../../engine/open-weights.ts';
+import type { ComputeSettings } from '../../engine/open-weights.ts';
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -18,7 +20,7 @@ import type { JudgeRequest } from '../judge.ts';
 import type { JudgeSettings } from '../settings.ts';
 import { option } from '../../words/option.ts';
 
-export type JudgeModelSettings = Pick<JudgeSettings, 'maxTokens' | 'openEngine' | 'threads'>;
+export type JudgeModelSettings = Pick<JudgeSettings, 'maxTokens' | 'openEngine'> & ComputeSettings;
 
 export interface JudgeModel {
   readonly fingerprint: string;
@@ -59,11 +61,11 @@ export async function openJudgeModel(run: string, settings: JudgeModelSettings):
     });
   }
   const known = { model: record.digests, adapter, critique, words, maxTokens: settings.maxTokens };
-  const { threads, openEngine } = settings;
+  const { openEngine } = settings;
   let opening: Promise<OpenedModel> | undefined;
   const underWay = new Set<Promise<ModelReply>>();
   const open = (): Promise<OpenedModel> =>
-    openModel({ model, adapter: adapterDir, threads, openEngine, voice });
+    openModel({ model, adapter: adapterDir, ...computeOf(settings), openEngine, voice });
   return {
     fingerprint: `local:${createHash('sha256').update(JSON.stringify(known)).digest('hex')}`,
     words,

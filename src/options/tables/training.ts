@@ -80,23 +80,6 @@ export const run = {
     max: 4294967295,
     help: 'seed of everything random; the same seed gives the same bytes',
   },
-  threads: {
-    kind: 'number',
-    nullable: true,
-    integer: true,
-    min: 1,
-    max: 512,
-    resume: 'free',
-    help: 'threads to compute with',
-    defaultText: 'all cores; 1 for narrow models',
-  },
-  device: {
-    kind: 'choice',
-    choices: ['cpu', 'webgpu', 'cuda', 'coreml', 'dml', 'auto'],
-    default: 'cpu',
-    resume: 'free',
-    help: 'where the model computes; auto takes the fastest that this machine has, and says which',
-  },
   save_steps: {
     kind: 'number',
     default: 25,

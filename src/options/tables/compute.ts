@@ -1,0 +1,21 @@
+// What a model in this process is computed with.
+
+export const compute = {
+  threads: {
+    kind: 'number',
+    nullable: true,
+    integer: true,
+    min: 1,
+    max: 512,
+    resume: 'free',
+    help: 'threads to compute with',
+    defaultText: 'all cores; 1 for narrow models',
+  },
+  device: {
+    kind: 'choice',
+    choices: ['cpu', 'webgpu', 'cuda', 'coreml', 'dml', 'auto'],
+    default: 'cpu',
+    resume: 'free',
+    help: 'where the model computes; auto takes the fastest that this machine has, and says which',
+  },
+} as const;
