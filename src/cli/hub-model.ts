@@ -19,9 +19,11 @@ export const withModelFolder =
 
 /** The folder of a model, with a line of what is being downloaded and which commit it is. */
 async function fetchModel(nameOrPath: string, screen: Screen): Promise<ModelFolder> {
-  const { modelFolder } = await import('../hub/index.ts');
-  const onProgress = (progress: HubProgress): void => screen.progress(downloadStanding(progress));
-  const found = await modelFolder(nameOrPath, { onProgress }).finally(() => screen.endProgress());
+  const { describePlan, modelFolder } = await import('../hub/index.ts');
+  const found = await modelFolder(nameOrPath, {
+    onProgress: (progress) => screen.progress(downloadStanding(progress)),
+    onPlan: (plan) => screen.tell('download', plan, describePlan(plan)),
+  }).finally(() => screen.endProgress());
   if (found.hub) {
     const { id, commit } = found.hub;
     screen.tell('model', { id, commit }, `model ${id}, commit ${commit}`);

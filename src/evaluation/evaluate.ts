@@ -70,7 +70,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   const tasks = rankingsFirst(tasksNamed(settings.tasks));
   refuseServers(tasks, named);
   const places = namePlaces(settings.data, tasks);
-  const hub = hubOptions(options);
+  const hub = await hubOptions(options);
   const specs = await fetchModels(named, hub, onNote);
   const data = await fetchPlaces(places, (benchmark) => shotsFor(benchmark, settings), hub);
   const subjects = await openSubjects(specs, { ...settings, env, openEngine, onNote });
@@ -111,10 +111,14 @@ function refuseServers(tasks: readonly TaskRow[], models: readonly SubjectSpec[]
   throw new WhetstoneError('INVALID_OPTION', problem, { hint: local.localOnly! });
 }
 
-const hubOptions = ({ onDownload: onProgress, signal }: EvaluateOptions): HubOptions => ({
-  ...(onProgress && { onProgress }),
-  ...(signal && { signal }),
-});
+async function hubOptions({ onDownload: onProgress, onNote, signal }: EvaluateOptions): Promise<HubOptions> {
+  const { describePlan } = await import('../hub/index.ts');
+  return {
+    onPlan: (plan) => onNote?.(note('HUB_DOWNLOAD', describePlan(plan))),
+    ...(onProgress && { onProgress }),
+    ...(signal && { signal }),
+  };
+}
 
 /** Models of the hub become folders. */
 async function fetchModels(

@@ -9,7 +9,7 @@ import { WhetstoneError } from '../errors.ts';
 import type { RemoteFile } from './listing.ts';
 import type { Repository } from './repository.ts';
 import type { HubSettings } from './settings.ts';
-import { accept, retry, send, unreachable } from './request.ts';
+import { accept, pieces, retry, send, unreachable } from './request.ts';
 
 export interface DownloadTarget {
   readonly settings: HubSettings;
@@ -26,22 +26,27 @@ export interface DownloadTarget {
  * Downloads to `path`. What is here of it lies at `path.whetstone.incomplete` (huggingface_hub's own unfinished files
  * are not touched), and is gone on with by a later call. Only one process may do so at a time.
  *
- * Throws WhetstoneError `HUB_UNREACHABLE` after 5 failures in a row without a byte between, `HUB_CORRUPT` where the
- * content twice did not have the sha256 that its etag is, and as `explainWriting`.
+ * No more is read than the size that was announced, and no more than three times that in all tries together. Throws
+ * WhetstoneError `HUB_UNREACHABLE` after 5 failures in which the file hardly grew, `HUB_CORRUPT` where the content twice
+ * was not what its etag says, `HUB_ANSWER` where it breaks off over and over, and as `explainWriting`.
  */
 export async function download(target: DownloadTarget): Promise<void> {
   const { settings, file, path, signal } = target;
   const partial = `${path}.whetstone.incomplete`;
+  const allowance = allowanceOf(file);
   await explainWriting(
     path,
     async () => {
       for (let attempt = 1; ; attempt++) {
-        const found = await retry(settings, 5, signal, (alive) => fetchRest(target, partial, alive));
-        if (!isSha256(file.etag) || found === file.etag) break;
+        const found = await retry(settings, 5, signal, (alive) =>
+          fetchRest(target, partial, { allowance, alive }),
+        );
+        if (isSha256(file.etag) ? found === file.etag : await isGitBlob(partial, file.etag)) break;
         await rm(partial, { force: true });
         if (attempt === 2) {
+          const what = isSha256(file.etag) ? `Its sha256 is ${found}, where the hub says ${file.etag}. ` : '';
           throw new WhetstoneError('HUB_CORRUPT', `${file.name} arrived damaged twice`, {
-            hint: `Its sha256 is ${found}, where the hub says ${file.etag}. A proxy on the way may change files.`,
+            hint: `${what}A proxy on the way may change files.`,
           });
         }
       }
@@ -51,13 +56,58 @@ export async function download(target: DownloadTarget): Promise<void> {
   );
 }
 
+/** Bytes of a file whose size nobody tells. */
+const mostUnannounced = 1 << 30;
+const enoughGrowth = 1 << 20;
+
+/** What all tries of a file may fetch together, and when tries are given back. */
+interface Allowance {
+  /** Counts a piece; true where the file has now grown enough to give tries back. Throws `HUB_ANSWER`. */
+  count(this: void, bytes: number, here: number): boolean;
+}
+
+function allowanceOf({ name, size }: RemoteFile): Allowance {
+  const most = size === null ? mostUnannounced : 3 * size + enoughGrowth;
+  const step = Math.max(1, Math.min(enoughGrowth, (size ?? enoughGrowth) / 16));
+  let fetched = 0;
+  let furthest = 0;
+  return {
+    count: (bytes, here) => {
+      fetched += bytes;
+      if (fetched > most) {
+        const of = size === null ? 'of unknown size' : `of ${size} bytes`;
+        throw new WhetstoneError('HUB_ANSWER', `${fetched} bytes came of ${name}, ${of}, and no end`, {
+          hint: 'The server, or a proxy on the way, breaks off or goes on for ever. Try later, or another HF_ENDPOINT.',
+        });
+      }
+      if (here < furthest + step) return false;
+      furthest = here;
+      return true;
+    },
+  };
+}
+
 const isSha256 = (etag: string): boolean => /^[0-9a-f]{64}$/.test(etag);
+
+/** False where the etag is a SHA-1, and neither git's of the file nor, as with some mirrors, the content's own. */
+async function isGitBlob(path: string, etag: string): Promise<boolean> {
+  if (!/^[0-9a-f]{40}$/.test(etag)) return true;
+  const { size } = await stat(path);
+  const git = await addFile(createHash('sha1').update(`blob ${size}\0`), path);
+  if (git.digest('hex') === etag) return true;
+  return (await addFile(createHash('sha1'), path)).digest('hex') === etag;
+}
+
+interface Try {
+  readonly allowance: Allowance;
+  readonly alive: () => void;
+}
 
 /** Appends what is missing; the sha256 of all of it, or "" where the etag is not one. */
 async function fetchRest(
   { settings, repository, file, onBytes, signal }: DownloadTarget,
   partial: string,
-  alive: () => void,
+  { allowance, alive }: Try,
 ): Promise<string> {
   const { url, size, name, etag } = file;
   let here = await stat(partial).then(
@@ -75,20 +125,26 @@ async function fetchRest(
         await output.truncate(0);
         throw unreachable(new URL(url).host, { message: 'HTTP 416' });
       }
-      const { headers, status, body } = await accept(settings, repository, answer, name);
-      if (here > 0 && !(status === 206 && headers.get('content-range')?.startsWith(`bytes ${here}-`)))
-        here = 0;
+      const { headers, status } = await accept(settings, repository, answer, name);
+      if (status === 206 && !headers.get('content-range')?.startsWith(`bytes ${here}-`)) {
+        await answer.body?.cancel();
+        await output.truncate(0);
+        throw unreachable(new URL(url).host, { message: 'another range than was asked for' });
+      }
+      if (status !== 206) here = 0;
       await output.truncate(here);
       if (hash && here > 0) await addFile(hash, partial);
-      for await (const piece of pieces(body, settings.stallTimeout, new URL(url).host, signal)) {
+      for await (const whole of pieces(answer, settings, signal)) {
+        // What goes beyond the announced size is not the file's.
+        const piece = size === null ? whole : whole.subarray(0, size - here);
         await writeAt(output, piece, here);
         hash?.update(piece);
         here += piece.byteLength;
-        alive();
         onBytes(here);
+        if (allowance.count(piece.byteLength, here)) alive();
+        if (piece.byteLength < whole.byteLength) break;
       }
       if (size !== null && here !== size) {
-        if (here > size) await output.truncate(0);
         throw unreachable(new URL(url).host, { message: `${here} of ${size} bytes of ${name}` });
       }
     } else {
@@ -111,35 +167,4 @@ async function writeAt(output: FileHandle, piece: Uint8Array, position: number):
 async function addFile(hash: Hash, path: string): Promise<Hash> {
   for await (const piece of createReadStream(path)) hash.update(piece as Uint8Array);
   return hash;
-}
-
-/** The body piece by piece; a connection that breaks, or is silent for too long, throws `HUB_UNREACHABLE`. */
-async function* pieces(
-  body: ReadableStream<Uint8Array> | null,
-  stallTimeout: number,
-  host: string,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  if (body === null) return;
-  const reader = body.getReader();
-  try {
-    for (;;) {
-      let timer: NodeJS.Timeout | undefined;
-      const silence = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(new Error('silent for too long')), stallTimeout);
-      });
-      try {
-        const { done, value } = await Promise.race([reader.read(), silence]);
-        if (done) return;
-        yield value;
-      } catch (cause) {
-        signal?.throwIfAborted();
-        throw unreachable(host, cause);
-      } finally {
-        clearTimeout(timer);
-      }
-    }
-  } finally {
-    await reader.cancel().catch(() => undefined);
-  }
 }

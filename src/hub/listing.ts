@@ -1,11 +1,11 @@
 // What the hub says of a repository and of a file in it. Knows the hub's answers, nothing of the cache.
 import { WhetstoneError } from '../errors.ts';
-import { readBounded } from '../openai/body.ts';
+import { mebibytes } from '../openai/body.ts';
 import { isFields } from '../rows/fields.ts';
 import type { Repository } from './repository.ts';
 import { isCommit, isSafePath } from './repository.ts';
 import type { HubSettings } from './settings.ts';
-import { accept, retry, send } from './request.ts';
+import { accept, pieces, retry, send, unreachable } from './request.ts';
 
 export interface Listing {
   readonly commit: string;
@@ -33,8 +33,7 @@ export async function listRepository(
   const url = `${settings.endpoint}/api/${folders[kind]}/${id}/revision/${encodeURIComponent(revision)}`;
   const json = await retry(settings, 2, signal, async () => {
     const answer = await send(settings, url, { method: 'GET', elsewhere: 'follow', signal });
-    const accepted = await accept(settings, repository, answer);
-    return parseListing(await readBounded(accepted, mostBytes).catch(() => null));
+    return parseListing(await readListing(settings, await accept(settings, repository, answer), signal));
   });
   const { sha: commit, siblings } = json;
   const names = Array.isArray(siblings)
@@ -54,10 +53,39 @@ export async function listRepository(
 /** A repository of a hundred thousand files has a listing of some ten MiB. */
 const mostBytes = 64 << 20;
 
-/** Nothing where the text is no JSON object, or was too long to be read. */
-function parseListing(text: string | null): { readonly sha?: unknown; readonly siblings?: unknown } {
+/** A server that sends a little of it now and then is not waited for longer than so many silences. */
+const mostSilences = 12;
+
+async function readListing(
+  settings: HubSettings,
+  answer: Response,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  const { host } = new URL(answer.url);
+  const late = performance.now() + mostSilences * settings.stallTimeout;
+  const all: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of pieces(answer, settings, signal)) {
+    size += piece.byteLength;
+    if (size > mostBytes) {
+      throw new WhetstoneError(
+        'HUB_ANSWER',
+        `the listing that ${host} sends is larger than ${mebibytes(mostBytes)}`,
+        {
+          hint: 'Check HF_ENDPOINT; it has to name a hub or a mirror of it.',
+        },
+      );
+    }
+    if (performance.now() > late) throw unreachable(host, { message: 'a listing that does not end' });
+    all.push(piece);
+  }
+  return Buffer.concat(all).toString('utf8');
+}
+
+/** Nothing where the text is no JSON object. */
+function parseListing(text: string): { readonly sha?: unknown; readonly siblings?: unknown } {
   try {
-    const value: unknown = JSON.parse(text ?? '');
+    const value: unknown = JSON.parse(text);
     return isFields(value) ? value : {};
   } catch {
     return {};

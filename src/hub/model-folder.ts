@@ -1,5 +1,6 @@
 // What stands where a model folder is expected: a path, or a model of the hub. For the edges; all else takes a path.
-import { stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
+import { suggestion } from '../options/suggest.ts';
 import { WhetstoneError, briefly } from '../errors.ts';
 import type { HubOptions } from './resolve.ts';
 import { resolveHub } from './resolve.ts';
@@ -27,15 +28,19 @@ const patterns: readonly string[] = [
 /**
  * The folder of a model: `nameOrPath` itself where that exists or cannot be the name of a model (`ORG/NAME`, or
  * `ORG/NAME@REVISION`); otherwise the hub's model of that name, downloaded into the standard cache if it is not there.
- * Throws as `resolveHub` does, and WhetstoneError `HUB_NO_WEIGHTS` for a model without safetensors.
+ * Where a folder ORG is here, ORG/NAME is a path in it, and the hub is not asked; `hub:ORG/NAME` is the hub's always.
+ *
+ * Throws as `resolveHub` does, and WhetstoneError `HUB_NO_WEIGHTS` for a model without safetensors, `NO_MODEL` for one
+ * that is not in the folder that is here.
  */
 export async function modelFolder(nameOrPath: string, options: HubOptions = {}): Promise<ModelFolder> {
-  const [, id, revision = 'main'] = /^([\w-][\w.-]*\/[\w-][\w.-]*)(?:@(.+))?$/.exec(nameOrPath) ?? [];
-  const exists = await stat(nameOrPath).then(
-    () => true,
-    () => false,
-  );
-  if (exists || id === undefined) return { path: nameOrPath, hub: null };
+  const [, hub, id, revision = 'main'] =
+    /^(hub:)?([\w-][\w.-]*\/[\w-][\w.-]*)(?:@(.+))?$/.exec(nameOrPath) ?? [];
+  if (id === undefined) return { path: nameOrPath, hub: null };
+  if (hub === undefined) {
+    if (await exists(nameOrPath)) return { path: nameOrPath, hub: null };
+    await refuseMistyped(id, nameOrPath);
+  }
   try {
     const { path, commit, files, from } = await resolveHub(
       { kind: 'model', id, revision, files: ['config.json'], patterns },
@@ -60,7 +65,27 @@ export async function modelFolder(nameOrPath: string, options: HubOptions = {}):
   } catch (error) {
     if (!(error instanceof WhetstoneError)) throw error;
     const { code, hint, problems } = error;
-    const said = `no folder ${nameOrPath} is here, and as a model of the hub: ${briefly(error)}`;
+    const said =
+      hub === undefined
+        ? `no folder ${nameOrPath} is here, and as a model of the hub: ${briefly(error)}`
+        : briefly(error);
     throw new WhetstoneError(code, said, { problems, cause: error, ...(hint !== undefined && { hint }) });
   }
+}
+
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
+/** Throws `NO_MODEL` where the first part of a name is a folder that is here: a path was meant. */
+async function refuseMistyped(id: string, path: string): Promise<void> {
+  const [folder, name] = id.split('/') as [string, string];
+  const there = await readdir(folder).catch(() => null);
+  if (there === null) return;
+  throw new WhetstoneError('NO_MODEL', `there is no such folder${suggestion(name, there, `${folder}/`)}`, {
+    file: path,
+    hint: `The folder ${folder} is here, so that this is a path, and the hub is not asked. Its model of that name is hub:${path}.`,
+  });
 }

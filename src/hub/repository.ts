@@ -36,8 +36,7 @@ export function isSafePath(name: string): boolean {
   const parts = name.split('/');
   return (
     parts.every((part) => part !== '' && part !== '.' && part !== '..') &&
-    // eslint-disable-next-line no-control-regex
-    !/[\\:\u0000-\u001f]/.test(name)
+    !/[\\:\p{Cc}\p{Surrogate}]/u.test(name)
   );
 }
 

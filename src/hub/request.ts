@@ -49,7 +49,11 @@ export async function send(settings: HubSettings, url: string, init: HubRequestI
     }
     const location = response.status >= 300 && response.status < 400 && response.headers.get('location');
     if (!location) return response;
-    const next = new URL(location, target);
+    const next = URL.canParse(location, target.href) ? new URL(location, target) : null;
+    if (next === null || !/^https?:$/.test(next.protocol)) {
+      await response.body?.cancel();
+      throw new WhetstoneError('HUB_ANSWER', `${target.host} redirects to what is no web address`);
+    }
     if (init.elsewhere === 'return' && next.origin !== home) return response;
     await response.body?.cancel();
     target = next;
@@ -76,8 +80,8 @@ const longestRetryAfter = 60_000;
 
 /**
  * Runs `attempt` until it resolves, up to `attempts` times while it throws `HUB_UNREACHABLE`, with a pause that
- * doubles (or is what the server asks for, up to a minute). `alive`, called by an attempt that got somewhere, gives
- * all tries back.
+ * doubles (or is what the server asks for, up to a minute). `alive`, called by an attempt that got further than those
+ * before it, gives all tries back.
  */
 export async function retry<T>(
   { retryDelay }: Pick<HubSettings, 'retryDelay'>,
@@ -97,6 +101,36 @@ export async function retry<T>(
       const pause = Math.max(retryDelay * 2 ** (failed - 1), Math.min(asked, longestRetryAfter));
       await systemClock.sleep(pause, signal);
     }
+  }
+}
+
+/** The body piece by piece; a connection that breaks, or is silent for too long, throws `HUB_UNREACHABLE`. */
+export async function* pieces(
+  { body, url }: Pick<Response, 'body' | 'url'>,
+  { stallTimeout }: Pick<HubSettings, 'stallTimeout'>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  if (body === null) return;
+  const reader = body.getReader();
+  try {
+    for (;;) {
+      let timer: NodeJS.Timeout | undefined;
+      const silence = new Promise<never>((_, reject) => {
+        timer = setTimeout(() => reject(new Error('silent for too long')), stallTimeout);
+      });
+      try {
+        const piece = await Promise.race([reader.read(), silence]);
+        if (piece.done) return;
+        yield piece.value as Uint8Array;
+      } catch (cause) {
+        signal?.throwIfAborted();
+        throw unreachable(new URL(url).host, cause);
+      } finally {
+        clearTimeout(timer);
+      }
+    }
+  } finally {
+    await reader.cancel().catch(() => undefined);
   }
 }
 

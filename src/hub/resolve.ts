@@ -2,11 +2,13 @@
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { inParallel } from '../durable/pool.ts';
 import { makeFolder } from '../durable/files.ts';
 import type { Lock } from '../durable/lock.ts';
 import { lockFile } from '../durable/lock.ts';
 import { editDistance } from '../options/suggest.ts';
 import { WhetstoneError } from '../errors.ts';
+import { plural } from '../words/numbers.ts';
 import type { CacheFolder } from './cache.ts';
 import {
   blobPath,
@@ -50,10 +52,26 @@ export interface HubProgress {
   readonly total: number | null;
 }
 
+/** What is about to be downloaded. */
+export interface HubPlan {
+  readonly kind: HubKind;
+  readonly id: string;
+  readonly revision: string;
+  readonly files: number;
+  /** Null where the hub does not say. */
+  readonly bytes: number | null;
+  /** Address of the hub. */
+  readonly from: string;
+  /** Folder of the repository in the cache. */
+  readonly to: string;
+}
+
 export interface HubOptions {
   /** Default: from the environment (`hubSettings`). */
   readonly settings?: HubSettings;
   readonly onProgress?: (progress: HubProgress) => void;
+  /** Hears, before the first byte, what is going to be downloaded. */
+  readonly onPlan?: (plan: HubPlan) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -137,11 +155,15 @@ async function fromCache(
   return { path: snapshotPath(folder, commit), commit, files: matching, from: 'cache' };
 }
 
+/** Names that are compared with a missing one. */
+const mostCompared = 500;
+
 function select(there: readonly string[], repository: Repository, { files, patterns }: Wanted): string[] {
   const missing = files.find((file) => !there.includes(file));
   const at = `the ${words[repository.kind]} ${repository.id} at ${repository.revision}`;
   if (missing !== undefined) {
-    const [near] = [...there].sort((a, b) => editDistance(missing, a) - editDistance(missing, b));
+    const distances = there.slice(0, mostCompared).map((name) => ({ name, by: editDistance(missing, name) }));
+    const near = distances.sort((a, b) => a.by - b.by)[0]?.name;
     throw new WhetstoneError('HUB_NOT_FOUND', `${at} has no file ${JSON.stringify(missing)}`, {
       ...(near !== undefined && { hint: `The nearest is ${JSON.stringify(near)}.` }),
     });
@@ -177,21 +199,25 @@ async function fetchMissing(
   if ((await missing()).length === 0) return;
   await alone(folder, options.signal, async () => {
     const left = await missing(); // another process may have fetched them meanwhile
-    const failure = new AbortController();
-    const signal = options.signal ? AbortSignal.any([options.signal, failure.signal]) : failure.signal;
-    const remote = await inParallel(left, failure, (name) =>
-      findFile(settings, repository, commit, name, signal),
-    );
+    const { signal } = options;
+    const remote: RemoteFile[] = [];
+    const find = async (at: number, stop: AbortSignal): Promise<void> => {
+      remote[at] = await findFile(settings, repository, commit, left[at]!, stop);
+    };
+    await inParallel([...left.keys()], atOnce, find, { signal });
     const blobs = [...new Map(remote.map((file) => [file.etag, file])).values()];
     const isHere = await Promise.all(blobs.map((file) => isFile(blobPath(folder, file.etag))));
     const needed = blobs.filter((_, i) => !isHere[i]);
     await makeFolder(join(folder.root, 'blobs'));
     await checkSpace(folder, needed);
+    if (needed.length > 0) options.onPlan?.(planOf(needed, settings, repository, folder));
     const report = progressOf(needed, options.onProgress);
-    await inParallel(needed, failure, (file) => {
+    const fetchOne = (file: RemoteFile, stop: AbortSignal): Promise<void> => {
       const path = blobPath(folder, file.etag);
-      return download({ settings, repository, file, path, signal, onBytes: (here) => report(file, here) });
-    });
+      const onBytes = (here: number): void => report(file, here);
+      return download({ settings, repository, file, path, signal: stop, onBytes });
+    };
+    await inParallel(needed, atOnce, fetchOne, { signal });
     const placed = new Map<string, string>(); // etag -> where its content is, which without links has moved
     for (const { name, etag } of remote) {
       const blob = placed.get(etag) ?? blobPath(folder, etag);
@@ -202,29 +228,21 @@ async function fetchMissing(
   });
 }
 
-/** `work` on every item, a few at once. The first failure stops the others and is thrown when they have stopped. */
-async function inParallel<T, R>(
-  items: readonly T[],
-  failure: AbortController,
-  work: (item: T) => Promise<R>,
-): Promise<R[]> {
-  const results: R[] = [];
-  let next = 0;
-  let first: { readonly error: unknown } | undefined;
-  const worker = async (): Promise<void> => {
-    while (next < items.length && !first) {
-      const at = next++;
-      try {
-        results[at] = await work(items[at]!);
-      } catch (error) {
-        first ??= { error };
-        failure.abort(error);
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: atOnce }, worker));
-  if (first) throw first.error;
-  return results;
+/** Bytes of all; null where one's are not known. */
+const sizeOf = (files: readonly RemoteFile[]): number | null =>
+  files.reduce<number | null>((sum, { size }) => (sum === null || size === null ? null : sum + size), 0);
+
+const planOf = (
+  files: readonly RemoteFile[],
+  { endpoint }: HubSettings,
+  { kind, id, revision }: Repository,
+  { root }: CacheFolder,
+): HubPlan => ({ kind, id, revision, files: files.length, bytes: sizeOf(files), from: endpoint, to: root });
+
+/** "downloading 3 files, 270.1 MB, of the model ink/well (main) from https://huggingface.co to ~/.cache/...". */
+export function describePlan({ kind, id, revision, files, bytes, from, to }: HubPlan): string {
+  const size = bytes === null ? 'of a size that the hub does not tell' : `${(bytes / 1e6).toFixed(1)} MB`;
+  return `downloading ${plural(files, 'file')}, ${size}, of the ${words[kind]} ${id} (${revision}) from ${from} to ${to}`;
 }
 
 function progressOf(
@@ -232,8 +250,7 @@ function progressOf(
   onProgress: HubOptions['onProgress'],
 ): (file: RemoteFile, here: number) => void {
   const here = new Map<string, number>();
-  const sizes = files.map(({ size }) => size);
-  const total = sizes.includes(null) ? null : sizes.reduce<number>((sum, size) => sum + size!, 0);
+  const total = sizeOf(files);
   return ({ name, etag }, bytes) => {
     here.set(etag, bytes);
     const received = [...here.values()].reduce((sum, each) => sum + each, 0);

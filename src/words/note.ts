@@ -17,6 +17,7 @@ export type NoteCode =
   | 'DEVICE'
   | 'UNUSED_WEIGHTS'
   | 'HUB_COMMIT'
+  | 'HUB_DOWNLOAD'
   | 'WARMUP_TOO_LONG'
   | 'REVISIONS_WRITTEN'
   | 'DOUBLE_INSTRUCTIONS'

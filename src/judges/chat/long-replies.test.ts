@@ -1,5 +1,4 @@
 // Replies that are made to take long: whatever stands in them, they are read in a time that grows with their length.
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { loadPrompt } from './prompt.ts';
 import { readPreference } from './read-preference.ts';
@@ -83,39 +82,4 @@ describe('long replies', () => {
     expect(read('````md\nIt is `a`:\n```\nb\n```\n````')).toEqual({ judgment: 'It is `a`:\n```\nb\n```' });
     expect(read('```\nIt is wrong.\n````')).toMatchObject({ judgment: 'It is wrong.\n`' });
   });
-
-  const pieces = fc.constantFrom(
-    ...['```', '~~~', '\n', ' ', '"', '“', '”', '**', '`', '{', '}', '"judgment":', 'null', '[', ']', ':'],
-    ...['<think>', '</think>', 'Verdict:', '1', '2', 'draw', 'Judgment:', 'Perfect', '.', 'I can’t', 'sorry'],
-    ...[
-      'It is wrong',
-      'but',
-      'no',
-      'errors',
-      '\u001b[2J',
-      '\u0000',
-      '\ud83d',
-      '\ude00',
-      '\\',
-      '\r',
-      '\u202e',
-      '#',
-    ],
-  );
-  const reply = fc.array(fc.tuple(pieces, fc.nat(30)), { maxLength: 40 });
-
-  it('of any kind are read, or unreadable with a reason that is one line', () => {
-    fc.assert(
-      fc.property(reply, fc.constantFrom('stop', 'length', null), (parts, finish) => {
-        const text = parts.map(([piece, times]) => piece.repeat(times)).join('');
-        for (const read of [readReply({ text, finish }, row, messages), readPreference({ text, finish })]) {
-          if (!('unreadable' in read)) continue;
-          // eslint-disable-next-line no-control-regex
-          expect(read.unreadable).not.toMatch(/[\u0000-\u001f]/);
-          expect(read.unreadable.length).toBeLessThan(700);
-        }
-      }),
-      { seed: 28, numRuns: 2000 },
-    );
-  }, 60_000);
 });

@@ -7,6 +7,7 @@ import { StringDecoder } from 'node:string_decoder';
 import { setImmediate as afterOthers, setTimeout as sleep } from 'node:timers/promises';
 import { WhetstoneError } from '../../errors.ts';
 import type { Fields } from '../../rows/fields.ts';
+import { excerpt } from '../../rows/text.ts';
 import { outcomeOf, shortenTo, usageOf } from '../answers.ts';
 import { comparisonOf } from '../compare/preference.ts';
 import type { Comparer, Comparison, PairRequest } from '../comparer.ts';
@@ -289,6 +290,7 @@ function shownOnStderr(): (piece: Buffer) => void {
 
 const keptBytes = 8 << 10;
 const shownLines = 10;
+const longestSaid = 200;
 
 /** Passes the standard error on and remembers its end. */
 function keepTail(
@@ -305,7 +307,7 @@ function keepTail(
       const lines = tail.toString('utf8').trimEnd().split(/\r?\n/).slice(-shownLines);
       return lines.join('') === ''
         ? []
-        : ['its last words on standard error:', ...lines.map((line) => `  ${line}`)];
+        : ['its last words on standard error:', ...lines.map((line) => `  ${excerpt(line, longestSaid)}`)];
     },
   };
 }

@@ -1,5 +1,4 @@
-// Whatever a chat server or a command sends: a judge takes it in time, and every row has an outcome, or the call an error
-// with a code. Counted in inputs: so many of each kind, from fixed seeds.
+// Whatever a chat server, a command or a model says to a judge: every row has an outcome, or the call an error with a code.
 import { rm, mkdtemp, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
@@ -7,21 +6,15 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { WhetstoneError } from '../../src/errors.ts';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { openCommandJudge } from '../../src/judges/program/command.ts';
 import type { Outcome } from '../../src/judges/judge.ts';
 import { readable } from '../../src/cli/terminal.ts';
-import { ask, rows } from './ask.ts';
-
-const longest = 2000;
-
-/** Bytes that could move a cursor or change colours, in what a terminal is shown of an answer. */
-// eslint-disable-next-line no-control-regex
-const escapes = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/;
-
-const shown = (outcome: Outcome): string =>
-  readable('unscored' in outcome ? outcome.unscored : (outcome.judgment ?? ''));
+import { loadPrompt } from '../../src/judges/chat/prompt.ts';
+import { readPreference } from '../../src/judges/chat/read-preference.ts';
+import { readReply } from '../../src/judges/chat/read-reply.ts';
+import { ask, rows } from '../judges/ask.ts';
+import { expectTellable, fuzz } from './fuzz.ts';
 
 const words = fc.constantFrom(
   ...[
@@ -169,35 +162,30 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const serverInputs = 300;
-const commandInputs = 150;
+const outcomesAreTellable = (outcomes: readonly Outcome[]): void => {
+  for (const outcome of outcomes) {
+    expectTellable(readable('unscored' in outcome ? outcome.unscored : (outcome.judgment ?? '')));
+    if (!('unscored' in outcome)) expect(outcome.judgment?.length ?? 0).toBeLessThanOrEqual(1024 + 32 * 20);
+  }
+};
 
-describe('fuzz', () => {
-  it(`${serverInputs} servers`, async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(served, { minLength: 1, maxLength: 3 }), async (some) => {
-        answers = some;
-        const began = performance.now();
-        const { outcomes, error, notes, usage } = await ask(url, rows(3), {
-          ...{ timeout: 0.5, bodyTimeout: 0.2, retries: 1, maxTokens: 20, inputPrice: 1, outputPrice: 1 },
-        });
-        expect(performance.now() - began).toBeLessThan(longest);
-        if (error === null) expect(Object.keys(outcomes)).toHaveLength(3);
-        else expect(error.code).toMatch(/^JUDGE_(?:REFUSED|UNAVAILABLE)$/);
-        for (const each of [
-          ...Object.values(outcomes).map(shown),
-          ...notes.map(readable),
-          readable(error?.message ?? ''),
-        ])
-          expect(each).not.toMatch(escapes);
-        for (const outcome of Object.values(outcomes))
-          if (!('unscored' in outcome))
-            expect(outcome.judgment?.length ?? 0).toBeLessThanOrEqual(1024 + 20 * 32);
-        expect(usage.cost).toBeGreaterThanOrEqual(0);
-      }),
-      { seed: 2728, numRuns: serverInputs },
-    );
-  }, 120_000);
+describe('judges', () => {
+  fuzz("a chat server's answers", {
+    inputs: fc.array(served, { minLength: 1, maxLength: 3 }),
+    runs: 300,
+    readOneIn: 10,
+    read: async (some) => {
+      answers = some;
+      const { outcomes, error, notes, usage } = await ask(url, rows(3), {
+        ...{ timeout: 0.5, bodyTimeout: 0.2, retries: 1, maxTokens: 20, inputPrice: 1, outputPrice: 1 },
+      });
+      if (error === null) expect(Object.keys(outcomes)).toHaveLength(3);
+      else expect(error.code).toMatch(/^JUDGE_(?:REFUSED|UNAVAILABLE)$/);
+      outcomesAreTellable(Object.values(outcomes));
+      for (const each of [...notes, error?.message ?? '']) expectTellable(readable(each));
+      expect(usage.cost).toBeGreaterThanOrEqual(0);
+    },
+  });
 
   const line = fc.oneof(
     fc
@@ -206,37 +194,68 @@ describe('fuzz', () => {
     value.map((each) => JSON.stringify(each) ?? ''),
     text,
   );
-  const output = fc.tuple(
-    fc.array(line, { maxLength: 8 }),
-    fc.constantFrom('\n', '\r\n', '', '\n\n'),
-    fc.nat(2),
-  );
 
-  it(`${commandInputs} commands`, async () => {
-    const file = join(folder, 'output');
-    await fc.assert(
-      fc.asyncProperty(output, async ([lines, end, code]) => {
-        await writeFile(file, lines.map((each) => each + end).join(''));
-        const notes: string[] = [];
-        const outcomes: Outcome[] = [];
-        const command = `cat "${file}"; cat "${file}" >&2; exit ${code}`;
-        const judge = await openCommandJudge(command, {
-          ...{ timeout: 5, maxTokens: 20, onNote: (note) => notes.push(note.text), onStderr: () => {} },
+  fuzz("a command's output", {
+    inputs: fc.tuple(fc.array(line, { maxLength: 8 }), fc.constantFrom('\n', '\r\n', '', '\n\n'), fc.nat(2)),
+    runs: 150,
+    readOneIn: 10,
+    read: async ([lines, end, code]) => {
+      const file = join(folder, 'output');
+      await writeFile(file, lines.map((each) => each + end).join(''));
+      const outcomes: Outcome[] = [];
+      const command = `cat "${file}"; cat "${file}" >&2; exit ${code}`;
+      const judge = await openCommandJudge(command, {
+        ...{ timeout: 5, maxTokens: 20, onNote: ({ text: told }) => expectTellable(readable(told)) },
+        onStderr: () => {},
+      });
+      try {
+        await judge.judge(rows(3), {
+          onOutcome: (outcome) => Promise.resolve(void outcomes.push(outcome)),
         });
-        const began = performance.now();
-        const error: unknown = await judge
-          .judge(rows(3), { onOutcome: (outcome) => Promise.resolve(void outcomes.push(outcome)) })
-          .catch((thrown: unknown) => thrown);
+        expect(outcomes.map(({ id }) => id).sort()).toEqual(['r0', 'r1', 'r2']);
+      } finally {
         await judge.close();
-        expect(performance.now() - began).toBeLessThan(longest);
-        if (error === undefined) expect(outcomes.map(({ id }) => id).sort()).toEqual(['r0', 'r1', 'r2']);
-        else expect(error).toBeInstanceOf(WhetstoneError);
-        const message = error instanceof Error ? error.message : '';
-        for (const each of [...outcomes.map(shown), ...[...notes, message].map(readable)])
-          expect(each).not.toMatch(escapes);
-        expect(message.length).toBeLessThan(20_000);
-      }),
-      { seed: 28, numRuns: commandInputs },
-    );
-  }, 120_000);
+        outcomesAreTellable(outcomes);
+      }
+    },
+  });
+
+  const pieces = fc.constantFrom(
+    ...['```', '~~~', '\n', ' ', '"', '“', '”', '**', '`', '{', '}', '"judgment":', 'null', '[', ']', ':'],
+    ...['<think>', '</think>', 'Verdict:', '1', '2', 'draw', 'Judgment:', 'Perfect', '.', 'I can’t', 'sorry'],
+    ...[
+      'It is wrong',
+      'but',
+      'no',
+      'errors',
+      '\u001b[2J',
+      '\u0000',
+      '\ud83d',
+      '\ude00',
+      '\\',
+      '\r',
+      '\u202e',
+      '#',
+    ],
+  );
+  const reply = fc.record({
+    text: fc
+      .array(fc.tuple(pieces, fc.oneof({ weight: 9, arbitrary: fc.nat(30) }, fc.constant(20_000))), {
+        maxLength: 40,
+      })
+      .map((parts) => parts.map(([piece, times]) => piece.repeat(times)).join('')),
+    finish: fc.constantFrom('stop', 'length', null),
+  });
+  const question = { instruction: 'Say it.', output: 'It is said.', output_1: 'It.', output_2: 'No.' };
+
+  fuzz("a judge's reply", {
+    inputs: reply,
+    runs: 2000,
+    readOneIn: 2,
+    read: async (input) => {
+      const messages = (await loadPrompt('default')).messages(question);
+      for (const read of [readReply(input, question, messages), readPreference(input)])
+        if ('unreadable' in read) expectTellable(readable(read.unreadable));
+    },
+  });
 });
