@@ -161,6 +161,7 @@ const tasksTable = {
   out: {
     kind: 'text',
     default: '-',
+    stream: 'out',
     group: 'Files',
     placeholder: 'FILE',
     help: 'new JSONL file; - for standard output',

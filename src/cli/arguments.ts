@@ -37,11 +37,11 @@ export function readArguments(program: Command, argv: readonly string[]): Argume
     }
     args.push(spelled + (value ?? impliedValue(flag, argv[i + 1])));
     // A value may look like a flag.
-    if (flag.required && value === undefined && i + 1 < argv.length) args.push(argv[++i]!);
+    if (flag.required && value === undefined) args.push(argv[++i] ?? '');
   }
   return { args, literal: [], manner };
 }
 
 /** A flag that is true by itself does not take the next argument for its value. */
 const impliedValue = (flag: Flag, next: string | undefined): string =>
-  flag.optional && next !== 'true' && next !== 'false' ? '=true' : '';
+  flag.optional && !flag.required && next !== 'true' && next !== 'false' ? '=true' : '';

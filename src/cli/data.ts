@@ -50,6 +50,7 @@ instruction, input?, output, judgment (null = satisfactory), score?, revision?, 
     ['data convert ratings.parquet --layout ultrafeedback --out judged.jsonl', 'or named'],
   ],
   table: dataConvertTable,
+  tellsOnStderr: ({ out }) => out === '-',
   required: () => ['data', 'out'],
   together: () => [],
 };
@@ -102,16 +103,20 @@ async function runConvert(
   { screen }: VerbContext,
 ): Promise<number> {
   const { data, out, overwrite, skipInvalid } = values;
-  const { describeProblem, labelOf, readTriplets, writeTriplets } = await import('../judgments/index.ts');
+  const { canonicalRow, describeProblem, labelOf, readTriplets, writeTriplets } =
+    await import('../judgments/index.ts');
   const file = await readTriplets(data, { ...reading(values), onProblem: skipInvalid ? 'collect' : 'throw' });
   if (file.triplets.length === 0) {
     throw new WhetstoneError('EMPTY_FILE', 'no row can be converted', { file: data });
   }
-  await writeTriplets(out, file.triplets, { overwrite });
+  if (out === '-') {
+    await requireOutput();
+    for (const triplet of file.triplets) screen.row(canonicalRow(triplet));
+  } else await writeTriplets(out, file.triplets, { overwrite });
   const negative = file.triplets.filter((triplet) => labelOf(triplet) === 'align-n').length;
   const counts = `${negative} align-n, ${file.triplets.length - negative} align-p`;
   const words = [
-    `${plural(file.triplets.length, 'triplet')} (${counts}) from ${plural(file.rows, 'row')} of layout ${file.layout} written to ${out}`,
+    `${plural(file.triplets.length, 'triplet')} (${counts}) from ${plural(file.rows, 'row')} of layout ${file.layout} written to ${out === '-' ? 'standard output' : out}`,
     ...Object.entries(file.skipped).map(([reason, count]) => `left out: ${count} (${reason})`),
     ...file.problems.map((problem) => `left out: ${printable(describeProblem(problem))}`),
   ];

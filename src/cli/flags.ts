@@ -9,6 +9,7 @@ import { readOptions } from '../options/read.ts';
 import type { RawFlags, ReadResult } from '../options/read.ts';
 import { defaultsOf } from '../options/table.ts';
 import type { SettingsOf, Table } from '../options/table.ts';
+import { streamProblems } from './standard-streams.ts';
 import { command, manner } from '../options/tables/command.ts';
 
 export type WithConfig<T> = T & Pick<typeof command, 'config'>;
@@ -79,7 +80,7 @@ export function verbCommand<T extends Table>(
         ? await (await import('../options/config-file.ts')).readConfigFile(file)
         : [];
     const result = readOptions(verb.table, raw, entries);
-    refuse(problemsOf(verb, result), `See "whetstone ${path} --help".`);
+    refuse(problemsOf(verb, result, raw.swallowed), `See "whetstone ${path} --help".`);
     await action({
       given: result.values,
       values: { ...defaultsOf(verb.table), ...result.values } as unknown as SettingsOf<T>,
@@ -89,17 +90,26 @@ export function verbCommand<T extends Table>(
 }
 
 /** Everything that is wrong, a line each, by the places where it was given. */
-function problemsOf<T extends Table>(verb: Verb<T>, { values, places, problems }: ReadResult<T>): string[] {
+function problemsOf<T extends Table>(
+  verb: Verb<T>,
+  { values, places, problems }: ReadResult<T>,
+  swallowed: boolean,
+): string[] {
   const settingOf = (key: string): Setting | undefined => (verb.table as Table)[snakeCase(key)];
   const where = (key: string): string => {
     const setting = settingOf(key);
     return places[key] ?? (setting?.positional ? (setting.placeholder ?? key) : `--${snakeCase(key)}`);
   };
-  const missing = verb.required(values).filter((key) => places[key] === undefined);
+  // What an unknown flag may have taken for its value is not missing as well.
+  const missing = verb
+    .required(values)
+    .filter((key) => places[key] === undefined && !(swallowed && settingOf(key)?.positional));
   return [
     ...problems.map((problem) => `${problem.where}: ${problem.message}`),
     ...missing.map((key) => `${where(key)}: missing: ${settingOf(key)!.help}`),
-    ...verb.together(values).map(({ keys, message }) => `${keys.map(where).join(', ')}: ${message}`),
+    ...[...verb.together(values), ...streamProblems(verb.table, values)].map(
+      ({ keys, message }) => `${keys.map(where).join(', ')}: ${message}`,
+    ),
   ];
 }
 
@@ -139,8 +149,9 @@ function flagOf(name: string, option: Setting): Flag {
 }
 
 /** Commander leaves what it does not know among the arguments, each unknown flag followed by what may be its value. */
-function rawFlags(command: Command, literal: readonly string[]): RawFlags {
+function rawFlags(command: Command, literal: readonly string[]): RawFlags & { readonly swallowed: boolean } {
   const positionals: string[] = [];
+  let swallowed = false;
   const unknown: string[] = [];
   const args = [...command.args];
   for (let i = 0; i < args.length; i++) {
@@ -151,8 +162,11 @@ function rawFlags(command: Command, literal: readonly string[]): RawFlags {
     }
     unknown.push(arg.split('=')[0]!);
     const next = args[i + 1];
-    if (!arg.includes('=') && next !== undefined && !next.startsWith('-') && i + 2 <= args.length) i++;
+    if (!arg.includes('=') && next !== undefined && !next.startsWith('-')) {
+      swallowed = true;
+      i++;
+    }
   }
   const values = command.opts<Record<string, string | true>>();
-  return { values, positionals: [...positionals, ...literal], unknown };
+  return { values, positionals: [...positionals, ...literal], unknown, swallowed };
 }

@@ -51,7 +51,9 @@ can read them anew without a call. Keys come from the environment only.`,
   table,
   required: () => ['data', 'out', 'judge'],
   together: ({ data, out }) =>
-    data !== undefined && data === out ? [{ keys: ['out'], message: 'this would replace the input' }] : [],
+    data !== undefined && data === out && out !== '-'
+      ? [{ keys: ['out'], message: 'this would replace the input' }]
+      : [],
 };
 
 export async function runJudge(

@@ -8,6 +8,7 @@ import type { Table } from '../options/table.ts';
 import { describeSystemError, isSystemError } from '../words/system-errors.ts';
 import { alignVerb, runAlign } from './align.ts';
 import { readArguments } from './arguments.ts';
+import { completionVerb, runCompletion } from './completion.ts';
 import { dataCommand } from './data.ts';
 import { evaluateVerb, runEvaluate } from './evaluate.ts';
 import { verbCommand } from './flags.ts';
@@ -18,9 +19,10 @@ import { judgeVerb, runJudge } from './judge.ts';
 import { onlineVerb, runOnline } from './online.ts';
 import { mergeVerb, runMerge } from './merge.ts';
 import { runScore, scoreVerb } from './score.ts';
-import { openScreen, sayError } from './screen.ts';
+import { openScreen, sayError, withNames } from './screen.ts';
 import type { Manner, Streams, VerbContext } from './screen.ts';
 import { runServe, serveVerb } from './serve.ts';
+import { withStandardInput } from './standard-streams.ts';
 import { widthOf } from './terminal.ts';
 import { runTrainJudge, trainJudgeVerb } from './train-judge.ts';
 
@@ -48,19 +50,21 @@ export const defaultContext: Context = { stdout: process.stdout, stderr: process
 /** Runs one command line, without "node whetstone", and returns the exit code. */
 export async function main(
   argv: readonly string[],
-  context: Context = defaultContext,
+  given: Context = defaultContext,
   others: readonly OtherVerb[] = [],
 ): Promise<number> {
+  const { called, ...streams } = withNames(given);
+  const context = { ...given, ...streams };
   const session = { code: 0, manner: { quiet: false, json: false }, literal: [] as readonly string[] };
   const make: MakeCommand = (verb, run, path) =>
     verbCommand(
       verb,
-      async (given) => {
-        const screen = openScreen(context, session.manner, verb.tellsOnStderr?.(given.values) ?? false);
+      async (asked) => {
+        const screen = openScreen(context, session.manner, verb.tellsOnStderr?.(asked.values) ?? false);
         const { openEngine } = context;
-        session.code = await run(given, { screen, ...(openEngine && { openEngine }) }).finally(() =>
-          screen.endProgress(),
-        );
+        session.code = await withStandardInput(verb.table, asked.values, called, (values) =>
+          run({ ...asked, values }, { screen, ...(openEngine && { openEngine }) }),
+        ).finally(() => screen.endProgress());
       },
       { ...(path !== undefined && { path }), literal: () => session.literal },
     );
@@ -79,7 +83,7 @@ export async function main(
 }
 
 function programOf(make: MakeCommand, others: readonly OtherVerb[], { stdout }: Context): Command {
-  const program = new Command('whetstone')
+  const program: Command = new Command('whetstone')
     .description('Aligns language models with written judgments of their responses.')
     .helpOption('-h, --help', 'show this help')
     .helpCommand('help [verb]', 'show the help of a verb')
@@ -95,6 +99,12 @@ function programOf(make: MakeCommand, others: readonly OtherVerb[], { stdout }: 
     .addCommand(make(onlineVerb, withModelFolder(runOnline)))
     .addCommand(make(judgeVerb, runJudge))
     .addCommand(dataCommand(make))
+    .addCommand(
+      make(
+        completionVerb,
+        runCompletion(() => program),
+      ),
+    )
     .addHelpText(
       'after',
       '\nStart with:\n  $ whetstone data check judged.jsonl\n  $ whetstone align judged.jsonl --model ./model --out ./run\n  $ whetstone score judged.jsonl --model ./model --adapter ./run/adapter',

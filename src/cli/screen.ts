@@ -52,6 +52,32 @@ export interface Screen extends Manner {
   readonly endProgress: () => void;
 }
 
+/** The streams, on which a path is written as `called` names it. */
+export function withNames({ stdout, stderr }: Streams): Streams & {
+  readonly called: (path: string, name: string) => void;
+} {
+  const names = new Map<string, string>();
+  const named = (output: Output): Output => ({
+    write: (text) =>
+      output.write([...names].reduce((renamed, [path, name]) => renamed.replaceAll(path, name), text)),
+    get isTTY() {
+      return output.isTTY ?? false;
+    },
+    get columns() {
+      return output.columns ?? 0;
+    },
+  });
+  return {
+    stdout: named(stdout),
+    stderr: named(stderr),
+    called: (path, name) => {
+      names.set(path, name);
+      // As it stands in JSON.
+      names.set(JSON.stringify(path).slice(1, -1), name);
+    },
+  };
+}
+
 /**
  * `tellsOnStderr`: the verb's standard output has its results alone, and what it tells goes to the standard error, as
  * notes and progress of every verb do with --json.

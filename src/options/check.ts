@@ -98,9 +98,9 @@ export function requireNew<T extends Table>(
 /** Throws WhetstoneError `INVALID_OPTIONS` for all of these lines together, if there are any. */
 export function refuse(lines: readonly string[], hint?: string): void {
   if (lines.length === 0) return;
-  const message =
-    lines.length === 1 ? lines[0]! : `${lines.length} options are wrong:\n    ${lines.join('\n    ')}`;
-  throw new WhetstoneError('INVALID_OPTIONS', message, hint === undefined ? {} : { hint });
+  const problems = lines.map((problem) => ({ problem }));
+  const details = hint === undefined ? {} : { hint };
+  throw problemsError('INVALID_OPTIONS', `${lines.length} options are wrong`, problems, details);
 }
 
 /** What is wrong with a value, and for a choice what its choices are. */

@@ -20,6 +20,11 @@ interface Common {
   /** Names a file or folder, which a record names from the root. */
   readonly path?: boolean;
   /**
+   * On the command line "-" may stand for it: the standard input with rows, or with one text a line where it is in no
+   * format of rows; or the standard output.
+   */
+  readonly stream?: 'rows' | 'lines' | 'out';
+  /**
    * Whether a run that goes on may have another value: `free` does not decide what is computed; of `content` the
    * content is compared and not the name. Without it the recorded value holds.
    */

@@ -118,8 +118,9 @@ const judge = {
   takes: ['data', 'out', 'format', 'overwrite', 'Judge', 'Compute', 'seed', 'Limits', 'Cost'],
   differs: {
     data: {
+      stream: 'rows',
       placeholder: 'FILE',
-      help: 'rows of instruction, input?, output: JSON, JSONL, CSV, TSV or Parquet',
+      help: 'rows of instruction, input?, output: JSON, JSONL, CSV, TSV or Parquet; - for standard input',
     },
     out: { placeholder: 'FILE', help: 'judged triplets, .jsonl or .json' },
     format: { group: 'Files', help: 'format of FILE', defaultText: 'by its name' },
@@ -150,10 +151,12 @@ const score = {
     'overwrite',
   ],
   differs: {
+    data: { stream: 'rows' },
     out: {
       nullable: true,
+      stream: 'out',
       placeholder: 'FILE',
-      help: 'write JSONL, one object a triplet',
+      help: 'write JSONL, one object a triplet; - for standard output',
       defaultText: 'print the responses with their flagged tokens marked',
     },
     template: {
@@ -185,10 +188,12 @@ const generate = {
     'overwrite',
   ],
   differs: {
+    file: { stream: 'lines' },
     out: {
       nullable: true,
+      stream: 'out',
       placeholder: 'FILE',
-      help: 'write JSONL: index, instruction, output, finished, token_ids',
+      help: 'write JSONL: index, instruction, output, finished, token_ids; - for standard output',
       defaultText: 'print the responses',
     },
     template: {
@@ -383,6 +388,7 @@ export const evaluateTable: TableOf<typeof evaluate> = tableOf(evaluate);
 const dataCheck = {
   takes: ['data', 'model', 'template', 'template_args', 'cutoff_len', 'format', 'layout'],
   differs: {
+    data: { stream: 'rows' },
     model: {
       nullable: true,
       help: 'model folder whose tokenizer to count tokens with',
@@ -395,8 +401,12 @@ export const dataCheckTable: TableOf<typeof dataCheck> = tableOf(dataCheck);
 const dataConvert = {
   takes: ['data', 'out', 'format', 'layout', 'skip_invalid', 'overwrite'],
   differs: {
-    data: { help: 'file to convert' },
-    out: { placeholder: 'FILE', help: 'file to write: .jsonl or .json' },
+    data: { stream: 'rows', help: 'file to convert; - for standard input' },
+    out: {
+      stream: 'out',
+      placeholder: 'FILE',
+      help: 'file to write: .jsonl or .json; - for standard output, as JSONL',
+    },
     overwrite: { help: 'replace a file that exists' },
   },
 } as const;
