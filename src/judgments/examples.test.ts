@@ -9,24 +9,28 @@ import type { Triplet } from './triplet.ts';
 const BOS = 1;
 const EOS = 2;
 
+const encode: Tokenizer['encode'] = (text, { addSpecialTokens = true } = {}) => {
+  const pieces = text.match(/\+!|[^]/gu) ?? [];
+  let at = 0;
+  const offsets = pieces.map((piece) => {
+    const start = at;
+    at += Array.from(piece).length;
+    return [start, at] as const;
+  });
+  const ids = pieces.map((piece) => (piece === '+!' ? 3 : 100 + piece.codePointAt(0)!));
+  return Promise.resolve({
+    ids: Int32Array.from(addSpecialTokens ? [BOS, ...ids] : ids),
+    offsets: addSpecialTokens ? [[0, 0] as const, ...offsets] : offsets,
+    leading: addSpecialTokens ? 1 : 0,
+    trailing: 0,
+  });
+};
+
 /** One token a code point, behind a BOS; only "+!" is one token, so that it can straddle a prompt's end. */
 const tokenizer: Tokenizer = {
-  encode: (text, { addSpecialTokens = true } = {}) => {
-    const pieces = text.match(/\+!|[^]/gu) ?? [];
-    let at = 0;
-    const offsets = pieces.map((piece) => {
-      const start = at;
-      at += Array.from(piece).length;
-      return [start, at] as const;
-    });
-    const ids = pieces.map((piece) => (piece === '+!' ? 3 : 100 + piece.codePointAt(0)!));
-    return Promise.resolve({
-      ids: Int32Array.from(addSpecialTokens ? [BOS, ...ids] : ids),
-      offsets: addSpecialTokens ? [[0, 0] as const, ...offsets] : offsets,
-      leading: addSpecialTokens ? 1 : 0,
-      trailing: 0,
-    });
-  },
+  encode,
+  encodeUpTo: (text, _, options) => encode(text, options),
+  fewestTokens: () => 0,
   decode: (ids) =>
     Promise.resolve(
       Array.from(ids, (id) => (id === 3 ? '+!' : id > 99 ? String.fromCodePoint(id - 100) : '')).join(''),

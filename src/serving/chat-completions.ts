@@ -15,7 +15,13 @@ import type { ServedModel } from './served-model.ts';
 
 const names: ReplyNames = { id: 'chatcmpl', body: 'chat.completion', chunk: 'chat.completion.chunk' };
 
-export const chatCompletions: Endpoint = async ({ model, fields: given, maxNewTokens, signal }) => {
+export const chatCompletions: Endpoint = async ({
+  model,
+  fields: given,
+  maxNewTokens,
+  signal,
+  onEncoded,
+}) => {
   requireKnownFields(given, chatFields);
   const fields = readGenerationFields(given, model);
   const opening = readOpening(given);
@@ -23,7 +29,8 @@ export const chatCompletions: Endpoint = async ({ model, fields: given, maxNewTo
   const topLogProbs = readLogProbs(given);
   const asked = readMaxTokens(given);
   const args = readTemplateArgs(model, given);
-  const prompt = await encodeMessages(model, messages, { opening, args });
+  const prompt = await encodeMessages(model, messages, { opening, args, signal });
+  onEncoded();
   const room = responseRoom(model, prompt.length, asked, { most: maxNewTokens }, 'messages');
   requireRoomForLeast(fields.sampling.minTokens ?? 0, room);
   return completionReply({ model, signal }, names, {

@@ -3,6 +3,7 @@
 import { encodePieces } from '../tokens/index.ts';
 import type { ChatMessage, PromptPieces, PromptTemplate, RenderChat, TemplateArgs } from '../tokens/index.ts';
 import { badRequest, blaming } from './api-error.ts';
+import { requireFitting, tokenizerFor } from './choices.ts';
 import type { Fields } from '../rows/fields.ts';
 import { booleanField, invalidType, invalidValue } from './fields.ts';
 import { isFields } from '../rows/fields.ts';
@@ -27,19 +28,26 @@ export type Opening = 'opened' | 'bare' | 'continued';
 export function encodeMessages(
   model: ServedModel,
   messages: readonly ChatMessage[],
-  { opening = 'opened', args = {} }: { readonly opening?: Opening; readonly args?: TemplateArgs } = {},
+  { opening = 'opened', args = {}, signal = never }: MessageSettings = {},
 ): Promise<Int32Array> {
-  const { tokenizer, template, renderChat } = model;
-  return blaming('messages', () =>
-    encodePieces(
-      tokenizer,
-      template,
-      renderChat
-        ? [chatText(renderChat, messages, opening, args)]
-        : instructionPieces(template, messages, opening),
-    ),
-  );
+  const { template, renderChat } = model;
+  return blaming('messages', () => {
+    const pieces = renderChat
+      ? [chatText(renderChat, messages, opening, args)]
+      : instructionPieces(template, messages, opening);
+    requireFitting(model, pieces, 'messages');
+    return encodePieces(tokenizerFor(model, 'messages', signal, true), template, pieces);
+  });
 }
+
+interface MessageSettings {
+  readonly opening?: Opening;
+  readonly args?: TemplateArgs;
+  /** Aborted when the client is gone. */
+  readonly signal?: AbortSignal;
+}
+
+const never = new AbortController().signal;
 
 function chatText(
   render: RenderChat,

@@ -4,7 +4,10 @@ import { randomInt } from 'node:crypto';
 import { generateText } from '../generation/index.ts';
 import type { TextGeneration, TextPiece } from '../generation/index.ts';
 import { createRandom } from '../random.ts';
+import type { Tokenizer } from '../tokens/tokenizer.ts';
 import { badRequest } from './api-error.ts';
+import { boundedTokenizer } from './bounded-tokenizer.ts';
+import { sum } from './endpoint.ts';
 import type { GenerationFields } from './generation-fields.ts';
 import type { ServedModel } from './served-model.ts';
 
@@ -95,7 +98,7 @@ export function responseRoom(
   promptTokens: number,
   asked: { readonly tokens: number | null; readonly field: string },
   { usual = Infinity, most = null }: { usual?: number; most?: number | null },
-  promptField: 'messages' | 'prompt',
+  promptField: PromptField,
 ): number {
   if (most !== null && asked.tokens !== null && asked.tokens > most) {
     throw badRequest(
@@ -105,14 +108,66 @@ export function responseRoom(
     );
   }
   const wanted = asked.tokens ?? 1;
-  if (promptTokens + wanted > maxPositions) {
-    throw badRequest(
-      `This model's maximum context length is ${maxPositions} tokens. However, you requested ` +
-        `${promptTokens + wanted} tokens of ${id} (${promptTokens} in the ${promptField}, ${wanted} in the completion). ` +
-        `Please reduce the length of the ${promptField} or completion.`,
-      promptField,
-      'context_length_exceeded',
-    );
-  }
+  if (promptTokens + wanted > maxPositions)
+    throw contextExceeded({ id, maxPositions }, { promptTokens, wanted, promptField });
   return asked.tokens ?? Math.min(usual, most ?? Infinity, maxPositions - promptTokens);
+}
+
+type PromptField = 'messages' | 'prompt';
+
+interface Excess {
+  readonly promptTokens: number;
+  /** Whether there may be more of them. */
+  readonly atLeast?: boolean;
+  readonly wanted: number;
+  readonly promptField: PromptField;
+}
+
+function contextExceeded(
+  { id, maxPositions }: Pick<ServedModel, 'id' | 'maxPositions'>,
+  { promptTokens, atLeast = false, wanted, promptField }: Excess,
+): Error {
+  const count = atLeast ? 'at least ' : '';
+  return badRequest(
+    `This model's maximum context length is ${maxPositions} tokens. However, you requested ` +
+      `${count}${promptTokens + wanted} tokens of ${id} (${count}${promptTokens} in the ${promptField}, ${wanted} in the ` +
+      `completion). Please reduce the length of the ${promptField} or completion.`,
+    promptField,
+    'context_length_exceeded',
+  );
+}
+
+/**
+ * The model's tokenizer for the texts of a request, which ends in 400 where one cannot fit into the context; for `parts`
+ * of one prompt also where they are too many together.
+ */
+export const tokenizerFor = (
+  model: ServedModel,
+  promptField: PromptField,
+  signal: AbortSignal,
+  parts = false,
+): Tokenizer =>
+  boundedTokenizer(model.tokenizer, {
+    most: model.maxPositions,
+    // A part is tokenized alone, and perhaps behind each of several marks.
+    mostWork: parts ? 16 * model.maxPositions : Infinity,
+    signal,
+    tooLong: (promptTokens, atLeast) =>
+      contextExceeded(model, { promptTokens, atLeast, wanted: 1, promptField }),
+  });
+
+/** Throws 400 where the pieces of a prompt, each of at least a token, are certainly too much together. */
+export function requireFitting(
+  model: ServedModel,
+  pieces: readonly string[],
+  promptField: PromptField,
+): void {
+  const { tokenizer, maxPositions } = model;
+  const refuse = (promptTokens: number): never => {
+    throw contextExceeded(model, { promptTokens, atLeast: true, wanted: 1, promptField });
+  };
+  if (pieces.length > maxPositions) refuse(pieces.length);
+  if (sum(pieces.map(({ length }) => length)) <= maxPositions) return;
+  const fewest = sum(pieces.map((piece) => tokenizer.fewestTokens(piece, maxPositions)));
+  if (fewest > maxPositions) refuse(fewest);
 }

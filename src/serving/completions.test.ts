@@ -37,7 +37,13 @@ interface Choice {
 async function ask(model: ServedModel, fields: object): Promise<Choice> {
   const { signal } = new AbortController();
   const given = { model: 'fake', logprobs: 0, echo: true, ...fields };
-  const reply = await completions({ model, fields: given, maxNewTokens: null, signal });
+  const reply = await completions({
+    model,
+    fields: given,
+    maxNewTokens: null,
+    signal,
+    onEncoded: () => undefined,
+  });
   if (reply.kind !== 'body') throw new Error('no stream was asked for');
   return (reply.body as { choices: Choice[] }).choices[0]!;
 }

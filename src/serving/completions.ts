@@ -2,7 +2,7 @@
 // Knows the fields and replies of that endpoint.
 import { badRequest, blaming } from './api-error.ts';
 import { textAndOffsets } from '../generation/index.ts';
-import { finishReason, requireRoomForLeast, responseRoom } from './choices.ts';
+import { finishReason, requireRoomForLeast, responseRoom, tokenizerFor } from './choices.ts';
 import { completionReply } from './completion-reply.ts';
 import type { ChoiceFormat, ReplyNames } from './completion-reply.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -29,7 +29,7 @@ const mostLogProbs = 5;
 /** Of a request: prompts times choices. */
 const mostTexts = 2048;
 
-export const completions: Endpoint = async ({ model, fields: given, maxNewTokens, signal }) => {
+export const completions: Endpoint = async ({ model, fields: given, maxNewTokens, signal, onEncoded }) => {
   requireKnownFields(given, completionFields);
   const fields = readGenerationFields(given, model);
   const echo = booleanField(given, 'echo');
@@ -39,10 +39,12 @@ export const completions: Endpoint = async ({ model, fields: given, maxNewTokens
     field: 'max_tokens',
   };
   refuseBestOf(given, fields.n);
-  const prompts = await readPrompts(model, given['prompt'] ?? null, {
+  const asking = { ...model, tokenizer: tokenizerFor(model, 'prompt', signal) };
+  const prompts = await readPrompts(asking, given['prompt'] ?? null, {
     most: Math.floor(mostTexts / fields.n),
     addSpecialTokens: booleanField(given, 'add_special_tokens', true),
   });
+  onEncoded();
   const rooms = prompts.map(({ ids }) =>
     responseRoom(model, ids.length, asked, { usual: usualTokens, most: maxNewTokens }, 'prompt'),
   );
@@ -145,15 +147,20 @@ async function readPrompts(model: ServedModel, value: unknown, settings: PromptS
   if (items.every((item) => typeof item === 'number')) return [tokenPrompt(model, items)];
   if (items.length > settings.most)
     throw invalidValue('prompt', `at most ${mostTexts} prompts, each counted 'n' times`);
-  return Promise.all(
-    items.map((item) => {
-      if (typeof item === 'string') return textPrompt(model, item, settings);
-      if (Array.isArray(item) && item.length > 0 && item.every((id) => typeof id === 'number'))
-        return Promise.resolve(tokenPrompt(model, item));
-      throw invalidType('prompt', expected, item);
-    }),
-  );
+  const wrong = items.find((item) => typeof item !== 'string' && !isTokenList(item));
+  if (wrong !== undefined) throw invalidType('prompt', expected, wrong);
+  const prompts: Prompt[] = [];
+  for (const item of items)
+    prompts.push(
+      typeof item === 'string'
+        ? await textPrompt(model, item, settings)
+        : tokenPrompt(model, item as readonly number[]),
+    );
+  return prompts;
 }
+
+const isTokenList = (item: unknown): boolean =>
+  Array.isArray(item) && item.length > 0 && item.every((id) => typeof id === 'number');
 
 async function textPrompt(
   { tokenizer }: ServedModel,

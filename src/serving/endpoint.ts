@@ -14,6 +14,8 @@ export interface Call {
   readonly maxNewTokens: number | null;
   /** Aborted when the client is gone. */
   readonly signal: AbortSignal;
+  /** Called when the prompts are tokens, so that nothing else of the request is needed any more. */
+  readonly onEncoded: () => void;
 }
 
 export type Reply =

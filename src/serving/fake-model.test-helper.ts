@@ -2,22 +2,27 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GeneratedToken, Generation, GenerationRequest, Sequence } from '../engine/engine.ts';
 import { stringTemplate } from '../tokens/template.ts';
-import type { Tokenizer } from '../tokens/tokenizer.ts';
+import type { Encoding, Tokenizer } from '../tokens/tokenizer.ts';
 import type { ServedModel } from './served-model.ts';
 import { tokenTexts } from './token-text.ts';
 
 const codes = (text: string): number[] => Array.from(text, (c) => c.codePointAt(0)!);
 const text = (ids: Iterable<number>): string => String.fromCodePoint(...ids);
 
+const encode = (value: string): Promise<Encoding> =>
+  Promise.resolve({
+    ids: Int32Array.from(codes(value)),
+    offsets: codes(value).map((_, i) => [i, i + 1] as const),
+    leading: 0,
+    trailing: 0,
+  });
+
 /** Id 0 is the end token, spelled out as "</s>". */
 const tokenizer: Tokenizer = {
-  encode: (value) =>
-    Promise.resolve({
-      ids: Int32Array.from(codes(value)),
-      offsets: codes(value).map((_, i) => [i, i + 1] as const),
-      leading: 0,
-      trailing: 0,
-    }),
+  encode,
+  encodeUpTo: (value, most) =>
+    codes(value).length > most ? Promise.resolve(codes(value).length) : encode(value),
+  fewestTokens: () => 0,
   decode: (ids, options) =>
     Promise.resolve(
       [...ids].map((id) => (id !== 0 ? text([id]) : options?.skipSpecialTokens ? '' : '</s>')).join(''),

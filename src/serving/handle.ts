@@ -3,8 +3,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { allowedOrigin, refuseForeignPages, requireKey } from './access.ts';
 import { ApiError, asApiError, badRequest, errorBody } from './api-error.ts';
-import type { Usage } from './endpoint.ts';
+import type { Endpoint, Reply, Usage } from './endpoint.ts';
 import { textField } from './fields.ts';
+import { createLargeBodies } from './large-bodies.ts';
 import { openEventStream, sendJson } from './replies.ts';
 import { readJsonBody } from './request-body.ts';
 import { routeOf } from './routes.ts';
@@ -42,6 +43,7 @@ export type Handler = (
 export function createHandler(settings: HandlerSettings): Handler {
   const { models, loopback, apiKey, origins, maxNewTokens, maxBodyBytes, maxUnsentBytes, isDraining } =
     settings;
+  const largeBodies = createLargeBodies();
   return async (request, response, story, signal) => {
     const { method = '' } = request;
     const path = (request.url ?? '').split('?')[0]!;
@@ -78,13 +80,18 @@ export function createHandler(settings: HandlerSettings): Handler {
       return sendJson(response, 200, { object: 'list', data: models.map(modelBody) });
     if (route.kind === 'model') return sendJson(response, 200, modelBody(findModel(models, route.id)));
 
-    const fields = await readJsonBody(request, maxBodyBytes);
-    const name = textField(fields, 'model');
-    if (name === null)
-      throw badRequest('you must provide a model parameter', 'model', 'missing_required_parameter');
-    const model = findModel(models, name);
-    story.model = model.id;
-    const reply = await route.endpoint({ model, fields, maxNewTokens, signal });
+    let leave = (): void => undefined;
+    const onLarge = async (): Promise<void> => void (leave = await largeBodies.enter(signal));
+    const answer = async (endpoint: Endpoint): Promise<Reply> => {
+      const fields = await readJsonBody(request, { maxBytes: maxBodyBytes, onLarge });
+      const name = textField(fields, 'model');
+      if (name === null)
+        throw badRequest('you must provide a model parameter', 'model', 'missing_required_parameter');
+      const model = findModel(models, name);
+      story.model = model.id;
+      return endpoint({ model, fields, maxNewTokens, signal, onEncoded: () => leave() });
+    };
+    const reply = await answer(route.endpoint).finally(() => leave());
     if (reply.kind === 'body') {
       story.usage = reply.usage;
       return sendJson(response, 200, reply.body);

@@ -2,12 +2,15 @@
 // draining.
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { readJsonEvents } from '../openai/stream.ts';
+import { loadTokenizer } from '../tokens/tokenizer.ts';
 import { fakeModel } from './fake-model.test-helper.ts';
 import type { FakeModel } from './fake-model.test-helper.ts';
 import { startServer } from './server.ts';
 import type { RunningServer, ServerOptions } from './server.ts';
+import { tokenTexts } from './token-text.ts';
 
 let running: RunningServer[] = [];
 afterEach(async () => {
@@ -500,6 +503,65 @@ describe('what is refused', () => {
     });
     const last = (await streamed.text()).split('\n\n').at(-2)!.slice(6);
     expect((JSON.parse(last) as Body).error.type).toBe('server_error');
+  });
+});
+
+describe('bodies that are far too much', () => {
+  const fill = (part: string): string => part.repeat(4e6 / Buffer.byteLength(part));
+  const list = <T>(value: T, length: number): T[] => new Array<T>(length).fill(value);
+  const user = (content: unknown): object => ({ model: 'fake', messages: [{ role: 'user', content }] });
+  const kinds: readonly [string, string, object][] = [
+    ['short words', 'completions', { model: 'fake', prompt: fill('to be or ') }],
+    ['emoji', 'completions', { model: 'fake', prompt: fill('🙂') }],
+    ['white space', 'completions', { model: 'fake', prompt: fill(' ') }],
+    ['a chat', 'chat/completions', user(fill('a bc '))],
+    ['parts of a message', 'chat/completions', user(list({ type: 'text', text: 'x y' }, 1e5))],
+    ['messages', 'chat/completions', { model: 'fake', messages: list({ role: 'user', content: 'a' }, 5e4) }],
+    ['token ids', 'completions', { model: 'fake', prompt: list(100, 1e6) }],
+    ['texts', 'completions', { model: 'fake', prompt: list('a', 1e6) }],
+    ['stop strings', 'completions', { model: 'fake', prompt: 'a', stop: list('a', 1e6) }],
+    [
+      'biases',
+      'completions',
+      { model: 'fake', logit_bias: Object.fromEntries(list(0, 2e5).map((_, i) => [i, 1])) },
+    ],
+  ];
+  const nested = (open: string, close: string): string =>
+    `{"model":"fake","prompt":${open.repeat(5e5)}1${close.repeat(5e5)}}`;
+
+  it.each([
+    ...kinds.map(([name, path, body]) => [name, path, JSON.stringify(body)] as const),
+    ['lists in lists', 'completions', nested('[', ']')] as const,
+    ['objects in objects', 'completions', nested('{"a":', '}')] as const,
+  ])('%s: refused, while others are answered', async (_, path, body) => {
+    const tokenizer = await loadTokenizer(fileURLToPath(new URL('../../models/world-64', import.meta.url)));
+    const { post, url } = await start({
+      ...fakeModel(),
+      tokenizer,
+      vocabSize: 1097,
+      textOf: tokenTexts(tokenizer),
+    });
+    const began = performance.now();
+    const sent = list(0, 8).map(() => post(`/v1/${path}`, body));
+    let over = false;
+    let slowest = 0;
+    const watching = (async () => {
+      while (!over) {
+        const asked = performance.now();
+        expect((await fetch(`${url}/health`)).status).toBe(200);
+        slowest = Math.max(slowest, performance.now() - asked);
+        await sleep(10);
+      }
+    })();
+    const honest = post('/v1/completions', { model: 'fake', prompt: 'Hello', max_tokens: 1 });
+    const statuses = (await Promise.all(sent)).map(({ status }) => status);
+    expect((await honest).status).toBe(200);
+    over = true;
+    await watching;
+    expect(new Set(statuses)).toEqual(new Set([400]));
+    // This process sends them as well; bench/overload.bench.ts measures the server alone.
+    expect(slowest).toBeLessThan(5000);
+    expect(performance.now() - began).toBeLessThan(20_000);
   });
 });
 

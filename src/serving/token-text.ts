@@ -1,4 +1,5 @@
 // A token as text and as bytes, for lists of log-probs. Knows the ways in which tokenizers spell bytes.
+import { byteLevelBytes, fallbackByte } from '../tokens/byte-alphabet.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 
 export interface TokenText {
@@ -32,8 +33,8 @@ export function tokenTexts(
 /** Bytes of a token from its spelling in the vocabulary and its text alone, which may lack a space or be U+FFFD. */
 function bytesOf(spelled: string, text: string): Uint8Array {
   if (spelled === text) return utf8(text);
-  const [, hex] = /^<0x([0-9A-F]{2})>$/.exec(spelled) ?? [];
-  if (hex !== undefined) return Uint8Array.of(parseInt(hex, 16));
+  const byte = fallbackByte(spelled);
+  if (byte !== null) return Uint8Array.of(byte);
   const bytes = byteLevelBytes(spelled);
   // In another style of tokenizer the same characters mean themselves.
   if (bytes && new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes) === text) return bytes;
@@ -52,20 +53,3 @@ function textOf(bytes: Uint8Array): string | null {
 
 const escaped = (bytes: Uint8Array): string =>
   `bytes:${Array.from(bytes, (byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('')}`;
-
-/** GPT-2's spelling of bytes: printable ones stand for themselves, the others for U+0100 and up, in order. */
-const byteAlphabet: ReadonlyMap<string, number> = (() => {
-  const isPrintable = (byte: number): boolean =>
-    (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
-  const alphabet = new Map<string, number>();
-  let others = 0;
-  for (let byte = 0; byte < 256; byte++) {
-    alphabet.set(String.fromCodePoint(isPrintable(byte) ? byte : 0x100 + others++), byte);
-  }
-  return alphabet;
-})();
-
-function byteLevelBytes(spelled: string): Uint8Array | null {
-  const bytes = Array.from(spelled, (character) => byteAlphabet.get(character));
-  return bytes.includes(undefined) ? null : Uint8Array.from(bytes as number[]);
-}

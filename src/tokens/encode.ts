@@ -315,18 +315,23 @@ async function promptAlone(
   const { ids, trailing } = await encodePrompted(tokenizer, template, first);
   // What the tokenizer puts behind a finished text would end the response before it begins.
   const textEnd = ids.length - trailing;
-  let all: readonly number[] = Array.from(ids.subarray(0, textEnd));
+  const all = Array.from(ids.subarray(0, textEnd));
   for (const piece of others) {
-    all = closedThen(all, (await encodeContinuation(tokenizer, piece)).ids, tokenizer.eosTokenId);
+    const next = (await encodeContinuation(tokenizer, piece)).ids;
+    if (isOpen(all, next, tokenizer.eosTokenId)) all.push(tokenizer.eosTokenId);
+    for (const id of next) all.push(id);
   }
   return { ids: all, trailing: Array.from(ids.subarray(textEnd)) };
 }
 
 /** `before`, the end token, `after`; the end token only once where either of them has it at the joint. */
 function closedThen(before: readonly number[], after: readonly number[], endToken: number): number[] {
-  const there = before.at(-1) === endToken || after[0] === endToken;
-  return there ? [...before, ...after] : [...before, endToken, ...after];
+  return isOpen(before, after, endToken) ? [...before, endToken, ...after] : [...before, ...after];
 }
+
+/** Whether the end token is missing at the joint. */
+const isOpen = (before: readonly number[], after: readonly number[], endToken: number): boolean =>
+  before.at(-1) !== endToken && after[0] !== endToken;
 
 function withEndToken({ ids, offsets }: Tokens, endToken: number, length: number): Tokens {
   if (ids.at(-1) === endToken) return { ids, offsets };

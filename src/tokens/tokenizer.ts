@@ -4,8 +4,11 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AddedToken, Tokenizer as NativeTokenizer } from 'tokenizers';
+import { lazily } from '../engine/lazily.ts';
 import { WhetstoneError } from '../errors.ts';
 import { chatTurnEnd } from './chat-template.ts';
+import { fewestTokens } from './fewest-tokens.ts';
+import type { FewestTokens } from './fewest-tokens.ts';
 import type { ConfiguredToken } from './tokenizer-config.ts';
 import { readText, readTokenizerConfig } from './tokenizer-config.ts';
 import type { Span } from '../rows/unicode.ts';
@@ -31,6 +34,14 @@ export interface Tokenizer {
    * adds, such as a BOS. Throws `LONE_SURROGATE` for a string that is not Unicode text.
    */
   encode(text: string, options?: { addSpecialTokens?: boolean }): Promise<Encoding>;
+  /** The same up to `most` tokens; the number of tokens of a text that has more. */
+  encodeUpTo(
+    text: string,
+    most: number,
+    options?: { addSpecialTokens?: boolean },
+  ): Promise<Encoding | number>;
+  /** How many tokens `text` has at least, by a quick look; 0 where nothing is certain. */
+  readonly fewestTokens: FewestTokens;
   /** Text of `ids`; special tokens are written out unless `skipSpecialTokens` (default false). */
   decode(ids: Iterable<number>, options?: { skipSpecialTokens?: boolean }): Promise<string>;
   tokenToId(token: string): number | null;
@@ -88,8 +99,19 @@ export async function loadTokenizer(dir: string): Promise<Tokenizer> {
   const addedTokens = addedTokensOf(json, config.addedTokens);
   const turnEnd = chatTurnEnd({ ...config, addedTokens });
   const turnEndId = turnEnd === null ? null : native.tokenToId(turnEnd);
+  const encodeUpTo: Tokenizer['encodeUpTo'] = (text, most, options) =>
+    encode(native, text, { most, addSpecialTokens: options?.addSpecialTokens ?? true });
+  // A vocabulary is large, and few texts are too long.
+  const fewest = lazily(() =>
+    fewestTokens(
+      JSON.parse(json) as Record<string, unknown>,
+      config.addedTokens.map(({ content }) => content),
+    ),
+  );
   return {
-    encode: (text, options) => encode(native, text, options?.addSpecialTokens ?? true),
+    encode: (text, options) => encodeUpTo(text, Infinity, options) as Promise<Encoding>,
+    encodeUpTo,
+    fewestTokens: (text, enough) => fewest()(text, enough),
     decode: (ids, options) => native.decode(Array.from(ids), options?.skipSpecialTokens ?? false),
     tokenToId: (token) => native.tokenToId(token),
     idToToken: (id) => native.idToToken(id),
@@ -177,9 +199,14 @@ function noEndToken(dir: string, token: string | undefined): WhetstoneError {
   });
 }
 
-async function encode(native: NativeTokenizer, text: string, addSpecialTokens: boolean): Promise<Encoding> {
+async function encode(
+  native: NativeTokenizer,
+  text: string,
+  { most, addSpecialTokens }: { readonly most: number; readonly addSpecialTokens: boolean },
+): Promise<Encoding | number> {
   requireUnicode(text);
   const encoding = await native.encode(text, null, { addSpecialTokens });
+  if (encoding.getLength() > most) return encoding.getLength();
   const ids = Int32Array.from(encoding.getIds());
   // Tokens that belong to no sequence were added by the post-processor.
   const added = encoding.getSpecialTokensMask().map((mask) => mask === 1);
