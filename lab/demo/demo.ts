@@ -16,6 +16,9 @@ import type { Speaker } from '../../src/generation/index.ts';
 import type { Triplet } from '../../src/judgments/index.ts';
 import { createRandom } from '../../src/random.ts';
 import { renderReport } from '../../src/report/index.ts';
+import type { SettingValue } from '../../src/report/index.ts';
+import { readTrained, useIt } from '../../src/run-report/index.ts';
+import { readRecord } from '../../src/runs/record.ts';
 import { drawTasks, families, judge } from '../world/index.ts';
 import type { Task, Verdict } from '../world/index.ts';
 import { markTokens } from './marked.ts';
@@ -124,7 +127,15 @@ export async function demonstrate(
   const results = { before, after, steps, examples };
   const summary = summarize(results, answered, options, clock.seconds());
   await writeFileDurably(join(out, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
-  const page = reportOf(results, summary, { ...options, settings, versions: await versions() });
+  const recorded = await readRecord(join(out, 'run'));
+  const trained = await readTrained({ adapter, model, name: 'demo', templateOption: files.template });
+  const page = reportOf(results, summary, {
+    ...options,
+    method: settings.method,
+    settings: recorded.settings as Readonly<Record<string, SettingValue>>,
+    use: trained === null ? [] : useIt(trained),
+    versions: await versions(),
+  });
   await writeFileDurably(join(out, 'report.html'), renderReport(page));
   tell({ kind: 'end', summary, results });
   return summary;

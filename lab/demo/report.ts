@@ -1,5 +1,4 @@
 // The demonstration's results as the data of a report. Knows both records, and draws nothing.
-import type { AlignSettings } from '../../src/alignment/settings.ts';
 import type {
   AnswerPair,
   JudgedAnswer,
@@ -7,15 +6,20 @@ import type {
   SettingValue,
   SuccessRate,
   TokenHeatMap,
+  UseEntry,
 } from '../../src/report/index.ts';
 import { bootstrapMean } from '../../src/evaluation/index.ts';
+import { keySettings } from '../../src/run-report/index.ts';
 import type { Versions } from '../../src/runs/versions.ts';
 import { families } from '../world/index.ts';
 import type { DemoOptions, DemoResults, DemoSummary, Graded } from './demo.ts';
 import type { MarkedResponse } from './marked.ts';
 
 export interface ReportCircumstances extends Pick<DemoOptions, 'command' | 'seed'> {
-  readonly settings: AlignSettings;
+  readonly method: string;
+  /** As the run's record has them. */
+  readonly settings: Readonly<Record<string, SettingValue>>;
+  readonly use: readonly UseEntry[];
   readonly versions: Versions;
 }
 
@@ -24,14 +28,14 @@ const shownAnswers = 60;
 export function reportOf(
   { before, after, steps, examples }: DemoResults,
   summary: DemoSummary,
-  { command, seed, settings, versions }: ReportCircumstances,
+  { command, seed, method, settings, use, versions }: ReportCircumstances,
 ): ReportData {
   const { gain, triplets, seconds, tests } = summary;
   return {
     title: 'Aligned with written judgments',
     summary:
       `A model of the project's own small world answered ${triplets.total} instructions; a judge wrote what was wrong ` +
-      `with ${triplets.unsatisfactory} of its answers. ${methodName(settings)} trained an adapter on those words. ` +
+      `with ${triplets.unsatisfactory} of its answers. ${methodName(method)} trained an adapter on those words. ` +
       `Below, greedy answers to ${tests} instructions that it had never seen, before and after.`,
     date: `${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC`,
     headline: {
@@ -65,12 +69,14 @@ export function reportOf(
     })),
     heatMaps: examples.map(heatMap),
     answers: before.slice(0, shownAnswers).map((each, i) => pair(each, after[i]!)),
-    settings: settings as unknown as Readonly<Record<string, SettingValue>>,
+    settings,
+    keySettings: keySettings(settings, 'align'),
+    use,
     provenance: { command, versions: { ...versions } },
   };
 }
 
-const methodName = ({ method }: AlignSettings): string =>
+const methodName = (method: string): string =>
   method === 'cut' ? 'Contrastive Unlikelihood Training (CUT)' : method;
 
 const titleOf = (family: string): string => families.find(({ name }) => name === family)?.title ?? family;

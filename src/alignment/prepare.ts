@@ -7,6 +7,8 @@ import type { OpenThings } from '../durable/open-things.ts';
 import type { Engine, OptimizerSettings } from '../engine/engine.ts';
 import { openWeights } from '../engine/open-weights.ts';
 import { modelOfSnapshot } from '../hub/index.ts';
+import { readInstructions } from '../generation/instructions.ts';
+import { readTriplets } from '../judgments/index.ts';
 import type { Example } from '../judgments/index.ts';
 import type { Objective } from '../objectives/objective.ts';
 import { checkOptions, requireNew } from '../options/check.ts';
@@ -45,6 +47,7 @@ import { alignEntry, resolveSettings, runTable } from './settings.ts';
 import type { AlignSettings, GivenSettings } from './settings.ts';
 import { loraOf, withStart } from './start.ts';
 import type { train } from './train.ts';
+import { option } from '../words/option.ts';
 import type { Note } from '../words/note.ts';
 
 export interface Prepared {
@@ -140,6 +143,7 @@ interface Read extends Settled {
 async function readAll(settled: Settled): Promise<Read> {
   const { options, out, claim, recorded, settings } = settled;
   const started = startOf(recorded);
+  await requireReportFiles(settings);
   const data = await readRunData(settings, { triplets: options.triplets, now: started });
   if (!options.objective) requireUsableRows(data.rows, settings);
   const objective = options.objective ?? (await objectiveOf(settings.method, settings));
@@ -153,9 +157,21 @@ async function readAll(settled: Settled): Promise<Read> {
   };
   if (recorded && circumstances) {
     const around = circumstanceDifferences(alignCircumstances, circumstances, recorded);
-    refuseDifferences(out!, [...settled.differences, ...around]);
+    refuseDifferences(out!, [...settled.differences, ...around], adviceOn(settled.differences));
   }
   return { ...settled, data, objective, circumstances };
+}
+
+/** A run's length is part of it: the learning rate of every step follows from it. */
+const adviceOn = (differences: readonly string[]): string =>
+  differences.some((line) => /^(epochs|max_steps):/.test(line))
+    ? `A run cannot be lengthened or shortened; to train on from a finished one, start another with the ${option('adapter')} that it made. `
+    : '';
+
+/** What is read when the run is over is refused before it begins. Throws what reading the files throws. */
+async function requireReportFiles({ evalData, reportPrompts }: AlignSettings): Promise<void> {
+  if (evalData !== null) await readTriplets(evalData);
+  if (reportPrompts !== null) await readInstructions(reportPrompts);
 }
 
 async function digestsOf({

@@ -5,16 +5,18 @@ import type { AlignSettings } from '../alignment/settings.ts';
 import { methodLines, methodNamed } from '../alignment/methods.ts';
 import { alignEntry } from '../alignment/settings.ts';
 import { WhetstoneError } from '../errors.ts';
+import { command } from '../options/tables/command.ts';
 import { withConfig } from './flags.ts';
 import type { Given, Verb, WithConfig } from './flags.ts';
 import { plural, thousands } from '../words/numbers.ts';
 import { shellWord } from '../words/shell.ts';
 import { snakeFields } from './events.ts';
 import { formatDuration, stepStanding } from './progress.ts';
+import { reportAtEnd, tellNext } from './report.ts';
 import type { VerbContext } from './screen.ts';
 import { interruption } from './signals.ts';
 
-type AlignTable = WithConfig<typeof alignEntry.table>;
+type AlignTable = WithConfig<typeof alignEntry.table> & Pick<typeof command, 'report'>;
 
 export const alignVerb: Verb<AlignTable> = {
   name: 'align',
@@ -32,7 +34,8 @@ ${methodLines()
 Writes RUN/adapter in PEFT layout (for transformers, vLLM, llama.cpp's converter),
 RUN/metrics.jsonl with a line per optimizer step, and checkpoints (with ilf-mle and ilf-dpo
 also RUN/revisions.jsonl, the revisions that the model wrote first): a run that was
-stopped or killed goes on with --resume and ends with the same bytes.`,
+stopped or killed goes on with --resume and ends with the same bytes. RUN/report.html shows what
+was learned, and how to use the adapter with PEFT, vLLM, llama.cpp and Ollama.`,
   examples: [
     ['align judged.jsonl --model ./model --out ./run', "the paper's settings"],
     ['align judged.jsonl --model ./model --out ./run --resume', 'go on after a stop'],
@@ -45,7 +48,7 @@ stopped or killed goes on with --resume and ends with the same bytes.`,
       'a first look in a few minutes',
     ],
   ],
-  table: withConfig(alignEntry.table),
+  table: { ...withConfig(alignEntry.table), report: command.report },
   // A resumed run takes everything but its place from run.yaml.
   required: (given) => [...alignEntry.required(given), 'out'],
   together: alignEntry.together,
@@ -57,7 +60,8 @@ export async function runAlign(
   { screen, openEngine }: VerbContext,
 ): Promise<number> {
   const { align } = await import('../alignment/align.ts');
-  const { config, data, ...others } = given;
+  const { config, data, report = true, ...others } = given;
+  void config;
   const stop = interruption();
   let written = { done: 0, total: 0 };
   const run = align({
@@ -83,7 +87,7 @@ export async function runAlign(
     screen.tell('plan', planFields(plan), describePlan(plan).join('\n'));
     plan.notes.forEach(screen.note);
     if (plan.finished) {
-      screen.tell('done', { adapter }, `This run is complete: ${adapter}`);
+      screen.tell('done', { adapter }, `This run is complete: ${adapter}\n${lengthening(plan, adapter)}`);
       return 0;
     }
     const { totalSteps, doneSteps } = plan;
@@ -102,6 +106,7 @@ export async function runAlign(
     }
     screen.endProgress();
     if (last < totalSteps && stop.signal.aborted) {
+      if (report) await reportAtEnd(out, { reportSeconds: 0 }, screen);
       const words = `Stopped after step ${last} of ${totalSteps}, with a checkpoint. Go on with:\n  ${goOn}`;
       screen.tell('stopped', { step: last, total_steps: totalSteps, go_on: goOn }, words);
       return stop.exitCode();
@@ -110,6 +115,11 @@ export async function runAlign(
     const files = `adapter in ${adapter}, metrics in ${out}/metrics.jsonl`;
     const done = screen.colors.green('done');
     screen.tell('done', { adapter, seconds }, `${done} in ${formatDuration(seconds)}: ${files}`);
+    await run.dispose(); // the report opens the model anew
+    const about = { signal: stop.signal, ...(openEngine && { openEngine }) };
+    const page = report ? await reportAtEnd(out, about, screen) : null;
+    const { model, template } = plan.settings;
+    await tellNext(screen, page, { adapter, model, template });
     return 0;
   } catch (error) {
     if (!(error instanceof WhetstoneError) || error.code !== 'STOPPED') throw error;
@@ -123,6 +133,11 @@ export async function runAlign(
     stop.dispose();
   }
 }
+
+/** A run has its length from its beginning: schedule and order of rows follow from it. */
+const lengthening = ({ settings: { data, model } }: AlignmentPlan, adapter: string): string =>
+  'A run cannot be lengthened, since its learning rate has come to its end. Train on from its adapter:\n' +
+  `  whetstone align ${shellWord(data ?? 'DATA')} --model ${shellWord(model)} --adapter ${shellWord(adapter)} --out ANOTHER`;
 
 /** What will happen, for a program. */
 export const planFields = ({ settings, notes, ...plan }: AlignmentPlan): object => ({

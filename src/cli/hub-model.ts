@@ -11,8 +11,8 @@ export const withModelFolder =
     run: (given: Given<T>, context: VerbContext) => Promise<number>,
   ): ((given: Given<T>, context: VerbContext) => Promise<number>) =>
   async (given, context) => {
-    const { model } = given.values as { readonly model?: string };
-    const { path, hub } = model === undefined ? { hub: null } : await fetchModel(model, context.screen);
+    const { model } = given.values as { readonly model?: string | null };
+    const { path, hub } = model == null ? { hub: null } : await fetchModel(model, context.screen);
     if (hub === null) return run(given, context);
     return run({ given: { ...given.given, model: path }, values: { ...given.values, model: path } }, context);
   };

@@ -5,6 +5,7 @@ import type { MergeCheck } from '../engine/verify-merge.ts';
 import type { Given, Verb } from './flags.ts';
 import { snakeFields } from './events.ts';
 import { percent, plural } from '../words/numbers.ts';
+import { tellNextMerged } from './report.ts';
 import { runKept } from './rows-out.ts';
 import type { VerbContext } from './screen.ts';
 
@@ -43,6 +44,7 @@ export async function runMerge(
           ];
     const words = [...lines, ...describeCheck(check, screen.colors.yellow)];
     screen.tell('merged', { out, ...snakeFields({ ...written, check }) }, words.join('\n'));
+    await tellNextMerged(screen, out);
   });
 }
 

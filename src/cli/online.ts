@@ -16,10 +16,11 @@ import { shellWord } from '../words/shell.ts';
 import { snakeFields } from './events.ts';
 import { readable } from './terminal.ts';
 import { formatDuration, stepStanding } from './progress.ts';
+import { reportAtEnd, tellNext } from './report.ts';
 import type { Screen, VerbContext } from './screen.ts';
 import { interruption, waitingForCalls } from './signals.ts';
 
-type OnlineTable = WithConfig<typeof onlineEntry.table> & Pick<typeof command, 'dry_run'>;
+type OnlineTable = WithConfig<typeof onlineEntry.table> & Pick<typeof command, 'dry_run' | 'report'>;
 
 export const onlineVerb: Verb<OnlineTable> = {
   name: 'online',
@@ -46,7 +47,7 @@ from the environment only.`,
     ],
   ],
   ...onlineEntry,
-  table: { ...withConfig(onlineEntry.table), dry_run: command.dry_run },
+  table: { ...withConfig(onlineEntry.table), report: command.report, dry_run: command.dry_run },
   together: (given) => [...onlineEntry.together(given), ...stopProblems(given)],
 };
 
@@ -59,7 +60,7 @@ export async function runOnline(
   { screen, openEngine }: VerbContext,
 ): Promise<number> {
   const { alignOnline } = await import('../alignment/online/online.ts');
-  const { config, dryRun, ...options } = given;
+  const { config, dryRun, report: wanted = true, ...options } = given;
   void config;
   const stop = interruption();
   const out = given.out!;
@@ -74,7 +75,8 @@ export async function runOnline(
     signal: stop.signal,
     on: (progress) => {
       report(progress);
-      if (progress.kind === 'round') written = written.then(() => writeReport(out)).catch(noteReport);
+      if (progress.kind === 'round' && wanted)
+        written = written.then(() => writeReport(out)).catch(noteReport);
     },
     ...(openEngine && { openEngine }),
     ...(dryRun && { rehearse: true }),
@@ -98,7 +100,14 @@ export async function runOnline(
       return 0;
     }
     currency = plan.settings.currency;
-    return await goOn(run, out, screen);
+    await goOn(run, out, screen);
+    await written;
+    await run.dispose(); // the report opens the model anew
+    const about = { signal: stop.signal, ...(openEngine && { openEngine }) };
+    const page = wanted ? await reportAtEnd(out, about, screen) : null;
+    const { model, template } = plan.settings;
+    await tellNext(screen, page, { adapter: `${out}/adapter`, model, template });
+    return 0;
   } catch (error) {
     screen.endProgress();
     if (!(error instanceof WhetstoneError) || !pauses.has(error.code)) throw error;
@@ -126,10 +135,10 @@ function planFields({ settings, estimate, notes, ...plan }: OnlinePlan): object 
 
 const writeReport = async (out: string): Promise<void> => {
   const { reportRun } = await import('../run-report/index.ts');
-  await reportRun(out);
+  await reportRun(out, { reportSeconds: 0 });
 };
 
-async function goOn(run: OnlineRun, out: string, screen: Screen): Promise<number> {
+async function goOn(run: OnlineRun, out: string, screen: Screen): Promise<void> {
   const began = performance.now();
   const { rounds, before } = await run.run();
   screen.endProgress();
@@ -140,13 +149,12 @@ async function goOn(run: OnlineRun, out: string, screen: Screen): Promise<number
     ...rounds.map((round) => round.evaluation?.successRate ?? null),
   ];
   const course = last === null ? '' : `held-out success ${rates.map((rate) => percent(rate)).join(' -> ')}; `;
-  const [adapter, report] = [`${out}/adapter`, `${out}/report.html`];
+  const adapter = `${out}/adapter`;
   screen.tell(
     'done',
-    { seconds, success_rates: rates, adapter, report },
-    `${screen.colors.green('done')} in ${formatDuration(seconds)}: ${course}adapter in ${adapter}, report in ${report}`,
+    { seconds, success_rates: rates, adapter },
+    `${screen.colors.green('done')} in ${formatDuration(seconds)}: ${course}adapter in ${adapter}`,
   );
-  return 0;
 }
 
 /** Shows what the run tells: a line that is rewritten for what goes on, lines that stay for what is done. */

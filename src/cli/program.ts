@@ -18,6 +18,7 @@ import { withModelFolder } from './hub-model.ts';
 import { judgeVerb, runJudge } from './judge.ts';
 import { onlineVerb, runOnline } from './online.ts';
 import { mergeVerb, runMerge } from './merge.ts';
+import { reportVerb, runReport } from './report.ts';
 import { runScore, scoreVerb } from './score.ts';
 import { openScreen, sayError, withNames } from './screen.ts';
 import type { Manner, Streams, VerbContext } from './screen.ts';
@@ -90,6 +91,7 @@ function programOf(make: MakeCommand, others: readonly OtherVerb[], { stdout }: 
     .option('-V, --version', 'show the version')
     .allowExcessArguments()
     .addCommand(make(alignVerb, withModelFolder(runAlign)))
+    .addCommand(make(reportVerb, withModelFolder(runReport)))
     .addCommand(make(scoreVerb, withModelFolder(runScore)))
     .addCommand(make(generateVerb, withModelFolder(runGenerate)))
     .addCommand(make(evaluateVerb, runEvaluate))

@@ -12,6 +12,7 @@ import {
   generateTable,
   judgeTable,
   mergeTable,
+  reportTable,
   scoreTable,
   serveTable,
 } from '../options/verbs.ts';
@@ -24,6 +25,7 @@ const takers: readonly Taker[] = [
   { name: 'score', table: scoreTable },
   { name: 'generate', table: generateTable },
   { name: 'merge', table: mergeTable },
+  { name: 'report', table: reportTable },
   { name: 'evaluate', table: evaluateTable },
   { name: 'serve', table: serveTable },
   { name: 'data check', table: dataCheckTable },

@@ -19,7 +19,10 @@ const align = {
     'shuffle',
     'Run',
     'Compute',
-    'Report',
+    'logging_dir',
+    'eval_data',
+    'report_prompts',
+    'report_seconds',
   ],
   differs: {
     adapter: {
@@ -384,6 +387,32 @@ const evaluate = {
   },
 } as const;
 export const evaluateTable: TableOf<typeof evaluate> = tableOf(evaluate);
+
+const report = {
+  takes: ['run', 'out', 'model', 'eval_data', 'report_prompts', 'report_seconds', 'Compute', 'overwrite'],
+  differs: {
+    out: {
+      nullable: true,
+      group: 'Report',
+      placeholder: 'FILE',
+      help: 'the page to write',
+      defaultText: 'RUN/report.html, which is written anew',
+    },
+    model: {
+      nullable: true,
+      group: 'Report',
+      help: 'where the model lies now, if it was moved',
+      defaultText: 'as the run has it',
+    },
+    eval_data: { defaultText: "as the run has it, else some of the run's own rows" },
+    report_prompts: { defaultText: 'as the run has it, else some of the rows that it measures on' },
+    report_seconds: { defaultText: 'as the run has it, else 60' },
+    threads: { defaultText: 'as the run has it' },
+    device: { defaultText: 'as the run has it' },
+    overwrite: { group: 'Report', help: 'replace what is at --out' },
+  },
+} as const;
+export const reportTable: TableOf<typeof report> = tableOf(report);
 
 const dataCheck = {
   takes: ['data', 'model', 'template', 'template_args', 'cutoff_len', 'format', 'layout'],

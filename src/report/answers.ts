@@ -21,7 +21,7 @@ export function outcomeOf({ before, after }: AnswerPair): Outcome | null {
   return after.satisfactory ? 'fixed' : 'still-wrong';
 }
 
-export function answersSection(answers: readonly AnswerPair[] = []): Section | null {
+export function answersSection(answers: readonly AnswerPair[] = [], note?: string): Section | null {
   if (answers.length === 0) return null;
   const families = [...new Set(answers.flatMap(({ family }) => family ?? []))];
   const found = answers.map(outcomeOf);
@@ -41,7 +41,7 @@ export function answersSection(answers: readonly AnswerPair[] = []): Section | n
     families.length > 0 &&
     markup`<label>Family <select name="family"><option value="">all</option>${families.map((family) => markup`<option>${family}</option>`)}</select></label>`
   }<p role="status" class="note"></p></form>`;
-  const body = markup`${counts.length > 0 && markup`<p>Of the ${answers.length} instructions shown: ${counts.join(', ')}.</p>`}${filters}<ol class="answers">${answers.map(
+  const body = markup`${note && markup`<p dir="auto">${note}</p>`}${counts.length > 0 && markup`<p>Of the ${answers.length} instructions shown: ${counts.join(', ')}.</p>`}${filters}<ol class="answers">${answers.map(
     (pair, i) => pairItem(pair, i, found[i]!),
   )}</ol><button type="button" class="more" hidden>Show all</button>`;
   return { id: 'answers', title: 'Answers before and after', body };

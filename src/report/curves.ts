@@ -22,6 +22,8 @@ interface Quantity {
 const SMOOTHED_STEPS = 40;
 const TABLE_ROWS = 40;
 const DRAWN_POINTS = 400;
+/** Two panels and the gap between them are as wide as any other figure, see style.ts. */
+const PANEL_WIDTH = 364;
 
 export function curvesSection(curves: readonly TrainingCurve[] = []): Section | null {
   const runs = curves.filter(({ steps }) => steps.length > 0);
@@ -75,7 +77,11 @@ function quantitiesOf(runs: readonly TrainingCurve[]): Quantity[] {
 
 function panelFigure(panel: readonly Quantity[], runs: readonly TrainingCurve[], window: number): Markup {
   const first = panel[0]!;
-  const heading = sentence(panel.length > 1 ? 'loss and its parts' : first.name);
+  // A legend takes the place of the axis' label; the unit is then in the heading.
+  const isLoss = first.label === LOSS;
+  const heading = sentence(
+    panel.length > 1 ? 'loss and its parts, nats' : isLoss ? `${first.name}, nats` : first.name,
+  );
   const series = runs.flatMap(({ name, steps }) =>
     panel.map((quantity): LineSeries => {
       const values = steps.map((step) => ({ x: step.step, y: quantity.of(step) ?? null }));
@@ -92,10 +98,12 @@ function panelFigure(panel: readonly Quantity[], runs: readonly TrainingCurve[],
     title: heading,
     description,
     x: { label: 'optimizer step' },
-    y: { label: first.label, format: first.format },
+    y: { label: isLoss ? '' : first.label, format: first.format },
     series,
-    width: 352,
-    height: 236,
+    names: 'legend',
+    frame: { left: 46, top: 34 },
+    width: PANEL_WIDTH,
+    height: 240,
   };
   return markup`<figure><h3>${heading}</h3>${drawLines(figure, { standalone: false })}</figure>`;
 }

@@ -8,6 +8,8 @@ export interface ReportData {
   readonly title: string;
   /** One or two sentences below the title: what was trained on what. */
   readonly summary?: string;
+  /** What a reader should know of what is shown and what is not: a run that was stopped, a bound that was reached. */
+  readonly notes?: readonly string[];
   /** When the run ended, as it is to be read, for instance "2025-03-01 14:05 UTC". Shown as given. */
   readonly date: string;
   readonly headline?: Headline;
@@ -15,11 +17,19 @@ export interface ReportData {
   readonly curves?: readonly TrainingCurve[];
   readonly families?: readonly FamilyResult[];
   readonly heatMaps?: readonly TokenHeatMap[];
+  /** Which words were flagged most, of how many responses. */
+  readonly flaggedWords?: FlaggedWords;
+  /** What the answers are to, and how they were drawn. */
+  readonly answersNote?: string;
   readonly answers?: readonly AnswerPair[];
   /** Further results, each drawn as `barFigure` or `lineFigure` draws it. */
   readonly figures?: readonly ReportFigure[];
   /** The resolved configuration of the run. Nested records are shown with dotted keys. */
   readonly settings?: Readonly<Record<string, SettingValue>>;
+  /** Names of the settings that matter, shown first; all, if left out. Null ones are never shown. */
+  readonly keySettings?: readonly string[];
+  /** How to go on from here, the last section. */
+  readonly use?: readonly UseEntry[];
   readonly provenance?: Provenance;
 }
 
@@ -48,6 +58,12 @@ export interface Headline {
     /** What the intervals are, for instance "95% Wilson intervals". */
     readonly interval?: string;
   };
+  /** What was learned, as shares of the model before and after. */
+  readonly changes?: {
+    readonly of: readonly Change[];
+    /** What was measured, a sentence. */
+    readonly note: string;
+  };
   /** For instance { label: 'Training', seconds: 7.2 }. */
   readonly durations?: readonly { readonly label: string; readonly seconds: number }[];
   readonly seeds?: readonly number[];
@@ -56,6 +72,33 @@ export interface Headline {
     readonly label: string;
     readonly value: string | number;
     readonly note?: string;
+  }[];
+}
+
+/** A share from 0 to 1, before and after. */
+export interface Change {
+  readonly label: string;
+  readonly before: number;
+  readonly after: number;
+  /** For instance "14 tokens of 12 responses". */
+  readonly note?: string;
+}
+
+export interface FlaggedWords {
+  /** Most often flagged first. */
+  readonly words: readonly { readonly text: string; readonly count: number }[];
+  /** What they were counted in, a sentence. */
+  readonly note: string;
+}
+
+/** Lines to copy. */
+export interface UseEntry {
+  readonly title: string;
+  readonly text?: string;
+  readonly blocks: readonly {
+    /** What to save the block as, where it is a file. */
+    readonly file?: string;
+    readonly code: string;
   }[];
 }
 

@@ -4,7 +4,7 @@ import type { FamilyResult, ReportData, SuccessRate } from './data.ts';
 import { percent, points } from './format.ts';
 import { markup } from './markup.ts';
 import type { Section } from './parts.ts';
-import { bothWidths, counted, dataTable, folded, interval, joined } from './parts.ts';
+import { FIGURE_WIDTH, bothWidths, counted, dataTable, folded, interval, joined } from './parts.ts';
 
 export function familiesSection({ families = [], headline }: ReportData): Section | null {
   if (families.length === 0) return null;
@@ -33,6 +33,6 @@ export function familiesSection({ families = [], headline }: ReportData): Sectio
       points(after.value - before.value),
     ]),
   );
-  const body = markup`<figure>${bothWidths((width) => drawBars({ ...figure, width }, { standalone: false }), 860)}<figcaption>${description}${whole?.interval && ` Whiskers: ${whole.interval}.`}</figcaption></figure>${folded('Table of success rates', table)}`;
+  const body = markup`<figure>${bothWidths((width) => drawBars({ ...figure, width }, { standalone: false }), FIGURE_WIDTH)}<figcaption>${description}${whole?.interval && ` Whiskers: ${whole.interval}.`}</figcaption></figure>${folded('Table of success rates', table)}`;
   return { id: 'families', title: 'By family', body };
 }

@@ -119,6 +119,34 @@ describe('lineFigure', () => {
     expect(banded.match(/<path class="band-1"/g)).toHaveLength(1);
   });
 
+  it('names lines in a legend where their ends lie too close for names', () => {
+    const ending = (...ends: number[]): string =>
+      lineFigure({
+        title: 't',
+        x: { label: 'x' },
+        y: { label: 'y' },
+        series: ends.map((end, i) => ({ name: `line ${i}`, points: [{ x: 0, y: 1 }, { x: 1, y: end }] })),
+      }); // prettier-ignore
+    // A name at its line's end stands right of it; in the legend it follows a key of a line.
+    const keyed = (svg: string): boolean => svg.includes('d="M0 6H18"');
+    expect(keyed(ending(0.1, 0.5, 0.9))).toBe(false);
+    expect(keyed(ending(0.1, 0.11, 0.9))).toBe(true);
+    expect(keyed(ending(0.02, 0.03, 0.01))).toBe(true);
+  });
+
+  it('has plots of one size in figures side by side', () => {
+    const plot = (y: number, names: readonly string[], label: string): string =>
+      /<line class="axis" x1="([\d.]+)" x2="([\d.]+)" y1/.exec(
+        lineFigure({
+          title: 't', x: { label: 'x' }, y: { label }, names: 'legend', frame: { left: 60, top: 34 }, width: 364,
+          series: names.map((name) => ({ name, points: [{ x: 0, y: 0 }, { x: 1, y }] })),
+        }),
+      )!.slice(1, 3).join(); // prettier-ignore
+    expect(
+      new Set([plot(1, ['a', 'b', 'c'], ''), plot(0.0004, ['a'], ''), plot(30, ['a'], 'share')]).size,
+    ).toBe(1);
+  });
+
   it('keeps names at the ends of lines apart', () => {
     const close = [0.5, 0.501, 0.502, 0.503].map((y, i) => ({ name: `s${i}`, points: [{ x: 1, y }, { x: 2, y }] }));
     const svg = lineFigure({ ...lines, references: [], x: { label: 'x' }, series: close, names: 'direct' });

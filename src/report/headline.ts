@@ -8,7 +8,7 @@ import { counted, interval, joined } from './parts.ts';
 
 export function headlineSection(headline: Headline | undefined): Section | null {
   if (!headline) return null;
-  const { success, durations = [], seeds = [], facts = [] } = headline;
+  const { success, changes, durations = [], seeds = [], facts = [] } = headline;
   const small = [
     ...durations.map(({ label, seconds }) => tile(label, duration(seconds))),
     ...(seeds.length === 0 ? [] : [tile(seeds.length === 1 ? 'Seed' : 'Seeds', seeds.join(', '))]),
@@ -16,8 +16,8 @@ export function headlineSection(headline: Headline | undefined): Section | null 
       tile(label, typeof value === 'number' ? plainNumber(value, 4) : value, note),
     ),
   ];
-  if (!success && small.length === 0) return null;
-  const body = markup`${success && successTiles(success)}${small.length > 0 && markup`<dl class="tiles small">${small}</dl>`}`;
+  if (!success && !changes && small.length === 0) return null;
+  const body = markup`${success && successTiles(success)}${changes && changeTiles(changes)}${small.length > 0 && markup`<dl class="tiles small">${small}</dl>`}`;
   return { id: 'result', title: 'Result', body };
 }
 
@@ -35,6 +35,12 @@ function successTiles({
     tile('After', percent(after.value), joined(interval(after), counted(after)), 'strong'),
     tile('Difference', points(value), joined('points', around)),
   ]}</dl><p class="note">Success rate: ${of}${kind && `; ${kind}`}.</p>`;
+}
+
+function changeTiles({ of, note }: NonNullable<Headline['changes']>): Markup {
+  return markup`<dl class="tiles">${of.map(({ label, before, after, note: own }) =>
+    tile(label, `${percent(before)} → ${percent(after)}`, own, 'change'),
+  )}</dl><p class="note">${note}</p>`;
 }
 
 const tile = (label: string, value: string, note?: string | null, kind = ''): Markup =>

@@ -1,40 +1,55 @@
 // Token heat maps: which tokens of a response become likelier or less likely once the judgment is read, which are
 // flagged, and where the response is known to be wrong. Colour is never the only sign.
-import type { ErrorSpan, HeatToken, TokenHeatMap } from './data.ts';
-import { NONE, fixed, percent, plainNumber, probability, ratio } from './format.ts';
+import type { ErrorSpan, FlaggedWords, HeatToken, TokenHeatMap } from './data.ts';
+import { NONE, fixed, percent, probability, ratio } from './format.ts';
 import type { Markup } from './markup.ts';
 import { markup } from './markup.ts';
 import { heatLevel, heatLevels } from './palette.ts';
 import type { Section } from './parts.ts';
 import { dataTable, folded, joined } from './parts.ts';
 import { gap, markText, markedRange, missingAtEnd } from './spans.ts';
+import type { MarkedText } from './spans.ts';
 
-export function heatMapSection(heatMaps: readonly TokenHeatMap[] = []): Section | null {
+/** Responses that are shown at once; the others are folded away. */
+const SHOWN = 3;
+
+export function heatMapSection(
+  heatMaps: readonly TokenHeatMap[] = [],
+  flaggedWords?: FlaggedWords,
+): Section | null {
   if (heatMaps.length === 0) return null;
   const lambdas = [...new Set(heatMaps.map(({ lambda }) => lambda))];
   const one = lambdas.length === 1 ? lambdas[0] : undefined;
   const errors = heatMaps.flatMap((map) => map.errors ?? []);
-  const body = markup`${heatLegend(
+  const shown = heatMaps.map((map, i) => example(map, i, one === undefined));
+  const rest = shown.slice(SHOWN);
+  const body = markup`${flaggedWords && wordList(flaggedWords)}${heatLegend(
     one,
     errors.length > 0,
     errors.some(({ start, end }) => start >= end),
-  )}${heatMaps.map((map, i) => example(map, i, one === undefined))}`;
+  )}${shown.slice(0, SHOWN)}${rest.length > 0 && folded(`${rest.length} more ${rest.length === 1 ? 'response' : 'responses'}`, markup`${rest}`)}`;
   return { id: 'tokens', title: 'What the judgments are about', body };
 }
 
 function heatLegend(lambda: number | undefined, errors: boolean, missing: boolean): Markup {
-  const edges = heatLevels.map((edge) =>
-    edge < 1 ? `÷${plainNumber(1 / edge, 2)}` : `×${plainNumber(edge, 2)}`,
-  );
+  const edges = heatLevels.map((edge) => (edge < 1 ? `÷${short(1 / edge)}` : `×${short(edge)}`));
   const cells = Array.from(
     { length: heatLevels.length + 1 },
     (_, i) => markup`<span class="level-${i}">${edges[i] && markup`<i>${edges[i]}</i>`}</span>`,
   );
-  return markup`<p>Each response is shown token by token. The background is the ratio of a token’s probability with the judgment in the prompt to its probability without.</p>
-<div class="legend"><div class="scale" role="img" aria-label="Colour scale: from blue, where the judgment makes a token at least 32 times less likely, over grey, where it changes little, to orange, where it makes it at least 32 times likelier.">${cells}</div>
-<ul class="marks"><li><span class="token level-8 flagged">token</span> flagged: the ratio exceeds λ${lambda !== undefined && ` = ${lambda}`}</li>${errors && markup`<li><span class="token"><span class="error">token</span></span> true error</li>`}${missing && markup`<li>${gap} something is missing here</li>`}</ul></div>
+  const sample = heatLevel(Math.log(Math.max(1.4, lambda ?? 0)));
+  return markup`<p>Each response is shown token by token. The background is the ratio of a token’s probability with the judgment in the prompt to its probability without: it compares what the model expects in two situations, and says nothing of grammar. What the judgment makes likelier is what it is about, and what training makes less likely.${errors && ' The wavy underline is another thing: where the judge knows the response to be wrong. A word may be underlined in a sentence that reads well, because it is wrong as an answer to this instruction.'}</p>
+<div class="legend"><div class="scale" role="img" aria-label="Colour scale: from blue, where the judgment makes a token at least 4 times less likely, over grey, where it changes it by less than a tenth, to orange, where it makes it at least 4 times likelier.">${cells}</div>
+<ul class="marks"><li><span class="token flagged"><span class="ink level-${sample}">token</span></span> flagged: the ratio exceeds λ${lambda !== undefined && ` = ${lambda}`}</li>${errors && markup`<li><span class="token"><span class="ink"><span class="error">token</span></span></span> known to be wrong</li>`}${missing && markup`<li>${gap} something is missing here</li>`}</ul></div>
 <p class="note needs-script">Point at a token or tap it for its numbers; with the keyboard, Tab to a response, then ← → for the next token and ↑ ↓ for the next flagged one.</p>`;
 }
+
+const wordList = ({ words, note }: FlaggedWords): Markup =>
+  markup`<ol class="words" aria-label="Words that were flagged most">${words.map(
+    ({ text, count }) => markup`<li><bdi>${text}</bdi> <b>${count}</b></li>`,
+  )}</ol><p class="note">${note}</p>`;
+
+const short = (factor: number): string => String(Number(factor.toFixed(2)));
 
 const columns = ['Token', 'p without judgment', 'p with judgment', 'Ratio', 'Log ratio, nats', 'Flagged'];
 
@@ -42,7 +57,7 @@ function example(map: TokenHeatMap, index: number, ownLambda: boolean): Markup {
   const { family, instruction, judgment, tokens, errors } = map;
   const [id, number] = [`tokens-${index + 1}`, index + 1];
   const flagged = tokens.filter((token) => token.flagged).length;
-  const head = errors ? [...columns, 'True error'] : columns;
+  const head = errors ? [...columns, 'Known to be wrong'] : columns;
   const counts = `${flagged} of ${tokens.length} tokens flagged`;
   return markup`<article class="example"><h3>${joined(`Response ${number}`, family)}</h3>
 <div class="pair"><div>${labelled('Instruction', instruction)}${labelled('Judgment', judgment ?? 'none: satisfactory', 'judgment')}<p class="note">${joined(counts, flagged > 0 && tokens.length > 0 ? percent(flagged / tokens.length) : null, ownLambda && map.lambda !== undefined ? `λ = ${map.lambda}` : null)}</p></div>
@@ -71,10 +86,28 @@ export function tokenMarkup({ response, tokens, errors }: TokenHeatMap): Markup 
     const atEnd = end === start && start === marked.points.length && !ended && missingAtEnd(marked);
     if (atEnd) ended = true;
     done = end;
-    const own = end > start ? markedRange(marked, start, end) : spelled(token.text);
-    return markup`${between}${atEnd}<span class="token level-${levelOf(token)}${token.flagged && ' flagged'}${end <= start && ' empty'}">${own}</span>`;
+    return markup`${between}${atEnd}<span class="token${token.flagged && ' flagged'}${end <= start && ' empty'}">${painted(marked, token, start, end)}</span>`;
   });
   return markup`${pieces}${markedRange(marked, done, marked.points.length)}${!ended && missingAtEnd(marked)}`;
+}
+
+/**
+ * A token with its colour and its box. White space at its ends stays outside of these, since a line may break there and
+ * would leave half an empty box on the line before; of a token that is nothing else a sign is painted.
+ */
+function painted(marked: MarkedText, token: HeatToken, start: number, end: number): Markup {
+  const ink = (content: Markup | string): Markup =>
+    markup`<span class="ink level-${levelOf(token)}">${content}</span>`;
+  if (end <= start) return ink(spelled(token.text));
+  const isSpace = (at: number): boolean => /\s/u.test(marked.points[at]!);
+  let [from, to] = [start, end];
+  while (from < to && isSpace(from)) from++;
+  while (to > from && isSpace(to - 1)) to--;
+  if (from < to)
+    return markup`${markedRange(marked, start, from)}${ink(markedRange(marked, from, to))}${markedRange(marked, to, end)}`;
+  const space = marked.points.slice(start, end).join('');
+  const sign = markup`<span class="break" aria-hidden="true">${space.includes('\n') ? '↵' : '␣'}</span>`;
+  return markup`${ink(marked.wrong[start] ? markup`<span class="error">${sign}</span>` : sign)}${space}`;
 }
 
 /** A token without characters of its own. */

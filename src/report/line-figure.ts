@@ -21,8 +21,10 @@ export interface LineFigure {
   readonly series: readonly LineSeries[];
   /** Horizontal lines, for instance the base model. */
   readonly references?: readonly { readonly name: string; readonly y: number }[];
-  /** Names at the ends of the lines, in a legend, or wherever they fit (the default). */
+  /** Names at the ends of the lines, in a legend, or wherever they fit without pushing each other away (the default). */
   readonly names?: 'direct' | 'legend';
+  /** Least room left of the axis and above the plot, in pixels, so that figures side by side have plots of one size. */
+  readonly frame?: { readonly left: number; readonly top: number };
   /** Pixels, default 640 x 360. */
   readonly width?: number;
   readonly height?: number;
@@ -77,8 +79,20 @@ export function drawLines(figure: LineFigure, options: FigureOptions): Markup {
     ...[...(several ? series : []), ...references].map(({ name }) => textWidth(name, FONT_SIZE)),
     0,
   );
-  const direct =
-    named > 0 && (figure.names ? figure.names === 'direct' : named <= 8 && longest <= width * 0.28);
+  const yDomain = figure.y.domain ?? yExtent(series, references);
+  const bottom = height - 40;
+  const bare = Math.max(figure.y.label === '' ? 8 : 26, figure.frame?.top ?? 0);
+  const ends = [
+    ...(several ? lastPoints(series, colours) : []),
+    ...references.map(({ name, y }) => ({ name, colour: 0, y })),
+  ];
+  const fits = (): boolean =>
+    named <= 8 &&
+    longest <= width * 0.28 &&
+    placed(ends, { top: bare, bottom, y: scaleOf(yDomain, [bottom, bare]) }).every(
+      ({ at, end }) => Math.abs(at - end) <= nameSpacing / 2,
+    );
+  const direct = named > 0 && (figure.names ? figure.names === 'direct' : fits());
   const keyed = named > 0 && !direct;
 
   const key = legend(
@@ -91,13 +105,17 @@ export function drawLines(figure: LineFigure, options: FigureOptions): Markup {
     ],
     width,
   );
-  const top = (keyed ? key.height + 8 : 0) + (figure.y.label === '' ? 8 : 26);
-  const bottom = height - 40;
+  const top = Math.max(
+    (keyed ? key.height + 8 : 0) + (figure.y.label === '' ? 8 : 26),
+    figure.frame?.top ?? 0,
+  );
   const most = { x: 0, y: Math.max(4, Math.min(7, Math.floor((bottom - top) / 28))) };
-  const yDomain = figure.y.domain ?? yExtent(series, references);
   const yTicks = linearTicks(yDomain[0], yDomain[1], most.y + 1);
   const yLabels = tickLabels(yTicks, figure.y.format ?? 'number');
-  const left = Math.max(...yLabels.map((label) => textWidth(label, FONT_SIZE)), 8) + 8;
+  const left = Math.max(
+    Math.max(...yLabels.map((label) => textWidth(label, FONT_SIZE)), 8) + 8,
+    figure.frame?.left ?? 0,
+  );
   const right = width - (direct ? Math.min(longest, width * 0.34) + 14 : 14);
   most.x = Math.max(2, Math.floor((right - left) / 56));
   const xDomain = figure.x.domain ?? xExtent(series, log);
@@ -127,7 +145,7 @@ export function drawLines(figure: LineFigure, options: FigureOptions): Markup {
     const at = px(y(value));
     return markup`<line class="line-0" stroke-dasharray="5 3" x1="${px(left)}" x2="${px(right)}" y1="${at}" y2="${at}"/>`;
   });
-  const body = markup`${keyed && key.body}<text class="soft" x="0" y="${top - 12}">${fitText(figure.y.label, FONT_SIZE, width)}</text>${grid}<line class="axis" x1="${px(left)}" x2="${px(right)}" y1="${bottom}" y2="${bottom}"/>${xAxis}<text class="soft" x="${px((left + right) / 2)}" y="${bottom + 35}" text-anchor="middle">${fitText(figure.x.label, FONT_SIZE, right - left)}</text>${marks}${lines}${direct && endNames([...(several ? lastPoints(series, colours) : []), ...references.map(({ name, y }) => ({ name, colour: 0, y }))], { right, top, bottom, width, y })}`;
+  const body = markup`${keyed && key.body}<text class="soft" x="0" y="${top - 12}">${fitText(figure.y.label, FONT_SIZE, width)}</text>${grid}<line class="axis" x1="${px(left)}" x2="${px(right)}" y1="${bottom}" y2="${bottom}"/>${xAxis}<text class="soft" x="${px((left + right) / 2)}" y="${bottom + 35}" text-anchor="middle">${fitText(figure.x.label, FONT_SIZE, right - left)}</text>${marks}${lines}${direct && endNames(ends, { right, top, bottom, width, y })}`;
   return svgFigure({ ...figure, width, height, body }, options);
 }
 
@@ -215,21 +233,31 @@ const lastPoints = (series: readonly LineSeries[], colours: readonly number[]): 
     return last ? [{ name, colour: colours[i]!, y: last.y }] : [];
   });
 
-/** Names right of the lines' last points, moved apart where they would overlap. */
-function endNames(
+/** Pixels from a name to the next one below it. */
+const nameSpacing = 15;
+
+/** Where the names of lines stand that end at `end`, from top to bottom: moved apart where they would overlap. */
+function placed(
   lines: readonly LineEnd[],
-  plot: { right: number; top: number; bottom: number; width: number; y: Plot['y'] },
-): Markup {
-  const { right, top, bottom, width, y } = plot;
-  const spacing = 15;
+  { top, bottom, y }: { top: number; bottom: number; y: Plot['y'] },
+): (LineEnd & { readonly end: number; at: number })[] {
   const ends = lines
     .map((line) => ({ ...line, end: y(line.y), at: y(line.y) }))
     .sort((a, b) => a.end - b.end);
   let floor = top;
-  for (const label of ends) floor = (label.at = Math.max(label.at, floor)) + spacing;
+  for (const label of ends) floor = (label.at = Math.max(label.at, floor)) + nameSpacing;
   let ceiling = bottom;
-  for (const label of [...ends].reverse()) ceiling = (label.at = Math.min(label.at, ceiling)) - spacing;
-  return markup`${ends.map(
+  for (const label of [...ends].reverse()) ceiling = (label.at = Math.min(label.at, ceiling)) - nameSpacing;
+  return ends;
+}
+
+/** Names right of the lines' last points. */
+function endNames(
+  lines: readonly LineEnd[],
+  plot: { right: number; top: number; bottom: number; width: number; y: Plot['y'] },
+): Markup {
+  const { right, width } = plot;
+  return markup`${placed(lines, plot).map(
     ({ name, colour, end, at }) =>
       markup`<path class="line-${colour}" d="M${px(right + 2)} ${px(end)}L${px(right + 9)} ${px(at)}"/><text x="${px(right + 13)}" y="${px(at + 4)}">${fitText(name, FONT_SIZE, width - right - 12)}</text>`,
   )}`;

@@ -37,8 +37,9 @@ describe('renderReport', () => {
 
   it('says what the data say', () => {
     const text = textOf(renderReport(sampleReport));
-    for (const said of ['31.5%', '85.2%', '+53.7', '189 of 600', '7.2 s', 'Seed 11', 'objective.lambda 1.2', 'gate_proj, up_proj, down_proj', 'resume null', 'v20.20.2', '2025-03-01 14:05 UTC', 'rumoured fact', '24 fixed, 4 still wrong, 4 broke, 8 still right'])
+    for (const said of ['31.5%', '85.2%', '+53.7', '189 of 600', '7.2 s', 'Seed 11', 'objective.lambda 1.2', 'gate_proj, up_proj, down_proj', 'v20.20.2', '2025-03-01 14:05 UTC', 'rumoured fact', '24 fixed, 4 still wrong, 4 broke, 8 still right'])
       expect(text).toContain(said);
+    expect(text).not.toContain('resume');
   }); // prettier-ignore
 
   it('is the same bytes for the same data, also after JSON', () => {
@@ -106,21 +107,34 @@ describe('token heat maps', () => {
 
   it('mark flagged tokens and errors in their own ways', () => {
     expect(shown({ errors: [{ start: 4, end: 9 }] })).toMatch(
-      /<span class="token level-\d+ flagged"> <span class="error">cat<\/span><\/span><span class="token level-\d+"><span class="error"> s<\/span>at<\/span>/,
+      /<span class="token flagged"> <span class="ink level-\d+"><span class="error">cat<\/span><\/span><\/span><span class="token"><span class="error"> <\/span><span class="ink level-\d+"><span class="error">s<\/span>at<\/span><\/span>/,
     );
   });
 
   it('show what is missing at the end before the end token', () => {
     expect(shown({ errors: [{ start: 11, end: 11 }] })).toMatch(
-      /<span class="missing"[^>]*><\/span><span class="token[^>]*empty">&lt;\/s&gt;/,
+      /<span class="missing"[^>]*><\/span><span class="token[^>]*empty"><span class="ink level-\d+">&lt;\/s&gt;/,
     );
   });
 
   it('show characters outside all tokens', () => {
     expect(shown({ tokens: [{ text: 'cat', start: 4, end: 7, plain: -1, flagged: false }] })).toBe(
-      'The <span class="token level-5">cat</span> sat',
+      'The <span class="token"><span class="ink level-5">cat</span></span> sat',
     );
   });
+
+  it.each([
+    ['a word behind a space', ' cat', /^ <span class="ink[^>]*>cat<\/span>$/],
+    ['a word behind line breaks and tabs', '\n\n\tcat', /^(<span class="break"[^>]*>↵<\/span>\n){2}\t<span class="ink[^>]*>cat<\/span>$/],
+    ['a word before a line break', 'cat\n', /^<span class="ink[^>]*>cat<\/span><span class="break"[^>]*>↵<\/span>\n$/],
+    ['an ideographic space', '\u3000猫', /^\u3000<span class="ink[^>]*>猫<\/span>$/],
+    ['spaces alone', '   ', /^<span class="ink[^>]*><span class="break" aria-hidden="true">␣<\/span><\/span> {3}$/],
+    ['line breaks alone', '\n\n', /^<span class="ink[^>]*><span class="break" aria-hidden="true">↵<\/span><\/span>\n\n$/],
+  ])('paint nothing on white space at which a line may break: %s', (_, text, painted) => {
+    const tokens = [{ text, start: 0, end: Array.from(text).length, plain: -1, judged: -0.1, flagged: true }];
+    const [, inside] = /^<span class="token flagged">(.*)<\/span>$/s.exec(shown({ response: text, tokens }))!;
+    expect(inside).toMatch(painted);
+  }); // prettier-ignore
 });
 
 describe('pieces', () => {
@@ -141,7 +155,7 @@ describe('pieces', () => {
   });
 
   it('flatten settings', () => {
-    expect(flatten({ a: { b: 1, c: [] }, d: [true, 'x'], e: [{ f: 1 }], g: null })).toEqual([['a.b', '1'], ['a.c', ''], ['d', 'true, x'], ['e', '[{"f":1}]'], ['g', 'null']]);
+    expect(flatten({ a: { b: 1, c: [] }, d: [true, 'x'], e: [{ f: 1 }], g: null })).toEqual([['a.b', '1'], ['a.c', ''], ['d', 'true, x'], ['e', '[{"f":1}]']]);
   }); // prettier-ignore
 
   it('sample the table of a long run', () => {

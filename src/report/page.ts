@@ -10,10 +10,11 @@ import { heatMapSection } from './heat-map.ts';
 import { drawLines } from './line-figure.ts';
 import { markup, markupText, trusted } from './markup.ts';
 import type { Section } from './parts.ts';
-import { bothWidths } from './parts.ts';
+import { FIGURE_WIDTH, bothWidths } from './parts.ts';
 import { runSection } from './run-section.ts';
 import { script } from './script.ts';
 import { style } from './style.ts';
+import { useSection } from './use.ts';
 
 // Not written inside a tagged template: bundlers rewrite those that hold a closing script tag.
 const scriptElement = trusted('<script>' + script + '</script>');
@@ -28,10 +29,11 @@ export function renderReport(data: ReportData): string {
     headlineSection(data.headline),
     familiesSection(data),
     ...(data.figures ?? []).map(figureSection),
-    heatMapSection(data.heatMaps),
-    answersSection(data.answers),
+    heatMapSection(data.heatMaps, data.flaggedWords),
+    answersSection(data.answers, data.answersNote),
     curvesSection(data.curves),
     runSection(data),
+    useSection(data.use),
   ].filter((section): section is Section => section !== null);
   const hash = createHash('sha256').update(script).digest('base64');
   const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${hash}'; img-src data:; base-uri 'none'; form-action 'none'`;
@@ -48,7 +50,7 @@ export function renderReport(data: ReportData): string {
 </head>
 <body>
 <a class="skip" href="#main">Skip to the results</a>
-<header><h1 dir="auto">${data.title}</h1><button type="button" id="theme" hidden></button>${data.summary && markup`<p class="summary" dir="auto">${data.summary}</p>`}<p class="note">${data.date}</p></header>
+<header><h1 dir="auto">${data.title}</h1><button type="button" id="theme" hidden></button>${data.summary && markup`<p class="summary" dir="auto">${data.summary}</p>`}<p class="note">${data.date}</p>${data.notes && data.notes.length > 0 && markup`<ul class="notes">${data.notes.map((text) => markup`<li dir="auto">${text}</li>`)}</ul>`}</header>
 <div class="columns">
 ${
   sections.length > 1 &&
@@ -74,7 +76,7 @@ function figureSection(shown: ReportFigure, index: number): Section {
       shown.kind === 'bars'
         ? drawBars({ ...shown.figure, width }, { standalone: false })
         : drawLines({ ...shown.figure, width, height: width < 480 ? 280 : 360 }, { standalone: false }),
-    760,
+    FIGURE_WIDTH,
   )}${shown.caption && markup`<figcaption dir="auto">${shown.caption}</figcaption>`}</figure>`;
   return { id: `figure-${index + 1}`, title: shown.heading, body };
 }

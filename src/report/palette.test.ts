@@ -69,7 +69,14 @@ describe.each<[string, Theme]>([
 });
 
 it('heat levels have no change in the middle', () => {
-  expect([-50, -Math.log(3), 0, Math.log(1.19), Math.log(1.21), 50].map(heatLevel)).toEqual([
-    0, 3, 5, 5, 6, 10,
+  expect([-50, -Math.log(3), 0, Math.log(1.09), Math.log(1.11), 50].map(heatLevel)).toEqual([
+    0, 1, 5, 5, 6, 10,
   ]);
+});
+
+it('the ratios that are common have colours of their own, as strong in one direction as in the other', () => {
+  const level = (ratio: number): number => heatLevel(Math.log(ratio));
+  expect([1.2, 1.35, 1.7, 3, 5].map(level)).toEqual([6, 7, 8, 9, 10]);
+  for (const ratio of [1.05, 1.2, 1.35, 1.54, 1.71, 3, 5, 100])
+    expect(level(1 / ratio), `${ratio}`).toBe(light.heat.length - 1 - level(ratio));
 });

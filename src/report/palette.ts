@@ -77,8 +77,11 @@ export const dark: Theme = {
   ],
 };
 
-/** Ratios of judged to plain probability at which the token background changes. 1 lies in the middle level. */
-export const heatLevels: readonly number[] = [1 / 32, 1 / 8, 1 / 4, 1 / 2, 1 / 1.2, 1.2, 2, 4, 8, 32];
+/**
+ * Ratios of judged to plain probability at which the token background changes. 1 lies in the middle level. Close together
+ * near 1: a token that was likely anyway cannot become much likelier, and most flagged tokens lie between 1.2 and 2.
+ */
+export const heatLevels: readonly number[] = [1 / 4, 1 / 2, 1 / 1.5, 1 / 1.25, 1 / 1.1, 1.1, 1.25, 1.5, 2, 4];
 
 /** Index into `Theme.heat` for log(p judged / p plain) in nats. */
 export const heatLevel = (logRatio: number): number =>

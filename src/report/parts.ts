@@ -30,6 +30,9 @@ export function dataTable(
 export const folded = (summary: string, body: Markup): Markup =>
   markup`<details><summary>${summary}</summary>${body}</details>`;
 
+/** Pixels of every figure in a wide window; style.ts has it too. */
+export const FIGURE_WIDTH = 760;
+
 /** One figure drawn twice, for wide and for narrow windows; only one of the two is ever displayed. */
 export const bothWidths = (draw: (width: number) => Markup, wide: number): Markup =>
   markup`<div class="wide">${draw(wide)}</div><div class="narrow">${draw(328)}</div>`;

@@ -74,7 +74,7 @@ if (list) {
   const more = document.querySelector('.more');
   const status = form.querySelector('[role=status]');
   const items = [...list.children];
-  const FIRST = 12;
+  const FIRST = 4;
   let all = false;
   const apply = () => {
     const outcome = form.elements.outcome ? form.elements.outcome.value : '';

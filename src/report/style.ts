@@ -63,7 +63,7 @@ main{border-top:1px solid var(--grid)}
 .wide{display:none}
 @media (min-width:40rem){.wide{display:block}.narrow{display:none}}
 figcaption{margin:.5rem 0 0;max-width:46rem}
-.panels{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,20.5rem),1fr));gap:1.5rem 2rem;margin-bottom:1rem}
+.panels{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,20.5rem),1fr));gap:1.5rem 2rem;margin-bottom:1rem;max-width:760px}
 .panels h3{margin-bottom:.5rem}
 
 details{margin-top:.75rem}
@@ -78,7 +78,7 @@ thead th{color:var(--soft);font-weight:600;background:var(--panel);position:stic
 .legend{display:flex;flex-wrap:wrap;align-items:flex-start;gap:1rem 2.5rem;margin:0 0 1rem}
 .scale{display:grid;grid-template-columns:repeat(11,1fr);width:min(100%,27rem);padding-bottom:1.25rem}
 .scale span{position:relative;height:1rem}
-.scale i{position:absolute;right:0;top:1.125rem;transform:translateX(50%);font-size:.6875rem;font-style:normal;color:var(--soft);font-variant-numeric:tabular-nums}
+.scale i{white-space:nowrap;position:absolute;right:0;top:1.125rem;transform:translateX(50%);font-size:.6875rem;font-style:normal;color:var(--soft);font-variant-numeric:tabular-nums}
 .marks{list-style:none;font-size:.8125rem;display:flex;flex-wrap:wrap;gap:.5rem 1.5rem}
 .marks li{line-height:1.75rem}
 .example{padding:1rem 0;border-top:1px solid var(--grid);break-inside:avoid}
@@ -89,16 +89,20 @@ thead th{color:var(--soft);font-weight:600;background:var(--panel);position:stic
 .text{white-space:pre-wrap;margin-bottom:.5rem;unicode-bidi:isolate;max-width:46rem}
 .judgment{border-inline-start:3px solid var(--rule);padding-inline-start:.75rem;color:var(--soft)}
 .tokens{white-space:pre-wrap;unicode-bidi:isolate;font-size:1.0625rem;line-height:2.1;max-height:32rem;overflow:auto;padding:0 3px 8px}
-.token{padding:.26em 0 .16em;box-shadow:inset 1px 0 var(--paper);border-radius:2px;scroll-margin:2rem}
+.token{scroll-margin:2rem}
+.ink{padding:.26em 0 .16em;box-shadow:inset 1px 0 var(--paper);border-radius:2px}
 .script .tokens .token{cursor:pointer}
-.flagged{font-weight:650;box-shadow:inset 0 0 0 2px var(--ink);padding-inline:3px;margin-inline:3px;-webkit-box-decoration-break:clone;box-decoration-break:clone}
-.empty{font-size:.8125em;padding-inline:4px;margin-inline-start:3px;unicode-bidi:isolate;direction:ltr}
+.flagged .ink{font-weight:650;box-shadow:inset 0 0 0 2px var(--ink);padding-inline:3px;margin-inline:3px;-webkit-box-decoration-break:clone;box-decoration-break:clone}
+.empty{font-size:.8125em;unicode-bidi:isolate;direction:ltr}
+.empty .ink{padding-inline:4px;margin-inline-start:3px}
 .error{text-decoration:underline;text-decoration-color:var(--bad);text-decoration-style:wavy;text-decoration-thickness:2px;text-underline-offset:.5em;text-decoration-skip-ink:none}
 .missing{display:inline-block;width:.9em;height:1.1em;margin-inline:3px;vertical-align:-.2em;border:2px dashed var(--bad);border-radius:2px}
 .break{font-size:.8em}
-.token[aria-selected=true]{outline:2px solid var(--accent);outline-offset:1px}
-.token:focus-visible{outline-width:3px}
-.details{display:grid;grid-template-columns:repeat(auto-fill,minmax(8.25rem,1fr));gap:.375rem 1rem;padding:.5rem .75rem;margin-top:.5rem;background:var(--panel);border-radius:4px;font-size:.8125rem}
+.token:focus{outline:none}
+.token[aria-selected=true] .ink{outline:2px solid var(--accent);outline-offset:1px}
+.token:focus-visible .ink{outline-width:3px}
+.details{display:flex;flex-wrap:wrap;gap:.125rem 1.25rem;padding:.375rem .75rem;margin-top:.25rem;background:var(--panel);border-radius:4px;font-size:.8125rem}
+.details>div{display:flex;gap:.375rem}
 .details dt{color:var(--soft)}
 .details dd{font-weight:600;font-variant-numeric:tabular-nums;max-height:4.5em;overflow:auto}
 ${heat}
@@ -126,17 +130,27 @@ ${heat}
 
 .run{display:grid;gap:1.5rem 3rem;grid-template-columns:minmax(0,1fr)}
 @media (min-width:60rem){.run{grid-template-columns:repeat(2,minmax(0,1fr))}}
+.notes{grid-column:1/-1;margin-top:.5rem;padding-inline-start:1.125rem;max-width:46rem;font-size:.875rem;color:var(--soft)}
+.words{list-style:none;display:flex;flex-wrap:wrap;gap:.375rem .5rem;margin-bottom:.375rem}
+.words li{padding:.125rem .625rem;border:1px solid var(--rule);border-radius:999px;font-size:.875rem}
+.words b{font-weight:400;color:var(--soft);font-variant-numeric:tabular-nums}
+.words+.note{margin-bottom:1rem}
+.tiles .change .value{font-size:1.375rem;letter-spacing:-.01em;white-space:nowrap}
+.tiles:has(.change){grid-template-columns:repeat(auto-fit,minmax(min(100%,12rem),1fr))}
+.use{margin-top:.25rem;border-top:1px solid var(--grid);padding:.25rem 0 .5rem;max-width:60rem}
+.use summary{font-size:1rem}
+.use p{margin-bottom:.5rem}
+.use h4{margin-top:.625rem}
 .run h3{margin:0 0 .25rem}
-.run div>*+h3,.run div>div{margin-top:1.25rem}
-.run>div,.run>div>h3:first-child{margin-top:0!important}
+.run>div>*+h3{margin-top:1.25rem}
 .keys th{color:var(--soft);width:40%;padding-inline-start:0}
 .keys tbody tr:first-child>*{border-top:0}
 
 @media (prefers-reduced-motion:no-preference){html{scroll-behavior:smooth}}
-@media (forced-colors:active){.token{forced-color-adjust:none;color:var(--ink)}}
+@media (forced-colors:active){.ink{forced-color-adjust:none;color:var(--ink)}}
 @media print{
 body{font-size:10pt}
-.token,.scale span{-webkit-print-color-adjust:exact;print-color-adjust:exact}
+.ink,.scale span{-webkit-print-color-adjust:exact;print-color-adjust:exact}
 nav,.skip,#theme,.filters,.more,.needs-script,details:not([open]){display:none!important}
 .tokens,.scroll{max-height:none;overflow:visible}
 .columns{display:block}

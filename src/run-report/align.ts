@@ -1,6 +1,8 @@
 // The folder of one training as the data of a report, also while it goes on. Draws nothing.
+import { basename, join } from 'node:path';
+import { methodNamed, methodNames } from '../alignment/methods.ts';
 import { exists } from '../durable/files.ts';
-import { join } from 'node:path';
+import { modelOfSnapshot } from '../hub/index.ts';
 import type { ReportData } from '../report/index.ts';
 import { plural } from '../words/numbers.ts';
 import type { RunFacts } from './facts.ts';
@@ -8,15 +10,19 @@ import { curveOf } from './steps.ts';
 
 /** Everything but settings and provenance. */
 export async function alignReport({ dir, record, steps }: RunFacts): Promise<Omit<ReportData, 'date'>> {
-  const { method, model } = record.settings;
+  const { method, model, data } = record.settings;
   const last = steps.at(-1);
   const finished = await exists(join(dir, 'adapter'));
-  const state = finished ? 'The run is complete' : 'The run is not complete';
   return {
     title: 'Aligned with written judgments',
     summary:
-      `An adapter of ${String(model)} is trained with the method "${String(method)}" on judged responses. ` +
-      `${state}: ${plural(steps.length, 'step')} so far.`,
+      `${described(String(method))} trained an adapter of ${nameOfModel(String(model))} on the judged responses` +
+      `${typeof data === 'string' ? ` of ${basename(data)}` : ''}, in ${plural(steps.length, 'step')}.`,
+    ...(!finished && {
+      notes: [
+        `The run is not complete: ${plural(steps.length, 'step')} so far. What the trained model shows comes when it is.`,
+      ],
+    }),
     headline: {
       facts: [
         { label: 'Optimizer steps', value: steps.length },
@@ -26,3 +32,9 @@ export async function alignReport({ dir, record, steps }: RunFacts): Promise<Omi
     ...(last && { curves: [curveOf('training', steps)] }),
   };
 }
+
+/** A method that was added from outside may not be there now. */
+const described = (method: string): string =>
+  `The method "${method}"${methodNames().includes(method) ? ` (${methodNamed(method).title})` : ''}`;
+
+const nameOfModel = (model: string): string => modelOfSnapshot(model) ?? basename(model);

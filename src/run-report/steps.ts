@@ -9,6 +9,8 @@ export interface StepLine {
   /** Absent where the objective flags no tokens. */
   readonly flagged_fraction?: number;
   readonly learning_rate: number;
+  /** The parts of the loss, as `loss_NAME`, beside other figures. */
+  readonly [name: string]: unknown;
 }
 
 /** The whole lines; what stands after the last line end is left out. */
@@ -20,10 +22,18 @@ export const readSteps = (metrics: string): StepLine[] =>
 
 export const curveOf = (name: string, steps: readonly StepLine[]): TrainingCurve => ({
   name,
-  steps: steps.map(({ step, loss, flagged_fraction, learning_rate }) => ({
-    step,
-    loss,
-    learningRate: learning_rate,
-    ...(flagged_fraction !== undefined && { flaggedFraction: flagged_fraction }),
+  steps: steps.map((line) => ({
+    step: line.step,
+    loss: line.loss,
+    ...partsOf(line),
+    learningRate: line.learning_rate,
+    ...(line.flagged_fraction !== undefined && { flaggedFraction: line.flagged_fraction }),
   })),
 });
+
+function partsOf(line: StepLine): { parts?: Record<string, number> } {
+  const found = Object.entries(line).flatMap(([key, value]) =>
+    key.startsWith('loss_') && typeof value === 'number' ? [[key.slice('loss_'.length), value] as const] : [],
+  );
+  return found.length === 0 ? {} : { parts: Object.fromEntries(found) };
+}

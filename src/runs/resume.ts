@@ -27,13 +27,13 @@ export function startOf(recorded: RunRecord | null): Date {
   return date;
 }
 
-/** Throws WhetstoneError `RESUME_MISMATCH` that lists the differences, if there are any. */
-export function refuseDifferences(out: string, differences: readonly string[]): void {
+/** Throws WhetstoneError `RESUME_MISMATCH` that lists the differences, if there are any; `advice` is what else can be done. */
+export function refuseDifferences(out: string, differences: readonly string[], advice = ''): void {
   if (differences.length === 0) return;
   throw new WhetstoneError('RESUME_MISMATCH', 'this run cannot go on with what has changed', {
     file: out,
     problems: differences.map((problem) => ({ problem })),
-    hint: `Leave these options out or restore the files to go on with the run, or start anew with ${option('overwrite')}.`,
+    hint: `${advice}Leave these options out or restore the files to go on with the run, or start anew with ${option('overwrite')}.`,
   });
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { percent, plural, thousands } from './numbers.ts';
 import { printable } from './printable.ts';
-import { shellWord } from './shell.ts';
+import { wordFor } from './shell.ts';
 import { describeSystemError, isSystemError, reasonOf } from './system-errors.ts';
 
 const failed = (code: string, path?: string): NodeJS.ErrnoException =>
@@ -28,11 +28,20 @@ describe('words', () => {
   });
 
   it('can be copied into a shell', () => {
-    expect(['./run-1', 'my run', "it's", ''].map(shellWord)).toEqual([
+    expect(['./run-1', 'my run', "it's", ''].map(wordFor('linux'))).toEqual([
       './run-1',
       "'my run'",
       "'it'\\''s'",
       "''",
+    ]);
+  });
+
+  it('can be copied into a shell of Windows', () => {
+    expect(['C:\\runs\\first', 'C:\\my runs', "it's", ''].map(wordFor('win32'))).toEqual([
+      'C:\\runs\\first',
+      '"C:\\my runs"',
+      '"it\'s"',
+      '""',
     ]);
   });
 

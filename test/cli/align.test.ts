@@ -1,6 +1,6 @@
 // whetstone align from outside: what it writes, what it refuses and how it stops. The stand-in engine computes.
 import type { ChildProcess } from 'node:child_process';
-import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -62,7 +62,11 @@ describe('a run', () => {
     expect((await metricsOf(out)).map(({ step, epoch }) => [step, epoch!.toFixed(2)])).toEqual(
       [1, 2, 3, 4, 5, 6].map((step) => [step, (step / 3).toFixed(2)]),
     );
-    expect((await readdir(out)).sort()).toEqual(['adapter', 'checkpoints', 'metrics.jsonl', 'run.yaml']);
+    expect((await readdir(out)).sort()).toEqual([
+      ...['adapter', 'checkpoints', 'metrics.jsonl', 'report.html', 'run.yaml'],
+    ]);
+    expect(stdout).toContain(`report in ${join(out, 'report.html')}\nnext\n`);
+    for (const program of ['PEFT', 'vLLM', 'llama.cpp', 'Ollama']) expect(stdout).toContain(`  ${program}`);
     const record = parse(await readFile(join(out, 'run.yaml'), 'utf8')) as Record<string, unknown>;
     expect(record).toMatchObject({
       lambda: 1.2,
@@ -72,6 +76,46 @@ describe('a run', () => {
         versions: { whetstone: expect.stringMatching(/^\d/) as string },
       },
     });
+  });
+
+  it('is over whatever becomes of its report, which can be left out and made later', async () => {
+    const without = await align(['--warmup_steps', '0', '--report', 'false']);
+    expect([without.code, await readdir(out)]).toEqual([0, expect.not.arrayContaining(['report.html'])]);
+    expect(without.stdout).toMatch(/^next$/m);
+    const later = await cli.run(['report', out]);
+    expect([later.code, later.stderr]).toEqual([0, '']);
+    expect(await readFile(join(out, 'report.html'), 'utf8')).toContain('Use it');
+
+    out += '-blocked';
+    await mkdir(join(out, 'report.html'), { recursive: true }); // nothing can be written in its place
+    await cp(join(out.slice(0, -'-blocked'.length), 'run.yaml'), join(out, 'run.yaml'));
+    const blocked = await cli.run(['align', '--out', out, '--resume']);
+    expect(blocked.code).toBe(0);
+    expect(blocked.stdout).toMatch(/note The report was not written: /);
+    expect(await readdir(out)).toContain('adapter');
+    expect((await cli.run(['report', out])).code).toBe(1);
+  });
+
+  it('cannot be lengthened, and says what can be done', async () => {
+    await align(['--warmup_steps', '0', '--max_steps', '1']);
+    const longer = await align(['--resume', '--max_steps', '5']);
+    expect(longer.code).toBe(1);
+    expect(longer.stderr).toMatch(/max_steps: the run has 1, now 5[^]*cannot be lengthened[^]*--adapter/);
+    expect((await align(['--resume', '--epochs', '5'])).stderr).toMatch(/cannot be lengthened/);
+    expect((await align(['--resume', '--seed', '5'])).stderr).not.toMatch(/lengthened/);
+    const done = await cli.run(['align', '--out', out, '--resume']);
+    const [, line] = /Train on from its adapter:\n {2}whetstone (.*)\n/.exec(done.stdout)!;
+    const next = await cli.run(line!.replace('ANOTHER', `${out}-next`).split(' '));
+    expect([next.code, next.stderr]).toEqual([0, '']);
+  });
+
+  it('refuses files for its report before it begins', async () => {
+    const missing = join(dir, 'nowhere.jsonl');
+    for (const name of ['eval_data', 'report_prompts']) {
+      const { code, stderr } = await align([`--${name}`, missing]);
+      expect([code, stderr]).toEqual([1, expect.stringContaining(missing)]);
+      await expect(readdir(out)).rejects.toMatchObject({ code: 'ENOENT' });
+    }
   });
 
   it('can be repeated from its run.yaml, with the same bytes', async () => {

@@ -1,31 +1,35 @@
 // The report in a real browser: nothing scrolls sideways, nothing is fetched, everything works by keyboard, and it
-// can be read without its script. Needs a Chromium: the path in CHROMIUM, or one of the usual names in PATH.
-import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+// can be read without its script. Needs a Chromium, see chromium.ts.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { barFigure, renderReport } from '../../src/report/index.ts';
+import type { ReportData } from '../../src/report/index.ts';
+import { findChromium } from './chromium.ts';
 import { hostileReport, sampleReport } from '../../src/report/sample.test-helper.ts';
 
-function findChromium(): string | undefined {
-  const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
-  const folders = (process.env.PATH ?? '').split(delimiter).filter(Boolean);
-  const candidates = [
-    process.env.CHROMIUM ?? '',
-    ...folders.flatMap((folder) => names.map((name) => join(folder, name))),
-  ];
-  return candidates.filter(Boolean).find((path) => {
-    try {
-      accessSync(path, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-}
+const words = 'One two three four five six seven eight nine ten eleven twelve'.split(' ');
+const long = Array.from({ length: 8 }, () => `${words.join(' ')}.\n`).join('\n');
+/** Every token flagged: words behind spaces, full stops and line breaks. */
+const flaggedThroughout: ReportData = {
+  title: 'Flags',
+  date: 'today',
+  heatMaps: [
+    {
+      instruction: 'Count.',
+      judgment: 'Wrong.',
+      response: long,
+      tokens: [...long.matchAll(/ ?\w+|\.|\n+/g)].map(({ 0: text, index }) => ({
+        ...{ text, start: index, end: index + text.length },
+        ...{ plain: -1, judged: -0.5, flagged: true },
+      })),
+    },
+  ],
+};
 
 const executablePath = findChromium();
 const title = executablePath
@@ -41,6 +45,7 @@ describe.skipIf(executablePath === undefined)(title, () => {
     folder = mkdtempSync(join(tmpdir(), 'report-'));
     writeFileSync(join(folder, 'sample.html'), renderReport(sampleReport));
     writeFileSync(join(folder, 'hostile.html'), renderReport(hostileReport));
+    writeFileSync(join(folder, 'flags.html'), renderReport(flaggedThroughout));
     const { families } = sampleReport;
     writeFileSync(
       join(folder, 'bars.svg'),
@@ -106,6 +111,34 @@ describe.skipIf(executablePath === undefined)(title, () => {
       }
   });
 
+  it.each([360, 500, 1400])('leaves no box empty where a line breaks, at %s px', async (width) => {
+    const page = await open('flags.html', { width });
+    const boxes = await page.evaluate<{ text: string; widths: number[] }[]>(
+      `[...document.querySelectorAll('.tokens .ink')].map((ink) => ({ text: ink.textContent, widths: [...ink.getClientRects()].map(({ width }) => width) }))`,
+    );
+    expect(boxes).toHaveLength(flaggedThroughout.heatMaps![0]!.tokens.length);
+    // One piece each, and with its padding as wide as its text.
+    for (const { text, widths } of boxes) {
+      expect(widths, text).toHaveLength(1);
+      expect(widths[0], text).toBeGreaterThan(10);
+    }
+    const tops = await page.evaluate<number[]>(
+      `[...new Set([...document.querySelectorAll('.tokens .ink')].map((ink) => Math.round(ink.getBoundingClientRect().top)))]`,
+    );
+    expect(tops.length).toBeGreaterThan(width === 1400 ? 3 : 8);
+    await page.context().close();
+  });
+
+  it('draws the charts of training in one size', async () => {
+    const page = await open('sample.html');
+    const plots = await page.evaluate<string[]>(
+      `[...document.querySelectorAll('.panels svg')].map((svg) => [...svg.querySelectorAll('.axis')].slice(0, 1).map((line) => Math.round(line.getBoundingClientRect().width)).join())`,
+    );
+    expect(plots).toHaveLength(3);
+    expect(new Set(plots).size).toBe(1);
+    await page.context().close();
+  });
+
   it('follows the system’s theme and the button', async () => {
     const page = await open('sample.html', { colorScheme: 'dark' });
     const paper = (): Promise<string> => page.evaluate('getComputedStyle(document.body).backgroundColor');
@@ -150,7 +183,7 @@ describe.skipIf(executablePath === undefined)(title, () => {
   it('filters answers by outcome and family', async () => {
     const page = await open('sample.html');
     const shown = page.locator('.answers > li:visible');
-    expect(await shown.count()).toBe(12);
+    expect(await shown.count()).toBe(4);
     await page
       .getByText('broke', { exact: false })
       .locator('visible=true')
@@ -178,7 +211,7 @@ describe.skipIf(executablePath === undefined)(title, () => {
       order.push(name);
       expect(order.length).toBeLessThan(50);
       const outline = await page.evaluate<string>(
-        `getComputedStyle(document.activeElement.matches('input') ? document.activeElement.nextElementSibling : document.activeElement).outlineStyle`,
+        `getComputedStyle(document.activeElement.matches('input') ? document.activeElement.nextElementSibling : document.activeElement.querySelector('.ink') ?? document.activeElement).outlineStyle`,
       );
       expect(outline, order.at(-1)).not.toBe('none');
     }

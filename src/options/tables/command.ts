@@ -16,6 +16,13 @@ export const command = {
     help: 'say how much will be asked for and what it may cost, and do nothing',
     defaultText: '',
   },
+  report: {
+    kind: 'boolean',
+    default: true,
+    group: 'Report',
+    flagOnly: true,
+    help: 'write RUN/report.html when the run is over; "whetstone report RUN" does it later',
+  },
   details: {
     kind: 'boolean',
     default: false,

@@ -28,4 +28,18 @@ export const reporting = {
     help: 'instructions to which the report shows responses before and after: a .txt file with one a line, or rows of instruction, input?',
     defaultText: 'some of the rows that it measures on',
   },
+  report_seconds: {
+    kind: 'number',
+    default: 60,
+    min: 0,
+    resume: 'free',
+    help: 'most seconds for which the report asks the model, before and after; 0 writes it without',
+  },
+  run: {
+    kind: 'text',
+    positional: true,
+    path: true,
+    placeholder: 'RUN',
+    help: 'run directory of align, online or train-judge',
+  },
 } as const;
