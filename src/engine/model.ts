@@ -13,6 +13,7 @@ import { layOut, views } from './parameters.ts';
 import type { Feed } from './session.ts';
 import { chooseTrainable, initialParameters, requireUsableLora, trainableParameters } from './trainable.ts';
 import { requireFiniteWeights } from './weight-check.ts';
+import { adapterNotes } from '../runs/adapter-folder.ts';
 import { note } from '../words/note.ts';
 import type { Note } from '../words/note.ts';
 
@@ -70,7 +71,12 @@ export async function readModel(options: EngineOptions): Promise<EngineModel> {
     device: found.device,
     prepack: options.prepack ?? worthPrepacking(checkpoint),
     wholeBatches: options.wholeBatches ?? isNarrow(config),
-    notes: [...found.notes, ...folder.notes, ...noteOnUnused(folder, checkpoint)],
+    notes: [
+      ...found.notes,
+      ...folder.notes,
+      ...noteOnUnused(folder, checkpoint),
+      ...(adapterDir == null ? [] : await adapterNotes(adapterDir)),
+    ],
   };
 }
 

@@ -8,7 +8,7 @@ import type {
   Parameter,
   Trainable,
 } from '../models/index.ts';
-import { isTarget, projectionNames, readTensorBytes, toFloat32 } from '../models/index.ts';
+import { adapterMisfit, isTarget, projectionNames, readTensorBytes, toFloat32 } from '../models/index.ts';
 import { gridArrangement } from './arrangement.ts';
 import { traceScore } from './step-graph.ts';
 import type { ParameterLayout } from './parameters.ts';
@@ -73,13 +73,7 @@ export async function initialParameters(
   for (const { name, shape, offset } of layout.parameters) {
     if (adapter) {
       const tensor = adapter.tensors.get(name)!;
-      if (tensor.shape.join() !== shape.join()) {
-        throw new WhetstoneError(
-          'ADAPTER',
-          `tensor "${name}" is [${tensor.shape.join(', ')}]; the model needs [${shape.join(', ')}]`,
-          { hint: 'The adapter was made for another model.' },
-        );
-      }
+      if (tensor.shape.join() !== shape.join()) throw adapterMisfit(adapter, name, shape);
       flat.set(tensor.data, offset);
     } else {
       const stored = checkpoint.weights.get(name)!;

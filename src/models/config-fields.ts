@@ -84,8 +84,14 @@ export function fieldReader(json: Json, file: string, prefix = ''): FieldReader 
 }
 
 /** Refuses what is well-formed but cannot be run. */
-export function unsupported(file: string, field: string, found: string, hint: string): WhetstoneError {
-  return new WhetstoneError('MODEL_UNSUPPORTED', `${found} is not supported`, { file, field, hint });
+export function unsupported(
+  file: string,
+  field: string | undefined,
+  found: string,
+  hint: string,
+): WhetstoneError {
+  const place = field === undefined ? { file } : { file, field };
+  return new WhetstoneError('MODEL_UNSUPPORTED', `${found} is not supported`, { ...place, hint });
 }
 
 const isWithin = (value: number, { above = -Infinity, from = -Infinity, to = Infinity }: Range): boolean =>

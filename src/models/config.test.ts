@@ -270,8 +270,65 @@ describe('quantized models are refused by the name of the method, before anythin
     expect(error.hint).toMatch(/Name the model that it was made from/);
   });
 
+  it.each([
+    [{ quantization: { group_size: 64, bits: 4 } }, 'quantization', /MLX \(4 bits\)/],
+    [{ compression_config: { format: 'int-quantized' } }, 'compression_config', /with compressed-tensors is/],
+  ])('%j', async (fields, field, message) => {
+    const error = await failureOf(() => parseDecoderConfig({ ...fields, model_type: 'llama', ...sizes }));
+    expect([error.code, error.place.field]).toEqual(['MODEL_UNSUPPORTED', field]);
+    expect(error.message).toMatch(message);
+  });
+
+  it.each([
+    ['quantize_config.json', /GPTQ/],
+    ['quant_config.json', /AWQ/],
+  ])('a folder with %s beside a config.json that says nothing', async (name, message) => {
+    const dir = newFolder();
+    writeFileSync(join(dir, 'config.json'), JSON.stringify({ model_type: 'llama', ...sizes }));
+    expect((await readDecoderConfig(dir)).layers).toBe(3);
+    writeFileSync(join(dir, name), '{"bits": 4}');
+    const error = await failureOf(() => readDecoderConfig(dir));
+    expect([error.code, error.place.file]).toEqual(['MODEL_UNSUPPORTED', join(dir, name)]);
+    expect(error.message).toMatch(message);
+  });
+
   it('null says that it is not', () => {
-    expect(parse({ quantization_config: null }).layers).toBe(3);
+    expect(parse({ quantization_config: null, quantization: null }).layers).toBe(3);
+  });
+});
+
+describe('senseless numbers are refused by field, whatever they do to the arithmetic', () => {
+  it.each([
+    ['"hidden_size": 0', 'hidden_size'],
+    ['"hidden_size": -64', 'hidden_size'],
+    ['"hidden_size": "64"', 'hidden_size'],
+    ['"hidden_size": 1e999', 'hidden_size'],
+    ['"hidden_size": null', 'hidden_size'],
+    ['"num_hidden_layers": 1000000000', 'num_hidden_layers'],
+    ['"num_hidden_layers": 2.5', 'num_hidden_layers'],
+    ['"num_hidden_layers": [3]', 'num_hidden_layers'],
+    ['"num_attention_heads": 5, "num_key_value_heads": 5', 'num_attention_heads'],
+    ['"num_attention_heads": 4, "num_key_value_heads": 3', 'num_key_value_heads'],
+    ['"num_key_value_heads": 0', 'num_key_value_heads'],
+    ['"vocab_size": -1', 'vocab_size'],
+    ['"vocab_size": {"size": null}', 'vocab_size'],
+    ['"vocab_size": 9007199254740993', 'vocab_size'],
+    ['"intermediate_size": true', 'intermediate_size'],
+    ['"max_position_embeddings": 0', 'max_position_embeddings'],
+    ['"rms_norm_eps": -1', 'rms_norm_eps'],
+    ['"rms_norm_eps": 1e999', 'rms_norm_eps'],
+    ['"rms_norm_eps": "1e-5"', 'rms_norm_eps'],
+    ['"rope_theta": 0', 'rope_theta'],
+    ['"rope_theta": -1e999', 'rope_theta'],
+    ['"rope_parameters": {"rope_type": "linear", "factor": 0}', 'rope_parameters.factor'],
+    ['"rope_parameters": {"rope_type": "linear", "factor": null}', 'rope_parameters.factor'],
+  ])('%s', async (text, field) => {
+    const dir = newFolder();
+    // The last one of two equal keys counts, and 1e999 is JSON.
+    const fields = JSON.stringify({ model_type: 'llama', ...sizes }).slice(0, -1);
+    writeFileSync(join(dir, 'config.json'), `${fields}, ${text}}`);
+    const error = await failureOf(() => readDecoderConfig(dir));
+    expect([error.code, error.place]).toEqual(['MODEL_CONFIG', { file: join(dir, 'config.json'), field }]);
   });
 });
 

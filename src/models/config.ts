@@ -6,7 +6,7 @@ import type { FieldReader } from './config-fields.ts';
 import { fieldReader, shown, unsupported } from './config-fields.ts';
 import type { Json } from './json-file.ts';
 import { readJsonObject } from './json-file.ts';
-import { refuseQuantized } from './quantization.ts';
+import { refuseQuantized, refuseQuantizedFolder } from './quantization.ts';
 import type { RopeScaling } from './rope-config.ts';
 import { readRope } from './rope-config.ts';
 
@@ -72,7 +72,9 @@ export async function readDecoderConfig(modelDir: string): Promise<DecoderConfig
     'MODEL_CONFIG',
     'A model is a Hugging Face folder with config.json, tokenizer.json and *.safetensors.',
   );
-  return parseDecoderConfig(json, file);
+  const config = parseDecoderConfig(json, file);
+  await refuseQuantizedFolder(modelDir);
+  return config;
 }
 
 /** The same from the parsed JSON; `file` is for messages. Defaults are those of transformers' config classes. */
@@ -100,6 +102,12 @@ export function parseDecoderConfig(json: Json, file = 'config.json'): DecoderCon
   const layers = read.count('num_hidden_layers', undefined, mostLayers);
   if ((json.head_dim ?? absent.headDim) === null && hiddenSize < heads)
     throw new WhetstoneError('MODEL_CONFIG', `${heads} heads share a hidden size of ${hiddenSize}`, {
+      file,
+      field: 'num_attention_heads',
+    });
+  // transformers checks this for Llama alone; for the others it rounds the size of a head down.
+  if (modelType === 'llama' && hiddenSize % heads !== 0)
+    throw new WhetstoneError('MODEL_CONFIG', `must divide hidden_size, ${hiddenSize}; found ${heads}`, {
       file,
       field: 'num_attention_heads',
     });

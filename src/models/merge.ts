@@ -1,6 +1,5 @@
 // Folds a LoRA adapter into its base model, and saves a model whose weights were trained as a whole.
 // Both write a complete Hugging Face folder; neither runs a model.
-import { join } from 'node:path';
 import { WhetstoneError } from '../errors.ts';
 import type { StoredWeight } from './checkpoint.ts';
 import { embeddingName, headName } from './decoder.ts';
@@ -8,7 +7,7 @@ import { loraScale } from './lora.ts';
 import { readModelFolder } from './read-model.ts';
 import { readChunks, rewriteModel } from './model-folder.ts';
 import type { Replacement, WriteModelOptions, WrittenModel } from './model-folder.ts';
-import { readAdapter } from './peft.ts';
+import { adapterMisfit, readAdapter } from './peft.ts';
 import type { Adapter } from './peft.ts';
 import { fromFloat32, isStoredDType, storedBytes, toFloat32 } from './safetensors.ts';
 import type { StoredDType } from './safetensors.ts';
@@ -33,9 +32,9 @@ export async function mergeAdapter(
   options: WriteModelOptions = {},
 ): Promise<MergedModel> {
   const { config, checkpoint } = await readModelFolder(modelDir);
-  const updates = updatesOf(await readAdapter(adapterDir, config));
-  for (const update of updates.values())
-    requireFit(update, checkpoint.weights.get(update.weight), adapterDir);
+  const adapter = await readAdapter(adapterDir, config);
+  const updates = updatesOf(adapter);
+  for (const [weight, update] of updates) requireFit(update, checkpoint.weights.get(weight), adapter);
   const written = await rewriteModel(modelDir, outDir, {
     ...options,
     replace: (name, stored) => {
@@ -72,22 +71,17 @@ function updatesOf({ lora, tensors }: Adapter): Map<string, Update> {
   return updates;
 }
 
-function requireFit({ weight, a, b }: Update, stored: StoredWeight | undefined, adapterDir: string): void {
-  if (!stored) throw misfit(adapterDir, `the model has no tensor "${weight}"`);
-  const [rank = 0, columns = 0] = a.shape;
-  const rows = b.shape[0] ?? 0;
-  if (b.shape[1] !== rank || stored.shape.join() !== [rows, columns].join()) {
-    const shapes = [b, a].map(({ shape }) => `[${shape.join(', ')}]`).join(' x ');
-    throw misfit(adapterDir, `${shapes} does not fit "${weight}" of shape [${stored.shape.join(', ')}]`);
-  }
+function requireFit({ weight, a, b }: Update, stored: StoredWeight | undefined, adapter: Adapter): void {
+  const projection = weight.slice(0, -'.weight'.length);
+  if (!stored) throw new WhetstoneError('MODEL_WEIGHTS', `the model has no tensor "${weight}"`);
+  const [rows = 0, columns = 0] = stored.shape;
+  const { rank } = adapter.lora;
+  if (a.shape.join() !== [rank, columns].join())
+    throw adapterMisfit(adapter, `${projection}.lora_A.weight`, [rank, columns]);
+  if (b.shape.join() !== [rows, rank].join())
+    throw adapterMisfit(adapter, `${projection}.lora_B.weight`, [rows, rank]);
   requireFloat(weight, stored);
 }
-
-const misfit = (adapterDir: string, message: string): WhetstoneError =>
-  new WhetstoneError('ADAPTER', message, {
-    file: join(adapterDir, 'adapter_model.safetensors'),
-    hint: 'The adapter was made for another model, or its file is incomplete.',
-  });
 
 function requireFloat(name: string, { dtype, file }: StoredWeight): StoredDType {
   if (isStoredDType(dtype)) return dtype;

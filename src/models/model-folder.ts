@@ -283,16 +283,19 @@ async function listCompanions(
   return { copied, leftOut };
 }
 
+/** A byte order mark before it is skipped, as everywhere. */
+const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8').replace(/^\uFEFF/, '');
+
 /** config.json with the dtype under the name that it has there: "dtype", or "torch_dtype" before transformers 5. */
 function withDType(config: Uint8Array, dtype: StoredDType): Uint8Array {
-  const json = JSON.parse(Buffer.from(config).toString('utf8')) as Record<string, unknown>;
+  const json = JSON.parse(textOf(config)) as Record<string, unknown>;
   const field = 'dtype' in json ? 'dtype' : 'torch_dtype';
   return toJson({ ...json, [field]: { F32: 'float32', F16: 'float16', BF16: 'bfloat16' }[dtype] });
 }
 
 function withTotalSize(index: Uint8Array, shards: readonly Shard[]): Uint8Array {
   if (!shards.some(({ resized }) => resized)) return index;
-  const json = JSON.parse(Buffer.from(index).toString('utf8')) as { metadata?: object };
+  const json = JSON.parse(textOf(index)) as { metadata?: object };
   const total = shards.reduce((sum, { bytes }) => sum + bytes, 0);
   return toJson({ ...json, metadata: { ...json.metadata, total_size: total } });
 }

@@ -1,5 +1,5 @@
 // PEFT adapters: round trip, variants that are refused by field, adapters that belong elsewhere.
-import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -10,7 +10,9 @@ import { copyModel, editJson, failureOf, temporaryFolders } from './model-files.
 import { projectionNames } from './adapted-projections.ts';
 import type { Adapter } from './peft.ts';
 import { describeAdapter, readAdapter, writeAdapter } from './peft.ts';
-import { encodeSafetensors } from './safetensors.ts';
+import { folderDigests } from '../runs/digests.ts';
+import type { StoredTensor } from './safetensors.ts';
+import { encodeSafetensors, readSafetensorsHeader, readTensorBytes } from './safetensors.ts';
 
 const newFolder = temporaryFolders();
 const copyAdapter = (model: string): string => join(copyModel(model, newFolder()), 'adapter');
@@ -72,7 +74,7 @@ describe('an adapter', () => {
     const original = await readAdapter(`${modelDir('qwen2')}/adapter`, model);
     const dir = newFolder();
     await writeAdapter(dir, original);
-    expect(await readAdapter(dir, model)).toEqual(original);
+    expect(await readAdapter(dir, model)).toEqual({ ...original, file: weightsOf(dir) });
     const config = JSON.parse(readFileSync(configOf(dir), 'utf8')) as Record<string, unknown>;
     expect(config).toMatchObject({
       peft_type: 'LORA',
@@ -266,6 +268,123 @@ describe('configuration and weights are held to each other', () => {
   });
 });
 
+describe('an adapter as it was saved through wrappers of PyTorch', () => {
+  const renamed = async (change: (key: string) => string): Promise<string> => {
+    const dir = copyAdapter('llama2');
+    const { tensors } = await readSafetensorsHeader(weightsOf(dir));
+    const stored = new Map<string, StoredTensor>();
+    for (const [key, info] of tensors)
+      stored.set(change(key), { ...info, dtype: 'F32', bytes: await readTensorBytes(weightsOf(dir), info) });
+    writeFileSync(weightsOf(dir), encodeSafetensors(stored));
+    return dir;
+  };
+
+  it.each<[string, (key: string) => string]>([
+    ['torch.compile', (key) => key.replace('base_model.model.', 'base_model.model._orig_mod.')],
+    ['torch.compile of the whole', (key) => `_orig_mod.${key}`],
+    ['FSDP', (key) => key.replace('.mlp.', '._fsdp_wrapped_module.mlp.')],
+    ['FSDP of the whole', (key) => `_fsdp_wrapped_module.${key}`],
+    ['checkpointed activations', (key) => key.replace('.mlp.', '.mlp._checkpoint_wrapped_module.')],
+    ['DistributedDataParallel', (key) => `module.${key}`],
+    ['its own state, with the name of the adapter', (key) => key.replace('.weight', '.default.weight')],
+    ['several at once', (key) => `module._orig_mod.${key.replace('.mlp.', '._fsdp_wrapped_module.mlp.')}`],
+  ])('%s', async (_, change) => {
+    const { tensors } = await readAdapter(`${modelDir('llama2')}/adapter`, model);
+    expect((await readAdapter(await renamed(change), model)).tensors).toEqual(tensors);
+  });
+
+  it('is refused where two keys mean one matrix', async () => {
+    const dir = await renamed((key) => key);
+    const { tensors } = await readSafetensorsHeader(weightsOf(dir));
+    const [key, info] = [...tensors][0]!;
+    const bytes = await readTensorBytes(weightsOf(dir), info);
+    const both = new Map<string, StoredTensor>(
+      [key, `_orig_mod.${key}`].map((name) => [name, { ...info, dtype: 'F32', bytes }]),
+    );
+    writeFileSync(weightsOf(dir), encodeSafetensors(both));
+    const error = await failureOf(() => readAdapter(dir, model));
+    expect([error.code, error.place.file]).toEqual(['ADAPTER', weightsOf(dir)]);
+    expect(error.message).toMatch(/holds "[^"]+" and "[^"]+", which mean the same matrix/);
+    expect(error.message).toContain(`"_orig_mod.${key}"`);
+  });
+});
+
+describe('a folder that is not quite an adapter', () => {
+  it.each<[string, Map<string, StoredTensor>, RegExp]>([
+    ['no tensors', new Map(), /holds no tensors\n.*ZeRO-3.*zero_to_fp32/],
+    [
+      'empty tensors',
+      new Map([
+        [
+          'base_model.model.model.layers.0.mlp.up_proj.lora_A.weight',
+          { dtype: 'F32', shape: [0], bytes: new Uint8Array(0) },
+        ],
+      ]),
+      /tensor ".*lora_A\.weight" is empty \(shape \[0\]\)\n.*ZeRO-3/,
+    ],
+  ])('%s, as DeepSpeed ZeRO-3 leaves them', async (_, tensors, message) => {
+    const dir = copyAdapter('llama2');
+    writeFileSync(weightsOf(dir), encodeSafetensors(tensors));
+    const error = await failureOf(() => readAdapter(dir, model));
+    expect([error.code, error.place.file]).toEqual(['ADAPTER', weightsOf(dir)]);
+    expect(error.message).toMatch(message);
+  });
+
+  it.each(['adapter_model.bin', 'adapter_model.pt', 'pytorch_model.bin'])('%s', async (name) => {
+    const dir = copyAdapter('llama2');
+    rmSync(weightsOf(dir));
+    writeFileSync(join(dir, name), 'a pickle');
+    const error = await failureOf(() => readAdapter(dir, model));
+    expect([error.code, error.place.file]).toEqual(['ADAPTER_UNSUPPORTED', join(dir, name)]);
+    expect(error.message).toMatch(/is a pickle, which can run programs[^]*python -c '.*weights_only=True.*save_file|save_file.*weights_only=True/);
+  });
+
+  it('is refused where it has several adapters, such as the checkpoints of a trainer', async () => {
+    const dir = newFolder();
+    for (const name of ['checkpoint-10', 'checkpoint-20'])
+      cpSync(`${modelDir('llama2')}/adapter`, join(dir, name), { recursive: true });
+    const error = await failureOf(() => readAdapter(dir, model));
+    expect([error.code, error.place.file]).toEqual(['ADAPTER', dir]);
+    expect(error.message).toMatch(/holds no adapter_config\.json, but folders in it do: checkpoint-10, checkpoint-20\n.*Name the one/);
+  });
+
+  it('is taken where it is the run that trained the adapter, with a word', async () => {
+    const run = newFolder();
+    writeFileSync(join(run, 'run.yaml'), 'run: {}\n');
+    const unfinished = await failureOf(() => readAdapter(run, model));
+    expect(unfinished.message).toMatch(/is a run that has no adapter yet\n.*option `resume`/);
+    cpSync(`${modelDir('llama2')}/adapter`, join(run, 'adapter'), { recursive: true });
+    const { tensors } = await readAdapter(`${modelDir('llama2')}/adapter`, model);
+    expect((await readAdapter(run, model)).tensors).toEqual(tensors);
+    expect(await folderDigests(run)).toEqual(await folderDigests(join(run, 'adapter')));
+    const engine = await openEngine({ modelDir: modelDir('llama2'), adapterDir: run });
+    try {
+      expect(engine.describe().notes).toEqual([
+        { code: 'ADAPTER_OF_RUN', text: `${run} is a run; its adapter, ${join(run, 'adapter')}, is used.` },
+      ]);
+    } finally {
+      await engine.dispose();
+    }
+  });
+
+  it('is read with a byte order mark before its configuration', async () => {
+    const dir = copyAdapter('llama2');
+    const { tensors } = await readAdapter(dir, model);
+    writeFileSync(configOf(dir), `\ufeff${readFileSync(configOf(dir), 'utf8')}`);
+    expect((await readAdapter(dir, model)).tensors).toEqual(tensors);
+  });
+
+  it.each(['adapter_config.json', 'adapter_model.safetensors'])('%s that may not be read', async (name) => {
+    const dir = copyAdapter('llama2');
+    // What permission would be refused for, root may; a link to itself is refused to everyone.
+    rmSync(join(dir, name));
+    symlinkSync(name, join(dir, name));
+    const error = await failureOf(() => readAdapter(dir, model));
+    expect(error.place.file).toBe(join(dir, name));
+    expect(error.message).toMatch(/cannot be read: the path runs in a circle of symbolic links/);
+  });
+});
+
 describe('an adapter of another model is refused', () => {
   const openFailure = (options: EngineOptions): ReturnType<typeof failureOf> =>
     failureOf(() => openEngine(options));
@@ -277,6 +396,7 @@ describe('an adapter of another model is refused', () => {
     });
     expect(error.code).toBe('ADAPTER');
     expect(error.message).toMatch(/tensor "model\.layers\.\d\..*" is .*; the model needs \[\d+, \d+\]/);
+    expect(error.place.file).toBe(`${modelDir('gemma')}/adapter/adapter_model.safetensors`);
     expect(error.hint).toMatch(/another model/);
   });
 

@@ -1,9 +1,11 @@
 // PEFT adapter folders: adapter_config.json and adapter_model.safetensors, read and written as PEFT has them.
 import { join } from 'node:path';
-import { makeFolder, writeFileDurably } from '../durable/files.ts';
+import { exists, makeFolder, writeFileDurably } from '../durable/files.ts';
 import { WhetstoneError } from '../errors.ts';
 import { adaptedProjections, projectionNames, shortestNames } from './adapted-projections.ts';
 import type { DecoderConfig } from './config.ts';
+import { adapterFolder } from '../runs/adapter-folder.ts';
+import { shellWord } from '../words/shell.ts';
 import { readJsonObject } from './json-file.ts';
 import type { LoraConfig } from './lora.ts';
 import type { StoredTensor, TensorInfo } from './safetensors.ts';
@@ -20,6 +22,8 @@ export interface Adapter {
   /** By parameter name, such as `model.layers.0.mlp.up_proj.lora_A.weight`. */
   readonly tensors: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float32Array }>;
   readonly baseModel: string | null;
+  /** File of the weights that it was read from. */
+  readonly file?: string;
 }
 
 const keyPrefix = 'base_model.model.';
@@ -33,7 +37,7 @@ export interface AdapterDescription {
   readonly lora: LoraConfig;
   readonly baseModel: string | null;
   /** The matrices of the projections that it adapts, by parameter name. */
-  readonly stored: ReadonlyMap<string, TensorInfo>;
+  readonly stored: ReadonlyMap<string, StoredMatrix>;
   /** File of the weights. */
   readonly file: string;
 }
@@ -47,21 +51,24 @@ export interface AdapterDescription {
  * LoRA, naming the field.
  */
 export async function describeAdapter(
-  dir: string,
+  path: string,
   model: Pick<DecoderConfig, 'layers'>,
 ): Promise<AdapterDescription> {
+  const dir = await adapterFolder(path);
   const file = join(dir, configFile);
   const config = await readJsonObject(file, 'ADAPTER', whatAdaptersAre);
   requirePlainLora(config, file);
-  const weights = join(dir, weightsFile);
-  const { tensors } = await readSafetensorsHeader(weights);
+  const baseModel = textOrNull(config['base_model_name_or_path']);
+  const weights = await weightsIn(dir);
+  const { tensors } = await readSafetensorsHeader(weights, adapterAgain);
+  requireFilled(tensors, weights);
   const all = projectionNames(model);
   const adapted = adaptedProjections(config, all, file);
   if (adapted.length === 0) {
     const found = JSON.stringify(config['target_modules']);
     throw new WhetstoneError('ADAPTER', `the model has none of the projections ${found}`, {
       file, field: 'target_modules',
-      hint: 'The adapter was made for another model.',
+      hint: madeForAnother(baseModel),
     });
   }
   return {
@@ -72,8 +79,8 @@ export async function describeAdapter(
       rankStabilized: config['use_rslora'] === true,
       targetModules: shortestNames(adapted, all),
     },
-    baseModel: typeof config['base_model_name_or_path'] === 'string' ? config['base_model_name_or_path'] : null,
-    stored: matricesOf(tensors, adapted, new Set(all), weights),
+    baseModel,
+    stored: matricesOf(tensors, { adapted, projections: new Set(all), file: weights, baseModel }),
     file: weights,
   };
 }
@@ -82,26 +89,104 @@ export async function describeAdapter(
 export async function readAdapter(dir: string, model: Pick<DecoderConfig, 'layers'>): Promise<Adapter> {
   const { lora, baseModel, stored, file } = await describeAdapter(dir, model);
   const tensors = new Map<string, { shape: readonly number[]; data: Float32Array }>();
-  for (const [name, info] of stored) {
-    const field = keyPrefix + name;
+  for (const [name, { key: field, ...info }] of stored) {
     const data = toFloat32(await readTensorBytes(file, info), info.dtype, { file, field });
     if (data.some((x) => !Number.isFinite(x)))
       throw new WhetstoneError('ADAPTER', `tensor "${field}" holds a value that is not finite`, { file });
     tensors.set(name, { shape: info.shape, data });
   }
-  return { lora, tensors, baseModel };
+  return { lora, tensors, baseModel, file };
+}
+
+/** What helps where the file of an adapter's weights is damaged or cannot be read. */
+const adapterAgain = 'Copy the adapter again from where it was trained, or download it again.';
+
+const madeForAnother = (baseModel: string | null): string =>
+  `The adapter was made for another model${!baseModel ? '' : `: its configuration names ${JSON.stringify(baseModel)}`}.`;
+
+/** The error for a matrix of an adapter that has another shape than the model's projection asks for. */
+export function adapterMisfit(
+  { tensors, baseModel, file }: Adapter,
+  name: string,
+  needed: readonly number[],
+): WhetstoneError {
+  const found = tensors.get(name)!.shape;
+  return new WhetstoneError(
+    'ADAPTER',
+    `tensor "${name}" is [${found.join(', ')}]; the model needs [${needed.join(', ')}]`,
+    { ...(file !== undefined && { file }), hint: madeForAnother(baseModel) },
+  );
+}
+
+const textOrNull = (value: unknown): string | null => (typeof value === 'string' ? value : null);
+
+/** The file of the weights in `dir`. Throws `ADAPTER_UNSUPPORTED` where they are only there as a pickle. */
+async function weightsIn(dir: string): Promise<string> {
+  const file = join(dir, weightsFile);
+  // Where it is there and cannot be looked at, its reader says why.
+  if (await exists(file).catch(() => true)) return file;
+  for (const name of ['adapter_model.bin', 'adapter_model.pt', 'pytorch_model.bin']) {
+    if (!(await exists(join(dir, name)))) continue;
+    const python =
+      `import torch, safetensors.torch as s; s.save_file({k: v.contiguous() for k, v in ` +
+      `torch.load("${name}", map_location="cpu", weights_only=True).items()}, "${weightsFile}")`;
+    throw new WhetstoneError('ADAPTER_UNSUPPORTED', 'is a pickle, which can run programs when it is read', {
+      file: join(dir, name),
+      hint: `Convert it, in that folder: python -c ${shellWord(python)}`,
+    });
+  }
+  throw new WhetstoneError('ADAPTER', 'is missing', { file, hint: whatAdaptersAre });
+}
+
+/** DeepSpeed's third stage leaves nothing in the tensors that a process saves for itself. */
+function requireFilled(tensors: ReadonlyMap<string, TensorInfo>, file: string): void {
+  const hollow = [...tensors].find(([, { length }]) => length === 0)?.[0];
+  if (tensors.size > 0 && hollow === undefined) return;
+  throw new WhetstoneError(
+    'ADAPTER',
+    hollow === undefined ? 'holds no tensors' : `tensor "${hollow}" is empty (shape [${tensors.get(hollow)!.shape.join(', ')}])`,
+    {
+      file,
+      hint:
+        'DeepSpeed ZeRO-3 writes such files. Set "stage3_gather_16bit_weights_on_model_save": true and save the adapter ' +
+        "again, or get its weights from the checkpoint with DeepSpeed's zero_to_fp32.py.",
+    },
+  );
+}
+
+/** Wrappers that PyTorch puts around modules, and that stand in the names of a state saved through them. */
+const wrappers = new Set(['_orig_mod', '_fsdp_wrapped_module', '_checkpoint_wrapped_module', 'module']);
+
+/** The parameter that a key means: without wrappers, PEFT's own prefix, and the name of its adapter. */
+function parameterOf(key: string): string {
+  const bare = key
+    .split('.')
+    .filter((part) => !wrappers.has(part))
+    .join('.')
+    .replace(/\.(lora_[AB])\.default\.weight$/, '.$1.weight');
+  return bare.startsWith(keyPrefix) ? bare.slice(keyPrefix.length) : bare;
+}
+
+/** A matrix in the file, by the key that it has there. */
+interface StoredMatrix extends TensorInfo {
+  readonly key: string;
+}
+
+interface MatrixNames {
+  readonly adapted: readonly string[];
+  readonly projections: ReadonlySet<string>;
+  readonly file: string;
+  readonly baseModel: string | null;
 }
 
 /** The two matrices of each of the adapted projections. */
 function matricesOf(
   tensors: ReadonlyMap<string, TensorInfo>,
-  adapted: readonly string[],
-  projections: ReadonlySet<string>,
-  file: string,
-): Map<string, TensorInfo> {
-  const found = new Map<string, TensorInfo>();
+  { adapted, projections, file, baseModel }: MatrixNames,
+): Map<string, StoredMatrix> {
+  const found = new Map<string, StoredMatrix>();
   for (const [key, info] of tensors) {
-    const name = key.startsWith(keyPrefix) ? key.slice(keyPrefix.length) : key;
+    const name = parameterOf(key);
     const projection = /^(.*)\.lora_[AB]\.weight$/.exec(name)?.[1];
     if (projection === undefined) {
       throw new WhetstoneError(
@@ -113,10 +198,14 @@ function matricesOf(
     if (!projections.has(projection)) {
       throw new WhetstoneError('ADAPTER', `the model has no projection "${projection}"`, {
         file,
-        hint: 'The adapter was made for another model.',
+        hint: madeForAnother(baseModel),
       });
     }
-    found.set(name, info);
+    const twin = found.get(name);
+    if (twin) {
+      throw new WhetstoneError('ADAPTER', `holds "${twin.key}" and "${key}", which mean the same matrix`, { file });
+    }
+    found.set(name, { ...info, key });
   }
   const wanted = adapted.flatMap((projection) => [`${projection}.lora_A.weight`, `${projection}.lora_B.weight`]);
   const missing = wanted.filter((name) => !found.has(name));

@@ -44,15 +44,21 @@ const bytesPerElement: Readonly<Record<string, number>> = {
   F8_E5M2: 1,
 };
 
-/** Reads and validates the header. Throws `SAFETENSORS` for a file that is missing, truncated or malformed. */
-export async function readSafetensorsHeader(file: string): Promise<SafetensorsHeader> {
+/**
+ * Reads and validates the header. Throws `SAFETENSORS` for a file that is missing, truncated or malformed; `remedy` says
+ * how to get it.
+ */
+export async function readSafetensorsHeader(
+  file: string,
+  remedy = 'Download the model again, or name its folder.',
+): Promise<SafetensorsHeader> {
   let handle: FileHandle | undefined;
   try {
     handle = await open(file, 'r');
     return await readHeader(handle, file);
   } catch (cause) {
     if (cause instanceof WhetstoneError) throw cause;
-    throw unreadable(file, 'SAFETENSORS', cause, 'Download the model again, or name its folder.');
+    throw unreadable(file, 'SAFETENSORS', cause, remedy);
   } finally {
     await handle?.close();
   }

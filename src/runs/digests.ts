@@ -5,6 +5,7 @@ import { createReadStream } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WhetstoneError } from '../errors.ts';
+import { adapterFolder, isRun } from './adapter-folder.ts';
 
 /** File name to "sha256:HEX" or, for weights, "safetensors:BYTES:HEX". */
 export type Digests = Readonly<Record<string, string>>;
@@ -23,8 +24,9 @@ export function textDigest(lines: Iterable<string>): string {
   return hash.digest('hex');
 }
 
-/** Digests of a model or adapter folder's files that decide what a run computes. */
-export async function folderDigests(dir: string): Promise<Digests> {
+/** Digests of a model or adapter folder's files that decide what a run computes; of a run, those of its adapter. */
+export async function folderDigests(path: string): Promise<Digests> {
+  const dir = (await isRun(path)) ? await adapterFolder(path) : path;
   const names = (await readdir(dir))
     .filter((name) => /\.(json|jinja|model|txt|safetensors)$/.test(name))
     .sort();

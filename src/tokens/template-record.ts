@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { writeFileDurably } from '../durable/files.ts';
 import { WhetstoneError } from '../errors.ts';
 import type { TemplateArgs } from './chat-template.ts';
+import { adapterFolder } from '../runs/adapter-folder.ts';
 import { option } from '../words/option.ts';
 import { readText } from './tokenizer-config.ts';
 
@@ -36,9 +37,9 @@ export async function writeTemplateRecord(adapterDir: string, record: TemplateRe
   await writeFileDurably(join(adapterDir, fileName), `${JSON.stringify(record, null, 2)}\n`);
 }
 
-/** The record in an adapter's folder; null where there is none. Throws `BAD_TEMPLATE` where it cannot be read. */
-export async function readTemplateRecord(adapterDir: string): Promise<TemplateRecord | null> {
-  const file = join(adapterDir, fileName);
+/** The record in the folder of an adapter, or of the adapter of a run; null where there is none. Throws `BAD_TEMPLATE` where it cannot be read. */
+export async function readTemplateRecord(adapter: string): Promise<TemplateRecord | null> {
+  const file = join(await adapterFolder(adapter), fileName);
   const text = await readText(file);
   if (text === null) return null;
   const value = parse(text);

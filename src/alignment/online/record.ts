@@ -7,6 +7,7 @@ import { namedJudge } from '../../judges/kinds.ts';
 import type { TemplateStrings } from '../../tokens/index.ts';
 import type { RunRecord } from '../../runs/record.ts';
 import type { Digests } from '../../runs/digests.ts';
+import { adapterFolder } from '../../runs/adapter-folder.ts';
 import { dataDigest, folderDigests } from '../../runs/digests.ts';
 import { snakeCase } from '../../options/names.ts';
 import { settingsForRecord, settingsOfRecord } from '../../options/record.ts';
@@ -99,10 +100,8 @@ export const onlineCircumstances: CircumstanceTable<OnlineCircumstances> = {
 
 /** The PEFT folder that `from` names: itself, or the adapter of a run. Throws WhetstoneError `ADAPTER`. */
 export async function adapterOf(from: string): Promise<string> {
-  for (const folder of [from, join(from, 'adapter')]) {
-    const found = await stat(join(folder, 'adapter_config.json')).catch(() => null);
-    if (found) return folder;
-  }
+  const folder = await adapterFolder(from);
+  if (await stat(join(folder, 'adapter_config.json')).catch(() => null)) return folder;
   throw new WhetstoneError('ADAPTER', 'expected a run with an adapter, or a PEFT adapter', {
     file: from,
     hint: 'A run has one when its training is complete.',
