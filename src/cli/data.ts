@@ -7,7 +7,7 @@ import type { Given, Verb } from './flags.ts';
 import { command } from '../options/tables/command.ts';
 import { dataCheckTable, dataConvertTable } from '../options/verbs.ts';
 import { plural } from '../words/numbers.ts';
-import { printable } from '../words/printable.ts';
+import { option } from '../words/option.ts';
 import type { MakeCommand } from './program.ts';
 import { requireOutput } from './rows-out.ts';
 import type { VerbContext } from './screen.ts';
@@ -103,9 +103,22 @@ async function runConvert(
   { screen }: VerbContext,
 ): Promise<number> {
   const { data, out, overwrite, skipInvalid } = values;
-  const { canonicalRow, describeProblem, labelOf, readTriplets, writeTriplets } =
-    await import('../judgments/index.ts');
-  const file = await readTriplets(data, { ...reading(values), onProblem: skipInvalid ? 'collect' : 'throw' });
+  const {
+    canonicalRow,
+    isSound,
+    labelOf,
+    readSoundTriplets,
+    readTriplets,
+    rowsIn,
+    writeLeftOut,
+    writeTriplets,
+  } = await import('../judgments/index.ts');
+  // The standard output has no file beside it, so the reasons are told.
+  const beside = out === '-' ? null : `${out}.left-out.jsonl`;
+  if (beside !== null && skipInvalid && !overwrite) await requireFree(beside);
+  const file = skipInvalid
+    ? await readSoundTriplets(data, { ...reading(values), skipInvalid })
+    : { ...(await readTriplets(data, reading(values))), leftOut: [] };
   if (file.triplets.length === 0) {
     throw new WhetstoneError('EMPTY_FILE', 'no row can be converted', { file: data });
   }
@@ -113,12 +126,26 @@ async function runConvert(
     await requireOutput();
     for (const triplet of file.triplets) screen.row(canonicalRow(triplet));
   } else await writeTriplets(out, file.triplets, { overwrite });
+  if (beside !== null && file.leftOut.length > 0) await writeLeftOut(beside, file.leftOut);
+  const refused = file.triplets.filter((triplet) => !isSound(triplet)).length;
   const negative = file.triplets.filter((triplet) => labelOf(triplet) === 'align-n').length;
   const counts = `${negative} align-n, ${file.triplets.length - negative} align-p`;
   const words = [
     `${plural(file.triplets.length, 'triplet')} (${counts}) from ${plural(file.rows, 'row')} of layout ${file.layout} written to ${out === '-' ? 'standard output' : out}`,
     ...Object.entries(file.skipped).map(([reason, count]) => `left out: ${count} (${reason})`),
-    ...file.problems.map((problem) => `left out: ${printable(describeProblem(problem))}`),
+    ...(file.leftOut.length > 0
+      ? [
+          `left out: ${plural(rowsIn(file.leftOut), 'row')} that data check refuses${beside === null ? '' : `; the reasons are in ${beside}`}`,
+          ...(beside === null
+            ? file.leftOut.map(({ row, field, reason }) => `row ${row} ${field}: ${reason}`)
+            : []),
+        ]
+      : []),
+    ...(refused > 0
+      ? [
+          `data check and training refuse ${plural(refused, 'of these triplet', 'of these triplets')}; --skip_invalid leaves them out`,
+        ]
+      : []),
   ];
   const fields = {
     triplets: file.triplets.length,
@@ -127,10 +154,21 @@ async function runConvert(
     layout: file.layout,
     out,
     skipped: file.skipped,
-    problems: file.problems,
+    left_out: rowsIn(file.leftOut),
+    refused,
   };
   screen.tell('converted', fields, words.join('\n'));
   return 0;
+}
+
+/** What an earlier command left out is not written over. */
+async function requireFree(file: string): Promise<void> {
+  const { exists } = await import('../durable/files.ts');
+  if (!(await exists(file))) return;
+  throw new WhetstoneError('FILE_EXISTS', 'the file exists already', {
+    file,
+    hint: `Choose another name for the output, or allow both to be replaced with ${option('overwrite')}.`,
+  });
 }
 
 const reading = ({ format, layout }: { format: string | null; layout: string | null }) => ({

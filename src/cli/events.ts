@@ -2,12 +2,13 @@
 import { WhetstoneError } from '../errors.ts';
 import type { Place, Problem } from '../errors.ts';
 import { snakeCase } from '../options/names.ts';
+import { jsonText } from '../rows/json.ts';
 import { describeSystemError, isSystemError } from '../words/system-errors.ts';
 import { withFlags } from './terminal.ts';
 
 /** The object with its line end. Control characters are escaped, those that JSON allows as they stand among them. */
 export const jsonLine = (value: object): string =>
-  `${JSON.stringify(value).replace(/[\u007f-\u009f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)}\n`;
+  `${jsonText(value).replace(/[\u007f-\u009f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)}\n`;
 
 export const eventLine = (type: string, fields: object): string => jsonLine({ type, ...fields });
 

@@ -1,5 +1,6 @@
 // Instructions with a reference output each, out of a data file. Knows the fields of a row, no task.
 import { dataDigest } from '../runs/digests.ts';
+import { refuseMisspelt } from '../rows/columns.ts';
 import { optionalText, text } from '../rows/fields.ts';
 import { readEach } from '../rows/read-each.ts';
 
@@ -27,6 +28,7 @@ export async function readReferences(file: string): Promise<ReferenceFile> {
   const rows = await readEach(file, (value, reader): ReferenceRow => {
     const name = 'reference' in value || !('output' in value) ? 'reference' : 'output';
     const input = optionalText(value, 'input', reader);
+    refuseMisspelt(value, reader, { required: ['instruction', name], optional: ['input'] });
     const generator = optionalText(value, 'generator', reader);
     const dataset = optionalText(value, 'dataset', reader);
     return {

@@ -7,6 +7,7 @@ import { loadVoice, openModel, templateNote } from '../generation/index.ts';
 import type { Voice } from '../generation/index.ts';
 import { buildExamples, canonicalRow, readTriplets, withSource } from '../judgments/index.ts';
 import type { Example, GivenTriplet } from '../judgments/index.ts';
+import { jsonText } from '../rows/json.ts';
 import { folderDigests, textDigest } from '../runs/digests.ts';
 import { rows } from '../options/tables/files.ts';
 import { readTemplateRecord } from '../tokens/index.ts';
@@ -66,7 +67,7 @@ export async function* score(options: ScoreOptions): AsyncGenerator<ScoreRow, vo
     data === undefined ? options.triplets!.map(withSource) : (await readTriplets(data)).triplets;
   const { examples } = await buildExamples(triplets, { ...voice, cutoffLength: cutoffLen });
   const facts = async (): Promise<Record<string, unknown>> => ({
-    data: textDigest(triplets.map((triplet) => JSON.stringify(canonicalRow(triplet)))),
+    data: textDigest(triplets.map((triplet) => jsonText(canonicalRow(triplet)))),
     model: await folderDigests(model),
     adapter: adapter === null ? null : await folderDigests(adapter),
     template: textDigest(

@@ -2,8 +2,9 @@
 import { extname } from 'node:path';
 import { readTextFile } from '../decode.ts';
 import { WhetstoneError } from '../errors.ts';
+import { refuseMisspelt, refuseTurns } from '../rows/columns.ts';
 import { isFields, optionalId, optionalText, text } from '../rows/fields.ts';
-import type { RowReader } from '../rows/fields.ts';
+import type { RowId, RowReader } from '../rows/fields.ts';
 import { FORMATS } from '../rows/input-file.ts';
 import { invalidRows, readerOf } from '../rows/problems.ts';
 import type { Findings } from '../rows/problems.ts';
@@ -17,7 +18,7 @@ export interface Instruction {
   /** Further text that the instruction is about. */
   readonly input?: string;
   /** The source's own name for the row. */
-  readonly id?: string | number;
+  readonly id?: RowId;
   /** Counted from 1. */
   readonly row: number;
 }
@@ -57,6 +58,8 @@ function instructionOf({ value, source: { row } }: Row, reader: RowReader): Inst
   if (instruction?.trim() === '') reader.problem('instruction', 'a text', 'an empty one');
   const input = optionalText(value, 'input', reader);
   const id = optionalId(value, 'id', reader);
+  refuseTurns(value, reader);
+  refuseMisspelt(value, reader, { required: ['instruction'], optional: ['input'] });
   return {
     instruction: instruction ?? '',
     ...(input !== undefined && input !== '' && { input }),

@@ -1,4 +1,5 @@
 // Reads responses that are to be judged out of a data file. Knows the fields of a row, no judge.
+import { refuseMisspelt } from '../rows/columns.ts';
 import { optionalId, optionalText, text } from '../rows/fields.ts';
 import type { Fields, RowReader } from '../rows/fields.ts';
 import type { Format } from '../rows/input-file.ts';
@@ -45,6 +46,7 @@ function readFields(value: Fields, reader: RowReader): Omit<Triplet, 'judgment' 
   const id = optionalId(value, 'id', reader);
   const input = optionalText(value, 'input', reader);
   const revision = optionalText(value, 'revision', reader);
+  refuseMisspelt(value, reader, { required: ['instruction', 'output'], optional: ['input', 'revision'] });
   return {
     ...(id !== undefined && { id }),
     instruction: text(value, 'instruction', reader) ?? '',

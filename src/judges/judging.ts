@@ -10,6 +10,7 @@ import { lockFile } from '../durable/lock.ts';
 import { doWork } from '../durable/work.ts';
 import { WhetstoneError } from '../errors.ts';
 import { writeTriplets } from '../judgments/write.ts';
+import { jsonText } from '../rows/json.ts';
 import { isJudged } from './judge.ts';
 import type { Judge, Judged, JudgeRequest, Outcome, Unscored } from './judge.ts';
 import type { JudgeRow } from './judge-rows.ts';
@@ -250,7 +251,7 @@ async function writeUnscored(
       const outcome = outcomes.get(request.id)!;
       if (isJudged(outcome)) continue;
       const { source, ...fields } = triplet;
-      await append(`${JSON.stringify({ row: source.row, ...fields, reason: outcome.unscored })}\n`);
+      await append(`${jsonText({ row: source.row, ...fields, reason: outcome.unscored })}\n`);
     }
   });
 }

@@ -239,7 +239,7 @@ describe('the report', () => {
     expect(headings).toEqual([
       'error: empty responses (1) [empty-response]',
       'error: judgments that are placeholders of a program (7) [placeholder-judgment]',
-      'warning: judgments that only praise, in rows that count as unsatisfactory (1) [praise-as-critique]',
+      'error: judgments that only praise, in rows that count as unsatisfactory (1) [praise-as-critique]',
       'note: critiques of one or two words (1) [short-judgment]',
     ]);
     expect(text.match(/\$ERROR\$/g)).toHaveLength(3);

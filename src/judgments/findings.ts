@@ -64,7 +64,7 @@ export const SEVERITIES: Readonly<Record<FindingCode, Severity>> = {
   'changed-response': 'error',
   'placeholder-judgment': 'error',
   'contradicting-judgments': 'warning',
-  'praise-as-critique': 'warning',
+  'praise-as-critique': 'error',
   'critique-as-praise': 'warning',
   'low-score-satisfactory': 'warning',
   'blank-judgment': 'warning',
@@ -128,6 +128,10 @@ export function finding(
     excerpt: excerpt(text ?? ''),
   };
 }
+
+/** What is wrong enough with a triplet's texts for it to be refused. */
+export const errorsIn = (triplet: Triplet): Finding[] =>
+  suspicionsOf(triplet).filter(({ severity }) => severity === 'error');
 
 function suspicionsOf(triplet: Triplet): Finding[] {
   const found: Finding[] = [];

@@ -7,6 +7,8 @@ export { readTriplets } from './read.ts';
 export type { ReadOptions, TripletFile } from './read.ts';
 export { FORMATS } from '../rows/input-file.ts';
 export type { Format } from '../rows/input-file.ts';
+export { isSound, readSoundTriplets, requireSound, rowsIn, writeLeftOut } from './sound.ts';
+export type { LeftOut, SoundOptions, SoundTriplets } from './sound.ts';
 export { LAYOUTS } from './layouts/index.ts';
 export type { Draft, Layout } from './layouts/index.ts';
 export { buildExamples, contrastRoles, encodeLabelled, tokenLengths } from './examples.ts';

@@ -359,9 +359,9 @@ describe('files that cannot be read', () => {
     expect(open.message).toContain('not closed');
     const quote = await failure(write('quote.csv', 'instruction,output,judgment\nA,say "b" now,c\n'));
     expect(quote.message).toContain('in the middle of a field');
-    const names = Array.from({ length: 1e6 }, (_, i) => `c${i}`).join();
+    const names = Array.from({ length: 2e5 }, (_, i) => `c${i}`).join();
     const wide = await failure(write('wide.csv', `${names}\n${names}\n`));
-    expect(wide.message).toMatch(/wide\.csv:1: expected at most 10,000 columns, found 1,000,000/);
+    expect(wide.message).toMatch(/wide\.csv:1: expected at most 10,000 columns, found 200,000/);
     const twice = await failure(write('twice.csv', 'output,output,judgment\nA,b,c\n'));
     expect(twice.message).toContain('the column "output" appears twice');
   });

@@ -1,4 +1,5 @@
 // From a data file to judged triplets: format, layout, rows, and every problem in them at once.
+import { refuseTurns } from '../rows/columns.ts';
 import type { Fields, RowReader } from '../rows/fields.ts';
 import type { Format } from '../rows/input-file.ts';
 import { fieldsOf, invalidRows, readerOf } from '../rows/problems.ts';
@@ -74,6 +75,7 @@ export async function readJudgedRows<T>(
     const fields = fieldsOf(row, reader);
     if (fields === null) continue;
     const before = findings.problems.length;
+    refuseTurns(fields, reader);
     const drafts = layout.convert(fields, reader);
     if (findings.problems.length > before) continue;
     const triplets = drafts.map(({ part, ...draft }) => ({

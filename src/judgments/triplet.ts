@@ -1,5 +1,6 @@
 // The judged triplet, the one record that every layer below works on, and the rule that labels it.
 // It knows nothing of files, tokens or models.
+import type { RowId } from '../rows/fields.ts';
 import type { RowSource } from '../rows/rows.ts';
 
 /** Where a triplet came from. */
@@ -22,7 +23,7 @@ export interface Triplet {
   /** An improved response, where the source has one: what ILF learns from and DPO prefers. */
   readonly revision?: string;
   /** The source's own name for the row. */
-  readonly id?: string | number;
+  readonly id?: RowId;
   readonly source: TripletSource;
 }
 

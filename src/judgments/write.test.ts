@@ -127,3 +127,24 @@ describe('writeTriplets', () => {
     expect(readFileSync(inFolder('x.txt'), 'utf8')).toMatch(/^\{.*\}\n$/);
   });
 });
+
+it('writes ids beyond 2^53 as they were read, in either format', async () => {
+  const rows = [
+    '12345678901234567890',
+    '12345678901234567891',
+    '-9007199254740993',
+    '7',
+    '"12345678901234567890"',
+  ].map((id) => `{"id":${id},"instruction":"a","output":"b","judgment":null}`);
+  const jsonl = `${rows.join('\n')}\n`;
+  const from = join(folder, 'ids.jsonl');
+  writeFileSync(from, jsonl);
+  const { triplets } = await readTriplets(from);
+  expect(triplets.slice(0, 2).map(({ id }) => id)).toEqual([12345678901234567890n, 12345678901234567891n]);
+  await writeTriplets(join(folder, 'ids-2.jsonl'), triplets);
+  expect(readFileSync(join(folder, 'ids-2.jsonl'), 'utf8')).toBe(jsonl);
+  await writeTriplets(join(folder, 'ids.json'), triplets);
+  expect((await readTriplets(join(folder, 'ids.json'))).triplets.map(({ id }) => id)).toEqual(
+    triplets.map(({ id }) => id),
+  );
+});

@@ -3,6 +3,7 @@ import { link, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { exists, makeFolder, replaceFile } from '../durable/files.ts';
 import { WhetstoneError } from '../errors.ts';
+import { jsonText } from '../rows/json.ts';
 import type { Triplet } from './triplet.ts';
 import { option } from '../words/option.ts';
 
@@ -57,7 +58,7 @@ async function writeRows(
   let pending = format === 'json' ? '[' : '';
   let first = true;
   for (const triplet of triplets) {
-    const row = JSON.stringify(canonicalRow(triplet));
+    const row = jsonText(canonicalRow(triplet));
     pending += format === 'jsonl' ? `${row}\n` : `${first ? '' : ','}\n  ${row}`;
     first = false;
     if (pending.length >= PIECE) {

@@ -1,6 +1,6 @@
 // Reads typed fields out of untrusted rows and notes every field that does not fit. It knows no layout.
 import type { RowSource } from './rows.ts';
-import { editDistance } from '../options/suggest.ts';
+import { maybeMeant } from './names.ts';
 
 /** What is wrong with one field of one row. */
 export interface Problem {
@@ -9,6 +9,9 @@ export interface Problem {
   readonly expected: string;
   readonly found: string;
 }
+
+/** What a row is called where it came from. Whole numbers beyond 2^53 are bigints; `jsonText` writes them as they were. */
+export type RowId = string | number | bigint;
 
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -71,17 +74,23 @@ export function optionalNumber(
 ): number | undefined {
   const value = fields[name];
   if (value === undefined || value === null || (reader.textOnly && value === '')) return undefined;
-  const number = reader.textOnly && typeof value === 'string' ? parseNumber(value) : value;
+  const number =
+    reader.textOnly && typeof value === 'string'
+      ? parseNumber(value)
+      : typeof value === 'bigint'
+        ? Number(value)
+        : value;
   if (typeof number === 'number' && Number.isFinite(number)) return number;
   reader.problem(path, 'a number or null', describeValue(fields, name));
   return undefined;
 }
 
-/** A name of the row: text or a number; absent, null and empty count as undefined. */
-export function optionalId(fields: Fields, name: string, reader: RowReader): string | number | undefined {
+/** A name of the row: text or a number, a bigint where a number cannot hold it; absent, null and empty count as undefined. */
+export function optionalId(fields: Fields, name: string, reader: RowReader): RowId | undefined {
   const value = fields[name];
   if (value === undefined || value === null || value === '') return undefined;
-  if (typeof value === 'string' || (typeof value === 'number' && Number.isFinite(value))) return value;
+  if (typeof value === 'string' || typeof value === 'bigint') return value;
+  if (typeof value === 'number' && Number.isFinite(value)) return value;
   reader.problem(name, 'a string or a number', describeValue(fields, name));
   return undefined;
 }
@@ -121,7 +130,7 @@ export function parseNumber(value: string): number {
 
 function describeValue(fields: Fields, name: string): string {
   if (name in fields) return describe(fields[name]);
-  const similar = Object.keys(fields).find((key) => isMisspelling(key, name));
+  const similar = Object.keys(fields).find((key) => maybeMeant(key, name));
   return similar === undefined ? 'no such field' : `no such field, but ${JSON.stringify(similar)}`;
 }
 
@@ -133,13 +142,7 @@ export function describe(value: unknown): string {
   if (typeof value === 'string') {
     return value.length <= 30 ? `the string ${JSON.stringify(value)}` : 'a string';
   }
+  if (typeof value === 'bigint') return `the number ${value}`;
   if (typeof value === 'number' || typeof value === 'boolean') return `the ${typeof value} ${value}`;
   return `an ${typeof value === 'object' ? 'object' : 'unknown value'}`;
-}
-
-/** True if two names differ in case, white space, or one or two letters. */
-export function isMisspelling(found: string, wanted: string): boolean {
-  const a = found.trim().toLowerCase();
-  const b = wanted.toLowerCase();
-  return a === b || editDistance(a, b) <= (b.length >= 6 ? 2 : 1);
 }

@@ -1,4 +1,4 @@
-// Rows of a Parquet file as plain values: integers become numbers, byte strings text. It does not know what the
+// Rows of a Parquet file as plain values: integers become numbers where these hold them, byte strings text. It does not know what the
 // columns mean.
 import type { FileMetaData, RowGroup } from 'hyparquet';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
@@ -82,7 +82,7 @@ const compressors = {
 function plainValue(value: unknown): unknown {
   if (typeof value === 'bigint') {
     const number = Number(value);
-    return Number.isSafeInteger(number) ? number : value.toString();
+    return Number.isSafeInteger(number) ? number : value;
   }
   if (Array.isArray(value)) return value.map(plainValue);
   if (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype) {

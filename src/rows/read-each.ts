@@ -1,4 +1,5 @@
 // Reads every row of a file, and tells all that is wrong with them. Knows no layout.
+import { refuseTurns } from './columns.ts';
 import type { Fields, RowReader } from './fields.ts';
 import type { Format } from './input-file.ts';
 import { fieldsOf, invalidRows, readerOf } from './problems.ts';
@@ -23,7 +24,9 @@ export async function readEach<T>(
     count++;
     const reader = readerOf(row, file, findings);
     const fields = fieldsOf(row, reader);
-    if (fields) found.push(read(fields, reader));
+    if (!fields) continue;
+    refuseTurns(fields, reader);
+    found.push(read(fields, reader));
   }
   if (findings.problems.length > 0) throw invalidRows(findings.problems, count);
   return found;

@@ -2,6 +2,7 @@
 import { WhetstoneError } from '../errors.ts';
 import { emptyFile, MAX_TEXT_BYTES, openInput, readBytes, readText, textTooLarge } from './input-file.ts';
 import type { Format, InputFile } from './input-file.ts';
+import { parseJson } from './json.ts';
 import { findJsonFault } from './json-position.ts';
 import { requireRoom, withinHeap } from './bounds.ts';
 import { readCsvRows } from './csv.ts';
@@ -65,7 +66,7 @@ async function readJsonRows(input: InputFile): Promise<RowFile> {
   requireRoomFor(text, input.path);
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch (cause) {
     const fault = findJsonFault(text);
     // Many files named .json hold one object a line, as the datasets library writes them.
@@ -160,7 +161,7 @@ async function* parseJsonLines(input: InputFile, read: { characters: number }): 
     read.characters += text.length;
     const source = { file: input.path, row, line };
     try {
-      return { value: JSON.parse(text) as unknown, source };
+      return { value: parseJson(text), source };
     } catch (cause) {
       throw malformedJson(text, findJsonFault(text, 'line'), source, 'line', cause);
     }

@@ -5,6 +5,7 @@ import { exists, makeFolder, remove, writeDirectoryDurably, writeFileDurably } f
 import { canonicalRow, readTriplets } from '../../judgments/index.ts';
 import type { Triplet } from '../../judgments/index.ts';
 import { createRandom } from '../../random.ts';
+import { jsonText } from '../../rows/json.ts';
 import { align } from '../align.ts';
 import { stepScalars } from '../metrics.ts';
 import type { AlignSettings } from '../settings.ts';
@@ -138,7 +139,7 @@ async function writeRows(
 ): Promise<void> {
   const folder = folderOf(path, round);
   await makeFolder(folder);
-  const lines = triplets.map((triplet) => `${JSON.stringify(canonicalRow(triplet))}\n`);
+  const lines = triplets.map((triplet) => `${jsonText(canonicalRow(triplet))}\n`);
   await writeFileDurably(join(folder, name), lines.join(''));
 }
 

@@ -7,6 +7,7 @@ import { buildExamples, canonicalRow, labelOf } from '../../judgments/index.ts';
 import type { Example } from '../../judgments/index.ts';
 import { detect, figuresOf } from '../detection.ts';
 import type { DetectionCounts } from '../detection.ts';
+import { jsonText } from '../../rows/json.ts';
 import { pendingGroups } from '../groups.ts';
 import type { EvaluationTask, Figure } from '../run/task.ts';
 import type { LocalModel, Subject } from '../subject/subject.ts';
@@ -71,7 +72,7 @@ export function heldOutTask({
     items: triplets.map(({ triplet, errors }, i) => ({
       id: String(i),
       key: createHash('sha256')
-        .update(JSON.stringify([version, template, lambda, canonicalRow(triplet), errors]))
+        .update(jsonText([version, template, lambda, canonicalRow(triplet), errors]))
         .digest('hex'),
     })),
     measure: async (subject, pending, { signal, onResult }) => {

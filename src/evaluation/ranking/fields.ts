@@ -1,7 +1,8 @@
 // Reads typed columns out of benchmark rows; a column that does not fit ends the reading with its place. Knows no
 // benchmark.
 import { WhetstoneError } from '../../errors.ts';
-import { describe, isFields, isMisspelling } from '../../rows/fields.ts';
+import { describe, isFields } from '../../rows/fields.ts';
+import { isMisspelling } from '../../rows/names.ts';
 import type { Fields } from '../../rows/fields.ts';
 
 export interface BenchmarkRow {

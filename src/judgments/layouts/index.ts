@@ -1,6 +1,6 @@
 // All layouts, and which one a file has. The order matters: the more particular come first.
 import { WhetstoneError } from '../../errors.ts';
-import { isMisspelling } from '../../rows/fields.ts';
+import { maybeMeant } from '../../rows/names.ts';
 import type { Fields } from '../../rows/fields.ts';
 import { alpaca } from './alpaca.ts';
 import { canonical } from './canonical.ts';
@@ -51,13 +51,13 @@ export function detectLayout(rows: readonly Fields[], file: string): Layout {
 function missingCanonical(columns: ReadonlySet<string>): string[] {
   const wanted = ['instruction', 'output', 'judgment'];
   const missing = wanted.filter((name) => !columns.has(name));
-  if (missing.length === wanted.length) return [];
-  return missing.map((name) => {
-    const similar = Array.from(columns).find((column) => isMisspelling(column, name));
-    return similar === undefined
+  const similar = missing.map((name) => Array.from(columns).find((column) => maybeMeant(column, name)));
+  if (missing.length === wanted.length && similar.every((column) => column === undefined)) return [];
+  return missing.map((name, i) =>
+    similar[i] === undefined
       ? `The column "${name}" is missing.`
-      : `The column "${name}" is missing; rename ${JSON.stringify(similar)}?`;
-  });
+      : `The column "${name}" is missing; rename ${JSON.stringify(similar[i])}?`,
+  );
 }
 
 function knownLayouts(): string {

@@ -114,7 +114,7 @@ export const rows = {
   skip_invalid: {
     kind: 'boolean',
     default: false,
-    help: 'leave out rows that cannot be read, and name them',
+    help: 'leave out rows in which "whetstone data check" finds an error, and write them with the reasons beside the output',
     defaultText: '',
   },
 } as const;
