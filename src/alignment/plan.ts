@@ -9,7 +9,7 @@ import type { Objective } from '../objectives/objective.ts';
 import { planBatches } from './batches.ts';
 import type { BatchPlan } from './batches.ts';
 import type { EngineDescription, Engine } from '../engine/engine.ts';
-import { availableMemory, ownMemory } from './memory.ts';
+import { availableMemory, ownMemory } from '../engine/available-memory.ts';
 import { resolveWarmup } from './schedule.ts';
 import type { Schedule } from './schedule.ts';
 import type { AlignSettings } from './settings.ts';

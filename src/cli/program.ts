@@ -17,6 +17,7 @@ import { generateVerb, runGenerate } from './generate.ts';
 import { withModelFolder } from './hub-model.ts';
 import { judgeVerb, runJudge } from './judge.ts';
 import { onlineVerb, runOnline } from './online.ts';
+import { doctorVerb, runDoctor } from './doctor.ts';
 import { mergeVerb, runMerge } from './merge.ts';
 import { reportVerb, runReport } from './report.ts';
 import { runScore, scoreVerb } from './score.ts';
@@ -100,6 +101,7 @@ function programOf(make: MakeCommand, others: readonly OtherVerb[], { stdout }: 
     .addCommand(make(mergeVerb, withModelFolder(runMerge)))
     .addCommand(make(onlineVerb, withModelFolder(runOnline)))
     .addCommand(make(judgeVerb, runJudge))
+    .addCommand(make(doctorVerb, runDoctor))
     .addCommand(dataCommand(make))
     .addCommand(
       make(

@@ -13,12 +13,12 @@ import { dimValues } from './tensor.ts';
 it('exports ops from modules that are tested op by op, and little else', () => {
   const ops = [elementwise, reduce, shape, matmul, nn].flatMap((module) => Object.keys(module));
   const others = Object.keys(graph).filter((name) => !ops.includes(name));
-  // Each of these has tests in dim, tensor, grad or emit.test.ts.
+  // Each of these has tests in dim, tensor, grad, substitute or emit.test.ts.
   expect(others.sort()).toEqual(
     [
       ...['addDims', 'dim', 'dimKey', 'formatShape', 'mulDims', 'sameDim', 'sameShape'],
       ...['constant', 'input', 'recompute', 'recordOp', 'stopGradient', 'weight', 'withGradient'],
-      ...['emit', 'grad', 'reachability', 'vjp'],
+      ...['emit', 'grad', 'reachability', 'substitute', 'vjp'],
     ].sort(),
   );
   expect(ops.filter((name) => !(name in graph))).toEqual([]);

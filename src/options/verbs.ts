@@ -441,6 +441,19 @@ const dataConvert = {
 } as const;
 export const dataConvertTable: TableOf<typeof dataConvert> = tableOf(dataConvert);
 
+const doctor = {
+  takes: ['device'],
+  differs: {
+    device: {
+      nullable: true,
+      default: null,
+      help: 'the device to examine',
+      defaultText: 'every one that there could be here',
+    },
+  },
+} as const;
+export const doctorTable: TableOf<typeof doctor> = tableOf(doctor);
+
 const engine = {
   takes: ['Engine', 'seed', 'Compute', 'slots'],
   differs: { seed: { default: 0 } },

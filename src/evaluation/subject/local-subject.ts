@@ -46,7 +46,7 @@ export async function localSubject(settings: LocalSubjectSettings): Promise<Subj
 }
 
 async function openLocal(settings: LocalSubjectSettings): Promise<Subject> {
-  const { model, adapter, template: templateName, maxLength } = settings;
+  const { model, template: templateName, maxLength } = settings;
   const tokenizer = await loadTokenizer(model);
   const engine = await openWeights(settings);
   let template: PromptTemplate | undefined;
