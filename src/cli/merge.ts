@@ -44,7 +44,7 @@ export async function runMerge(
           ];
     const words = [...lines, ...describeCheck(check, screen.colors.yellow)];
     screen.tell('merged', { out, ...snakeFields({ ...written, check }) }, words.join('\n'));
-    await tellNextMerged(screen, out);
+    await tellNextMerged(screen, out, values.adapter);
   });
 }
 

@@ -87,9 +87,15 @@ export async function tellNext(
   if (words.length > 0) screen.tell('next', { report, next: Object.fromEntries(lines) }, words.join('\n'));
 }
 
-export async function tellNextMerged(screen: Screen, folder: string): Promise<void> {
+/** A merged model no longer says with which template its adapter was trained. */
+export async function tellNextMerged(screen: Screen, folder: string, adapter: string): Promise<void> {
   const { nextLinesMerged } = await import('../run-report/index.ts');
-  const lines = nextLinesMerged(resolve(folder));
+  const { readTemplateRecord } = await import('../tokens/index.ts');
+  const { adapterFolder } = await import('../runs/adapter-folder.ts');
+  const record = await adapterFolder(adapter)
+    .then(readTemplateRecord)
+    .catch(() => null);
+  const lines = nextLinesMerged(resolve(folder), record?.template ?? null);
   screen.tell('next', { next: Object.fromEntries(lines) }, wordsOf(lines, screen).join('\n'));
 }
 

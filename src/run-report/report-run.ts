@@ -10,7 +10,7 @@ import { renderReport } from '../report/index.ts';
 import type { ReportData, SettingValue } from '../report/index.ts';
 import type { RunKind } from '../runs/claim.ts';
 import type { TemplateStrings } from '../tokens/index.ts';
-import { adapterOf } from '../alignment/online/record.ts';
+import { adapterFolder } from '../runs/adapter-folder.ts';
 import { snakeCase } from '../options/names.ts';
 import { option, spellOptions } from '../words/option.ts';
 import { shellWord } from '../words/shell.ts';
@@ -149,7 +149,7 @@ const asFlag = (text: string): string => spellOptions(text, (name) => `--${snake
 /** The adapter that a run began with. */
 async function startOfRun(settings: Readonly<Record<string, unknown>>): Promise<string | null> {
   const from = settings['adapter'] ?? settings['from'] ?? null;
-  return typeof from === 'string' ? adapterOf(from) : null;
+  return typeof from === 'string' ? adapterFolder(from) : null;
 }
 
 async function useOf(

@@ -3,6 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { loadVoice } from '../generation/index.ts';
 import type { Voice } from '../generation/index.ts';
 import { readJsonObject } from '../models/json-file.ts';
+import { adapterFolder } from '../runs/adapter-folder.ts';
 import { readTemplateRecord } from '../tokens/index.ts';
 import type { TemplateRecord } from '../tokens/index.ts';
 
@@ -44,7 +45,7 @@ export interface TrainedPlaces {
 
 /** Null where the folder holds no adapter that says what it is. */
 export async function readTrained(places: TrainedPlaces): Promise<Trained | null> {
-  const adapter = resolve(places.adapter);
+  const adapter = resolve(await adapterFolder(places.adapter).catch(() => places.adapter));
   const folder = resolve(places.model);
   const config = await readJsonObject(join(adapter, 'adapter_config.json'), 'ADAPTER', '').catch(() => null);
   if (config === null) return null;

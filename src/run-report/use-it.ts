@@ -43,8 +43,14 @@ export function nextLines(trained: Trained): (readonly [program: string, line: s
 }
 
 /** What can be done with a merged model, which needs no adapter any more. */
-export const nextLinesMerged = (folder: string): (readonly [program: string, line: string])[] => [
-  ['ask it', `whetstone generate --instruction "${question}" --model ${shellWord(folder)}`],
+export const nextLinesMerged = (
+  folder: string,
+  template: string | null,
+): (readonly [program: string, line: string])[] => [
+  [
+    'ask it',
+    `whetstone generate --instruction "${question}" --model ${shellWord(folder)}${template === null ? '' : ` --template ${shellWord(template)}`}`,
+  ],
   ['transformers', `AutoModelForCausalLM.from_pretrained(${python(folder)})`],
   ['vLLM', `vllm serve ${shellWord(folder)}`],
   ['llama.cpp', `python convert_hf_to_gguf.py ${shellWord(folder)} --outfile merged.gguf`],
@@ -57,7 +63,7 @@ const python = (value: string): string => JSON.stringify(value);
 const isChat = ({ template }: Trained): boolean => template.template === 'chat' && !template.strings;
 
 const generateLine = (trained: Trained): string =>
-  `whetstone generate --instruction "${question}" --model ${shellWord(trained.folder)} --adapter ${shellWord(trained.adapter)}${templateFlags(trained)}`;
+  `whetstone generate --instruction "${question}" --model ${shellWord(trained.folder)} --adapter ${shellWord(trained.adapter)}`;
 
 const serveLine = ({ folder, adapter }: Trained): string =>
   `whetstone serve --model ${shellWord(folder)} --adapter ${shellWord(adapter)}`;
@@ -65,7 +71,7 @@ const serveLine = ({ folder, adapter }: Trained): string =>
 const mergeLine = ({ folder, adapter }: Trained): string =>
   `whetstone merge --model ${shellWord(folder)} --adapter ${shellWord(adapter)} --out ${shellWord(join(adapter, '..', 'merged'))}`;
 
-/** Nothing for the verb's default. */
+/** What `align` is told; the other verbs take the adapter's own template. Nothing for its default. */
 function templateFlags({ templateOption, template: { template_args: args = {} } }: Trained): string {
   const given = Object.entries(args).map(([key, value]) => `${key}=${String(value)}`);
   return [

@@ -56,7 +56,8 @@ interface Case {
 }
 
 const cases: Readonly<Record<string, Case>> = {
-  align: { args: training, results: [], told: ['plan', 'done'] },
+  align: { args: training, results: [], told: ['plan', 'done', 'next'] },
+  report: { args: () => [at('run')], results: ['report'], told: [] },
   score: { args: () => [at('data.jsonl'), ...model()], results: ['score'], told: [] },
   'score to a file': {
     args: (out) => [at('data.jsonl'), ...model(), '--out', out],
@@ -91,7 +92,7 @@ const cases: Readonly<Record<string, Case>> = {
     args: (out) => [...model(), '--adapter', at('real-run/adapter'), '--out', out],
     real: true,
     results: [],
-    told: ['merged'],
+    told: ['merged', 'next'],
   },
   online: {
     args: (out) => [
@@ -99,7 +100,7 @@ const cases: Readonly<Record<string, Case>> = {
       ...['--per_round', '4', '--eval_size', '2', '--batch_size', '2', '--max_new_tokens', '4', '--out', out],
     ],
     results: [],
-    told: ['plan', 'evaluated', 'round', 'judge', 'done'],
+    told: ['plan', 'evaluated', 'round', 'judge', 'done', 'next'],
   },
   judge: {
     args: (out) => [at('unjudged.jsonl'), ...critic(), '--out', `${out}.jsonl`],
