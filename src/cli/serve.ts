@@ -37,10 +37,12 @@ export async function runServe(
   { values }: Given<ServeTable>,
   { screen, openEngine }: VerbContext,
 ): Promise<number> {
-  const { host, port, maxNewTokens, maxBodyBytes } = values;
+  const { host, port, maxNewTokens, maxBodyBytes, shutdownTimeout } = values;
   const apiKey = readKey(values.apiKeyEnv);
   const { isLoopback, openModels, startServer } = await import('../serving/index.ts');
-  const asked = interruption();
+  const asked = interruption({ inNative: true });
+  // Weights that are being opened cannot be given up: the process ends with them.
+  asked.onFirst(() => asked.endNow());
   const served = await openModels({
     modelDir: values.model,
     adapters: (values.adapter ?? []).map(readAdapter),
@@ -59,7 +61,9 @@ export async function runServe(
       apiKey,
       maxNewTokens,
       maxBodyBytes,
+      allowedHosts: values.allowedHosts,
       corsOrigins: values.corsOrigin ?? [],
+      shutdownTimeout,
       log: (line, kind) => (kind === 'fault' ? screen.warn : screen.aside)(kind, line),
     });
     if (!isLoopback(host) && apiKey === null) {
@@ -75,12 +79,17 @@ export async function runServe(
       asked.onFirst((name) => {
         screen.aside(
           'stopping',
-          `${name}: ${plural(server.underWay(), 'request')} under way, no new ones. Once more ends at once.`,
+          `${name}: ${plural(server.underWay(), 'request')} under way, no new ones, and ${shutdownTimeout} s to end. ` +
+            'Once more ends at once.',
         );
         resolve();
       });
     });
-    await server.drain();
+    const cutOff = await server.drain();
+    if (cutOff > 0) {
+      screen.aside('stopped', `${plural(cutOff, 'request')} cut off after ${shutdownTimeout} s.`);
+      asked.endNow();
+    }
     return 0;
   } finally {
     asked.dispose();

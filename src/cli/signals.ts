@@ -6,6 +6,8 @@ export interface Interruption {
   onFirst(listener: (name: string) => void): void;
   /** 128 and the number of the signal that asked to stop, as shells count. */
   exitCode(): number;
+  /** Ends the process by the signal that asked to stop, whatever is still busy. */
+  endNow(): void;
   dispose(): void;
 }
 
@@ -13,7 +15,11 @@ const numbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 const echoMilliseconds = 300;
 type SignalName = keyof typeof numbers;
 
-export function interruption(): Interruption {
+/**
+ * `inNative`: the second one ends the process even while native code is busy, for which process.exit would wait; it then
+ * ends by the signal itself.
+ */
+export function interruption({ inNative = false }: { readonly inNative?: boolean } = {}): Interruption {
   const abort = new AbortController();
   let received: SignalName | null = null;
   let receivedAt = 0;
@@ -21,7 +27,10 @@ export function interruption(): Interruption {
   const handle = (name: SignalName): void => {
     if (received !== null) {
       // Under npm one Ctrl+C arrives twice: from the terminal and passed on by npm.
-      if (performance.now() - receivedAt > echoMilliseconds) process.exit(128 + numbers[name]);
+      if (performance.now() - receivedAt <= echoMilliseconds) return;
+      if (inNative) dispose();
+      if (inNative) endBySignal(name);
+      else process.exit(128 + numbers[name]);
       return;
     }
     received = name;
@@ -31,6 +40,9 @@ export function interruption(): Interruption {
   };
   const names = Object.keys(numbers) as SignalName[];
   for (const name of names) process.on(name, handle);
+  const dispose = (): void => {
+    for (const name of names) process.off(name, handle);
+  };
   return {
     signal: abort.signal,
     onFirst: (listener) => {
@@ -38,15 +50,19 @@ export function interruption(): Interruption {
       if (received !== null) listener(received);
     },
     exitCode: () => 128 + (received === null ? 0 : numbers[received]),
-    dispose: () => {
-      for (const name of names) process.off(name, handle);
+    endNow: () => {
+      dispose();
+      endBySignal(received ?? 'SIGTERM');
     },
+    dispose,
   };
 }
 
 /** What is said at the first signal where calls that cost money may be under way; `rest` says what is kept. */
 export const waitingForCalls = (name: string, rest: string): string =>
   `${name}: waiting for the calls under way, which are paid. ${rest} Again to stop at once.`;
+
+const endBySignal = (name: SignalName): void => void process.kill(process.pid, name);
 
 /**
  * Runs `work` with a signal that the first Ctrl+C aborts. Returns 0, or the code of the signal that stopped it,

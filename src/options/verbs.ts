@@ -240,9 +240,11 @@ const serve = {
     'host',
     'port',
     'api_key_env',
+    'allowed_hosts',
     'cors_origin',
     'max_new_tokens',
     'max_body_bytes',
+    'shutdown_timeout',
   ],
   differs: {
     model: {

@@ -13,8 +13,9 @@ import type { ServedModel } from './served-model.ts';
 
 export interface HandlerSettings {
   readonly models: readonly ServedModel[];
-  /** Whether the server listens on this machine only. */
-  readonly loopback: boolean;
+  /** Whether the server is reached under that name. */
+  readonly isHost: (given: string) => boolean;
+  readonly version: string;
   readonly apiKey: string | null;
   readonly origins: readonly string[];
   readonly maxNewTokens: number | null;
@@ -41,7 +42,7 @@ export type Handler = (
 ) => Promise<void>;
 
 export function createHandler(settings: HandlerSettings): Handler {
-  const { models, loopback, apiKey, origins, maxNewTokens, maxBodyBytes, maxUnsentBytes, isDraining } =
+  const { models, isHost, apiKey, origins, maxNewTokens, maxBodyBytes, maxUnsentBytes, isDraining, version } =
     settings;
   const largeBodies = createLargeBodies();
   return async (request, response, story, signal) => {
@@ -54,16 +55,23 @@ export function createHandler(settings: HandlerSettings): Handler {
       response.setHeader('access-control-allow-origin', origin);
       response.setHeader('vary', 'origin');
     }
-    refuseForeignPages(request.headers, { loopback, origins });
-    if (origin !== null && method === 'OPTIONS') {
-      response.setHeader('access-control-allow-methods', 'GET, POST');
-      response.setHeader(
-        'access-control-allow-headers',
-        request.headers['access-control-request-headers'] ?? '',
-      );
-      response.setHeader('access-control-max-age', '600');
+    refuseForeignPages(request.headers, { isHost, origins });
+    if (method === 'OPTIONS' && (route !== null || origin !== null)) {
+      if (origin !== null) {
+        response.setHeader('access-control-allow-methods', 'GET, POST');
+        response.setHeader(
+          'access-control-allow-headers',
+          request.headers['access-control-request-headers'] ?? '',
+        );
+        response.setHeader('access-control-max-age', '600');
+      }
+      response.setHeader('allow', ['OPTIONS', ...(route?.methods ?? [])].join(', '));
       response.writeHead(204).end();
       return;
+    }
+    if (route?.kind === 'about') {
+      requireMethod(method, route.methods, path, response);
+      return sendJson(response, 200, { name: 'whetstone', version, ...about });
     }
     if (route?.kind === 'health') {
       requireMethod(method, route.methods, path, response);
@@ -110,6 +118,12 @@ export function createHandler(settings: HandlerSettings): Handler {
     }
   };
 }
+
+/** What a person who opens the server's address is told. */
+const about = {
+  api: 'OpenAI, under /v1',
+  endpoints: ['GET /v1/models', 'POST /v1/chat/completions', 'POST /v1/completions', 'GET /health'],
+};
 
 function requireMethod(
   method: string,

@@ -8,6 +8,7 @@ export type Route = {
   readonly name: string;
   readonly methods: readonly string[];
 } & (
+  | { readonly kind: 'about' }
   | { readonly kind: 'health' }
   | { readonly kind: 'models' }
   | { readonly kind: 'model'; readonly id: string }
@@ -16,6 +17,7 @@ export type Route = {
 
 const reading = ['GET', 'HEAD'];
 const fixed: Readonly<Record<string, Route>> = {
+  '/': { kind: 'about', name: '/', methods: reading },
   '/health': { kind: 'health', name: '/health', methods: reading },
   '/v1/models': { kind: 'models', name: '/v1/models', methods: reading },
   '/v1/chat/completions': {

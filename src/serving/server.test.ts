@@ -1,6 +1,7 @@
 // The server over a model without weights: what requests get, what is refused and how, who may ask, disconnects,
 // draining.
 import { connect } from 'node:net';
+import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -8,6 +9,7 @@ import { readJsonEvents } from '../openai/stream.ts';
 import { loadTokenizer } from '../tokens/tokenizer.ts';
 import { fakeModel } from './fake-model.test-helper.ts';
 import type { FakeModel } from './fake-model.test-helper.ts';
+import { hostTest } from './access.ts';
 import { startServer } from './server.ts';
 import type { RunningServer, ServerOptions } from './server.ts';
 import { tokenTexts } from './token-text.ts';
@@ -605,15 +607,106 @@ describe('who may ask', () => {
 
   it('no page that came to this machine under a name of its own', async () => {
     const { server } = await start();
-    const raw = await new Promise<string>((resolve) => {
-      const socket = connect(server.port, '127.0.0.1', () =>
-        socket.end('GET /v1/models HTTP/1.1\r\nHost: rebound.example:80\r\nConnection: close\r\n\r\n'),
-      );
-      let text = '';
-      socket.on('data', (data) => (text += data.toString())).on('close', () => resolve(text));
-    });
-    expect(raw).toMatch(/^HTTP\/1\.1 403/);
+    const head = 'GET /v1/models HTTP/1.1\r\nHost: rebound.example:80\r\nConnection: close\r\n\r\n';
+    expect(await raw(server, head)).toMatch(/^HTTP\/1\.1 403[^]*host_not_allowed/);
     expect((await fetch(`http://localhost:${server.port}/v1/models`)).status).toBe(200);
+    const everywhere = await start(fakeModel(), { host: '0.0.0.0' });
+    expect(await raw(everywhere.server, head)).toMatch(/^HTTP\/1\.1 403[^]*allowed_hosts/);
+    const named = await start(fakeModel(), { host: '0.0.0.0', allowedHosts: ['rebound.example'] });
+    expect(await raw(named.server, head)).toMatch(/^HTTP\/1\.1 200/);
+  });
+
+  it.each([
+    [
+      '127.0.0.1',
+      [],
+      false,
+      ['localhost:1', '127.0.0.1', '[::1]:80', 'a.localhost'],
+      ['evil.example', '', '10.0.0.1'],
+    ],
+    [
+      '127.0.0.1',
+      ['box.lan'],
+      false,
+      ['box.lan:8080', 'BOX.lan', 'localhost'],
+      ['evil.example', 'box.lan.evil'],
+    ],
+    ['127.0.0.1', [], true, ['localhost'], ['evil.example']],
+    [
+      '0.0.0.0',
+      [],
+      false,
+      ['10.0.0.1:80', '[fe80::1]:80', 'localhost', hostname(), ''],
+      ['evil.example', 'evil'],
+    ],
+    ['0.0.0.0', ['box.lan'], true, ['box.lan', '10.0.0.1'], ['evil.example']],
+    ['0.0.0.0', [], true, ['evil.example'], []],
+    ['0.0.0.0', ['*'], false, ['evil.example', ''], []],
+    ['box.lan', [], false, ['box.lan:80', '10.0.0.1'], ['evil.example']],
+  ] as const)('listening on %s as %j, with a key: %s', (host, allowed, hasKey, good, bad) => {
+    const isHost = hostTest({ host, allowed, hasKey });
+    expect(good.filter((name) => !isHost(name))).toEqual([]);
+    expect(bad.filter((name) => isHost(name))).toEqual([]);
+  });
+
+  it('tells at / what it is; HEAD is GET without a body; OPTIONS says what there is', async () => {
+    const { url } = await start(fakeModel(), { apiKey: 'sesame-123' });
+    const about = await fetch(url);
+    expect([about.status, await about.json()]).toEqual([
+      200,
+      expect.objectContaining({ name: 'whetstone', version: expect.stringMatching(/^\d+\.\d+/) as string }),
+    ]);
+    for (const path of ['/', '/health']) {
+      const head = await fetch(url + path, { method: 'HEAD' });
+      expect([head.status, await head.text()]).toEqual([200, '']);
+    }
+    const options = await fetch(`${url}/v1/completions`, { method: 'OPTIONS' });
+    expect([options.status, options.headers.get('allow')]).toEqual([204, 'OPTIONS, POST']);
+    expect(options.headers.has('access-control-allow-origin')).toBe(false);
+    expect((await fetch(`${url}/`, { method: 'POST' })).status).toBe(405);
+  });
+});
+
+/** Sends bytes as they are; resolves with what came until the connection was closed. */
+function raw(server: RunningServer, bytes: string): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect(server.port, '127.0.0.1', () => socket.write(bytes));
+    let text = '';
+    socket.on('error', () => undefined);
+    socket.on('data', (data) => (text += data.toString())).on('close', () => resolve(text));
+  });
+}
+
+describe('what is no good HTTP', () => {
+  const post = 'POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n';
+  it.each([
+    ['garbage', '\u{0}\u{1}\u{2}nonsense\r\n\r\n', 400],
+    ['another protocol', 'SSH-2.0-OpenSSH_9.6\r\n\r\n', 400],
+    ['no Host', 'GET /health HTTP/1.1\r\n\r\n', 400],
+    ['two lengths', `${post}Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef`, 400],
+    ['a length and chunks', `${post}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
+    ['a length that is none', `${post}Content-Length: -1\r\n\r\n`, 400],
+    ['a folded header', `${post}X: a\r\n b\r\nContent-Length: zero\r\n\r\n`, 400],
+    ['a head without end', `${post}X: ${'x'.repeat(20_000)}`, 431],
+    ['a flood of headers', post + 'X-Some: header\r\n'.repeat(5000), 431],
+  ])('%s: refused in the shape of the API', async (_, bytes, status) => {
+    const { server, url, log } = await start();
+    const found = await raw(server, bytes);
+    expect(found).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    if (!bytes.startsWith('GET'))
+      expect(JSON.parse(found.split('\r\n\r\n')[1]!)).toHaveProperty('error.message');
+    expect((await fetch(`${url}/health`)).status).toBe(200);
+    expect(log.join()).not.toMatch(/fault/);
+  });
+
+  it.each([
+    ['chunks without a size', `${post}Transfer-Encoding: chunked\r\n\r\nzz\r\n`],
+    ['a chunk longer than it says', `${post}Transfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n`],
+  ])('%s: the connection is closed, and nothing else suffers', async (_, bytes) => {
+    const { server, url, log } = await start();
+    await raw(server, bytes);
+    expect((await fetch(`${url}/health`)).status).toBe(200);
+    expect(log.join()).not.toMatch(/fault/);
   });
 });
 
@@ -703,6 +796,71 @@ describe('comings and goings', () => {
     expect((await asked).body.choices[0]!.message.content).toBe('a'.repeat(30));
     await draining;
     await expect(fetch(`${url}/health`)).rejects.toThrow();
+  });
+
+  it.each([
+    ['half a head', 'POST /v1/completions HTTP/1.1\r\nHost: loc', ''],
+    [
+      'a head',
+      'POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n',
+      '503',
+    ],
+    [
+      'half a body',
+      'POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"model":',
+      '503',
+    ],
+    [
+      'half of chunks',
+      'POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{"\r\n',
+      '503',
+    ],
+    ['a request that was answered', 'GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n', '200'],
+  ])('does not wait for who has sent %s', async (_, bytes, status) => {
+    const { server } = await start();
+    const found = raw(server, bytes);
+    await sleep(100);
+    const began = performance.now();
+    expect(await server.drain()).toBe(0);
+    expect(performance.now() - began).toBeLessThan(2000);
+    expect((await found).slice(9, 12)).toBe(status);
+  });
+
+  it.each([
+    ['a long generation', { max_tokens: 90 }],
+    ['a stream to a client that reads nothing', { max_tokens: 90, stream: true }],
+  ])('cuts off %s when the time is up', async (_, fields) => {
+    const model = slow();
+    const { server } = await start(model, { shutdownTimeout: 0.2 });
+    const body = JSON.stringify({ model: 'fake', prompt: long, ...fields });
+    const socket = connect(server.port, '127.0.0.1').pause();
+    socket.on('error', () => undefined);
+    socket.write(
+      `POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    );
+    await until(() => model.active() === 1);
+    const began = performance.now();
+    expect(await server.drain()).toBe(1);
+    expect(performance.now() - began).toBeLessThan(1500);
+    await until(() => model.active() === 0);
+    socket.destroy();
+  });
+
+  it('does not wait for an engine that does not hear', async () => {
+    const deaf = fakeModel();
+    const never = (): Promise<never> => new Promise(() => undefined);
+    const model = { ...deaf, engine: { ...deaf.engine, generate: never } };
+    const server = await startServer({ models: [model], shutdownTimeout: 0.1 });
+    const asked = fetch(`${server.url}/v1/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"model":"fake","prompt":"a"}',
+    });
+    asked.catch(() => undefined);
+    await until(() => server.underWay() === 1);
+    await sleep(50);
+    expect(await server.drain()).toBe(1);
+    await expect(asked).rejects.toThrow();
   });
 
   it('close ends what is under way', async () => {

@@ -2,14 +2,17 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { WhetstoneError } from '../errors.ts';
-import { isLoopback } from './access.ts';
-import { asApiError } from './api-error.ts';
+import { hostTest } from './access.ts';
+import { ApiError, asApiError, errorBody } from './api-error.ts';
 import { createHandler } from './handle.ts';
 import type { Story } from './handle.ts';
-import { sendError } from './replies.ts';
+import { sendError, sendJson } from './replies.ts';
 import type { ServedModel } from './served-model.ts';
 import { option } from '../words/option.ts';
+import { versions } from '../runs/versions.ts';
 import { checkOptions } from '../options/check.ts';
 import { serverDefaults, serverEntry } from './settings.ts';
 import type { ServerSettings } from './settings.ts';
@@ -28,8 +31,12 @@ export interface RunningServer {
   readonly url: string;
   /** Requests under way. */
   underWay(): number;
-  /** Refuses new requests with 503 and resolves when those under way have ended and all connections are closed. */
-  drain(): Promise<void>;
+  /**
+   * Refuses new requests with 503, drops those whose body has not come whole, and resolves when the others have ended and
+   * all connections are closed; after `shutdownTimeout` seconds those are cut off. Returns how many were cut off, at once
+   * then, whatever the engine is still about.
+   */
+  drain(): Promise<number>;
   /** Ends everything under way, and resolves when all connections are closed. */
   close(): Promise<void>;
 }
@@ -38,6 +45,7 @@ export interface RunningServer {
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const settings = { ...serverDefaults, ...checkOptions(serverEntry, options) };
   const { host, port, apiKey, corsOrigins, maxNewTokens, maxBodyBytes, maxUnsentBytes } = settings;
+  const isHost = hostTest({ host, allowed: settings.allowedHosts ?? [], hasKey: apiKey !== null });
   const { models, log = () => undefined } = options;
   let draining = false;
   const handle = createHandler({
@@ -47,10 +55,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     maxBodyBytes,
     maxUnsentBytes,
     origins: corsOrigins,
-    loopback: isLoopback(host),
+    isHost,
+    version: (await versions()).whetstone,
     isDraining: () => draining,
   });
-  const underWay = new Map<Promise<void>, AbortController>();
+  const underWay = new Map<Promise<void>, UnderWay>();
+  // Sockets whose request is being answered: an error there must not be written into the answer.
+  const answering = new WeakSet<Duplex>();
 
   const serve = async (
     request: IncomingMessage,
@@ -70,7 +81,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     try {
       await handle(request, response, story, gone.signal);
     } catch (error) {
-      if (gone.signal.aborted || (request.destroyed && !request.complete)) status = clientGone;
+      if (response.headersSent && response.statusCode === 503) status = 503;
+      else if (gone.signal.aborted || (request.destroyed && !request.complete)) status = clientGone;
       else {
         const told = asApiError(error);
         if (told !== error) log(`${new Date().toISOString()} fault ${describeFault(error)}`, 'fault');
@@ -86,17 +98,28 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     }
   };
 
-  const server = createServer((request, response) => {
+  const server = createServer(patience, (request, response) => {
     const gone = new AbortController();
+    const { socket } = request;
+    answering.add(socket);
+    response.once('close', () => answering.delete(socket));
     const work = serve(request, response, gone).finally(() => underWay.delete(work));
-    underWay.set(work, gone);
+    underWay.set(work, { gone, drop: () => drop(request, response, gone) });
   });
+  server.on('clientError', (error, socket) => refuseUnreadable(error, socket, answering.has(socket)));
   await listen(server, host, port);
+  const allEnded = async (): Promise<void> => {
+    while (underWay.size > 0) await Promise.all(underWay.keys());
+  };
   const close = async (): Promise<void> => {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    while (underWay.size > 0) await Promise.all(underWay.keys());
+    await allEnded();
     server.closeAllConnections();
     await closed;
+  };
+  const cut = (): void => {
+    for (const { gone } of underWay.values()) gone.abort(new Error('the server is closing'));
+    server.closeAllConnections();
   };
   const bound = (server.address() as AddressInfo).port;
   return {
@@ -106,16 +129,72 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     underWay: () => underWay.size,
     drain: async () => {
       draining = true;
-      while (underWay.size > 0) await Promise.all(underWay.keys());
-      await close();
+      for (const { drop } of underWay.values()) drop();
+      server.closeIdleConnections();
+      const late = new AbortController();
+      const end = allEnded()
+        .then(close)
+        .then(() => 0);
+      const timeout = sleep(1000 * settings.shutdownTimeout, null, { signal: late.signal }).then(() => {
+        const cutOff = underWay.size;
+        cut();
+        return cutOff;
+      });
+      timeout.catch(() => undefined);
+      return Promise.race([end, timeout]).finally(() => late.abort());
     },
     close: async () => {
       draining = true;
-      for (const gone of underWay.values()) gone.abort(new Error('the server is closing'));
-      server.closeAllConnections();
+      cut();
       await close();
     },
   };
+}
+
+/** A request that has come, at least its head. */
+interface UnderWay {
+  readonly gone: AbortController;
+  /** Refuses it if its body has not come whole. */
+  readonly drop: () => void;
+}
+
+/**
+ * How long a client may take for the head of a request, for all of it, and until the next; and how often that is looked
+ * at. Milliseconds.
+ */
+const patience = {
+  headersTimeout: 20_000,
+  requestTimeout: 120_000,
+  keepAliveTimeout: 5000,
+  connectionsCheckingInterval: 1000,
+} as const;
+
+function drop(request: IncomingMessage, response: ServerResponse, gone: AbortController): void {
+  if (request.complete || response.headersSent) return;
+  const error = new ApiError(503, 'The server is shutting down.', { code: 'shutting_down' });
+  response.setHeader('connection', 'close');
+  response.once('finish', () => request.destroy());
+  sendJson(response, error.status, errorBody(error));
+  gone.abort(new Error('the server is shutting down'));
+}
+
+/** Answers what is no HTTP, too long a head, or too slow a client, and closes the connection. */
+function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex, isAnswering: boolean): void {
+  if (isAnswering || !socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const [status, phrase, message] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? [431, 'Request Header Fields Too Large', 'The head of your request is too large.']
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? [408, 'Request Timeout', 'Your request did not come in time.']
+        : [400, 'Bad Request', 'Your request is no valid HTTP.'];
+  const body = JSON.stringify(errorBody(new ApiError(status, message)));
+  socket.end(
+    `HTTP/1.1 ${status} ${phrase}\r\nconnection: close\r\ncontent-type: application/json\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
 }
 
 /** As nginx writes it: the client closed the connection before its answer was complete. */

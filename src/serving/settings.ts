@@ -44,11 +44,14 @@ export const modelsEntry: Entry<ModelsTable> = {
   },
 };
 
-type ServerTable = Pick<typeof serveTable, 'host' | 'max_new_tokens' | 'max_body_bytes'> &
+type ServerTable = Pick<
+  typeof serveTable,
+  'host' | 'allowed_hosts' | 'max_new_tokens' | 'max_body_bytes' | 'shutdown_timeout'
+> &
   typeof servedBy & { readonly port: Omit<(typeof serveTable)['port'], 'default'> & { readonly default: 0 } };
 
 const serverTable: ServerTable = {
-  ...pick(serveTable, ['host', 'max_new_tokens', 'max_body_bytes']),
+  ...pick(serveTable, ['host', 'allowed_hosts', 'max_new_tokens', 'max_body_bytes', 'shutdown_timeout']),
   port: { ...serveTable.port, default: 0 },
   ...servedBy,
 };

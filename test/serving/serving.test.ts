@@ -1,5 +1,6 @@
 // The server from outside: the real process with real models, through the official client of OpenAI's API.
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -236,11 +237,8 @@ describe('the official client', () => {
   });
 });
 
-/** Posts half of a completion's body; the other half goes when it is told to. Resolves with the reply. */
-function slowlyAsk(
-  url: string,
-  body: object,
-): { reply: Promise<string>; finish: () => void; leave: () => void } {
+/** Posts half of a completion's body, and never the other half. Resolves with the reply. */
+function slowlyAsk(url: string, body: object): { reply: Promise<string> } {
   const text = JSON.stringify(body);
   const head = `POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${text.length}\r\nConnection: close\r\n\r\n`;
   const socket = connect(Number(new URL(url).port), '127.0.0.1', () => socket.write(head + text.slice(0, 9)));
@@ -249,13 +247,13 @@ function slowlyAsk(
     socket.on('error', () => undefined);
     socket.on('data', (part) => (found += part.toString())).on('close', () => resolve(found));
   });
-  return { reply, finish: () => void socket.write(text.slice(9)), leave: () => void socket.destroy() };
+  return { reply };
 }
 
 describe('the process', () => {
-  it('finishes what is under way at SIGTERM, refuses the rest, and ends with 0', async () => {
+  it('finishes what is under way at SIGTERM, refuses the rest and what has not come whole, and ends with 0', async () => {
     const { child, finished, client, url } = await serve(['--model', model, '--template', template]);
-    const { reply, finish } = slowlyAsk(url, { model: 'world-64', prompt: 'The', max_tokens: 3 });
+    const { reply } = slowlyAsk(url, { model: 'world-64', prompt: 'The', max_tokens: 3 });
     const request = { model: 'world-64', prompt: 'The', max_tokens: 300, temperature: 2, seed: 1 } as const;
     const stream = await client.completions.create({ ...request, n: 8, stream: true });
     const chunks = stream[Symbol.asyncIterator]();
@@ -267,8 +265,7 @@ describe('the process', () => {
     for (let next = await chunks.next(); !next.done; next = await chunks.next())
       if (next.value.choices[0]!.finish_reason !== null) ended++;
     expect(ended).toBe(8);
-    finish();
-    expect(await reply).toMatch(/^HTTP\/1\.1 200[^]*"completion_tokens":3/);
+    expect(await reply).toMatch(/^HTTP\/1\.1 503[^]*shutting_down/);
     const { code, stderr } = await finished;
     expect(code).toBe(0);
     expect(stderr).toMatch(/SIGTERM: [12] requests? under way/);
@@ -277,15 +274,62 @@ describe('the process', () => {
     );
   });
 
-  it('a second signal ends it at once', async () => {
-    const { child, finished, url } = await serve(['--model', model, '--quiet']);
-    const { leave } = slowlyAsk(url, { model: 'world-64', prompt: 'never sent in full' });
-    await sleep(100);
+  const unbroken = { model: 'world-64', prompt: 'x'.repeat(4e6), max_tokens: 1 };
+  const long = { model: 'world-64', prompt: 'The', max_tokens: 400, n: 128, ignore_eos: true };
+  /** Asks for something, and is not surprised when it does not come. */
+  const ask = (url: string, body: object): void =>
+    void fetch(`${url}/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    }).catch(() => undefined);
+  const closed = (child: ChildProcess): Promise<unknown> => once(child, 'exit');
+
+  it.each([
+    ['a long text is tokenized', unbroken],
+    ['much is generated', long],
+    ['a stream is sent', { ...long, stream: true }],
+  ])('a second signal ends it at once, also while %s', async (_, body) => {
+    const { child, url } = await serve(['--model', model]);
+    ask(url, body);
+    await sleep(300);
+    const ended = closed(child);
+    let heard = '';
+    child.stderr!.on('data', (part: string) => (heard += part));
     child.kill('SIGTERM');
+    while (!heard.includes('under way')) await sleep(10);
     await sleep(400); // sooner, it would pass for an echo of the first
+    const began = performance.now();
     child.kill('SIGTERM');
-    expect((await finished).code).toBe(143);
-    leave();
+    expect(await ended).toEqual([null, 'SIGTERM']);
+    expect(performance.now() - began).toBeLessThan(2000);
+  });
+
+  it.each([
+    ['a long text is tokenized', unbroken],
+    ['much is generated', long],
+    ['a stream is sent', { ...long, stream: true }],
+  ])('ends within --shutdown_timeout, also while %s', async (_, body) => {
+    const { child, finished, url } = await serve(['--model', model, '--shutdown_timeout', '0.5']);
+    ask(url, body);
+    await sleep(300);
+    const ended = closed(child);
+    const began = performance.now();
+    child.kill('SIGTERM');
+    await ended;
+    expect(performance.now() - began).toBeLessThan(3000);
+    expect((await finished).stderr).toMatch(/1 request under way[^]*1 request cut off after 0\.5 s/);
+  });
+
+  it('ends at once while the model is opened', async () => {
+    const { child } = cli.start(['serve', '--port', '0', '--model', model]);
+    // As soon as signals are heard; before that they end any process.
+    await sleep(700);
+    const ended = closed(child);
+    const began = performance.now();
+    child.kill('SIGTERM');
+    await ended;
+    expect(performance.now() - began).toBeLessThan(2000);
   });
 
   it('warns where others can reach it without a key; refuses a missing key, adapter or name', async () => {

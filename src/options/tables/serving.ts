@@ -20,6 +20,13 @@ export const server = {
     max: 65535,
     help: 'port to listen on; 0 takes one that is free and prints it',
   },
+  allowed_hosts: {
+    kind: 'list',
+    nullable: true,
+    placeholder: 'NAMES',
+    help: 'names under which the server is reached, beside addresses, its own and localhost, or * for any',
+    defaultText: 'no others; any with a key',
+  },
   cors_origin: {
     kind: 'list',
     nullable: true,
@@ -34,6 +41,14 @@ export const server = {
     min: 1,
     group: 'Limits',
     help: 'largest body of a request',
+  },
+  shutdown_timeout: {
+    kind: 'number',
+    default: 30,
+    min: 0,
+    max: 86400,
+    group: 'Limits',
+    help: 'seconds that requests under way have to end after SIGTERM, before they are cut off',
   },
 } as const;
 
