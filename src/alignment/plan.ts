@@ -3,6 +3,7 @@
 import type { Sequence } from '../engine/engine.ts';
 import { responseLength } from '../engine/engine.ts';
 import { WhetstoneError } from '../errors.ts';
+import { bytesInWords } from '../words/numbers.ts';
 import { epochOrder } from '../judgments/index.ts';
 import type { Example, Triplet } from '../judgments/index.ts';
 import type { Objective } from '../objectives/objective.ts';
@@ -165,7 +166,7 @@ async function requireMemory(
   if (peak <= available) return { peak, available };
   throw new WhetstoneError(
     'NOT_ENOUGH_MEMORY',
-    `this run needs about ${gigabytes(peak)} at its peak, and ${limitedBy} has ${gigabytes(available)} left`,
+    `this run needs about ${bytesInWords(peak)} at its peak, and ${limitedBy} has ${bytesInWords(available)} left`,
     {
       hint:
         `Its longest sequence has ${longest.tokens} tokens: lower ${option('cutoffLen')} or ${option('loraR')}, close other programs, ` +
@@ -216,5 +217,3 @@ export function notesOn(schedule: Schedule): Note[] {
     ),
   ];
 }
-
-export const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(bytes < 1e10 ? 2 : 1)} GB`;

@@ -8,7 +8,7 @@ import { WhetstoneError } from '../errors.ts';
 import { command } from '../options/tables/command.ts';
 import { withConfig } from './flags.ts';
 import type { Given, Verb, WithConfig } from './flags.ts';
-import { plural, thousands } from '../words/numbers.ts';
+import { bytesInWords, plural, thousands } from '../words/numbers.ts';
 import { shellWord } from '../words/shell.ts';
 import { snakeFields } from './events.ts';
 import { formatDuration, stepStanding } from './progress.ts';
@@ -159,7 +159,6 @@ export function describePlan(plan: AlignmentPlan): string[] {
   const of = rows.pairs
     ? `${plural(rows.used, 'pair')} from ${plural(rows.read, 'row')}`
     : `${plural(rows.used, 'row')}: ${thousands(rows.alignN)} align-n, ${thousands(rows.alignP)} align-p`;
-  const gb = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`;
   return [
     `rows      ${of}; ${plural(rows.responseTokens, 'response token')}, longest sequence ${thousands(rows.longest)}`,
     ...asides.map((aside) => `          ${aside}`),
@@ -167,7 +166,7 @@ export function describePlan(plan: AlignmentPlan): string[] {
     `steps     ${thousands(plan.totalSteps)} of ${settings.batchSize} ${one}s, ${thousands(plan.stepsPerEpoch)} an epoch; ${settings.lrSchedulerType} to ${settings.learningRate}, ${settings.warmupSteps} of warm-up` +
       (plan.doneSteps > 0 ? `; going on after step ${plan.doneSteps}` : ''),
     `model     ${engine.modelType}, ${thousands(engine.parameters)} parameters; training ${thousands(engine.trainableParameters)} (${settings.useRslora ? 'rsLoRA' : 'LoRA'} r ${settings.loraR}: ${settings.loraTargetModules.join(', ')})`,
-    `memory    about ${gb(memory.peak)} at its peak, ${gb(memory.available)} available; ${computedOn(engine)}`,
+    `memory    about ${bytesInWords(memory.peak)} at its peak, ${bytesInWords(memory.available)} available; ${computedOn(engine)}`,
   ];
 }
 

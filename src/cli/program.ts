@@ -5,7 +5,7 @@ import type { OpenEngine } from '../engine/engine.ts';
 import { WhetstoneError } from '../errors.ts';
 import { suggestion } from '../options/suggest.ts';
 import type { Table } from '../options/table.ts';
-import { describeSystemError, isSystemError } from '../words/system-errors.ts';
+import { describeSystemError, isOutOfMemory, isSystemError, reasonOf } from '../words/system-errors.ts';
 import { alignVerb, runAlign } from './align.ts';
 import { readArguments } from './arguments.ts';
 import { completionVerb, runCompletion } from './completion.ts';
@@ -26,6 +26,7 @@ import type { Manner, Streams, VerbContext } from './screen.ts';
 import { runServe, serveVerb } from './serve.ts';
 import { withStandardInput } from './standard-streams.ts';
 import { widthOf } from './terminal.ts';
+import type { Output } from './terminal.ts';
 import { runTrainJudge, trainJudgeVerb } from './train-judge.ts';
 
 /** Where the program speaks. */
@@ -79,9 +80,16 @@ export async function main(
     return session.code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    sayError(context.stderr, error, messageOf(error), session.manner);
+    const told = explained(error);
+    sayError(context.stderr, told, messageOf(told), session.manner);
     return error instanceof WhetstoneError && usageCodes.has(error.code) ? 2 : 1;
   }
+}
+
+/** Says what nobody waited for: an error of a callback, or of a module that cannot be loaded. */
+export function sayUncaught(error: unknown, stderr: Output = process.stderr): void {
+  const told = explained(error);
+  sayError(stderr, told, messageOf(told), { quiet: false, json: process.argv.includes('--json') });
 }
 
 function programOf(make: MakeCommand, others: readonly OtherVerb[], { stdout }: Context): Command {
@@ -122,7 +130,7 @@ function programOf(make: MakeCommand, others: readonly OtherVerb[], { stdout }: 
       const [verb] = program.args;
       if (verb === undefined) program.help({ error: true });
       const known = program.commands.map((command) => command.name()).filter((name) => !hidden.has(name));
-      const message = `there is no verb "${verb}"${suggestion(verb!, known)}`;
+      const message = `there is no verb "${verb}"${suggestion(verb, known)}`;
       throw new WhetstoneError('INVALID_OPTIONS', message, { hint: 'See "whetstone --help".' });
     });
   const hidden = new Set<string>();
@@ -141,6 +149,17 @@ const usageCodes = new Set([
   'INVALID_CONFIG',
   'BAD_SCHEDULE',
 ]);
+
+/** The error in words of our own where its message says what it is. */
+function explained(error: unknown): unknown {
+  if (error instanceof WhetstoneError || !isOutOfMemory(error)) return error;
+  return new WhetstoneError('OUT_OF_MEMORY', `there is not enough memory (${reasonOf(error)})`, {
+    cause: error,
+    hint:
+      'Close other programs, raise the limit of this one (ulimit -v, a container), or take a smaller model, ' +
+      'shorter sequences or fewer of them at once.',
+  });
+}
 
 /** The message alone; with WHETSTONE_DEBUG=1 the stack and the causes as well. */
 function messageOf(error: unknown): string {

@@ -140,3 +140,22 @@ function removedAtTheEnd(folder: string): () => void {
   process.on('exit', remove);
   return release;
 }
+
+/** Verbs that a person or a pipe reads; the others leave files, and go on when nobody reads any more. */
+const spoken = new Set(['score', 'generate', 'data', 'world', 'completion', 'help']);
+
+/** Ends the process where what it says can go nowhere: quietly where the reader has seen enough, else with a word. */
+export function watchStreams(args: readonly string[]): void {
+  const verb = args.find((arg) => !arg.startsWith('-'));
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') {
+        const where = stream === process.stdout ? 'standard output' : 'standard error';
+        process.stderr.write(`error ${where}: ${reasonOf(error)}\n`);
+        process.exit(1);
+      }
+      // A reader that has seen enough (| head) is no failure.
+      if (verb === undefined || spoken.has(verb)) process.exit(0);
+    });
+  }
+}

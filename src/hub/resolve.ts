@@ -8,7 +8,7 @@ import type { Lock } from '../durable/lock.ts';
 import { lockFile } from '../durable/lock.ts';
 import { editDistance } from '../options/suggest.ts';
 import { WhetstoneError } from '../errors.ts';
-import { plural } from '../words/numbers.ts';
+import { bytesInWords, plural } from '../words/numbers.ts';
 import type { CacheFolder } from './cache.ts';
 import {
   blobPath,
@@ -263,10 +263,9 @@ async function checkSpace(folder: CacheFolder, files: readonly RemoteFile[]): Pr
   const needed = files.reduce((sum, { size }) => sum + (size ?? 0), 0);
   const space = await statfs(folder.root).catch(() => null);
   if (space === null || needed <= space.bavail * space.bsize) return;
-  const gb = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`;
   throw new WhetstoneError(
     'DISK_FULL',
-    `${gb(needed)} are to be downloaded, and ${gb(space.bavail * space.bsize)} are free`,
+    `${bytesInWords(needed)} are to be downloaded, and ${bytesInWords(space.bavail * space.bsize)} are free`,
     { file: folder.root, hint: 'Free some space, or let HF_HUB_CACHE name a folder on another disk.' },
   );
 }

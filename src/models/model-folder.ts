@@ -8,6 +8,7 @@ import { explainWriting } from '../durable/explain.ts';
 import { exists, ignore, makeFolder, remove, syncDirectory, writeFileDurably } from '../durable/files.ts';
 import { doWork } from '../durable/work.ts';
 import { WhetstoneError } from '../errors.ts';
+import { bytesInWords } from '../words/numbers.ts';
 import { checkpointFileNames, indexName, openCheckpoint, singleName } from './checkpoint.ts';
 import type { StoredWeight } from './checkpoint.ts';
 import { readSafetensorsHeader } from './safetensors.ts';
@@ -321,10 +322,8 @@ async function requirePlace(out: string, replace: boolean): Promise<void> {
 async function requireSpace(out: string, needed: number): Promise<void> {
   const { bavail, bsize } = await statfs(dirname(out));
   const free = bavail * bsize;
-  if (free < needed) throw diskFull(out, `${inGB(needed)} are needed and ${inGB(free)} are free`);
+  if (free < needed) throw diskFull(out, `${bytesInWords(needed)} are needed and ${bytesInWords(free)} are free`);
 }
-
-const inGB = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`;
 
 const diskFull = (file: string, detail: string): WhetstoneError =>
   new WhetstoneError('DISK_FULL', `the disk is full: ${detail}`, {

@@ -1,5 +1,5 @@
 // Checks what a program gives against a table, and says everything that is wrong in one error. Knows no setting.
-import { WhetstoneError, problemsError } from '../errors.ts';
+import { problemsError } from '../errors.ts';
 import { checkValue } from './kinds.ts';
 import type { Setting } from './kinds.ts';
 import { camelCase } from './names.ts';

@@ -99,3 +99,14 @@ export function describeSystemError(error: NodeJS.ErrnoException): string {
 /** The path that what is written beside its place is meant for: "dir/.name.tmp-123" is "dir/name". */
 export const withoutTemporary = (path: string): string =>
   path.replace(/(^|[\\/])\.([^\\/]+)\.(?:tmp|replaced)-\d+(?=$|[\\/])/g, '$1$2');
+
+/** What V8, Node and ONNX Runtime say where memory is refused; none of them has a code of its own for it. */
+const refusedMemory =
+  /array buffer allocation failed|bad_?alloc|bad alloc|(?:cannot|failed to|could not) allocate|out of memory|failed to map segment|invalid (?:typed )?array (?:buffer )?length/i;
+
+/** Whether something ended because memory was refused: by the system, or by a limit such as "ulimit -v". */
+export function isOutOfMemory(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = 'code' in error ? String(error.code) : '';
+  return code === 'ENOMEM' || code === 'ERR_MEMORY_ALLOCATION_FAILED' || refusedMemory.test(error.message);
+}

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { percent, plural, thousands } from './numbers.ts';
+import { bytesInWords, percent, plural, thousands } from './numbers.ts';
 import { printable } from './printable.ts';
 import { wordFor } from './shell.ts';
-import { describeSystemError, isSystemError, reasonOf } from './system-errors.ts';
+import { describeSystemError, isOutOfMemory, isSystemError, reasonOf } from './system-errors.ts';
 
 const failed = (code: string, path?: string): NodeJS.ErrnoException =>
   Object.assign(new Error(`${code}: raw words, open '${path}'`), {
@@ -25,6 +25,33 @@ describe('words', () => {
       '-',
       '–',
     ]);
+  });
+
+  it.each([
+    [0, '0 bytes'],
+    [1, '1 byte'],
+    [0.3, '1 byte'],
+    [999, '999 bytes'],
+    [1000, '1.0 kB'],
+    [4_140_000, '4.1 MB'],
+    [1_500_000_000, '1.50 GB'],
+    [237e9, '237.0 GB'],
+    [1e15, '1000.0 TB'],
+  ])('never show %s bytes as none', (bytes, words) => expect(bytesInWords(bytes)).toBe(words));
+
+  it('know a lack of memory by what is said of it', () => {
+    const says = (message: string, code?: string): boolean =>
+      isOutOfMemory(Object.assign(new Error(message), { ...(code !== undefined && { code }) }));
+    expect(says('Array buffer allocation failed')).toBe(true);
+    expect(says('libonnxruntime.so.1: failed to map segment from shared object', 'ERR_DLOPEN_FAILED')).toBe(
+      true,
+    );
+    expect(says('std::bad_alloc')).toBe(true);
+    expect(says('Failed to allocate memory for requested buffer of size 4096')).toBe(true);
+    expect(says('mmap', 'ENOMEM')).toBe(true);
+    expect(says('allocation', 'ERR_MEMORY_ALLOCATION_FAILED')).toBe(true);
+    expect(says('x is not a function')).toBe(false);
+    expect(isOutOfMemory('out of memory')).toBe(false);
   });
 
   it('can be copied into a shell', () => {

@@ -1,13 +1,16 @@
 // The command line with the stand-in engine behind it; FAKE_ENGINE holds its options as JSON.
 import { labVerbs } from '../../lab/cli/verbs.ts';
 import { main } from '../../src/cli/program.ts';
+import { watchStreams } from '../../src/cli/standard-streams.ts';
 import { openFakeEngine } from './fake-engine.ts';
 import type { FakeOptions } from './fake-engine.ts';
 
 const openEngine = openFakeEngine(JSON.parse(process.env['FAKE_ENGINE'] ?? '{}') as Partial<FakeOptions>);
 
+const args = process.argv.slice(2);
+watchStreams(args);
 process.exitCode = await main(
-  process.argv.slice(2),
+  args,
   { stdout: process.stdout, stderr: process.stderr, openEngine },
   labVerbs(),
 );

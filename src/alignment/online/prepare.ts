@@ -261,7 +261,7 @@ async function begin(opened: Opened, open: OpenThings): Promise<Begun> {
   open.add(() => judge.close());
   const events = settings.loggingDir === null ? null : await openEventLog(settings.loggingDir);
   if (events) open.add(() => events.close());
-  const notes = [...beginning.notes, ...notesOn(opened, history), ...opened.instructions.notes];
+  const notes = [...beginning.notes, ...notesOn(opened, history), ...notesOf(opened)];
   return { ...opened, path, history, judge, events, notes };
 }
 
@@ -276,6 +276,12 @@ function notesOn({ claim, circumstances, mode, out }: Opened, history: History):
   return notes;
 }
 
+/** What is said of the model and of the instructions. */
+const notesOf = ({ engine, instructions }: Opened): Note[] => [
+  ...(engine.notes ?? []),
+  ...instructions.notes,
+];
+
 const about = ({ settings, engine, circumstances, instructions }: Opened) => ({
   settings,
   engine,
@@ -287,7 +293,7 @@ const about = ({ settings, engine, circumstances, instructions }: Opened) => ({
 async function rehearsedPlan(opened: Opened): Promise<OnlinePlan> {
   const { options, settings, instructions } = opened;
   const estimate = options.judgeWith ? null : await estimateOnline(settings, instructions);
-  return { ...about(opened), doneRounds: 0, estimate, notes: instructions.notes };
+  return { ...about(opened), doneRounds: 0, estimate, notes: notesOf(opened) };
 }
 
 const planOf = (begun: Begun): OnlinePlan => ({

@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { folderDigests } from '../../runs/digests.ts';
 import type { OpenEngine } from '../../engine/engine.ts';
 import { openWeights } from '../../engine/open-weights.ts';
+import type { Note } from '../../words/note.ts';
 import { respond } from '../../generation/index.ts';
 import type { PromptTemplate, Tokenizer } from '../../tokens/index.ts';
 import { loadTemplate, loadTokenizer } from '../../tokens/index.ts';
@@ -19,6 +20,8 @@ export interface LocalSubjectSettings extends ComputeSettings {
   readonly template: string;
   /** Longest sequence in tokens; null takes the model's positions. */
   readonly maxLength: number | null;
+  /** Hears what a person should know of the model. */
+  readonly onNote?: ((note: Note) => void) | undefined;
   /** In place of the ONNX engine. */
   readonly openEngine?: OpenEngine | undefined;
 }

@@ -30,10 +30,11 @@ export function openSubjects(
   specs: readonly SubjectSpec[],
   settings: OpenSubjectSettings,
 ): Promise<SubjectSource[]> {
+  const { timeout, retries, tokenizer, maxLength, concurrency, onNote } = settings;
+  const ofModels = once(onNote);
   return Promise.all(
     specs.map((spec) => {
-      if (spec.kind === 'local') return localSubject({ ...settings, ...spec });
-      const { timeout, retries, tokenizer, maxLength, concurrency, onNote } = settings;
+      if (spec.kind === 'local') return localSubject({ ...settings, ...spec, onNote: ofModels });
       const { model, url } = spec.served;
       return serverSubject({
         name: spec.name,
@@ -52,4 +53,14 @@ export function openSubjects(
       });
     }),
   );
+}
+
+/** Tells each note once: several subjects may have one model. */
+function once(onNote: OpenSubjectSettings['onNote']): (note: Note) => void {
+  const told = new Set<string>();
+  return (note) => {
+    if (told.has(note.text)) return;
+    told.add(note.text);
+    onNote?.(note);
+  };
 }

@@ -20,7 +20,9 @@ import type { JudgeRequest } from '../judge.ts';
 import type { JudgeSettings } from '../settings.ts';
 import { option } from '../../words/option.ts';
 
-export type JudgeModelSettings = Pick<JudgeSettings, 'maxTokens' | 'openEngine'> & ComputeSettings;
+export type JudgeModelSettings = Pick<JudgeSettings, 'maxTokens' | 'openEngine'> &
+  Partial<Pick<JudgeSettings, 'onNote'>> &
+  ComputeSettings;
 
 export interface JudgeModel {
   readonly fingerprint: string;
@@ -61,11 +63,11 @@ export async function openJudgeModel(run: string, settings: JudgeModelSettings):
     });
   }
   const known = { model: record.digests, adapter, critique, words, maxTokens: settings.maxTokens };
-  const { openEngine } = settings;
+  const { openEngine, onNote } = settings;
   let opening: Promise<OpenedModel> | undefined;
   const underWay = new Set<Promise<ModelReply>>();
   const open = (): Promise<OpenedModel> =>
-    openModel({ model, adapter: adapterDir, ...computeOf(settings), openEngine, voice });
+    openModel({ model, adapter: adapterDir, ...computeOf(settings), openEngine, onNote, voice });
   return {
     fingerprint: `local:${createHash('sha256').update(JSON.stringify(known)).digest('hex')}`,
     words,
