@@ -52,7 +52,7 @@ export const stopProblems = ({ stop }: { readonly stop?: readonly string[] | nul
     .map((text) => ({ keys: ['stop'], message: `no text in ${JSON.stringify(text)}: ${escapeHelp}` }));
 
 export async function runGenerate(
-  { values }: Given<GenerateTable>,
+  { values, given }: Given<GenerateTable>,
   { screen, openEngine }: VerbContext,
 ): Promise<number> {
   const { instruction, prompt, out } = values;
@@ -71,11 +71,12 @@ export async function runGenerate(
       template: values.template,
       templateArgs: values.templateArgs,
       maxNewTokens: values.maxNewTokens,
-      temperature: values.temperature,
-      topP: values.topP,
-      topK: values.topK,
-      minP: values.minP,
-      repetitionPenalty: values.repetitionPenalty,
+      generationConfig: values.generationConfig,
+      temperature: given.temperature,
+      topP: given.topP,
+      topK: given.topK,
+      minP: given.minP,
+      repetitionPenalty: given.repetitionPenalty,
       frequencyPenalty: values.frequencyPenalty,
       presencePenalty: values.presencePenalty,
       minTokens: values.minTokens,

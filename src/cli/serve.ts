@@ -50,6 +50,7 @@ export async function runServe(
     templateArgs: values.templateArgs,
     ...computeOf(values),
     slots: values.slots,
+    generationConfig: values.generationConfig,
     openEngine,
     onNote: screen.note,
   });

@@ -6,6 +6,7 @@ import { rowsInOrder } from '../durable/rows.ts';
 import type { OpenEngine } from '../engine/engine.ts';
 import { WhetstoneError } from '../errors.ts';
 import { createRandom } from '../random.ts';
+import { readSamplingDefaults } from '../models/sampling-defaults.ts';
 import { folderDigests, textDigest } from '../runs/digests.ts';
 import { encodePrompt } from '../tokens/encode.ts';
 import type { PromptText } from '../tokens/prompt.ts';
@@ -61,7 +62,10 @@ const atOnce = 128;
 export async function* generate(options: GenerateOptions): AsyncGenerator<GeneratedRow, void, undefined> {
   const settings = resolveGenerate(options);
   const { model, adapter, template, templateArgs, seed, out, resume, overwrite } = settings;
-  const sampling = samplingOf(settings);
+  // What nobody said, as the model's makers have it if that is wanted.
+  const usual = settings.generationConfig === 'auto' ? await readSamplingDefaults(model) : {};
+  const said = Object.entries(options).filter(([, value]) => value !== undefined);
+  const sampling = samplingOf({ ...settings, ...usual, ...Object.fromEntries(said) });
   const { onNote, openEngine } = options;
   const stop = settings.stop ?? [];
   const continues = options.prompts !== undefined;

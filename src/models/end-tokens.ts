@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { WhetstoneError } from '../errors.ts';
 import type { Json } from './json-file.ts';
-import { readJsonObject } from './json-file.ts';
+import { readIfThere } from './json-file.ts';
 
 /**
  * The ids that `generation_config.json` lists as `eos_token_id` or, where it lists none, `config.json`, as transformers'
@@ -12,16 +12,6 @@ export async function readEndTokens(modelDir: string): Promise<number[]> {
   const files = ['generation_config.json', 'config.json'].map((name) => join(modelDir, name));
   const lists = await Promise.all(files.map(async (file) => endTokensIn(await readIfThere(file), file)));
   return lists.find((ids) => ids.length > 0) ?? [];
-}
-
-async function readIfThere(file: string): Promise<Json> {
-  try {
-    return await readJsonObject(file, 'MODEL_CONFIG', 'Copy it again from where the model came from.');
-  } catch (error) {
-    const { code } = ((error as WhetstoneError).cause ?? {}) as { code?: string };
-    if (code === 'ENOENT' || code === 'ENOTDIR') return {};
-    throw error;
-  }
 }
 
 function endTokensIn(config: Json, file: string): number[] {

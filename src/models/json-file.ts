@@ -26,6 +26,17 @@ export async function readJsonObject(file: string, code: string, hint: string): 
   return value as Json;
 }
 
+/** The JSON object in a file of a model's settings, empty where there is none. Throws `MODEL_CONFIG`. */
+export async function readIfThere(file: string): Promise<Json> {
+  try {
+    return await readJsonObject(file, 'MODEL_CONFIG', 'Copy it again from where the model came from.');
+  } catch (error) {
+    const { code } = ((error as WhetstoneError).cause ?? {}) as { code?: string };
+    if (code === 'ENOENT' || code === 'ENOTDIR') return {};
+    throw error;
+  }
+}
+
 const damaged = 'The file is damaged or incomplete; copy it again from where the model came from.';
 
 function parseJson(text: string, file: string, code: string): unknown {

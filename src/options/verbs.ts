@@ -185,12 +185,14 @@ const generate = {
     'template',
     'template_args',
     'Sampling',
+    'generation_config',
     'seed',
     'Compute',
     'resume',
     'overwrite',
   ],
   differs: {
+    generation_config: { default: 'none', group: 'Sampling' },
     file: { stream: 'lines' },
     out: {
       nullable: true,
@@ -237,6 +239,7 @@ const serve = {
     'template_args',
     'Compute',
     'slots',
+    'generation_config',
     'host',
     'port',
     'api_key_env',

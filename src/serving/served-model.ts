@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { folderDigests } from '../runs/digests.ts';
 import { versions } from '../runs/versions.ts';
-import type { Engine, OpenEngine, Sampling } from '../engine/engine.ts';
+import type { Engine, OpenEngine } from '../engine/engine.ts';
 import { openWeights } from '../engine/open-weights.ts';
 import { loadVoice, templateNote } from '../generation/index.ts';
 import type { Voice } from '../generation/index.ts';
@@ -15,7 +15,10 @@ import { tokenTexts } from './token-text.ts';
 import type { TokenText } from './token-text.ts';
 import { adapterName, baseName, modelsDefaults, modelsEntry } from './settings.ts';
 import type { ModelsSettings } from './settings.ts';
+import { note } from '../words/note.ts';
 import type { Note } from '../words/note.ts';
+import { describeSampling, readSamplingDefaults } from '../models/sampling-defaults.ts';
+import type { SamplingDefaults } from '../models/sampling-defaults.ts';
 
 export interface ServedModel {
   readonly id: string;
@@ -32,7 +35,7 @@ export interface ServedModel {
   readonly renderChat: RenderChat | null;
   readonly textOf: (id: number) => Promise<TokenText>;
   /** How it samples where a request does not say. */
-  readonly sampling: Partial<Pick<Sampling, 'temperature' | 'topP' | 'topK' | 'minP' | 'repetitionPenalty'>>;
+  readonly sampling: SamplingDefaults;
   /** Longest sequence, prompt and response together, in tokens. */
   readonly maxPositions: number;
   /** Token ids are below this. */
@@ -69,9 +72,10 @@ export interface ServedModels {
 export async function openModels(settings: ModelsToServe): Promise<ServedModels> {
   const { modelDir, adapters = [], openEngine } = settings;
   const {
-    template: told,
+    template: spec,
     templateArgs,
     slots,
+    generationConfig,
     ...rest
   } = { ...modelsDefaults, ...checkOptions(modelsEntry, settings) };
   const base = baseName(modelDir);
@@ -85,16 +89,30 @@ export async function openModels(settings: ModelsToServe): Promise<ServedModels>
   };
   try {
     const models: ServedModel[] = [];
+    const sampling = generationConfig === 'auto' ? await readSamplingDefaults(modelDir) : {};
+    const told = new Set<string>();
+    const tell = (each: Note): void => {
+      // A model says the same with each of its adapters.
+      if (!told.has(each.text)) settings.onNote?.(each);
+      told.add(each.text);
+    };
+    if (Object.keys(sampling).length > 0)
+      tell(
+        note(
+          'SAMPLING_DEFAULTS',
+          `Where a request says nothing: ${describeSampling(sampling)}, as generation_config.json of the model has it.`,
+        ),
+      );
     for (const { id, dir, parent } of entries) {
       const voice = await loadVoice({
         model: modelDir,
-        template: told,
+        template: spec,
         args: templateArgs ?? {},
         adapter: dir,
       });
       const { tokenizer, template } = voice;
-      const note = await templateNote(voice, dir);
-      if (note !== null) settings.onNote?.(note);
+      const odd = await templateNote(voice, dir);
+      if (odd !== null) settings.onNote?.(odd);
       const engine = await openWeights({
         model: modelDir,
         adapter: dir,
@@ -103,7 +121,8 @@ export async function openModels(settings: ModelsToServe): Promise<ServedModels>
         openEngine,
       });
       opened.push(engine);
-      const { maxPositions, vocabSize } = engine.describe();
+      const { maxPositions, vocabSize, notes = [] } = engine.describe();
+      notes.forEach(tell);
       models.push({
         id,
         parent,
@@ -112,7 +131,7 @@ export async function openModels(settings: ModelsToServe): Promise<ServedModels>
         template,
         renderChat: chatOf(voice),
         textOf: tokenTexts(tokenizer),
-        sampling: {},
+        sampling,
         maxPositions,
         vocabSize,
         created: Math.floor((await stat(dir ?? modelDir)).mtimeMs / 1000),

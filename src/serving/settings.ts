@@ -14,12 +14,12 @@ import type { ServerOptions } from './server.ts';
 
 type ModelsTable = Pick<typeof engineTable, 'model_dir'> &
   typeof compute &
-  Pick<typeof serveTable, 'template' | 'template_args' | 'slots'>;
+  Pick<typeof serveTable, 'template' | 'template_args' | 'slots' | 'generation_config'>;
 
 const modelsTable: ModelsTable = {
   ...pick(engineTable, ['model_dir']),
   ...compute,
-  ...pick(serveTable, ['template', 'template_args', 'slots']),
+  ...pick(serveTable, ['template', 'template_args', 'slots', 'generation_config']),
 };
 
 export type ModelsSettings = SettingsOf<ModelsTable>;

@@ -31,6 +31,7 @@ export type NoteCode =
   | 'USAGE_ESTIMATED'
   | 'REPLY_CUT'
   | 'JUDGE_UNTRUSTED'
+  | 'SAMPLING_DEFAULTS'
   | 'TASK_REMARK';
 
 export interface Note {

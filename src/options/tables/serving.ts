@@ -11,6 +11,13 @@ export const server = {
     help: 'texts generated side by side, of each model; fewer make one text alone faster, more make many faster',
     defaultText: '8; 64 for narrow models',
   },
+  generation_config: {
+    kind: 'choice',
+    choices: ['auto', 'none'],
+    default: 'auto',
+    group: 'Models',
+    help: "auto takes what is not said about sampling from the model's generation_config.json: temperature, top_p, top_k, min_p, repetition_penalty",
+  },
   host: { kind: 'text', default: '127.0.0.1', placeholder: 'ADDRESS', help: 'address to listen on' },
   port: {
     kind: 'number',
