@@ -18,7 +18,7 @@ import { readable } from './terminal.ts';
 import { formatDuration, stepStanding } from './progress.ts';
 import { reportAtEnd, tellNext } from './report.ts';
 import type { Screen, VerbContext } from './screen.ts';
-import { interruption, waitingForCalls } from './signals.ts';
+import { interruption, waitingCode, waitingForCalls } from './signals.ts';
 
 type OnlineTable = WithConfig<typeof onlineEntry.table> & Pick<typeof command, 'dry_run' | 'report'>;
 
@@ -113,7 +113,11 @@ export async function runOnline(
     if (!(error instanceof WhetstoneError) || !pauses.has(error.code)) throw error;
     const command = `whetstone online --out ${shellWord(out)} --resume`;
     const fields = { code: error.code, problem: error.problem, go_on: command };
-    screen.tell('stopped', fields, `${readable(error.message)}\nGo on with:\n  ${command}`);
+    const waits = error.code === 'JUDGE_WAITING';
+    const words = `${waits ? 'waiting: ' : ''}${readable(error.message)}\nGo on with:\n  ${command}`;
+    if (waits) screen.result('waiting', fields, words);
+    else screen.tell('stopped', fields, words);
+    if (error.code === 'JUDGE_WAITING') return waitingCode;
     return error.code === 'STOPPED' ? stop.exitCode() : 1;
   } finally {
     const usage = run.usage();

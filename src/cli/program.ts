@@ -1,4 +1,5 @@
-// The command line as a whole: its verbs, how errors are shown, and the exit codes (0 done, 1 failed, 2 misused).
+// The command line as a whole: its verbs, how errors are shown, and the exit codes (0 done, 1 failed, 2 misused, 3 waiting
+// for a person).
 // Verbs load what they need when they run, so that --help is quick.
 import { Command, CommanderError } from 'commander';
 import type { OpenEngine } from '../engine/engine.ts';
@@ -22,10 +23,11 @@ import { mergeVerb, runMerge } from './merge.ts';
 import { reportVerb, runReport } from './report.ts';
 import { runScore, scoreVerb } from './score.ts';
 import { openScreen, sayError, withNames } from './screen.ts';
-import type { Manner, Streams, VerbContext } from './screen.ts';
+import type { Manner, Screen, Streams, VerbContext } from './screen.ts';
 import { runServe, serveVerb } from './serve.ts';
+import { waitingCode } from './signals.ts';
 import { withStandardInput } from './standard-streams.ts';
-import { widthOf } from './terminal.ts';
+import { readable, widthOf } from './terminal.ts';
 import type { Output } from './terminal.ts';
 import { runTrainJudge, trainJudgeVerb } from './train-judge.ts';
 
@@ -67,7 +69,9 @@ export async function main(
         const { openEngine } = context;
         session.code = await withStandardInput(verb.table, asked.values, called, (values) =>
           run({ ...asked, values }, { screen, ...(openEngine && { openEngine }) }),
-        ).finally(() => screen.endProgress());
+        )
+          .catch((error: unknown) => sayWaiting(screen, error))
+          .finally(() => screen.endProgress());
       },
       { ...(path !== undefined && { path }), literal: () => session.literal },
     );
@@ -140,6 +144,15 @@ function programOf(make: MakeCommand, others: readonly OtherVerb[], { stdout }: 
     program.addCommand(command, { hidden: other.hidden ?? false });
   }
   return program;
+}
+
+/** A judge that waits for a person is no failure: what to do is said, and the exit code is its own. Others are thrown. */
+function sayWaiting(screen: Screen, error: unknown): number {
+  if (!(error instanceof WhetstoneError) || error.code !== 'JUDGE_WAITING') throw error;
+  screen.endProgress();
+  const { code, problem, place } = error;
+  screen.result('waiting', { code, problem, file: place.file }, `waiting: ${readable(error.message)}`);
+  return waitingCode;
 }
 
 const usageCodes = new Set([

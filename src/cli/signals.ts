@@ -58,6 +58,9 @@ export function interruption({ inNative = false }: { readonly inNative?: boolean
   };
 }
 
+/** Of a verb that stops because a person has rows to fill in. */
+export const waitingCode = 3;
+
 /** What is said at the first signal where calls that cost money may be under way; `rest` says what is kept. */
 export const waitingForCalls = (name: string, rest: string): string =>
   `${name}: waiting for the calls under way, which are paid. ${rest} Again to stop at once.`;

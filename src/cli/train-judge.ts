@@ -1,6 +1,7 @@
 // whetstone train-judge: a judge model from judged rows, trained and then tested on judgments kept back from it.
 import { WhetstoneError } from '../errors.ts';
-import type { Agreement } from '../judge-training/agreement.ts';
+import { isTrusted } from '../judges/local/agreement.ts';
+import type { Agreement } from '../judges/local/agreement.ts';
 import { trainJudgeEntry } from '../judge-training/settings.ts';
 import type { JudgeTraining } from '../judge-training/train-judge.ts';
 import { describePlan, planFields } from './align.ts';
@@ -136,7 +137,7 @@ export function describeAgreement(agreement: Agreement | null, out: string): str
     `  unreadable   ${percent(unreadable)} of the replies`,
     `side by side in ${out}/held-out.jsonl, figures in ${out}/agreement.json`,
   ];
-  if (low <= majority_accuracy)
+  if (!isTrusted(agreement))
     lines.push(
       'This is not surely better than always giving the same decision: do not trust this judge yet.',
     );

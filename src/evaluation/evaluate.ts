@@ -75,7 +75,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   const data = await fetchPlaces(places, (benchmark) => shotsFor(benchmark, settings), hub);
   const subjects = await openSubjects(specs, { ...settings, env, openEngine, onNote });
   const judging = { env, openEngine, onNote };
-  const opened = await openTasks(tasks, places.ofTask, { places: data, settings, judging });
+  const opened = await openTasks(tasks, data.ofBenchmark, { places: data, settings, judging });
   try {
     const sum = opened.reduce((items, { task }) => items + task.items.length, 0);
     options.onBegin?.({ models: subjects.length, tasks: opened.length, items: sum });

@@ -13,6 +13,8 @@ export interface TaskRow {
   readonly measures: string;
   /** Where its data are: a benchmark's rows in folders or on the hub, one file, or nowhere. */
   readonly data: Benchmark | 'file' | 'none';
+  /** The file of the hub's that the task is usually measured with; left out where there is none. */
+  readonly hubFile?: { readonly id: string; readonly file: string };
   /** Why it needs models in this process; left out where a server will do. */
   readonly localOnly?: string;
   /** Reads its data; asks no model yet. */

@@ -37,6 +37,8 @@ const winRate: TaskRow = {
   name: 'win_rate',
   measures: 'responses against reference outputs, by a judge: rows of instruction, input?, output',
   data: 'file',
+  // The reference outputs of AlpacaEval 2.
+  hubFile: { id: 'tatsu-lab/alpaca_eval', file: 'alpaca_eval_gpt4_baseline.json' },
   open: async (opening) => {
     const { winRateTask } = await import('./win-rate/win-rate-task.ts');
     const { readLengthTable } = await import('./win-rate/length-table.ts');
@@ -71,12 +73,13 @@ const heldOut: TaskRow = {
   measures: 'perplexity of judged responses, and detection of marked errors: judged triplets',
   data: 'file',
   localOnly: 'A server does not tell the log-probs of single tokens of a response; give the model folder.',
-  open: async ({ file, settings: { lambda, limit, template } }) => {
+  open: async ({ file, settings }) => {
+    const { lambda, limit } = settings;
     const { heldOutTask } = await import('./held-out/held-out-task.ts');
     const { readMarkedTriplets } = await import('./held-out/marked-rows.ts');
     const triplets = await readMarkedTriplets(file);
     const digest = await dataDigest(file);
-    const key = await templateKey(template);
+    const key = await templateKey(settings);
     return { task: heldOutTask({ file, digest, triplets, template: key, lambda, limit }) };
   },
 };
@@ -129,10 +132,10 @@ async function responseSettings(settings: EvaluateSettings): Promise<{
   readonly template: string;
   readonly generation: GenerationSettings;
 }> {
-  const { limit, maxNewTokens, temperature, topP, seed, template } = settings;
+  const { limit, maxNewTokens, temperature, topP, seed } = settings;
   return {
     limit,
-    template: await templateKey(template),
+    template: await templateKey(settings),
     // What greedy responses do not depend on must not make them anew.
     generation:
       temperature === 0
@@ -141,13 +144,20 @@ async function responseSettings(settings: EvaluateSettings): Promise<{
   };
 }
 
-/** A template file under the same name may have changed. */
-async function templateKey(template: string): Promise<string> {
-  const isFile = await stat(template).then(
-    (info) => info.isFile(),
-    () => false,
-  );
-  return isFile ? `${template}:${await sha256File(template)}` : template;
+/** A template file under the same name may have changed; a model's own is part of its fingerprint. */
+async function templateKey({
+  template,
+  templateArgs,
+}: Pick<EvaluateSettings, 'template' | 'templateArgs'>): Promise<string> {
+  const isFile =
+    template !== null &&
+    (await stat(template).then(
+      (info) => info.isFile(),
+      () => false,
+    ));
+  const name = isFile ? `${template}:${await sha256File(template)}` : (template ?? 'its own');
+  const given = Object.entries(templateArgs ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  return given.length === 0 ? name : `${name} ${JSON.stringify(given)}`;
 }
 
 async function openRememberingComparer({ settings, judging }: TaskOpening): Promise<Comparer> {

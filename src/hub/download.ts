@@ -68,7 +68,7 @@ interface Allowance {
 
 function allowanceOf({ name, size }: RemoteFile): Allowance {
   const most = size === null ? mostUnannounced : 3 * size + enoughGrowth;
-  const step = Math.max(1, Math.min(enoughGrowth, (size ?? enoughGrowth) / 16));
+  const step = Math.max(1, Math.min(enoughGrowth, (size ?? enoughGrowth) / 64));
   let fetched = 0;
   let furthest = 0;
   return {

@@ -126,7 +126,7 @@ describe('a body', () => {
   it('that breaks again and again, and grows, is gone on with', async () => {
     hub.tamper = (body, response) => {
       if (body.length < 1000) return body;
-      response.write(body.subarray(0, 21_000), () => setTimeout(() => response.destroy(), 5));
+      response.write(body.subarray(0, 21_000), () => setTimeout(() => response.destroy(), 20));
       return null;
     };
     const { path } = await resolve();

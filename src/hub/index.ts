@@ -3,7 +3,7 @@ export { modelOfSnapshot } from './cache.ts';
 export { modelFolder } from './model-folder.ts';
 export type { ModelFolder } from './model-folder.ts';
 export type { HubKind } from './repository.ts';
-export { describePlan, resolveHub } from './resolve.ts';
+export { describePlan, hubFiles, resolveHub } from './resolve.ts';
 export type { HubFolder, HubOptions, HubPlan, HubProgress, HubRequest } from './resolve.ts';
 export { hubSettings } from './settings.ts';
 export type { HubSettings } from './settings.ts';

@@ -117,10 +117,7 @@ export async function resolveHub(request: HubRequest, options: HubOptions = {}):
   if (cached && isCommit(revision) && patterns.length === 0) return cached;
   if (settings.offline) {
     if (cached) return cached;
-    throw new WhetstoneError('HUB_OFFLINE', `${describe(repository, wanted)} is not in the cache`, {
-      file: folder.root,
-      hint: 'HF_HUB_OFFLINE is set, so the hub is not asked. Unset it, or put the files into the cache.',
-    });
+    throw notCached(settings, repository, wanted);
   }
   let listing: Listing;
   try {
@@ -134,6 +131,29 @@ export async function resolveHub(request: HubRequest, options: HubOptions = {}):
   await inTurn(folder.root, () => rememberCommit(folder, revision, listing.commit));
   return { path: snapshotPath(folder, listing.commit), commit: listing.commit, files: names, from: 'hub' };
 }
+
+/**
+ * The paths of a revision's files: what the hub lists, or offline what the cache has. Throws as `resolveHub`.
+ */
+export async function hubFiles(
+  { kind, id, revision = 'main' }: Pick<HubRequest, 'kind' | 'id' | 'revision'>,
+  options: HubOptions = {},
+): Promise<readonly string[]> {
+  const repository: Repository = { kind, id, revision };
+  checkRepository(repository);
+  const settings = options.settings ?? (await hubSettings());
+  if (!settings.offline) return (await listRepository(settings, repository, options.signal)).files;
+  const wanted = { files: [], patterns: ['**'] };
+  const cached = await fromCache(cacheFolder(settings, repository), revision, wanted);
+  if (cached) return cached.files;
+  throw notCached(settings, repository, wanted);
+}
+
+const notCached = (settings: HubSettings, repository: Repository, wanted: Wanted): WhetstoneError =>
+  new WhetstoneError('HUB_OFFLINE', `${describe(repository, wanted)} is not in the cache`, {
+    file: cacheFolder(settings, repository).root,
+    hint: 'HF_HUB_OFFLINE is set, so the hub is not asked. Unset it, or put the files into the cache.',
+  });
 
 interface Wanted {
   readonly files: readonly string[];

@@ -1,8 +1,7 @@
 // The test of a judge model on the rows that were kept back from it: every reply is kept as it arrives, so that a kill
 // costs no reply. Knows the run directory's files of the test; figures are made elsewhere.
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeFileDurably, hasCode } from '../durable/files.ts';
+import { writeFileDurably } from '../durable/files.ts';
 import { openKept } from '../durable/kept.ts';
 import type { LineFormat } from '../durable/kept.ts';
 import { inParallel } from '../durable/pool.ts';
@@ -13,8 +12,9 @@ import { isJudged } from '../judges/judge.ts';
 import { openJudgeModel } from '../judges/local/judge-model.ts';
 import type { JudgeModelSettings } from '../judges/local/judge-model.ts';
 import { rowsUnderWay } from '../judges/local/local.ts';
+import { agreementFile } from '../judges/local/agreement.ts';
+import type { Agreement } from '../judges/local/agreement.ts';
 import { agreementOf } from './agreement.ts';
-import type { Agreement } from './agreement.ts';
 import { noRows } from './rows.ts';
 
 export interface TestSettings extends JudgeModelSettings {
@@ -34,18 +34,6 @@ const replyLines: LineFormat<KeptReply> = {
     typeof row === 'number' && 'text' in reply ? [String(row), reply as unknown as KeptReply] : null,
   write: (row, reply) => ({ row: Number(row), ...reply }),
 };
-
-const agreementFile = (run: string): string => join(run, 'agreement.json');
-
-/** What a test that is done has found; null where it is not. */
-export async function recordedAgreement(run: string): Promise<Agreement | null> {
-  try {
-    return JSON.parse(await readFile(agreementFile(run), 'utf8')) as Agreement;
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return null;
-    throw error;
-  }
-}
 
 /**
  * Asks the judge in `run` about every row of `file`, writes held-out.jsonl (the data's judgments and the judge's side

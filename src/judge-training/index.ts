@@ -1,6 +1,7 @@
 // Judge models: trained on judged triplets, tested on judgments kept back.
 export { agreementOf } from './agreement.ts';
-export type { Agreement, DecisionPair } from './agreement.ts';
+export type { DecisionPair } from './agreement.ts';
+export type { Agreement } from '../judges/local/agreement.ts';
 export { splitByInstruction } from './rows.ts';
 export { judgeDefaults } from './settings.ts';
 export type { JudgeOwnSettings, JudgeTrainingSettings } from './settings.ts';

@@ -28,8 +28,9 @@ import type { Triplet } from '../judgments/index.ts';
 import type { DecisionWords } from '../judges/local/decision.ts';
 import { canSpell } from '../judges/local/judge-model.ts';
 import { loadVoice } from '../generation/index.ts';
-import type { Agreement } from './agreement.ts';
-import { recordedAgreement, testJudge } from './held-out.ts';
+import { recordedAgreement } from '../judges/local/agreement.ts';
+import type { Agreement } from '../judges/local/agreement.ts';
+import { testJudge } from './held-out.ts';
 import { noRows, splitByInstruction, withDecisionRow } from './rows.ts';
 import { judgeDefaults, judgeRunTable, splitSettings, trainJudgeEntry } from './settings.ts';
 import type { JudgeOwnSettings, JudgeTrainingSettings } from './settings.ts';
@@ -215,7 +216,7 @@ interface Rows {
 }
 
 async function readRows(
-  { data, model, template = 'alpaca' }: Given,
+  { data, model, template = 'alpaca', templateArgs }: Given,
   share: number,
   words: DecisionWords,
   out: string,
@@ -227,7 +228,7 @@ async function readRows(
   if (recorded && recorded.run['data'] !== digest)
     refuseDifferences(out, ['data: the file has other content than when the run began']);
   const { triplets } = await readTriplets(data!);
-  const voice = await loadVoice({ model: model!, template });
+  const voice = await loadVoice({ model: model!, template, args: templateArgs ?? {} });
   const { tokenizer } = voice;
   const { praise } = voice.template;
   for (const [name, word] of Object.entries(words) as ['yes' | 'no', string][]) {

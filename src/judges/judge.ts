@@ -41,6 +41,8 @@ export interface JudgeCall {
   readonly onOutcome: (outcome: Outcome) => Promise<void>;
   /** No further request is begun after an abort; those under way, which are paid, are waited for and handed on. */
   readonly signal?: AbortSignal;
+  /** A reply that is kept of another occasion is no answer. */
+  readonly occasion?: string;
 }
 
 export interface Judge {

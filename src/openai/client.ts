@@ -39,6 +39,8 @@ export interface ClientRequest<Reply> extends Pick<Call<Reply>, 'mostBytes' | 'r
   readonly path: string;
   /** JSON; equal requests give equal bytes. */
   readonly body: string;
+  /** A reply to the same body that is kept of another occasion is no answer. */
+  readonly occasion?: string;
   /** Tokens, of prompt and reply together, that it will take, for the limits; and may take at most, for a budget. */
   readonly about: number;
   readonly most: TokenCounts;
@@ -97,6 +99,11 @@ export async function openClient(settings: ClientSettings, clock: Clock = system
   const use = { calls: 0, inputTokens: 0, outputTokens: 0 };
   let answered = false;
   const endpoint = ({ path }: ClientRequest<unknown>): string => endpointOf(settings.url, path);
+  const keyOf = (request: ClientRequest<unknown>): string =>
+    replyKey(
+      endpoint(request),
+      `${request.body}${request.occasion === undefined ? '' : `\n${request.occasion}`}`,
+    );
   const at = (): string => new Date(clock.now()).toISOString();
   // On disk before the call: a process that is killed during it may have spent the money all the same.
   const announce = ({ most }: ClientRequest<unknown>): Promise<number | null> =>
@@ -123,7 +130,7 @@ export async function openClient(settings: ClientSettings, clock: Clock = system
       used = request.used(reply);
       use.inputTokens += used.input;
       use.outputTokens += used.output;
-      const key = replyKey(sent.endpoint, request.body);
+      const key = keyOf(request);
       const announced = held.number !== null && { call: held.number };
       for (const remark of request.remarks?.(reply) ?? []) tellOnce(remark);
       const body = request.kept?.(raw, reply) ?? raw;
@@ -148,7 +155,7 @@ export async function openClient(settings: ClientSettings, clock: Clock = system
           tell(words.slice(0, 40), note('RETRYING', `${words}; again in ${seconds(milliseconds)}`)),
       }),
     kept: (request) => {
-      const kept = replies.get(replyKey(endpoint(request), request.body));
+      const kept = replies.get(keyOf(request));
       return kept ? request.read(kept.reply) : null;
     },
     usage: () => ({ ...use, cost: budget.spent() }),

@@ -40,13 +40,14 @@ export const rows = (count: number): JudgeRequest[] => Array.from({ length: coun
 export interface AskOptions extends Partial<JudgeSettings> {
   readonly clock?: Clock;
   readonly signal?: AbortSignal;
+  readonly occasion?: string;
   readonly onOutcome?: (outcome: Outcome) => Promise<void>;
 }
 
 export async function ask(
   url: string,
   requests: readonly JudgeRequest[],
-  { clock = hurriedClock(), signal, onOutcome, ...given }: AskOptions = {},
+  { clock = hurriedClock(), signal, occasion, onOutcome, ...given }: AskOptions = {},
 ): Promise<Asked> {
   const notes: string[] = [];
   const settings = {
@@ -66,6 +67,7 @@ export async function ask(
         await onOutcome?.(outcome);
       },
       ...(signal && { signal }),
+      ...(occasion !== undefined && { occasion }),
     });
   } catch (thrown) {
     error = { code: (thrown as { code: string }).code, message: (thrown as Error).message };

@@ -550,6 +550,19 @@ describe('the cache', () => {
     expect((await ask(url, rows(1), { cache, concurrency: 2 })).usage.calls).toBe(0);
   });
 
+  it('answers within an occasion only, where one is named', async () => {
+    const cache = join(await temporary(), 'replies.jsonl');
+    const url = await start(fine);
+    for (const [occasion, calls] of [
+      ['round 1', 2],
+      ['round 1', 0],
+      ['round 2', 2],
+      [undefined, 2],
+      [undefined, 0],
+    ] as const)
+      expect((await ask(url, rows(2), { cache, ...(occasion && { occasion }) })).usage.calls).toBe(calls);
+  });
+
   it('does not hold on to a reply that could not be read', async () => {
     const cache = join(await temporary(), 'replies.jsonl');
     const url = await start(

@@ -119,8 +119,10 @@ describe('a person', () => {
   it('is waited for in words, and heard when the command is run again', async () => {
     const args = judging('person:by-hand.jsonl', 'person.jsonl');
     const first = await cli.run(args, { cwd: dir });
-    expect(first.code).toBe(1);
-    expect(first.stderr).toMatch(/by-hand\.jsonl: 12 of 12 rows wait[^]*run the same command again/);
+    expect([first.code, first.stderr]).toEqual([3, '']);
+    expect(first.stdout).toMatch(/waiting: by-hand\.jsonl: 12 of 12 rows wait[^]*run the same command again/);
+    const json = await cli.run([...args, '--json'], { cwd: dir });
+    expect([json.code, json.stdout]).toEqual([3, expect.stringContaining('"type":"waiting"')]);
     const file = join(dir, 'by-hand.jsonl');
     const rows = await readFile(file, 'utf8');
     await writeFile(

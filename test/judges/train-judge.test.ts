@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { trainJudge } from '../../src/judge-training/index.ts';
+import type { Note } from '../../src/words/note.ts';
 import { isJudged } from '../../src/judges/judge.ts';
 import type { Outcome } from '../../src/judges/judge.ts';
 import { openLocalJudge } from '../../src/judges/local/local.ts';
@@ -123,8 +124,12 @@ describe('train-judge', () => {
   }, 120_000);
 
   it('is usable as local:RUN, and each row gets an outcome', async () => {
-    const settings = { maxTokens: 40, threads: 1 };
+    const notes: Note[] = [];
+    const settings = { maxTokens: 40, threads: 1, onNote: (note: Note) => void notes.push(note) };
     const judge = await openLocalJudge(join(dir, 'whole'), settings);
+    expect(notes).toEqual([
+      { code: 'JUDGE_UNTRUSTED', text: expect.stringContaining('do not trust it yet') as string },
+    ]);
     const outcomes: Outcome[] = [];
     const long = { id: 'long', instruction: 'Say. '.repeat(400), output: 'x' };
     const broken = { id: 'broken', instruction: 'Say.', output: '\ud800' };
@@ -150,7 +155,7 @@ describe('train-judge', () => {
   });
 
   it('stops at an abort, and frees its engine when nothing runs in it any more', async () => {
-    const judge = await openLocalJudge(join(dir, 'whole'), { maxTokens: 200, threads: 1 });
+    const judge = await openLocalJudge(join(dir, 'whole'), { onNote: () => {}, maxTokens: 200, threads: 1 });
     const abort = new AbortController();
     const heard: string[] = [];
     const rows = judgedRows(100).map((row, i) => ({ id: `r${i}`, ...row }));
@@ -213,7 +218,7 @@ describe('train-judge', () => {
   });
 
   it('refuses a folder without a judge', async () => {
-    const settings = { maxTokens: 40, threads: 1 };
+    const settings = { maxTokens: 40, threads: 1, onNote: () => {} };
     await expect(openLocalJudge(join(dir, 'nowhere'), settings)).rejects.toThrow(/there is no judge here/);
     await writeFile(join(dir, 'run.yaml'), 'method: cut\nmodel: x\n');
     await expect(openLocalJudge(dir, settings)).rejects.toThrow(/one of method cut/);

@@ -40,7 +40,8 @@ const everySecond = (): ScriptedJudge =>
 const options = (judgeWith: Judge, given: Partial<OnlineOptions> = {}): OnlineOptions => ({
   ...{ model: join(dir, 'model'), instructions: join(dir, 'tasks.jsonl'), judge: 'cmd:none', out },
   ...{ rounds: 2, perRound: 10, evalSize: 5, batchSize: 4, maxNewTokens: 8, warmupSteps: 0 },
-  ...{ openEngine, judgeWith },
+  // The engine's responses are the same after every round.
+  ...{ openEngine, judgeWith, cacheJudgments: false },
   ...given,
 });
 
@@ -73,7 +74,7 @@ describe('an online run', () => {
     expect(rounds.map(({ round }) => round)).toEqual([1, 2]);
     for (const { satisfactory, unsatisfactory, unscored, trainedRows, steps, evaluation } of rounds) {
       expect(satisfactory + unsatisfactory + unscored).toBe(10);
-      expect(trainedRows).toBe(unsatisfactory + Math.min(satisfactory, Math.round(unsatisfactory / 4)));
+      expect(trainedRows).toBe(unsatisfactory + Math.min(satisfactory, Math.floor(unsatisfactory / 4)));
       expect(steps).toBe(Math.ceil(trainedRows / 4));
       expect(evaluation!.satisfactory + evaluation!.unsatisfactory).toBe(5);
       expect(evaluation!.successRate).toBe(evaluation!.satisfactory / 5);
@@ -106,6 +107,39 @@ describe('an online run', () => {
     ]);
     expect(told.filter(({ kind }) => kind === 'round')).toHaveLength(2);
     expect(told).toContainEqual({ kind: 'judging', round: 1, part: 'training', done: 10, total: 10 });
+  });
+
+  it('asks no judge again about what an earlier round had judged, unless told to', async () => {
+    const judge = everySecond();
+    const { rounds } = await runOnline(options(judge, { cacheJudgments: true }));
+    expect(judge.asked).toHaveLength(2 * 10 + 2 * 5);
+    expect(rounds[1]!.evaluation).toEqual(rounds[0]!.evaluation);
+    const events = (await readFile(join(out, 'events.jsonl'), 'utf8'))
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { event: string; cached?: boolean });
+    expect(events.filter(({ cached }) => cached)).toHaveLength(5);
+    const judged = async (round: number): Promise<unknown[]> =>
+      (await rowsOf(round, 'held-out')).map(({ output, judgment }) => [output, judgment]);
+    expect(await judged(2)).toEqual(await judged(1));
+
+    out = `${out}-again`;
+    const again = everySecond();
+    await runOnline(options(again, { cacheJudgments: false }));
+    expect(again.asked).toHaveLength(2 * 10 + 3 * 5);
+  });
+
+  it('asks again about what had no judgment', async () => {
+    const times = new Map<number, number>();
+    const judge = scriptedJudge((request) => {
+      const time = (times.get(number(request)) ?? 0) + 1;
+      times.set(number(request), time);
+      // Held-out instructions, after the first round.
+      if (time === 2) return { unscored: 'no answer' };
+      return number(request) % 2 === 0 ? null : 'It is wrong.';
+    });
+    await runOnline(options(judge, { cacheJudgments: true, maxUnscored: 1 }));
+    expect(judge.asked).toHaveLength(2 * 10 + 3 * 5);
   });
 
   it('is done when it is done, and can be lengthened', async () => {
@@ -325,10 +359,37 @@ describe('an online run refuses', () => {
     });
   });
 
-  it('more rounds than there are instructions for, before anything is written', async () => {
-    const error = await failure(options(everySecond(), { rounds: 4 }));
-    expect(error.message).toMatch(/4 rounds of 10 need 40 instructions to train on, found 35/);
+  it.each<[Partial<OnlineOptions>, RegExp]>([
+    [
+      { rounds: 4 },
+      /4 rounds of 10 need 40 instructions to train on, found 35: 40 without 5 that are kept for evaluation[^]*`perRound` 8 would do, or option `rounds` 3\./,
+    ],
+    [{ rounds: 1, perRound: 5000 }, /need 5000 [^]*found 35: 40 [^]*`perRound` 35 would do\./],
+    [
+      { rounds: 2, perRound: 5000, evalSize: 100 },
+      /need 10000 [^]*found 0: 40 without 40 that are kept for evaluation[^]*`evalSize` 10 with option `perRound` 15 would do\./,
+    ],
+    [
+      { rounds: 100, perRound: 1 },
+      /100 rounds of 1 need 100 [^]*found 35[^]*or option `rounds` 35|`rounds` and/,
+    ],
+  ])('more instructions than there are, before anything is written: %j', async (given, message) => {
+    const error = await failure(options(everySecond(), given));
+    expect(error.code).toBe('TOO_FEW_INSTRUCTIONS');
+    expect(error.message).toMatch(message);
     await expect(readdir(out)).rejects.toThrow(/ENOENT/);
+  });
+
+  it('as many rounds as doubles would be needed for', async () => {
+    const doubles = join(dir, 'doubles.jsonl');
+    await writeJsonl(
+      doubles,
+      [...judgedRows(12), ...judgedRows(12)].map(({ instruction }) => ({ instruction })),
+    );
+    const error = await failure(options(everySecond(), { instructions: doubles, evalSize: 2 }));
+    expect(error.message).toMatch(
+      /found 10: 24 without 12 that come again or are too long and 2 that are kept for evaluation/,
+    );
   });
 
   it('a second process', async () => {

@@ -1,6 +1,7 @@
 // The journal of an online run, events.jsonl: what was drawn, responded, judged, trained and found, as it happened.
 // Knows records and what follows from them; it does not know how anything is computed.
-import type { Outcome } from '../../judges/judge.ts';
+import { isJudged } from '../../judges/judge.ts';
+import type { Judged, Outcome } from '../../judges/judge.ts';
 import { openJournal } from '../../durable/journal.ts';
 import type { Journal } from '../../durable/journal.ts';
 import { labelOf } from '../../judgments/index.ts';
@@ -30,6 +31,8 @@ export type RunEvent =
   | ({ readonly event: 'judgment' } & Place & {
         readonly judgment: string | null;
         readonly suspicious?: string;
+        /** It is an earlier round's, of the same response. */
+        readonly cached?: true;
       })
   | ({ readonly event: 'unscored' } & Place & { readonly reason: string })
   /** The judge could not be relied on; what it left unscored is asked again. */
@@ -50,6 +53,8 @@ export interface PartHistory {
 }
 
 export interface History {
+  /** How a round before this one had the same response to the same instruction judged; null if none had. */
+  judgedBefore(round: number, part: Part, instruction: number, output: string): Judged | null;
   /** Positions that a round responds to; null before they were drawn. */
   drawn(round: number): readonly number[] | null;
   of(round: number, part: Part): PartHistory;
@@ -116,6 +121,14 @@ export async function openHistory(path: string): Promise<History> {
   };
   journal.records.forEach(take);
   return {
+    judgedBefore: (round, part, instruction, output) => {
+      for (let earlier = round - 1; earlier >= 0; earlier--) {
+        const { responses, outcomes } = partOf(earlier, part);
+        const outcome = outcomes.get(instruction);
+        if (outcome && isJudged(outcome) && responses.get(instruction)?.output === output) return outcome;
+      }
+      return null;
+    },
     drawn: (round) => drawn.get(round) ?? null,
     of: partOf,
     trained: (round) => trained.get(round) ?? null,

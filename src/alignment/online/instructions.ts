@@ -33,8 +33,11 @@ export async function readRunInstructions(
   maxPositions: number,
 ): Promise<RunInstructions> {
   const notes: Note[] = [];
+  let read = 0;
   const fit = async (file: string): Promise<Instruction[]> => {
-    const unique = withoutDoubles(await readInstructions(file), file, notes);
+    const rows = await readInstructions(file);
+    if (file === settings.instructions) read = rows.length;
+    const unique = withoutDoubles(rows, file, notes);
     return withoutLong(unique, { ...text, file, room: maxPositions - settings.maxNewTokens }, notes);
   };
   const all = await fit(settings.instructions);
@@ -53,7 +56,7 @@ export async function readRunInstructions(
       ),
     );
   }
-  requireEnough(training.length, settings);
+  requireEnough({ read, fit: all.length, left: training.length }, settings);
   return { training, heldOut: held, notes };
 }
 
@@ -102,15 +105,39 @@ async function withoutLong(
   return all.filter((_, i) => lengths[i]! <= room);
 }
 
-function requireEnough(found: number, { rounds, perRound, instructions }: OnlineSettings): void {
+interface Counts {
+  /** Rows of the file; those that are neither doubles nor too long; those of them that are left to train on. */
+  readonly read: number;
+  readonly fit: number;
+  readonly left: number;
+}
+
+function requireEnough({ read, fit, left }: Counts, settings: OnlineSettings): void {
+  const { rounds, perRound, evalInstructions, instructions } = settings;
   const needed = rounds * perRound;
-  if (found >= needed) return;
+  if (left >= needed) return;
+  const gone = [
+    read > fit && `${read - fit} that come again or are too long`,
+    fit > left &&
+      (evalInstructions === null
+        ? `${fit - left} that are kept for evaluation (${option('evalSize')})`
+        : `${fit - left} that are among those to evaluate on`),
+  ].filter((each) => each !== false);
+  const found = gone.length === 0 ? `found ${left}` : `found ${left}: ${read} without ${gone.join(' and ')}`;
   throw new WhetstoneError(
     'TOO_FEW_INSTRUCTIONS',
-    `${rounds} rounds of ${perRound} need ${needed} instructions to train on, found ${found}`,
-    {
-      file: instructions,
-      hint: `Lower ${option('rounds')}, ${option('perRound')} or ${option('evalSize')}, or give more instructions.`,
-    },
+    `${rounds} rounds of ${perRound} need ${needed} instructions to train on, ${found}`,
+    { file: instructions, hint: `${whatFits(left, fit, settings)} Or give more instructions.` },
   );
+}
+
+/** Settings that would do with the instructions that are there. */
+function whatFits(left: number, fit: number, { rounds, perRound, evalInstructions }: OnlineSettings): string {
+  if (left >= rounds) {
+    const fewer = left >= perRound ? `, or ${option('rounds')} ${Math.floor(left / perRound)}` : '';
+    return `${option('perRound')} ${Math.floor(left / rounds)} would do${fewer}.`;
+  }
+  if (evalInstructions === null && fit >= 2 * rounds)
+    return `${option('evalSize')} ${Math.floor(fit / 4)} with ${option('perRound')} ${Math.floor((fit - Math.floor(fit / 4)) / rounds)} would do.`;
+  return `Lower ${option('rounds')} and ${option('perRound')}.`;
 }

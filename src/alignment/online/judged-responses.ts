@@ -68,7 +68,7 @@ export async function respondToAll(
 }
 
 /**
- * Has every response judged that is not yet. Throws what the judge throws, and WhetstoneError `JUDGE_UNRELIABLE` if
+ * Has every response judged that is not yet, and with `cacheJudgments` in no earlier round. Throws what the judge throws, and WhetstoneError `JUDGE_UNRELIABLE` if
  * it left more than the share `maxUnscored` of them unscored; those are asked again when the run goes on.
  */
 export async function judgeAll(
@@ -77,6 +77,7 @@ export async function judgeAll(
   { history, settings, signal, on }: Means,
 ): Promise<void> {
   const { responses, outcomes } = history.of(round, part);
+  if (settings.cacheJudgments) await takeOver({ round, part, positions }, history);
   let shown = 0;
   await doWork<number, Outcome>({
     what: 'judgments',
@@ -97,12 +98,39 @@ export async function judgeAll(
           const { output } = responses.get(position)!;
           return { id: String(position), instruction, ...(input !== undefined && { input }), output };
         }),
-        { ...(signal && { signal }), onOutcome: (outcome) => hand(Number(outcome.id), outcome) },
+        {
+          ...(signal && { signal }),
+          // A judge that is not deterministic is asked again where its reply to the same question is kept.
+          ...(!settings.cacheJudgments && { occasion: `round ${round}, ${part}` }),
+          onOutcome: (outcome) => hand(Number(outcome.id), outcome),
+        },
       ),
     signal,
     onProgress: (done, total) => on({ kind: 'judging', round, part, done, total }),
   });
   await requireReliable({ round, part }, [...outcomes.values()], judge, { history, settings });
+}
+
+/** Judgments of earlier rounds of the same responses to the same instructions. */
+async function takeOver(
+  { round, part, positions }: Omit<PartOfRound, 'instructions'>,
+  history: History,
+): Promise<void> {
+  const { responses, outcomes } = history.of(round, part);
+  await Promise.all(
+    positions.map(async (instruction) => {
+      if (outcomes.has(instruction)) return;
+      const { output } = responses.get(instruction)!;
+      const before = history.judgedBefore(round, part, instruction, output);
+      if (before === null) return;
+      const { judgment, suspicious } = before;
+      await history.add({
+        event: 'judgment',
+        ...{ round, part, instruction, judgment, cached: true },
+        ...(suspicious && { suspicious }),
+      });
+    }),
+  );
 }
 
 /** Suspicious judgments of a round that a person is shown; all are marked in the journal. */

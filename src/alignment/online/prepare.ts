@@ -319,7 +319,8 @@ async function judgeOf(
     ...computeOf(settings),
     seed: settings.seed,
     cwd: folder,
-    onNote: (note) => on?.({ kind: 'note', note }),
+    // Opened for its name alone it says nothing: it will say the same when the run begins.
+    onNote: (note) => path !== null && on?.({ kind: 'note', note }),
   });
 }
 

@@ -5,10 +5,13 @@ import { resolve } from 'node:path';
 import { folderDigests } from '../../runs/digests.ts';
 import type { OpenEngine } from '../../engine/engine.ts';
 import { openWeights } from '../../engine/open-weights.ts';
-import type { Note } from '../../words/note.ts';
-import { respond } from '../../generation/index.ts';
+import { loadVoice, respond, templateNote } from '../../generation/index.ts';
+import type { Voice } from '../../generation/index.ts';
 import type { PromptTemplate, Tokenizer } from '../../tokens/index.ts';
-import { loadTemplate, loadTokenizer } from '../../tokens/index.ts';
+import { loadTokenizer } from '../../tokens/index.ts';
+import type { TemplateArgs } from '../../tokens/chat-template.ts';
+import { describeTemplate } from '../../tokens/template-record.ts';
+import type { Note } from '../../words/note.ts';
 import { fitInto, requestTokens } from './request-tokens.ts';
 import type { LikelihoodRequest, LikelihoodSettings, LocalModel, Subject, SubjectSource } from './subject.ts';
 
@@ -16,8 +19,11 @@ export interface LocalSubjectSettings extends ComputeSettings {
   readonly name: string;
   readonly model: string;
   readonly adapter: string | null;
-  /** How instructions are put to it: alpaca, chat or a template file. Rankings do not use it. */
-  readonly template: string;
+  /**
+   * How instructions are put to it: alpaca, chat, a template file, or null as `loadVoice` has it. Rankings do not use it.
+   */
+  readonly template: string | null;
+  readonly templateArgs?: TemplateArgs | null;
   /** Longest sequence in tokens; null takes the model's positions. */
   readonly maxLength: number | null;
   /** Hears what a person should know of the model. */
@@ -28,7 +34,7 @@ export interface LocalSubjectSettings extends ComputeSettings {
 
 /** Reads the folders' digests only. Throws WhetstoneError `NO_MODEL` or what reading them throws. */
 export async function localSubject(settings: LocalSubjectSettings): Promise<SubjectSource> {
-  const { name, model, adapter, maxLength } = settings;
+  const { name, model, adapter, maxLength, template, templateArgs } = settings;
   // A folder that is no model is told so by its tokenizer, in better words than by its digests.
   await loadTokenizer(model);
   const digests = {
@@ -41,6 +47,8 @@ export async function localSubject(settings: LocalSubjectSettings): Promise<Subj
       model: resolve(model),
       adapter: adapter === null ? null : resolve(adapter),
       max_length: maxLength,
+      template: template ?? describeTemplate((await voiceOf(settings)).template.record),
+      ...(templateArgs && { template_args: templateArgs }),
       digests,
     },
     fingerprint: createHash('sha256').update(JSON.stringify({ digests, maxLength })).digest('hex'),
@@ -48,8 +56,11 @@ export async function localSubject(settings: LocalSubjectSettings): Promise<Subj
   };
 }
 
+const voiceOf = ({ model, adapter, template, templateArgs }: LocalSubjectSettings): Promise<Voice> =>
+  loadVoice({ model, adapter, template, args: templateArgs ?? {} });
+
 async function openLocal(settings: LocalSubjectSettings): Promise<Subject> {
-  const { model, template: templateName, maxLength } = settings;
+  const { model, adapter, maxLength, onNote } = settings;
   const tokenizer = await loadTokenizer(model);
   const engine = await openWeights(settings);
   let template: PromptTemplate | undefined;
@@ -59,8 +70,13 @@ async function openLocal(settings: LocalSubjectSettings): Promise<Subject> {
     tokenizer,
     maxLength: Math.min(maxLength ?? positions, positions),
   };
-  const loaded = async (): Promise<PromptTemplate> =>
-    (template ??= await loadTemplate(templateName, tokenizer));
+  const loaded = async (): Promise<PromptTemplate> => {
+    if (template) return template;
+    const voice = await voiceOf(settings);
+    const asked = await templateNote(voice, adapter);
+    if (asked) onNote?.(asked);
+    return (template = voice.template);
+  };
   return {
     logLikelihoods: (requests, likelihood) => localLikelihoods(local, requests, likelihood),
     respond: async (prompts, responses) =>

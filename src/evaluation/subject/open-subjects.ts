@@ -5,11 +5,13 @@ import { keyFor } from '../../openai/address.ts';
 import { localSubject } from './local-subject.ts';
 import type { SubjectSpec } from './parse-subject.ts';
 import { serverSubject } from './server-subject.ts';
+import type { TemplateArgs } from '../../tokens/chat-template.ts';
 import type { SubjectSource } from './subject.ts';
 import type { Note } from '../../words/note.ts';
 
 export interface OpenSubjectSettings extends ComputeSettings {
-  readonly template: string;
+  readonly template: string | null;
+  readonly templateArgs: TemplateArgs | null;
   /** Longest sequence in tokens; null takes the model's own. */
   readonly maxLength: number | null;
   /** Folder with the tokenizer of a server's model. */

@@ -230,8 +230,10 @@ async function ask<Reply>(
   const { failure } = attempt;
   const name = servedName(model, url);
   const file = endpointOf(url, request.path);
-  if (failure.kind === 'passing') {
-    throw new WhetstoneError('SERVER_FAILED', unavailableText(name, failure, retries + 1), {
+  // An answer that came and cannot be read is no refusal.
+  if (failure.kind === 'passing' || failure.billed) {
+    const calls = failure.kind === 'passing' ? retries + 1 : 1;
+    throw new WhetstoneError('SERVER_FAILED', unavailableText(name, failure, calls), {
       file,
       hint: 'What was measured so far is kept: the same command goes on.',
     });

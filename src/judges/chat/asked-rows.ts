@@ -41,6 +41,7 @@ export interface AskedRows<Row, Answer> {
 export interface RowCall<Row, Answer> {
   readonly onAnswer: (row: Row, answer: Answer | Unscored) => Promise<void>;
   readonly signal?: AbortSignal;
+  readonly occasion?: string;
 }
 
 export function createAskedRows<Row extends { readonly id: string }, Answer extends object>(
@@ -49,13 +50,17 @@ export function createAskedRows<Row extends { readonly id: string }, Answer exte
   requests: Pick<ChatRequests, 'name' | 'request'>,
   settings: Pick<JudgeSettings, 'cache' | 'concurrency' | 'retries'>,
 ): AskedRows<Row, Answer> {
-  const { name, request } = requests;
-  const read = createReader(question, client, request, settings.cache !== null);
+  const { name } = requests;
   let cached = 0;
   return {
     cached: () => cached,
-    askAll: (rows, { onAnswer, signal }) =>
+    askAll: (rows, { onAnswer, signal, occasion }) =>
       stoppable(signal, async (stopped) => {
+        const request: typeof requests.request = (messages) => ({
+          ...requests.request(messages),
+          ...(occasion !== undefined && { occasion }),
+        });
+        const read = createReader(question, client, request, settings.cache !== null);
         const silent = createSilence<Row>(name, settings.retries + 1, (row, why) =>
           onAnswer(row, unscored(row, why)),
         );

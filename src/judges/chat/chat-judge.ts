@@ -34,10 +34,11 @@ export async function openChatJudge(
   return {
     name: requests.name,
     fingerprint: `judgments/${parserVersion}:${chatFingerprint(requests, prompt)}`,
-    judge: (requested, { onOutcome, signal }) =>
+    judge: (requested, { onOutcome, signal, occasion }) =>
       rows.askAll(requested, {
         onAnswer: ({ id }, answer) => onOutcome('unscored' in answer ? answer : { id, ...answer }),
         ...(signal && { signal }),
+        ...(occasion !== undefined && { occasion }),
       }),
     usage: () => ({ ...client.usage(), cached: rows.cached() }),
     close: () => client.close(),

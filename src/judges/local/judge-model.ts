@@ -13,6 +13,7 @@ import type { OpenedModel, Speaker } from '../../generation/index.ts';
 import { isFields } from '../../rows/fields.ts';
 import type { Fields } from '../../rows/fields.ts';
 import { encodePieces } from '../../tokens/index.ts';
+import type { TemplateArgs } from '../../tokens/chat-template.ts';
 import { fileDigest } from '../program/command-digest.ts';
 import { defaultDecisionWords } from './decision.ts';
 import type { DecisionWords } from './decision.ts';
@@ -46,7 +47,8 @@ export type ModelReply = ({ readonly text: string } | { readonly impossible: str
 export async function openJudgeModel(run: string, settings: JudgeModelSettings): Promise<JudgeModel> {
   const record = await readRun(run);
   const { model, words } = record;
-  const voice = await loadVoice({ model, template: record.template, now: record.started });
+  const { template, args, started: now } = record;
+  const voice = await loadVoice({ model, template, args, now });
   const critique = voice.template.renderCritique({ instruction: '{instruction}' }, '{output}').join('{end}');
   if (record.critique !== null && record.critique !== critique) {
     throw new WhetstoneError('BAD_RUN', 'the prompt reads differently than when the judge was trained', {
@@ -120,6 +122,8 @@ async function ask(
 interface RunFacts {
   readonly model: string;
   readonly template: string;
+  /** Values that the template's variables were given. */
+  readonly args: TemplateArgs;
   readonly started: Date;
   /** The prompt with its placeholders left in; null where it was not recorded. */
   readonly critique: string | null;
@@ -133,7 +137,7 @@ async function readRun(dir: string): Promise<RunFacts> {
   const outer = await readRecord(file);
   const judge = isFields(outer['run']) && outer['run']['kind'] === 'train-judge';
   const inner = judge ? await readRecord(join(dir, 'training', 'run.yaml')) : outer;
-  const { model, template, method, run } = inner;
+  const { model, template, template_args: args, method, run } = inner;
   if (method !== 'critique') {
     const found = typeof method === 'string' ? `one of method ${method}` : 'something else';
     throw badRun(file, `expected the run of a judge, found ${found}`);
@@ -149,6 +153,7 @@ async function readRun(dir: string): Promise<RunFacts> {
   return {
     model,
     template,
+    args: isFields(args) ? (args) : {},
     digests: run['model'],
     started: Number.isNaN(started.getTime()) ? new Date(0) : started,
     critique: typeof recorded['critique'] === 'string' ? recorded['critique'] : null,

@@ -5,6 +5,9 @@ import { outcomeOfReply } from './decision.ts';
 import { whileWanted } from '../../durable/wanted.ts';
 import { stoppedBy } from '../judge.ts';
 import type { Judge } from '../judge.ts';
+import type { JudgeSettings } from '../settings.ts';
+import { note } from '../../words/note.ts';
+import { doubtOf } from './agreement.ts';
 import { openJudgeModel } from './judge-model.ts';
 import type { JudgeModelSettings } from './judge-model.ts';
 
@@ -14,10 +17,16 @@ export const rowsUnderWay = 64;
 /**
  * Opens the judge that `whetstone train-judge` left in the folder `run`. It writes a judgment and then "Yes." or "No."
  * for whether the response is perfect, which decides. Replies without such an ending, and rows that the model cannot
- * read, are unscored. Throws what `openJudgeModel` throws; judging throws what the engine throws.
+ * read, are unscored. A judge that its test found no better than a guess, or that was not tested, is told of in a note.
+ * Throws what `openJudgeModel` throws; judging throws what the engine throws.
  */
-export async function openLocalJudge(run: string, settings: JudgeModelSettings): Promise<Judge> {
+export async function openLocalJudge(
+  run: string,
+  settings: JudgeModelSettings & Pick<JudgeSettings, 'onNote'>,
+): Promise<Judge> {
+  const doubt = await doubtOf(run);
   const model = await openJudgeModel(run, settings);
+  if (doubt !== null) settings.onNote(note('JUDGE_UNTRUSTED', doubt));
   let calls = 0;
   let inputTokens = 0;
   let outputTokens = 0;

@@ -73,6 +73,11 @@ export const rounds = {
     max: 1,
     help: 'share of a round given to instructions that failed before, those that failed often first',
   },
+  cache_judgments: {
+    kind: 'boolean',
+    default: true,
+    help: 'a response that an earlier round had judged, to the same instruction, is not judged again; false for judges that are not deterministic',
+  },
   max_unscored: {
     kind: 'number',
     default: 0.5,
