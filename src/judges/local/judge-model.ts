@@ -153,7 +153,7 @@ async function readRun(dir: string): Promise<RunFacts> {
   return {
     model,
     template,
-    args: isFields(args) ? (args) : {},
+    args: isFields(args) ? args : {},
     digests: run['model'],
     started: Number.isNaN(started.getTime()) ? new Date(0) : started,
     critique: typeof recorded['critique'] === 'string' ? recorded['critique'] : null,
