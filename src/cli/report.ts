@@ -1,6 +1,6 @@
 // whetstone report: a run as one page, and what verbs say when a run is over: the page, and how to go on. A report that fails
 // makes no run fail.
-import { resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { reportTable } from '../options/verbs.ts';
 import type { RunReportSettings } from '../run-report/index.ts';
 import { reasonOf } from '../words/system-errors.ts';
@@ -95,7 +95,9 @@ export async function tellNextMerged(screen: Screen, folder: string, adapter: st
   const record = await adapterFolder(adapter)
     .then(readTemplateRecord)
     .catch(() => null);
-  const lines = nextLinesMerged(resolve(folder), record?.template ?? null);
+  // Of a file only the name is known, not where it lies.
+  const template = record?.strings ? join('PATH', basename(record.template)) : (record?.template ?? null);
+  const lines = nextLinesMerged(resolve(folder), template);
   screen.tell('next', { next: Object.fromEntries(lines) }, wordsOf(lines, screen).join('\n'));
 }
 
