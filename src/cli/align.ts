@@ -139,9 +139,12 @@ const lengthening = ({ settings: { data, model } }: AlignmentPlan, adapter: stri
   'A run cannot be lengthened, since its learning rate has come to its end. Train on from its adapter:\n' +
   `  whetstone align ${shellWord(data ?? 'DATA')} --model ${shellWord(model)} --adapter ${shellWord(adapter)} --out ANOTHER`;
 
+/** The engine's description, but for its notes, which are told as such. */
+export const modelFields = ({ notes, ...model }: AlignmentPlan['engine']): object => model;
+
 /** What will happen, for a program. */
-export const planFields = ({ settings, notes, ...plan }: AlignmentPlan): object => ({
-  ...snakeFields(plan),
+export const planFields = ({ settings, notes, engine, ...plan }: AlignmentPlan): object => ({
+  ...snakeFields({ ...plan, model: modelFields(engine) }),
   method: settings.method,
 });
 

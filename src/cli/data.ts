@@ -4,13 +4,14 @@ import { Command } from 'commander';
 import { WhetstoneError } from '../errors.ts';
 import type { CheckOptions, Format } from '../judgments/index.ts';
 import type { Given, Verb } from './flags.ts';
+import type { OnRead } from '../rows/input-file.ts';
 import { command } from '../options/tables/command.ts';
 import { dataCheckTable, dataConvertTable } from '../options/verbs.ts';
 import { plural } from '../words/numbers.ts';
 import { option } from '../words/option.ts';
 import type { MakeCommand } from './program.ts';
 import { requireOutput } from './rows-out.ts';
-import type { VerbContext } from './screen.ts';
+import type { Screen, VerbContext } from './screen.ts';
 
 export function dataCommand(make: MakeCommand): Command {
   return new Command('data')
@@ -65,7 +66,9 @@ async function runCheck({ values }: Given<CheckTable>, { screen }: VerbContext):
   const report = await checkFile(data, {
     ...reading(values),
     ...(lengths && { ...lengths, cutoffLength: cutoffLen, vocabSize }),
-  });
+    onRead: readingOn(screen),
+    onProgress: (done, total) => screen.progress({ what: 'row', done, total }),
+  }).finally(() => screen.endProgress());
   const { colors } = screen;
   const paint = { error: colors.red, warning: colors.yellow, note: colors.cyan };
   const style = {
@@ -116,9 +119,11 @@ async function runConvert(
   // The standard output has no file beside it, so the reasons are told.
   const beside = out === '-' ? null : `${out}.left-out.jsonl`;
   if (beside !== null && skipInvalid && !overwrite) await requireFree(beside);
+  const how = { ...reading(values), onRead: readingOn(screen) };
   const file = skipInvalid
-    ? await readSoundTriplets(data, { ...reading(values), skipInvalid })
-    : { ...(await readTriplets(data, reading(values))), leftOut: [] };
+    ? await readSoundTriplets(data, { ...how, skipInvalid })
+    : { ...(await readTriplets(data, how)), leftOut: [] };
+  screen.endProgress();
   if (file.triplets.length === 0) {
     throw new WhetstoneError('EMPTY_FILE', 'no row can be converted', { file: data });
   }
@@ -175,3 +180,9 @@ const reading = ({ format, layout }: { format: string | null; layout: string | n
   ...(format !== null && { format: format as Format }),
   ...(layout !== null && { layout }),
 });
+
+/** Shows how far a file of rows is read. */
+export const readingOn =
+  (screen: Screen): OnRead =>
+  (done, total) =>
+    screen.progress({ what: 'reading', done, total, unit: 'bytes' });

@@ -9,6 +9,7 @@ import { withConfig } from './flags.ts';
 import type { Given, Verb, WithConfig } from './flags.ts';
 import { command } from '../options/tables/command.ts';
 import { stopProblems } from './generate.ts';
+import { modelFields } from './align.ts';
 import { describeEstimate, describeUsage } from './judge.ts';
 import { reasonOf } from '../words/system-errors.ts';
 import { percent, plural, thousands } from '../words/numbers.ts';
@@ -132,9 +133,9 @@ export async function runOnline(
 }
 
 /** What will happen, for a program. */
-function planFields({ settings, estimate, notes, ...plan }: OnlinePlan): object {
+function planFields({ settings, estimate, notes, engine, ...plan }: OnlinePlan): object {
   const { rounds, perRound, method } = settings;
-  return snakeFields({ ...plan, rounds, perRound, method });
+  return snakeFields({ ...plan, model: modelFields(engine), rounds, perRound, method });
 }
 
 const writeReport = async (out: string): Promise<void> => {

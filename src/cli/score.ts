@@ -5,6 +5,7 @@ import type { ScoreRow } from '../evaluation/score.ts';
 import type { Triplet } from '../judgments/index.ts';
 import { withConfig } from './flags.ts';
 import type { Given, Verb, WithConfig } from './flags.ts';
+import { readingOn } from './data.ts';
 import { markFlagged } from './marks.ts';
 import { plural } from '../words/numbers.ts';
 import { openRowsOut, runKept, toStandardOutput } from './rows-out.ts';
@@ -57,7 +58,7 @@ export async function runScore(
   const { readTriplets } = await import('../judgments/index.ts');
   const { score } = await import('../evaluation/score.ts');
   const rowsOut = await openRowsOut(out, values.data, screen);
-  const { triplets } = await readTriplets(values.data);
+  const { triplets } = await readTriplets(values.data, { onRead: readingOn(screen) });
   const total = { rows: 0, flagged: 0, tokens: 0 };
   const code = await runKept({ out: rowsOut.file, noun: 'score' }, screen, async (reporting) => {
     const { note: onNote } = screen;

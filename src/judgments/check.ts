@@ -24,6 +24,8 @@ export interface CheckOptions {
   readonly cutoffLength?: number;
   /** How many tokens the model has embeddings for; needs `tokenLengths`. */
   readonly vocabSize?: number | undefined;
+  /** Hears how many triplets have been counted in tokens. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 export interface DataReport {
@@ -71,9 +73,9 @@ export async function checkFile(
   path: string,
   options: CheckOptions & Omit<ReadOptions, 'onProblem'> = {},
 ): Promise<DataReport> {
-  const { format, layout, ...ofTokens } = options;
+  const { format, layout, onRead, ...ofTokens } = options;
   checkOptions(checkEntry, options);
-  return checkTriplets(await readTriplets(path, { format, layout, onProblem: 'collect' }), ofTokens);
+  return checkTriplets(await readTriplets(path, { format, layout, onRead, onProblem: 'collect' }), ofTokens);
 }
 
 /** Checks triplets that have been read. */
@@ -133,7 +135,7 @@ function countCodes(findings: readonly Finding[]): DataReport['counts'] {
 
 async function measure(
   triplets: readonly Triplet[],
-  { tokenLengths, cutoffLength, end, vocabSize = Infinity }: CheckOptions,
+  { tokenLengths, cutoffLength, end, vocabSize = Infinity, onProgress }: CheckOptions,
 ): Promise<{ report: TokenReport | null; findings: Finding[] }> {
   if (!tokenLengths) return { report: null, findings: [] };
   const findings: Finding[] = [];
@@ -141,7 +143,8 @@ async function measure(
   let truncated = 0;
   let unfit = 0;
   let failed = 0;
-  for (const triplet of triplets) {
+  for (const [i, triplet] of triplets.entries()) {
+    onProgress?.(i, triplets.length);
     // Half characters cannot be tokenized; findSuspicious has named them.
     if (hasHalfCharacter(triplet)) {
       failed++;

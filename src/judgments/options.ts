@@ -20,7 +20,7 @@ const problems = {
 /** What `readTriplets` takes. */
 export const readEntry: Entry<FileTable & typeof problems> = {
   table: { ...file, ...problems },
-  others: {},
+  others: { onRead: 'function' },
   required: () => [],
   together: () => [],
 };
@@ -40,7 +40,7 @@ type CheckTable = FileTable &
 /** What `checkFile` takes. */
 export const checkEntry: Entry<CheckTable> = {
   table: { ...file, ...vocabulary, cutoff_length: dataCheckTable.cutoff_len },
-  others: { tokenLengths: 'function', end: 'object' },
+  others: { tokenLengths: 'function', end: 'object', onRead: 'function', onProgress: 'function' },
   required: () => [],
   together: (given) => {
     const { tokenLengths, ...others } = given as CheckOptions;

@@ -1,7 +1,7 @@
 // From a data file to judged triplets: format, layout, rows, and every problem in them at once.
 import { refuseTurns } from '../rows/columns.ts';
 import type { Fields, RowReader } from '../rows/fields.ts';
-import type { Format } from '../rows/input-file.ts';
+import type { Format, OnRead } from '../rows/input-file.ts';
 import { fieldsOf, invalidRows, readerOf } from '../rows/problems.ts';
 import type { Findings, RowProblem } from '../rows/problems.ts';
 import { openRows } from '../rows/rows.ts';
@@ -17,6 +17,8 @@ export interface ReadOptions {
   readonly format?: Format | null;
   /** Name of the layout; found from the columns if left out. */
   readonly layout?: string | null;
+  /** Hears how far the file is read; of Parquet, which is read from its end, nothing. */
+  readonly onRead?: OnRead | undefined;
   /** "throw" (the default) refuses a file with problems; "collect" leaves the rows that have some out. */
   readonly onProblem?: 'throw' | 'collect';
 }
@@ -63,7 +65,7 @@ export async function readJudgedRows<T>(
   options: ReadOptions = {},
 ): Promise<JudgedRows<T>> {
   const named = options.layout == null ? null : layoutByName(options.layout, path);
-  const file = await openRows(path, options.format ?? undefined);
+  const file = await openRows(path, options.format ?? undefined, options.onRead);
   const findings: Findings = { problems: [], skipped: {} };
   const found: T[] = [];
   let used = named;

@@ -22,12 +22,18 @@ const FORMAT_OF_EXTENSION: Readonly<Record<string, Format>> = {
   '.parquet': 'parquet',
 };
 
+/** Hears how many bytes of a file have been read, and how many it has. */
+export type OnRead = (bytes: number, total: number) => void;
+
 export interface InputFile {
   readonly path: string;
   readonly format: Format;
   readonly gzip: boolean;
   /** True if the caller named the format, so that the content must not overrule it. */
   readonly formatGiven: boolean;
+  /** As it lies on the disk. */
+  readonly bytes: number;
+  readonly onRead: OnRead | undefined;
 }
 
 /**
@@ -36,7 +42,7 @@ export interface InputFile {
  * Throws WhetstoneError: `FILE_NOT_FOUND`, `NOT_A_FILE` (a directory), `FILE_NOT_READABLE`, `EMPTY_FILE`,
  * `UNKNOWN_FORMAT` (no known extension and no `format`).
  */
-export async function openInput(path: string, format?: Format): Promise<InputFile> {
+export async function openInput(path: string, format?: Format, onRead?: OnRead): Promise<InputFile> {
   const info = await stat(path).catch((cause: unknown) => {
     throw fileError(path, cause);
   });
@@ -69,7 +75,7 @@ export async function openInput(path: string, format?: Format): Promise<InputFil
     throw fileError(path, cause);
   });
   await handle.close();
-  return { path, format: known, gzip, formatGiven: format !== undefined };
+  return { path, format: known, gzip, formatGiven: format !== undefined, bytes: info.size, onRead };
 }
 
 /**
@@ -85,11 +91,14 @@ export async function* readBytes(input: InputFile): AsyncGenerator<Buffer> {
   if (utf16) yield Buffer.from(utf16.end());
 }
 
-async function* readPieces({ path, gzip }: InputFile): AsyncGenerator<Buffer> {
+async function* readPieces({ path, gzip, bytes: total, onRead }: InputFile): AsyncGenerator<Buffer> {
   const file = createReadStream(path, { highWaterMark: 1 << 20 });
   const bytes = gzip ? pipeline(file, createGunzip({ chunkSize: 1 << 20 }), () => {}) : file;
   try {
-    for await (const piece of bytes) yield piece as Buffer;
+    for await (const piece of bytes) {
+      onRead?.(file.bytesRead, total);
+      yield piece as Buffer;
+    }
   } catch (cause) {
     throw fileError(path, cause);
   }

@@ -1,7 +1,7 @@
 // Rows of a data file as plain records, in file order, whatever the format. It does not know what a row means.
 import { WhetstoneError } from '../errors.ts';
 import { emptyFile, MAX_TEXT_BYTES, openInput, readBytes, readText, textTooLarge } from './input-file.ts';
-import type { Format, InputFile } from './input-file.ts';
+import type { Format, InputFile, OnRead } from './input-file.ts';
 import { parseJson } from './json.ts';
 import { findJsonFault } from './json-position.ts';
 import { requireRoom, withinHeap } from './bounds.ts';
@@ -40,8 +40,8 @@ export interface RowFile {
  * Throws WhetstoneError as `openInput` does, and `MALFORMED_JSON`, `MALFORMED_CSV`, `MALFORMED_PARQUET`,
  * `INVALID_UTF8`, `INVALID_UTF16`, `FILE_TOO_LARGE`, `EMPTY_FILE`, `NO_ROWS`, with line and column where there are any.
  */
-export async function openRows(path: string, format?: Format): Promise<RowFile> {
-  const input = await openInput(path, format);
+export async function openRows(path: string, format?: Format, onRead?: OnRead): Promise<RowFile> {
+  const input = await openInput(path, format, onRead);
   const about = { file: path, textOnly: false };
   switch (input.format) {
     case 'json':

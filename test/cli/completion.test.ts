@@ -28,7 +28,7 @@ beforeAll(async () => {
   expect(none.code).toBe(2);
   expect(none.stderr).toMatch(/SHELL: expected one of bash, zsh, fish, found "tcsh"/);
   await cli.remove();
-}, 60_000);
+}, 240_000);
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
 const complete: Record<Shell, (line: string) => string[]> = {

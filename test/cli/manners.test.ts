@@ -33,7 +33,7 @@ beforeAll(async () => {
   expect((await real.run(['align', ...training(at('real-run'))])).code).toBe(0);
   cli = await buildCli('fake');
   expect((await cli.run(['align', ...training(at('run'))])).code).toBe(0);
-}, 60_000);
+}, 240_000);
 afterAll(async () => {
   await Promise.all([cli.remove(), real.remove()]);
   await rm(dir, { recursive: true, force: true });

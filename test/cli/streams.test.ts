@@ -19,7 +19,7 @@ beforeAll(async () => {
   await writeTinyModel(join(dir, 'model'));
   await writeFile(join(dir, 'rows.jsonl'), jsonl);
   cli = await buildCli('fake');
-}, 60_000);
+}, 240_000);
 afterAll(async () => {
   await cli.remove();
   await rm(dir, { recursive: true, force: true });

@@ -28,7 +28,7 @@ beforeAll(async () => {
     'plain: "Where? {instruction} There: "\nwith_judgment: "Where? {instruction} {judgment} There: "\n',
   );
   cli = await buildCli('fake');
-}, 60_000);
+}, 240_000);
 afterAll(async () => {
   await cli.remove();
   await rm(dir, { recursive: true, force: true });
