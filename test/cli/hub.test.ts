@@ -53,6 +53,7 @@ it('fetches the model once and responds as its folder does', async () => {
   const first = await generate('ink/well');
   expect(first).toMatchObject({ code: 0, stdout: local.stdout });
   expect(first.stderr).toContain(`model ink/well, commit ${commit}`);
+  expect(first.stderr).toMatch(/downloading \d files, \d+\.\d MB, of the model ink\/well \(main\) from http/);
   const asked = hub.log.length;
   const offline = await generate(`ink/well@${commit}`, {
     HF_HUB_OFFLINE: '1',
@@ -83,9 +84,11 @@ it('prefers a folder, and says what was looked for where there is neither', asyn
   const before = hub.log.length;
   expect(await generate('ink/pot')).toMatchObject({ code: 0 });
   expect(hub.log.length).toBe(before);
-  const missing = await generate('ink/stain');
+  const asked = hub.log.length;
+  const mistyped = await generate('ink/stain');
+  expect([mistyped.code, hub.log.length]).toEqual([1, asked]);
+  expect(mistyped.stderr).toMatch(/ink\/stain: there is no such folder[^]*hub:ink\/stain/);
+  const missing = await generate('hub:ink/stain');
   expect(missing.code).toBe(1);
-  expect(missing.stderr).toMatch(
-    /no folder ink\/stain is here.*there is no model ink\/stain, or it is private/,
-  );
+  expect(missing.stderr).toMatch(/there is no model ink\/stain, or it is private/);
 });
