@@ -69,6 +69,65 @@ describe.each(['mistral', 'gemma'])('generation with %s', (model) => {
     expect(ended).toEqual({ ids: free!.ids.slice(0, free!.ids.indexOf(last) + 1), finish: 'end' });
   });
 
+  it('shapes the logits by what the response has so far, and not by what runs beside it', async () => {
+    const engine = await open(model);
+    const prompt = prompts[2]!;
+    const shaped: Sampling = { ...greedy, frequencyPenalty: 0.3, presencePenalty: 0.2 };
+    const vocabulary = engine.describe().vocabSize;
+    /** Token by token: the model's own log-probs, with the penalties taken from those of tokens that are there. */
+    const made: number[] = [];
+    for (let i = 0; i < greedy.maxNewTokens && made.at(-1) !== 2; i++) {
+      const context = Int32Array.from([...prompt, ...made]);
+      const [next] = await engine.generate([
+        {
+          prompt: context,
+          sampling: { ...greedy, maxNewTokens: 1 },
+          topLogProbs: vocabulary,
+          onToken: ({ top }) => {
+            const scored = top.map(({ id, logProb }) => {
+              const count = made.filter((each) => each === id).length;
+              return { id, score: logProb - 0.3 * count - (count > 0 ? 0.2 : 0) };
+            });
+            made.push(scored.sort((a, b) => b.score - a.score)[0]!.id);
+          },
+        },
+      ]);
+      expect(next!.ids).toHaveLength(1);
+    }
+    const requests = [greedy, shaped, sampled, shaped].map((sampling) => ({ prompt, sampling }));
+    const found = await engine.generate(requests);
+    expect([...found[1]!.ids]).toEqual(made);
+    expect(found[3]).toEqual(found[1]);
+    expect([...found[0]!.ids]).toEqual((await idsOf(engine, [prompt], greedy))[0]);
+    // Log-probs stay the model's own.
+    const heard: number[] = [];
+    const own: number[] = [];
+    const asking = (sampling: Sampling, to: number[]): GenerationRequest => ({
+      ...{ prompt, sampling: { ...sampling, maxNewTokens: 1 }, topLogProbs: 1 },
+      onToken: ({ top }) => void to.push(top[0]!.logProb),
+    });
+    const bias = new Map([[made[0]!, -100]]);
+    await engine.generate([asking(greedy, own), asking({ ...greedy, logitBias: bias }, heard)]);
+    expect(heard).toEqual(own);
+    const [biased] = await idsOf(engine, [prompt], { ...greedy, logitBias: bias });
+    expect(biased).not.toContain(made[0]);
+  });
+
+  it('ends after so many tokens at the earliest', async () => {
+    const engine = await open(model);
+    const prompt = prompts[2]!;
+    const [free] = await idsOf(engine, [prompt], greedy);
+    const endTokens = new Set(free!.slice(0, 3));
+    const [first] = await engine.generate([{ prompt, sampling: greedy, endTokens }]);
+    expect(first!.ids).toHaveLength(1);
+    for (const minTokens of [1, 4, 15, 99]) {
+      const [late] = await engine.generate([{ prompt, sampling: { ...greedy, minTokens }, endTokens }]);
+      const least = Math.min(minTokens, greedy.maxNewTokens);
+      expect(late!.ids.length).toBeGreaterThanOrEqual(least);
+      expect([...late!.ids.slice(0, least)].filter((id) => endTokens.has(id))).toEqual([]);
+    }
+  });
+
   it('chooses what scoring finds most likely, and tells its log-prob', async () => {
     const engine = await open(model);
     const prompt = prompts[2]!;
