@@ -93,10 +93,13 @@ export async function runAlign(
     const { totalSteps, doneSteps } = plan;
     const began = performance.now();
     let last = doneSteps;
+    let trained = false;
     stop.onFirst((name) =>
       screen.aside(
         'stopping',
-        `${name}: finishing this step, then writing a checkpoint. Again to stop at once.`,
+        trained
+          ? `${name}: the report is written without what the model would show. Again to stop at once.`
+          : `${name}: finishing this step, then writing a checkpoint. Again to stop at once.`,
       ),
     );
     screen.progress({ what: 'step', done: doneSteps, total: totalSteps });
@@ -111,6 +114,7 @@ export async function runAlign(
       screen.tell('stopped', { step: last, total_steps: totalSteps, go_on: goOn }, words);
       return stop.exitCode();
     }
+    trained = true;
     const seconds = (performance.now() - began) / 1000;
     const files = `adapter in ${adapter}, metrics in ${out}/metrics.jsonl`;
     const done = screen.colors.green('done');
