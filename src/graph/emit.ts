@@ -27,7 +27,10 @@ export function emit(outputs: Readonly<Record<string, Tensor>>): EmittedModel {
   const { inputs, nodes, initializers, values, names } = emission;
   const entries = Object.entries(outputs);
   const results = entries.map(([name, { dtype, shape }]): OnnxValue => ({ name, dtype, shape }));
-  const leaving = entries.map(([name, value]) => ({ name, source: names.get(value)! }));
+  const leaving = entries.map(([name, value]) => ({
+    name,
+    source: names.get(value) ?? valueForOneUse(emission, value),
+  }));
   const ordered = earlyResultsLast(nodes, leaving);
   const bytes = encodeModel({ nodes: ordered, initializers, inputs, outputs: results, values });
   return { bytes, inputs, outputs: results, nodeCount: ordered.length };
@@ -90,6 +93,7 @@ function emitNode(emission: Emission, node: Node): void {
       node.outputs.forEach((value, i) => names.set(value, names.get(node.inputs[i]!)!));
       break;
     case 'op': {
+      if (node.eachUse) break;
       const results = resultsOf(emission, node);
       node.outputs.forEach((value, i) => names.set(value, results[i]!));
       break;
@@ -116,15 +120,25 @@ function initializerFor(
   return name;
 }
 
+/** Emits the op of a value that is computed for each of its uses. */
+function valueForOneUse({ nodes, values, names, freshName }: Emission, { node, output }: Tensor): string {
+  const { op, domain, attributes, inputs, outputs } = node as Node & { kind: 'op' };
+  const made = outputs.map(() => freshName('t'));
+  nodes.push({ op, domain, inputs: inputs.map((t) => (t ? names.get(t)! : '')), outputs: made, attributes });
+  outputs.forEach(({ dtype, shape }, i) => values.push({ name: made[i]!, dtype, shape }));
+  return made[output]!;
+}
+
 /** The names of an operation's results. */
-function resultsOf(
-  { nodes, values, names, known, freshName }: Emission,
-  { op, domain, mark, attributes, ...node }: Node & { kind: 'op' },
-): readonly string[] {
-  const inputs = node.inputs.map((t) => (t ? names.get(t)! : ''));
-  const key = `${mark} ${domain}:${op}(${inputs.join()})${JSON.stringify(attributes)}`;
+function resultsOf(emission: Emission, operation: Node & { kind: 'op' }): readonly string[] {
+  const { nodes, values, names, known, freshName } = emission;
+  const { op, domain, mark, attributes, ...node } = operation;
+  // What is computed for each use has no name yet; equal ops that use it are still one op.
+  const meant = node.inputs.map((t) => (t ? (names.get(t) ?? `a use of ${t.node.id}`) : ''));
+  const key = `${mark} ${domain}:${op}(${meant.join()})${JSON.stringify(attributes)}`;
   const found = known.get(key);
   if (found) return found;
+  const inputs = node.inputs.map((t) => (t ? (names.get(t) ?? valueForOneUse(emission, t)) : ''));
   const outputs = node.outputs.map(() => freshName('t'));
   nodes.push({ op, domain, inputs, outputs, attributes });
   known.set(key, outputs);

@@ -8,6 +8,7 @@ export * from './ops/reduce.ts';
 export * from './ops/shape.ts';
 export * from './ops/matmul.ts';
 export * from './ops/nn.ts';
+export { dequantize } from './ops/quantized.ts';
 export { grad, reachability, vjp } from './grad.ts';
 export type { Provider } from './substitute.ts';
 export { substitute } from './substitute.ts';

@@ -7,12 +7,14 @@ import type { AttributeValue, DType, ExternalData } from './tensor.ts';
 export const onnxTypes: Readonly<Record<DType, number>> = {
   float32: 1,
   uint8: 2,
+  int8: 3,
   int32: 6,
   int64: 7,
   bool: 9,
   float16: 10,
   float64: 11,
   bfloat16: 16,
+  int4: 22,
 };
 
 export interface OnnxNode {

@@ -54,8 +54,9 @@ export function substitute(
     const replaced = withMark(node.mark, () => table[node.op]?.(moved, node.outputs) ?? null);
     const changed = inputsOf(node).some((x) => known.has(x));
     if (!replaced && !changed) continue;
-    const { op, domain, attributes, mark } = node;
-    const again = (): readonly Tensor[] => recordOp(op, moved.inputs, node.outputs, { domain, attributes });
+    const { op, domain, attributes, mark, eachUse } = node;
+    const again = (): readonly Tensor[] =>
+      recordOp(op, moved.inputs, node.outputs, { domain, attributes, eachUse });
     const values = replaced ?? withMark(mark, again);
     node.outputs.forEach((value, i) => known.set(value, values[i]!));
   }

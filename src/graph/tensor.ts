@@ -4,7 +4,8 @@ import { WhetstoneError } from '../errors.ts';
 import type { Shape } from './dim.ts';
 import { formatShape } from './dim.ts';
 
-export type DType = 'float32' | 'float64' | 'float16' | 'bfloat16' | 'int64' | 'int32' | 'uint8' | 'bool';
+export type DType =
+  'float32' | 'float64' | 'float16' | 'bfloat16' | 'int64' | 'int32' | 'uint8' | 'int8' | 'int4' | 'bool';
 
 /** A value of the trace. Immutable; compare by identity. */
 export interface Tensor {
@@ -55,6 +56,8 @@ export interface OpNode {
   readonly inputs: readonly (Tensor | null)[];
   readonly attributes: Readonly<Record<string, AttributeValue>>;
   readonly vjp: Vjp | null;
+  /** Computed anew for each op that uses it, right before that. */
+  readonly eachUse: boolean;
   /** Nodes with different marks are computed separately, even if they are equal. */
   readonly mark: number;
 }
@@ -128,6 +131,7 @@ export function recordOp(
     domain?: OpNode['domain'];
     attributes?: OpNode['attributes'];
     vjp?: (outputs: readonly Tensor[]) => Vjp;
+    eachUse?: boolean;
   } = {},
 ): readonly Tensor[] {
   // The derivative may use the outputs, which do not exist before the node does.
@@ -140,6 +144,7 @@ export function recordOp(
       inputs,
       attributes: options.attributes ?? {},
       mark,
+      eachUse: options.eachUse ?? false,
       vjp: options.vjp ? (cotangents) => vjp!(cotangents) : null,
     },
     outputs,

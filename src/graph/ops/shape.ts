@@ -4,6 +4,7 @@ import { addDims, dimKey, formatShape, mulDims, sameDim, sameShape } from '../di
 import type { Tensor } from '../tensor.ts';
 import { constant, dimValues, isFloat, recordOp, withGradient } from '../tensor.ts';
 import { requireDType, requireFloat, requireSameDType, resolveAxis, shapeError } from './check.ts';
+import { dequantizedRows } from './quantized.ts';
 import { sumTo } from './reduce.ts';
 
 /** Same values in row-major order, other dimensions. */
@@ -167,6 +168,8 @@ export function concat(parts: readonly Tensor[], axis: number): Tensor {
 export function gatherRows(x: Tensor, indices: Tensor): Tensor {
   requireDType('gatherRows', indices, 'int32', 'int64');
   if (x.shape.length === 0) throw shapeError('gatherRows', 'needs rank 1 or more', x);
+  const dequantized = dequantizedRows(x, indices);
+  if (dequantized) return dequantized;
   const rest = x.shape.slice(1);
   return recordOp('Gather', [x, indices], [{ dtype: x.dtype, shape: [...indices.shape, ...rest] }], {
     attributes: { axis: 0 },

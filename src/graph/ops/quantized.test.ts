@@ -1,0 +1,104 @@
+// Dequantized matrices in both directions of a product and as embeddings, against the same matrix in float32.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { compile } from '../../engine/session.ts';
+import { createRandom } from '../../random.ts';
+import { blocksOf, blockSize, dequantizeRows, quantizeRows } from '../../models/quantize.ts';
+import { expectClose } from '../gradient-check.test-helper.ts';
+import { dequantize, emit, gatherRows, gemm, input, linear, weight } from '../index.ts';
+import type { Tensor } from '../index.ts';
+import { testDevice } from '../../../test/device.ts';
+
+let root: string;
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'whetstone-few-bits-'));
+});
+afterAll(() => rm(root, { recursive: true, force: true }));
+
+const rows = 10;
+
+/** A random matrix in a file, as a tensor and as numbers. */
+async function someMatrix(
+  columns: number,
+  dtype: 'int8' | 'int4',
+): Promise<{ w: Tensor; values: Float32Array }> {
+  const random = createRandom(columns);
+  const quantized = quantizeRows(
+    Float32Array.from({ length: rows * columns }, () => random.float() - 0.5),
+    columns,
+    dtype,
+  );
+  const location = `${dtype}-${columns}`;
+  const { codes, scales } = quantized;
+  const scaleBytes = new Uint8Array(scales.buffer);
+  // Scales first, so that both begin at a multiple of their element's size.
+  await writeFile(join(root, location), Buffer.concat([scaleBytes, codes]));
+  const stored = (offset: number, length: number): { location: string; offset: number; length: number } => ({
+    location,
+    offset,
+    length,
+  });
+  const w = dequantize(
+    weight('codes', dtype, [rows, columns], stored(scaleBytes.length, codes.length)),
+    weight('scales', 'float32', [rows, blocksOf(columns)], stored(0, scaleBytes.length)),
+    blockSize,
+  );
+  return { w, values: dequantizeRows(quantized, columns, dtype) };
+}
+
+describe.each(['int8', 'int4'] as const)('%s', (dtype) => {
+  it.each([64, 192, 96, 32])('agrees with the same numbers in float32, %i columns', async (columns) => {
+    const { w, values } = await someMatrix(columns, dtype);
+    const x = input('x', 'float32', [3, columns]);
+    const g = input('g', 'float32', [3, rows]);
+    const ids = input('ids', 'int32', [4]);
+    const outputs = { y: linear(x, w), dx: gemm(g, w), rows: gatherRows(w, ids) };
+    const session = await compile(outputs, { root, threads: 1, device: testDevice });
+    const xs = Float32Array.from({ length: 3 * columns }, (_, i) => Math.sin(i));
+    const gs = Float32Array.from({ length: 3 * rows }, (_, i) => Math.cos(i));
+    const picked = [9, 0, 3, 3];
+    const found = await session.run({
+      x: { data: xs, dims: [3, columns] },
+      g: { data: gs, dims: [3, rows] },
+      ids: { data: Int32Array.from(picked), dims: [4] },
+    });
+    await session.release();
+    const at = (row: number, column: number): number => values[row * columns + column]!;
+    const sum = (count: number, term: (i: number) => number): number =>
+      Array.from({ length: count }, (_, i) => term(i)).reduce((a, b) => a + b, 0);
+    const y = [0, 1, 2].flatMap((m) =>
+      Array.from({ length: rows }, (_, r) => sum(columns, (c) => xs[m * columns + c]! * at(r, c))),
+    );
+    const dx = [0, 1, 2].flatMap((m) =>
+      Array.from({ length: columns }, (_, c) => sum(rows, (r) => gs[m * rows + r]! * at(r, c))),
+    );
+    expectClose(found['y']!, y, 1e-5, 'product');
+    expectClose(found['dx']!, dx, 1e-5, 'product with the transpose');
+    expectClose(
+      found['rows']!,
+      picked.flatMap((r) => [...values.subarray(r * columns, (r + 1) * columns)]),
+      1e-7,
+      'rows',
+    );
+  });
+});
+
+it('is computed for each use, so that no copy in float32 lives between them', async () => {
+  const { w } = await someMatrix(64, 'int8');
+  const x = input('x', 'float32', [3, 64]);
+  const text = Buffer.from(emit({ y: linear(x, w), dx: gemm(linear(x, w), w) }).bytes).toString('latin1');
+  // The product of the first is one value with that of the second; its transpose is another use.
+  expect(text.match(/DequantizeLinear_t/g)).toHaveLength(2);
+});
+
+it('refuses what is no matrix in few bits, and shows it', async () => {
+  const codes = input('codes', 'int8', [4, 128]);
+  expect(() => dequantize(codes, input('scales', 'float32', [4, 1]), 64)).toThrow(
+    /scales must be \[rows, columns \/ 64\]/,
+  );
+  expect(() => dequantize(input('x', 'float32', [4, 128]), input('scales', 'float32', [4, 2]), 64)).toThrow(
+    /needs int8 or int4/,
+  );
+});
