@@ -1,6 +1,6 @@
 // The Engine interface: what any training back end offers to the layers below it in the data flow.
 // It knows token sequences and objectives; it does not know text, files of judgments or run directories.
-import type { LoraConfig } from '../models/index.ts';
+import type { BaseDType, LoraConfig } from '../models/index.ts';
 import type { Objective, Role } from '../objectives/objective.ts';
 import type { Device } from './device.ts';
 import type { Note } from '../words/note.ts';
@@ -17,6 +17,8 @@ export interface OpenEngineOptions {
   readonly threads?: number;
   /** Where the model computes; default the CPU. */
   readonly device?: Device;
+  /** What frozen matrices are stored in; default float32. Not with every weight trained. */
+  readonly baseDtype?: BaseDType;
   /** Sequences that are generated side by side; default the engine's own choice. */
   readonly slots?: number;
   /** Recorded in saved adapters as the base model; default the model folder. */

@@ -21,8 +21,12 @@ const prepackShare = 1 / 8;
 export function worthPrepacking(checkpoint: Checkpoint): boolean {
   const limit = process.constrainedMemory();
   const memory = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
-  return 2 * floatBytes(checkpoint) <= memory * prepackShare;
+  // What is dequantized for each use is no weight that could be repacked.
+  return !isInFewBits(checkpoint) && 2 * floatBytes(checkpoint) <= memory * prepackShare;
 }
+
+const isInFewBits = ({ weights }: Checkpoint): boolean =>
+  [...weights.values()].some(({ quantized }) => quantized !== undefined);
 
 const floatBytes = ({ weights }: Checkpoint): number =>
   [...weights.values()].reduce((sum, { shape }) => sum + 4 * shape.reduce((a, b) => a * b, 1), 0);
@@ -57,8 +61,12 @@ export function estimatePeakMemory(plan: MemoryPlan, { tokens, responseTokens }:
 function weightBytes({ checkpoint, trainable, prepack }: MemoryPlan): number {
   if (trainable.kind === 'full') return 0;
   if (prepack) return 2.2 * floatBytes(checkpoint);
-  return [...checkpoint.weights.values()].reduce(
-    (sum, { length, dtype }) => sum + (dtype === 'F32' ? length : 3 * length),
-    0,
-  );
+  const stored = [...checkpoint.weights.values()];
+  const resting = stored.reduce((sum, { length, dtype, quantized }) => {
+    if (quantized) return sum + length + quantized.scales.length;
+    return sum + (dtype === 'F32' ? length : 3 * length);
+  }, 0);
+  // The largest matrix in float32 while it is used; the LM head's derivative uses it beside its logits.
+  const inUse = stored.map(({ shape, quantized }) => (quantized ? 4 * shape.reduce((a, b) => a * b, 1) : 0));
+  return resting + Math.max(0, ...inUse);
 }

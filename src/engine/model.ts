@@ -3,7 +3,7 @@
 import { availableParallelism } from 'node:os';
 import type { Provider } from '../graph/index.ts';
 import type { Adapter, Checkpoint, DecoderConfig, ModelFolder, Trainable } from '../models/index.ts';
-import { headName, readAdapter, readModelFolder } from '../models/index.ts';
+import { cacheFolder, headName, inFewBits, readAdapter, readModelFolder } from '../models/index.ts';
 import { isNarrow } from './arrangement.ts';
 import { findDevice } from './device.ts';
 import type { OpenEngineOptions } from './engine.ts';
@@ -15,6 +15,7 @@ import { chooseTrainable, initialParameters, requireUsableLora, trainableParamet
 import { requireFiniteWeights } from './weight-check.ts';
 import { adapterNotes } from '../runs/adapter-folder.ts';
 import { note } from '../words/note.ts';
+import { thousands } from '../words/numbers.ts';
 import type { Note } from '../words/note.ts';
 
 export interface EngineOptions extends OpenEngineOptions {
@@ -52,11 +53,12 @@ export async function readModel(options: EngineOptions): Promise<EngineModel> {
   const found = await findDevice(options.device ?? 'cpu');
   const folder = await readModelFolder(modelDir);
   const { config } = folder;
-  const checkpoint = usedWeights(folder);
+  const stored = usedWeights(folder);
+  const notes: Note[] = [];
+  const checkpoint = await inBaseDType(stored, options, notes);
   const adapter = adapterDir == null ? null : await readAdapter(adapterDir, config);
   const trainable = chooseTrainable(options.lora, adapter);
   if (trainable.kind === 'lora') requireUsableLora(trainable.lora, config);
-  await requireFiniteWeights(checkpoint);
   const layout = layOut(trainableParameters(config, checkpoint, trainable));
   const values = await initialParameters(layout, checkpoint, trainable, adapter, seed);
   return {
@@ -74,10 +76,29 @@ export async function readModel(options: EngineOptions): Promise<EngineModel> {
     notes: [
       ...found.notes,
       ...folder.notes,
-      ...noteOnUnused(folder, checkpoint),
+      ...noteOnUnused(folder, stored),
+      ...notes,
       ...(adapterDir == null ? [] : await adapterNotes(adapterDir)),
     ],
   };
+}
+
+/** The weights as they are run, each value seen to be finite. */
+async function inBaseDType(
+  checkpoint: Checkpoint,
+  { baseDtype = 'float32' }: EngineOptions,
+  notes: Note[],
+): Promise<Checkpoint> {
+  const check = (): Promise<void> => requireFiniteWeights(checkpoint);
+  if (baseDtype === 'float32') {
+    await check();
+    return checkpoint;
+  }
+  const onQuantize = (parameters: number, file: string): void => {
+    const text = `Quantized ${thousands(parameters)} parameters to ${baseDtype}; they are kept in ${file} for the next time.`;
+    notes.push(note('QUANTIZED', text));
+  };
+  return inFewBits(checkpoint, { dtype: baseDtype, cache: cacheFolder(), check, onQuantize });
 }
 
 /** All cores; but in narrow models handing work to other threads costs more than the work. */

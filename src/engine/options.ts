@@ -29,7 +29,11 @@ const engineEntry: Entry<typeof engineTable> = {
   others: { lora: 'anything', prepack: 'boolean', wholeBatches: 'boolean', profile: 'text' },
   required: () => ['modelDir'],
   together: (given) => {
-    const { adapterDir, lora } = given as Partial<OpenEngineOptions>;
+    const { adapterDir, lora, baseDtype = 'float32' } = given as Partial<OpenEngineOptions>;
+    if (lora === null && baseDtype !== 'float32') {
+      const message = `weights in ${baseDtype} are frozen; every weight can be trained in float32 alone`;
+      return [{ keys: ['baseDtype', 'lora'], message }];
+    }
     if (lora === undefined) return [];
     if (lora !== null) return ofLora(lora);
     const message =

@@ -2,6 +2,7 @@
 import { realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { WhetstoneError } from '../errors.ts';
+import type { FewBits } from './quantize.ts';
 import { readJsonObject } from './json-file.ts';
 import { readSafetensorsHeader } from './safetensors.ts';
 import type { TensorInfo } from './safetensors.ts';
@@ -10,6 +11,8 @@ import { isMissing, unreadable } from './unreadable.ts';
 export interface StoredWeight extends TensorInfo {
   /** Real path of the file that holds it. */
   readonly file: string;
+  /** Where it is a matrix of codes: what they are stored in, and the scales of their blocks. `shape` is the matrix's. */
+  readonly quantized?: { readonly dtype: FewBits; readonly scales: StoredWeight };
 }
 
 export interface Checkpoint {

@@ -11,6 +11,8 @@ export * from './lora.ts';
 export * from './gated-unit.ts';
 export * from './weights.ts';
 export * from './lm-head.ts';
+export type { BaseDType, FewBits } from './quantize.ts';
+export { cacheFolder, inFewBits } from './few-bits.ts';
 export * from './decoder.ts';
 export * from './fresh-model.ts';
 export { projectionNames } from './adapted-projections.ts';

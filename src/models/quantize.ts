@@ -23,25 +23,44 @@ export interface QuantizedRows {
 }
 
 /**
- * Codes and scales of whole rows, [rows, columns] flat, all finite. For int4 the number of elements must be even.
+ * Scales of whole rows: values [rows, columns] flat, all finite; result [rows, blocks].
  *
- * int8: codes -127 ... 127, the scale a 127th of the block's largest magnitude. int4: codes -8 ... 7, the scale that
- * leaves the smallest squared error of three, each improved by least squares once; the largest magnitude is at code -8.
+ * int8: a 127th of the block's largest magnitude. int4: of three scales, each improved by least squares once, the one that
+ * leaves the smallest squared error; the largest magnitude is at code -8.
  */
-export function quantizeRows(values: Float32Array, columns: number, dtype: FewBits): QuantizedRows {
-  const rows = values.length / columns;
-  const blocks = blocksOf(columns);
-  const scales = new Float32Array(rows * blocks);
+export function scalesOf(values: Float32Array, columns: number, dtype: FewBits): Float32Array {
+  const scaleOf = dtype === 'int8' ? scaleOf8 : scaleOf4;
+  const scales = new Float32Array((values.length / columns) * blocksOf(columns));
+  let at = 0;
+  // A block of zeros, or one so small that a single-precision scale underflows, is zero at any scale.
+  eachBlock(values.length, columns, (start, end) => (scales[at++] = scaleOf(values, start, end) || 1));
+  return scales;
+}
+
+/** Codes of whole rows under their scales. For int4 the number of elements must be even. */
+export function codesOf(values: Float32Array, columns: number, scales: Float32Array, dtype: FewBits): Uint8Array {
   const codes = new Int8Array(values.length);
-  const quantize = dtype === 'int8' ? quantizeBlock8 : quantizeBlock4;
-  for (let row = 0; row < rows; row++) {
-    for (let block = 0; block < blocks; block++) {
-      const start = row * columns + block * blockSize;
-      const end = Math.min(start + blockSize, (row + 1) * columns);
-      scales[row * blocks + block] = quantize(values, codes, start, end);
+  const [least, most] = dtype === 'int8' ? [-127, 127] : [-8, 7];
+  let at = 0;
+  eachBlock(values.length, columns, (start, end) => {
+    const scale = scales[at++]!;
+    for (let i = start; i < end; i++) codes[i] = Math.max(least, Math.min(most, Math.round(values[i]! / scale)));
+  });
+  return dtype === 'int8' ? new Uint8Array(codes.buffer) : packHalves(codes);
+}
+
+export function quantizeRows(values: Float32Array, columns: number, dtype: FewBits): QuantizedRows {
+  const scales = scalesOf(values, columns, dtype);
+  return { codes: codesOf(values, columns, scales, dtype), scales };
+}
+
+/** Bounds of the blocks of rows that lie one after the other. */
+function eachBlock(length: number, columns: number, visit: (start: number, end: number) => void): void {
+  for (let row = 0; row < length; row += columns) {
+    for (let start = row; start < row + columns; start += blockSize) {
+      visit(start, Math.min(start + blockSize, row + columns));
     }
   }
-  return { codes: dtype === 'int8' ? new Uint8Array(codes.buffer) : packHalves(codes), scales };
 }
 
 /** The inverse: scale * code, [rows, columns] flat. */
@@ -61,22 +80,14 @@ function codeAt(codes: Uint8Array, i: number, dtype: FewBits): number {
   return half < 8 ? half : half - 16;
 }
 
-/** Writes the codes of values[start ... end) and returns their scale. */
-type QuantizeBlock = (values: Float32Array, codes: Int8Array, start: number, end: number) => number;
-
-const quantizeBlock8: QuantizeBlock = (values, codes, start, end) => {
-  const scale = Math.fround(Math.abs(values[extremeOf(values, start, end)]!) / 127);
-  // A block of zeros, or one so small that a single-precision scale underflows, is zero.
-  if (scale === 0) return 1;
-  for (let i = start; i < end; i++) codes[i] = Math.max(-127, Math.min(127, Math.round(values[i]! / scale)));
-  return scale;
-};
+const scaleOf8 = (values: Float32Array, start: number, end: number): number =>
+  Math.fround(Math.abs(extremeOf(values, start, end)) / 127);
 
 /** Shares of the block's largest value at which code -8 is tried: a smaller one clips it and is finer elsewhere. */
 const starts = [1, 0.9, 0.8] as const;
 
-const quantizeBlock4: QuantizeBlock = (values, codes, start, end) => {
-  const extreme = values[extremeOf(values, start, end)]!;
+function scaleOf4(values: Float32Array, start: number, end: number): number {
+  const extreme = extremeOf(values, start, end);
   let [best, least] = [0, Infinity];
   for (const share of starts) {
     const first = Math.fround((share * extreme) / -8);
@@ -85,10 +96,8 @@ const quantizeBlock4: QuantizeBlock = (values, codes, start, end) => {
       if (error < least) [best, least] = [scale, error];
     }
   }
-  if (best === 0) return 1;
-  for (let i = start; i < end; i++) codes[i] = code4(values[i]! / best);
   return best;
-};
+}
 
 const code4 = (x: number): number => Math.max(-8, Math.min(7, Math.round(x)));
 
@@ -109,10 +118,11 @@ function squaredError(values: Float32Array, start: number, end: number, scale: n
   return error;
 }
 
+/** The value of the largest magnitude. */
 function extremeOf(values: Float32Array, start: number, end: number): number {
-  let at = start;
-  for (let i = start + 1; i < end; i++) if (Math.abs(values[i]!) > Math.abs(values[at]!)) at = i;
-  return at;
+  let extreme = values[start]!;
+  for (let i = start + 1; i < end; i++) if (Math.abs(values[i]!) > Math.abs(extreme)) extreme = values[i]!;
+  return extreme;
 }
 
 function packHalves(codes: Int8Array): Uint8Array {

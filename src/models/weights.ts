@@ -1,9 +1,10 @@
 // Binds a decoder's weights: frozen ones stay in the checkpoint's files, trainable ones are fed as inputs.
 import { WhetstoneError } from '../errors.ts';
 import type { DType, Shape, Tensor } from '../graph/index.ts';
-import { cast, input, linear, weight } from '../graph/index.ts';
+import { cast, dequantize, input, linear, weight } from '../graph/index.ts';
 import type { Checkpoint, StoredWeight } from './checkpoint.ts';
 import { locationOf } from './checkpoint.ts';
+import { blockSize } from './quantize.ts';
 import type { Activation, LoraConfig } from './lora.ts';
 import { adaptedLinear, loraScale } from './lora.ts';
 
@@ -63,17 +64,25 @@ export function bindWeights(
     let tensor = bound.get(name);
     if (!tensor) {
       const stored = requireWeight(checkpoint, name, shape);
-      tensor = cast(
-        weight(name, storedDTypes[stored.dtype]!, shape, {
-          ...stored,
-          location: locationOf(checkpoint, stored),
-        }),
-        'float32',
-      );
+      tensor = stored.quantized
+        ? ofCodes(name, stored, stored.quantized)
+        : cast(inPlace(name, storedDTypes[stored.dtype]!, shape, stored), 'float32');
       bound.set(name, tensor);
     }
     return tensor;
   };
+  const inPlace = (name: string, dtype: DType, shape: readonly number[], stored: StoredWeight): Tensor =>
+    weight(name, dtype, shape, { ...stored, location: locationOf(checkpoint, stored) });
+  const ofCodes = (
+    name: string,
+    stored: StoredWeight,
+    { dtype, scales }: NonNullable<StoredWeight['quantized']>,
+  ): Tensor =>
+    dequantize(
+      inPlace(name, dtype, stored.shape, stored),
+      inPlace(`${name}.scales`, 'float32', scales.shape, scales),
+      blockSize,
+    );
   const mask = (name: string, shape: Shape): Tensor => {
     const made = input(`${name}.keep`, 'uint8', shape);
     masks.set(`${name}.keep`, made);
@@ -112,7 +121,7 @@ export const isTarget = ({ targetModules }: LoraConfig, name: string): boolean =
 function requireWeight(checkpoint: Checkpoint, name: string, shape: readonly number[]): StoredWeight {
   const stored = checkpoint.weights.get(name);
   if (!stored) throw missingWeight(checkpoint, name);
-  if (!(stored.dtype in storedDTypes)) {
+  if (!(stored.dtype in storedDTypes) && !stored.quantized) {
     throw new WhetstoneError(
       'MODEL_WEIGHTS',
       `tensor "${name}" has dtype ${stored.dtype}; supported are F32, F16 and BF16`,

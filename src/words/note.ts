@@ -16,6 +16,7 @@ export type NoteCode =
   | 'ADAPTER_OF_RUN'
   | 'OWN_LM_HEAD'
   | 'DEVICE'
+  | 'QUANTIZED'
   | 'UNUSED_WEIGHTS'
   | 'HUB_COMMIT'
   | 'HUB_DOWNLOAD'

@@ -18,4 +18,10 @@ export const compute = {
     resume: 'free',
     help: 'where the model computes; auto takes the fastest that this machine has, and says which',
   },
+  base_dtype: {
+    kind: 'choice',
+    choices: ['float32', 'int8', 'int4'],
+    default: 'float32',
+    help: 'what the frozen weights are stored in: int8 and int4 take a quarter and a seventh of the memory (QLoRA)',
+  },
 } as const;
