@@ -93,7 +93,7 @@ it('is computed for each use, so that no copy in float32 lives between them', as
   expect(text.match(/DequantizeLinear_t/g)).toHaveLength(2);
 });
 
-it('refuses what is no matrix in few bits, and shows it', async () => {
+it('refuses what is no matrix in few bits, and shows it', () => {
   const codes = input('codes', 'int8', [4, 128]);
   expect(() => dequantize(codes, input('scales', 'float32', [4, 1]), 64)).toThrow(
     /scales must be \[rows, columns \/ 64\]/,
