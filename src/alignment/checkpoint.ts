@@ -101,9 +101,12 @@ export async function readCheckpoint(dir: string): Promise<TrainingState> {
     if (headerBytes > size - 8) throw damaged('its header is longer than the file');
     const header = Buffer.alloc(headerBytes);
     await read(header);
-    const shapes = JSON.parse(header.toString()) as Record<string, { shape: [number] }>;
+    const shapes = JSON.parse(header.toString()) as Record<string, { shape?: unknown } | null> | null;
     const tensor = async (name: string): Promise<Float32Array> => {
-      const values = new Float32Array(shapes[name]?.shape[0] ?? 0);
+      const [length] = [shapes?.[name]?.shape].flat() as unknown[];
+      if (!Number.isSafeInteger(length) || (length as number) < 0 || 4 * (length as number) > size)
+        throw damaged(`its header does not say how long "${name}" is`);
+      const values = new Float32Array(length as number);
       await read(bytesOf(values));
       return values;
     };
@@ -133,6 +136,11 @@ async function readRecord(dir: string): Promise<CheckpointRecord> {
         { file: path },
       );
     }
+    const { step, bytes, sha256 } = record;
+    if (![step, bytes].every(Number.isSafeInteger) || typeof sha256 !== 'string')
+      throw new WhetstoneError('BAD_CHECKPOINT', 'expected step, bytes and sha256 of a checkpoint', {
+        file: path,
+      });
     return record;
   } catch (cause) {
     if (cause instanceof WhetstoneError) throw cause;

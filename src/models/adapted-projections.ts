@@ -1,6 +1,8 @@
 // Which projections of a model an adapter's configuration means, found as PEFT finds them
 // (peft 0.21, `check_target_module_exists`). Knows names, no weights.
+import { runInNewContext } from 'node:vm';
 import { WhetstoneError } from '../errors.ts';
+import { shown } from './config-fields.ts';
 import type { DecoderConfig } from './config.ts';
 
 /** The names of every linear projection inside the layers, in the order they are applied. */
@@ -34,11 +36,26 @@ export function adaptedProjections(
   if (targets === null) throw wrong(fields, 'target_modules', 'a list of names or a pattern');
   const excluded = namesOrPattern(fields, 'exclude_modules');
   const inLayers = layerFilter(fields);
-  return names.filter((name) => {
+  const isMeant = (name: string): boolean => {
     if (excluded !== null && matches(excluded, name)) return false;
     if (targets instanceof RegExp) return targets.test(name);
     return targets.includes(name) || (matches(targets, name) && inLayers(name));
-  });
+  };
+  return inTime(() => names.filter(isMeant), file);
+}
+
+/** Some patterns try more ways to match a name than there is time for; they match in milliseconds or hardly ever. */
+function inTime<T>(match: () => T, file: string): T {
+  try {
+    return runInNewContext('match()', { match }, { timeout: 1000 }) as T;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw cause;
+    throw new WhetstoneError('ADAPTER_UNSUPPORTED', 'its patterns of projections take too long to match', {
+      file,
+      cause,
+      hint: 'Write the names of the projections in place of a pattern, as a list.',
+    });
+  }
 }
 
 /** Last parts of the names where they mean all projections of that name, the whole names where they mean some. */
@@ -93,13 +110,13 @@ function pattern({ config, file }: FieldReader, field: string, source: string): 
   } catch (cause) {
     throw new WhetstoneError(
       'ADAPTER_UNSUPPORTED',
-      `${JSON.stringify(config[field])} cannot be read as a pattern`,
+      `${shown(config[field])} cannot be read as a pattern`,
       { file, field, cause, hint: 'Write the names of the projections in its place, as a list.' },
     );
   }
 }
 
 function wrong({ config, file }: FieldReader, field: string, expected: string): WhetstoneError {
-  const found = JSON.stringify(config[field]) ?? 'nothing';
+  const found = shown(config[field]);
   return new WhetstoneError('ADAPTER', `must be ${expected}; found ${found}`, { file, field });
 }

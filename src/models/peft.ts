@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { exists, makeFolder, writeFileDurably } from '../durable/files.ts';
 import { WhetstoneError } from '../errors.ts';
 import { adaptedProjections, projectionNames, shortestNames } from './adapted-projections.ts';
+import { shown } from './config-fields.ts';
 import type { DecoderConfig } from './config.ts';
 import { adapterFolder } from '../runs/adapter-folder.ts';
 import { shellWord } from '../words/shell.ts';
@@ -65,7 +66,7 @@ export async function describeAdapter(
   const all = projectionNames(model);
   const adapted = adaptedProjections(config, all, file);
   if (adapted.length === 0) {
-    const found = JSON.stringify(config['target_modules']);
+    const found = shown(config['target_modules']);
     throw new WhetstoneError('ADAPTER', `the model has none of the projections ${found}`, {
       file, field: 'target_modules',
       hint: madeForAnother(baseModel),
@@ -230,13 +231,13 @@ function numberField(
   const whole = field === 'r';
   if (typeof value === 'number' && (whole ? Number.isInteger(value) && value > 0 : value >= 0)) return value;
   const expected = whole ? 'a positive integer' : 'a number of 0 or more';
-  const found = JSON.stringify(value) ?? 'nothing';
+  const found = shown(value);
   throw new WhetstoneError('ADAPTER', `must be ${expected}; found ${found}`, { file, field });
 }
 
 function requirePlainLora(config: Record<string, unknown>, file: string): void {
   const refuse = (field: string): never => {
-    throw new WhetstoneError('ADAPTER_UNSUPPORTED', `${JSON.stringify(config[field])} is not supported`, {
+    throw new WhetstoneError('ADAPTER_UNSUPPORTED', `${shown(config[field])} is not supported`, {
       file,
       field,
       hint: 'Whetstone trains and merges plain LoRA and rsLoRA on linear projections.',

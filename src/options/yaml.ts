@@ -17,8 +17,14 @@ export interface YamlText {
 /** Reads one document; JSON is YAML. Whatever is wrong with the text is among the faults. */
 export function parseYaml(text: string, { file, code }: { file: string; code: string }): YamlText {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const deep = tooDeepAt(text);
+  // The library walks what is nested by calling itself; where the stack ends, V8 ends the process.
+  const document = parseDocument(deep === null ? text : '', { lineCounter: lines, prettyErrors: false });
   const placeOf: YamlText['placeOf'] = (offset) => {
+    if (deep !== null) {
+      const before = text.slice(0, offset).split('\n');
+      return { file, line: before.length, column: before.at(-1)!.length + 1 };
+    }
     const { line, col } = lines.linePos(offset);
     return { file, line, column: col };
   };
@@ -27,7 +33,10 @@ export function parseYaml(text: string, { file, code }: { file: string; code: st
   const errors = exhausted === undefined ? document.errors : [exhausted];
   return {
     root: document.contents,
-    faults: errors.map((error) => ({ message: describe(error), offset: error.pos[0] })),
+    faults:
+      deep === null
+        ? errors.map((error) => ({ message: describe(error), offset: error.pos[0] }))
+        : [{ message: tooDeep, offset: deep }],
     placeOf,
     valueOf: (node) => {
       try {
@@ -54,9 +63,42 @@ export function parseYaml(text: string, { file, code }: { file: string; code: st
   };
 }
 
+const tooDeep = 'brackets or indents are nested too deeply to be read';
+
+/** Levels that nothing meant well comes near to. */
+const mostLevels = 500;
+
+/**
+ * Where a text may be nested deeper than that: by brackets that are open, by indents, each of which may be a level, or by
+ * the dashes, question marks and colons that open several levels on one line. Null where it is not.
+ */
+function tooDeepAt(text: string): number | null {
+  let open = 0;
+  for (let at = 0; at < text.length; at++) {
+    const char = text[at];
+    if (char === '[' || char === '{') open++;
+    else if ((char === ']' || char === '}') && open > 0) open--;
+    if (open > mostLevels) return at;
+  }
+  const indented = new RegExp(`^(?: {${mostLevels}}|(?:[-?:] +){${mostLevels}})`, 'm').exec(text);
+  return indented?.index ?? null;
+}
+
+/** The value of a YAML text. Throws WhetstoneError `code` for the first thing that is wrong with it. */
+export function readYaml(text: string, about: { file: string; code: string; hint?: string }): unknown {
+  const { file, code, hint } = about;
+  const { root, faults, placeOf, valueOf } = parseYaml(text, { file, code });
+  const [fault] = faults;
+  if (fault !== undefined) {
+    const said = { ...placeOf(fault.offset), ...(hint !== undefined && { hint }) };
+    throw new WhetstoneError(code, `not YAML: ${fault.message}`, said);
+  }
+  return root === null ? null : valueOf(root);
+}
+
 function describe({ code, message }: YAMLError): string {
   if (code === 'MULTIPLE_DOCS')
     return 'a second document begins here ("---"); expected one document in the file';
-  if (code === 'RESOURCE_EXHAUSTION') return 'brackets or indents are nested too deeply to be read';
+  if (code === 'RESOURCE_EXHAUSTION') return tooDeep;
   return message;
 }

@@ -92,7 +92,10 @@ function plainValue(value: unknown): unknown {
 }
 
 function malformed(file: string, cause: unknown): WhetstoneError {
-  const message = cause instanceof Error ? cause.message : String(cause);
+  const said = cause instanceof Error ? cause.message : String(cause);
+  // Where the library stumbles over what it read, its words are about its own program.
+  const stumbled = (cause instanceof Error && cause.constructor !== Error) || said.includes('[object');
+  const message = stumbled ? 'its parts contradict each other' : said;
   const codec = /unsupported compression codec:?\s*(\S+)/i.exec(message)?.[1];
   return codec
     ? new WhetstoneError('MALFORMED_PARQUET', `cannot unpack columns compressed with ${codec}`, {

@@ -8,6 +8,10 @@ import { plural } from '../words/numbers.ts';
 import type { RunFacts } from './facts.ts';
 import { curveOf } from './steps.ts';
 
+/** A setting as a text; a record that was changed by hand may hold anything. */
+const textOf = (value: unknown): string =>
+  typeof value === 'string' ? value : JSON.stringify(value ?? null);
+
 /** Everything but settings and provenance. */
 export async function alignReport({ dir, record, steps }: RunFacts): Promise<Omit<ReportData, 'date'>> {
   const { method, model, data } = record.settings;
@@ -16,7 +20,7 @@ export async function alignReport({ dir, record, steps }: RunFacts): Promise<Omi
   return {
     title: 'Aligned with written judgments',
     summary:
-      `${described(String(method))} trained an adapter of ${nameOfModel(String(model))} on the judged responses` +
+      `${described(textOf(method))} trained an adapter of ${nameOfModel(textOf(model))} on the judged responses` +
       `${typeof data === 'string' ? ` of ${basename(data)}` : ''}, in ${plural(steps.length, 'step')}.`,
     ...(!finished && {
       notes: [

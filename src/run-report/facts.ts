@@ -17,9 +17,10 @@ export interface RunFacts {
 /** Throws WhetstoneError `BAD_RUN` where the folder holds no run, or a damaged one. */
 export async function readRunFacts(dir: string): Promise<RunFacts> {
   const record = await readRecord(dir);
-  const metrics = await readFile(join(dir, 'metrics.jsonl'), 'utf8').catch((error: unknown) => {
+  const file = join(dir, 'metrics.jsonl');
+  const metrics = await readFile(file, 'utf8').catch((error: unknown) => {
     if (hasCode(error, 'ENOENT')) return '';
     throw error;
   });
-  return { dir, record, steps: readSteps(metrics) };
+  return { dir, record, steps: readSteps(metrics, file) };
 }

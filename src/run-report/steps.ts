@@ -1,4 +1,5 @@
 // The lines of metrics.jsonl as curves. Knows their spelling; a line that is being written is not one yet.
+import { WhetstoneError } from '../errors.ts';
 import type { TrainingCurve } from '../report/index.ts';
 
 /** What a report shows of a step. */
@@ -13,12 +14,36 @@ export interface StepLine {
   readonly [name: string]: unknown;
 }
 
-/** The whole lines; what stands after the last line end is left out. */
-export const readSteps = (metrics: string): StepLine[] =>
+/**
+ * The whole lines; what stands after the last line end is left out. Throws WhetstoneError `BAD_RUN` with the line that is
+ * none of a step.
+ */
+export const readSteps = (metrics: string, file: string): StepLine[] =>
   metrics
     .split('\n')
     .slice(0, -1)
-    .map((line) => JSON.parse(line) as StepLine);
+    .map((text, i) => {
+      const line = parseStep(text);
+      if (line !== null) return line;
+      throw new WhetstoneError('BAD_RUN', 'expected the figures of a step', {
+        file,
+        line: i + 1,
+        hint: 'A kill cannot do this. Restore the file from a copy, or remove the line.',
+      });
+    });
+
+function parseStep(text: string): StepLine | null {
+  let line: Partial<StepLine> | null;
+  try {
+    line = JSON.parse(text) as Partial<StepLine> | null;
+  } catch {
+    return null;
+  }
+  const { step, loss, learning_rate: rate, flagged_fraction: flagged = 0 } = line ?? {};
+  // A loss that is not finite is null in JSON.
+  const right = [step, loss ?? NaN, rate, flagged].every((value) => typeof value === 'number');
+  return right ? ({ ...line, loss: loss ?? NaN } as StepLine) : null;
+}
 
 export const curveOf = (name: string, steps: readonly StepLine[]): TrainingCurve => ({
   name,

@@ -1,10 +1,12 @@
 // run.yaml, the record of a run: read, written, and named where it is damaged. Knows no settings.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parse, stringify } from 'yaml';
+import { stringify } from 'yaml';
 import { writeFileDurably } from '../durable/files.ts';
 import { WhetstoneError } from '../errors.ts';
+import { readYaml } from '../options/yaml.ts';
 import { option } from '../words/option.ts';
+import { reasonOf } from '../words/system-errors.ts';
 
 /** run.yaml: option keys on top, so that the file is itself a valid --config, and the circumstances under `run`. */
 export interface RunRecord {
@@ -22,12 +24,10 @@ export const writeRecord = (dir: string, { settings, run }: RunRecord): Promise<
 /** Throws WhetstoneError `BAD_RUN` for a file that cannot be read as a record. */
 export async function readRecord(dir: string): Promise<RunRecord> {
   const file = recordFile(dir);
-  let content: unknown;
-  try {
-    content = parse(await readFile(file, 'utf8'));
-  } catch (cause) {
-    throw badRun(file, 'the record of the run cannot be read', { cause });
-  }
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw badRun(file, `the record of the run cannot be read: ${reasonOf(cause)}`, { cause });
+  });
+  const content = readYaml(text, { file, code: 'BAD_RUN', hint: damaged });
   if (!isRecord(content)) throw badRun(file, 'expected settings by name, found something else');
   const { run, ...settings } = content;
   if (!isRecord(run)) throw badRun(file, 'expected a section "run"', { field: 'run' });
@@ -45,6 +45,8 @@ export function recordFault(
   return badRun(file, `expected ${expected}, found ${said}`, { field: `run.${name}` });
 }
 
+const damaged = `The record is damaged. Restore it from a copy, or start anew with ${option('overwrite')}; the damaged run is moved aside, not deleted.`;
+
 const badRun = (
   file: string | undefined,
   message: string,
@@ -53,7 +55,7 @@ const badRun = (
   new WhetstoneError('BAD_RUN', message, {
     ...(file !== undefined && { file }),
     ...details,
-    hint: `The record is damaged. Restore it from a copy, or start anew with ${option('overwrite')}; the damaged run is moved aside, not deleted.`,
+    hint: damaged,
   });
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>

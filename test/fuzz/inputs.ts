@@ -80,11 +80,11 @@ export function damaged(whole: string | Uint8Array): fc.Arbitrary<Uint8Array> {
     .map(([a, b]) => Buffer.concat([bytes.subarray(0, Math.max(a, b)), bytes.subarray(Math.min(a, b))]));
   const deep = fc.constantFrom('[', '{"a":', '- ', '(').map((open) => Buffer.from(open.repeat(100_000)));
   return fc.oneof(
-    { weight: 6, arbitrary: at.map((end) => bytes.subarray(0, end)) },
-    { weight: 9, arbitrary: replaced },
-    { weight: 9, arbitrary: inserted },
-    { weight: 4, arbitrary: doubled },
-    { weight: 4, arbitrary: fc.uint8Array({ maxLength: 200 }) },
+    { weight: 36, arbitrary: at.map((end) => bytes.subarray(0, end)) },
+    { weight: 54, arbitrary: replaced },
+    { weight: 54, arbitrary: inserted },
+    { weight: 24, arbitrary: doubled },
+    { weight: 24, arbitrary: fc.uint8Array({ maxLength: 200 }) },
     { weight: 1, arbitrary: deep },
   );
 }

@@ -181,19 +181,27 @@ export function countOutcomes(outcomes: Iterable<Outcome>): JudgedCounts {
   return counts;
 }
 
-const events = new Set([
-  'drawn',
-  'response',
-  'judgment',
-  'unscored',
-  'judge_stopped',
-  'trained',
-  'evaluated',
-]);
+type Check = (value: unknown) => boolean;
+const isWhole: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
+const isText: Check = (value) => typeof value === 'string';
+const isPart: Check = (value) => value === 'training' || value === 'held-out';
+const place = { part: isPart, instruction: isWhole };
+
+/** What a line of each kind has to hold beside its round; whoever goes on relies on it. */
+const expected: Readonly<Record<RunEvent['event'], Readonly<Record<string, Check>>>> = {
+  drawn: { instructions: (value) => Array.isArray(value) && value.every(isWhole) },
+  response: { ...place, output: isText, finished: (value) => typeof value === 'boolean', tokens: isWhole },
+  judgment: { ...place, judgment: (value) => value === null || isText(value) },
+  unscored: { ...place, reason: isText },
+  judge_stopped: { part: isPart, reason: isText },
+  trained: { steps: isWhole, rows: isWhole },
+  evaluated: { satisfactory: isWhole, unsatisfactory: isWhole, unscored: isWhole },
+};
 
 function parseEvent(value: unknown): RunEvent | null {
-  const { event, round } = (value ?? {}) as { event?: unknown; round?: unknown };
-  return typeof event === 'string' && events.has(event) && typeof round === 'number'
-    ? (value as RunEvent)
-    : null;
+  const fields = (value ?? {}) as Readonly<Record<string, unknown>>;
+  const { event } = fields;
+  if (typeof event !== 'string' || !Object.hasOwn(expected, event) || !isWhole(fields['round'])) return null;
+  const right = Object.entries(expected[event as RunEvent['event']]).every(([name, is]) => is(fields[name]));
+  return right ? (value as RunEvent) : null;
 }

@@ -1,7 +1,7 @@
 // TruthfulQA's multiple-choice tasks (truthfulqa/truthful_qa). Knows their columns and where their primer stands: six
 // questions with answers before every question, which the user brings.
 import { readFile } from 'node:fs/promises';
-import { parse } from 'yaml';
+import { readYaml } from '../../options/yaml.ts';
 import { WhetstoneError } from '../../errors.ts';
 import { isFields } from '../../rows/fields.ts';
 import { compileTemplate } from '../../jinja/index.ts';
@@ -69,7 +69,7 @@ export async function readPrimer(file: string): Promise<string> {
 
 function primerOfTask(text: string, file: string): string {
   // "!function utils.name" is a tag of the harness; what it stands for is not needed.
-  const task: unknown = parse(text, { logLevel: 'silent' });
+  const task = readYaml(text, { file, code: 'BAD_PRIMER' });
   const template = isFields(task) ? task['doc_to_text'] : undefined;
   if (typeof template !== 'string')
     throw badPrimer(file, 'expected a task file with "doc_to_text", found none', 'doc_to_text');

@@ -5,7 +5,7 @@ import type { ComputeSettings } from '../../engine/open-weights.ts';
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parse } from 'yaml';
+import { readYaml } from '../../options/yaml.ts';
 import { hasCode } from '../../durable/files.ts';
 import { WhetstoneError, briefly } from '../../errors.ts';
 import { generateText, loadVoice, openModel } from '../../generation/index.ts';
@@ -163,7 +163,7 @@ async function readRun(dir: string): Promise<RunFacts> {
 
 async function readRecord(file: string): Promise<Fields> {
   try {
-    const value: unknown = parse(await readFile(file, 'utf8'));
+    const value = readYaml(await readFile(file, 'utf8'), { file, code: 'BAD_RUN' });
     if (isFields(value)) return value;
   } catch (cause) {
     const missing = hasCode(cause, 'ENOENT') || hasCode(cause, 'ENOTDIR');
