@@ -247,12 +247,14 @@ describe('a listing', () => {
 
   it('that is far too large is read no further, and says so', async () => {
     const box = { sent: 0 };
+    // A busy machine takes long for so much.
+    settings = { ...settings, stallTimeout: 5000 };
     list('{"sha":', (response) => endless(response, box));
     const error = await failureOf(resolve());
     expect(error.code).toBe('HUB_ANSWER');
     expect(error.message).toMatch(/larger than 64 MiB/);
     expect(box.sent).toBeLessThan(200e6);
-  }, 20_000);
+  }, 60_000);
 
   it('of a hundred thousand files is searched for a near name without a halt', async () => {
     const many = Array.from({ length: 100_000 }, (_, i) => ({ rfilename: `${'x'.repeat(200)}${i}` }));
