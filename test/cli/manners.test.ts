@@ -58,6 +58,7 @@ interface Case {
 const cases: Readonly<Record<string, Case>> = {
   align: { args: training, results: [], told: ['plan', 'done', 'next'] },
   report: { args: () => [at('run')], results: ['report'], told: [] },
+  doctor: { args: () => ['--device', 'cpu'], results: ['device'], told: [] },
   score: { args: () => [at('data.jsonl'), ...model()], results: ['score'], told: [] },
   'score to a file': {
     args: (out) => [at('data.jsonl'), ...model(), '--out', out],
@@ -167,7 +168,7 @@ it('every verb that --help lists has its case; serve has a test of its own', asy
   }
   const tested = new Set(Object.keys(cases).map((name) => verbOf(name).join(' ')));
   expect(verbs.filter((verb) => !tested.has(verb)).sort()).toEqual(['help', 'serve']);
-});
+}, 240_000);
 
 describe.each(Object.entries(cases))('%s', (name, { results, told }) => {
   const kinds = (stream: string): string[] => [...new Set(eventsIn(stream).map(({ type }) => type))];
@@ -210,7 +211,7 @@ describe('errors as events', () => {
   const error = async (...args: string[]): Promise<Record<string, unknown>> => {
     const { stdout, stderr } = await cli.run([...args, '--json'], { cwd: dir });
     expect(stdout).toBe('');
-    const [first, ...others] = eventsIn(stderr);
+    const [first, ...others] = eventsIn(stderr).filter(({ type }) => type !== 'progress');
     expect(others).toEqual([]);
     return first!;
   };
