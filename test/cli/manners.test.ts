@@ -58,7 +58,7 @@ interface Case {
 const cases: Readonly<Record<string, Case>> = {
   align: { args: training, results: [], told: ['plan', 'done', 'next'] },
   report: { args: () => [at('run')], results: ['report'], told: [] },
-  doctor: { args: () => ['--device', 'cpu'], results: ['device'], told: [] },
+  doctor: { args: () => ['--device', 'cpu'], results: ['device', 'memory'], told: [] },
   score: { args: () => [at('data.jsonl'), ...model()], results: ['score'], told: [] },
   'score to a file': {
     args: (out) => [at('data.jsonl'), ...model(), '--out', out],
