@@ -68,7 +68,7 @@ export function problemsError(
   code: string,
   together: string,
   problems: readonly Problem[],
-  details: Pick<ErrorDetails, 'hint' | 'file'> = {},
+  details: Pick<ErrorDetails, 'hint' | 'file' | 'shown'> = {},
 ): WhetstoneError {
   const [only] = problems.length === 1 ? problems : [];
   if (only === undefined) return new WhetstoneError(code, together, { ...details, problems });

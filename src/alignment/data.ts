@@ -3,15 +3,18 @@
 import type { Sequence } from '../engine/engine.ts';
 import {
   buildExamples,
+  isSound,
   keptAfterDownsampling,
   labelOf,
   preferencePairs,
+  readSoundTriplets,
   readTriplets,
+  requireSound,
   withSource,
 } from '../judgments/index.ts';
-import type { Example, GivenTriplet, Triplet } from '../judgments/index.ts';
+import type { Example, GivenTriplet, LeftOut, Triplet } from '../judgments/index.ts';
 import type { Role } from '../objectives/objective.ts';
-import { loadVoice } from '../generation/index.ts';
+import { contextOf, loadVoice } from '../generation/index.ts';
 import type { Voice } from '../generation/index.ts';
 import type { TemplateStrings } from '../tokens/index.ts';
 import { methodNamed } from './methods.ts';
@@ -26,24 +29,47 @@ export interface RunData extends Voice {
   readonly positions: readonly number[];
   /** Rows that down-sampling left out. */
   readonly downsampled: number;
+  /** Rows that the check refuses and that were left out. */
+  readonly invalid: readonly LeftOut[];
+  /** Most tokens that the model takes; undefined where its configuration does not say. */
+  readonly maxPositions?: number | undefined;
 }
 
 /** Reads tokenizer, template and rows. `now` is the date that a chat template may write into prompts. */
 export async function readRunData(
   settings: AlignSettings,
-  { triplets: given, now }: { triplets: readonly GivenTriplet[] | undefined; now: Date },
+  {
+    triplets: given,
+    checked = false,
+    now,
+  }: { triplets: readonly GivenTriplet[] | undefined; checked?: boolean | undefined; now: Date },
 ): Promise<RunData> {
-  const { model, template, templateArgs, data, downsample, seed, method } = settings;
+  const { model, template, templateArgs, downsample, seed, method } = settings;
   const voice = await loadVoice({ model, template, args: templateArgs ?? {}, now });
-  const rows = given?.map(withSource) ?? (await readTriplets(data!)).triplets;
+  const { rows, invalid } = await readRows(settings, { given, checked });
   const kept =
     downsample === null
       ? Array.from(rows.keys())
       : Array.from(keptAfterDownsampling(rows.map(labelOf), downsample, seed));
-  const counts = { ...voice, rows, downsampled: rows.length - kept.length };
+  const { maxPositions } = await contextOf(model);
+  const counts = { ...voice, rows, invalid, maxPositions, downsampled: rows.length - kept.length };
   if (methodNamed(method).from !== 'pairs') return { ...counts, triplets: rows, positions: kept };
   const pairs = preferencePairs(kept.map((position) => rows[position]!));
   return { ...counts, triplets: pairs, positions: Array.from(pairs.keys()) };
+}
+
+async function readRows(
+  { data, skipInvalid }: AlignSettings,
+  { given, checked }: { given: readonly GivenTriplet[] | undefined; checked: boolean },
+): Promise<{ readonly rows: readonly Triplet[]; readonly invalid: readonly LeftOut[] }> {
+  if (checked && given === undefined) return { rows: (await readTriplets(data!)).triplets, invalid: [] };
+  if (given === undefined) {
+    const { triplets, leftOut } = await readSoundTriplets(data!, { skipInvalid });
+    return { rows: triplets, invalid: leftOut };
+  }
+  const rows = given.map(withSource);
+  if (!skipInvalid) requireSound(rows);
+  return { rows: skipInvalid ? rows.filter(isSound) : rows, invalid: [] };
 }
 
 /** Positions of the rows that the model has to write a revision for. */
@@ -69,18 +95,20 @@ export function standIns(triplets: readonly Triplet[], wanting: readonly number[
 
 /** Encodes what the method asks for; see `buildExamples`. */
 export async function encodeRunData(
-  { tokenizer, template, positions }: RunData,
+  { tokenizer, template, positions, maxPositions }: RunData,
   triplets: readonly Triplet[],
   settings: AlignSettings,
-): Promise<{ examples: readonly Example[]; unused: number }> {
-  const { examples, summary } = await buildExamples(triplets, {
+): Promise<{ examples: readonly Example[]; unused: number; long: readonly LeftOut[] }> {
+  const { examples, summary, long } = await buildExamples(triplets, {
     tokenizer,
     template,
     positions,
     cutoffLength: settings.cutoffLen,
+    maxPositions,
+    longRows: settings.longRows,
     roles: (triplet) => methodNamed(settings.method).roles(triplet, settings),
   });
-  return { examples, unused: summary.unused };
+  return { examples, unused: summary.unused, long };
 }
 
 export const sequencesOf = (examples: readonly Example[]): Sequence[] =>

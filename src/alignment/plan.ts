@@ -47,6 +47,9 @@ export interface RowCounts {
   readonly downsampled: number;
   /** Rows that the method does not learn from. */
   readonly unused: number;
+  /** Rows that the check refuses, and rows that are too long, which were left out as the settings say. */
+  readonly invalid: number;
+  readonly tooLong: number;
   /** Rows with a prompt that was cut on the left to fit. */
   readonly truncated: number;
   /** Rows whose response had to be tokenized apart from its prompt. */
@@ -58,7 +61,7 @@ export interface RowCounts {
 
 export function countRows(
   used: readonly Example[],
-  left: Pick<RowCounts, 'read' | 'pairs' | 'downsampled' | 'unused'>,
+  left: Pick<RowCounts, 'read' | 'pairs' | 'downsampled' | 'unused' | 'invalid' | 'tooLong'>,
 ): RowCounts {
   const count = (is: (example: Example) => boolean): number => used.filter(is).length;
   return {

@@ -1,15 +1,15 @@
 // Everything before the first step, once and in order: check, claim, settle, read, rehearse, open, begin, revise, plan.
 // Each stage hands one record to the next. Knows the order of these things; each of them is done elsewhere.
 import { computeOf } from '../engine/open-weights.ts';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { openThings } from '../durable/open-things.ts';
 import type { OpenThings } from '../durable/open-things.ts';
 import type { Engine, OptimizerSettings } from '../engine/engine.ts';
 import { openWeights } from '../engine/open-weights.ts';
 import { modelOfSnapshot } from '../hub/index.ts';
 import { readInstructions } from '../generation/instructions.ts';
-import { readTriplets } from '../judgments/index.ts';
-import type { Example } from '../judgments/index.ts';
+import { readTriplets, rowsIn, writeLeftOut } from '../judgments/index.ts';
+import type { Example, LeftOut } from '../judgments/index.ts';
 import type { Objective } from '../objectives/objective.ts';
 import { checkOptions, requireNew } from '../options/check.ts';
 import { settingDifferences, settingsToResume } from '../options/resume.ts';
@@ -144,7 +144,11 @@ async function readAll(settled: Settled): Promise<Read> {
   const { options, out, claim, recorded, settings } = settled;
   const started = startOf(recorded);
   await requireReportFiles(settings);
-  const data = await readRunData(settings, { triplets: options.triplets, now: started });
+  const data = await readRunData(settings, {
+    triplets: options.triplets,
+    checked: options.checked,
+    now: started,
+  });
   if (!options.objective) requireUsableRows(data.rows, settings);
   const objective = options.objective ?? (await objectiveOf(settings.method, settings));
   const template = usedTemplate(data, settings);
@@ -196,6 +200,8 @@ interface Rehearsed extends Read {
 interface Encoded {
   readonly examples: readonly Example[];
   readonly unused: number;
+  /** Rows that are too long, and were left out. */
+  readonly long: readonly LeftOut[];
 }
 
 /** Until the revisions are there the responses stand in for them, so that all else is known, and refused. */
@@ -212,9 +218,9 @@ async function encode(
   { data, settings, objective }: Pick<Read, 'data' | 'settings' | 'objective'>,
   triplets: RunData['triplets'],
 ): Promise<Encoded> {
-  const { examples: all, unused } = await encodeRunData(data, triplets, settings);
+  const { examples: all, unused, long } = await encodeRunData(data, triplets, settings);
   const examples = all.filter((example) => hasWeight(objective, example));
-  return { examples, unused: unused + all.length - examples.length };
+  return { examples, unused: unused + all.length - examples.length, long };
 }
 
 interface Opened extends Rehearsed {
@@ -251,9 +257,16 @@ interface Begun extends Opened {
 async function begin(opened: Opened, open: OpenThings): Promise<Begun> {
   const { claim, circumstances, settings, engine, recorded, mode, out } = opened;
   if (!claim || !circumstances) return { ...opened, directory: null, notes: [] };
-  const record = await makeRecord(settings, circumstances, engine.describe());
+  const { invalid } = opened.data;
+  const { long } = opened.encoded;
+  const record = await makeRecord(settings, circumstances, engine.describe(), {
+    invalid: rowsIn(invalid),
+    too_long: rowsIn(long),
+  });
   const directory = await openRunDirectory(await claim.begin(record), settings.saveTotalLimit);
   open.add(() => directory.metrics.close());
+  if (invalid.length + long.length > 0)
+    await writeLeftOut(join(out!, 'left-out.jsonl'), [...invalid, ...long]);
   const notes = recorded ? versionNotes(record, recorded) : mode === 'resume' ? [nothingToResume(out!)] : [];
   return { ...opened, directory, notes };
 }
@@ -291,6 +304,8 @@ async function plan(revised: Revised): Promise<Omit<Prepared, 'close'>> {
         pairs: methodNamed(settings.method).from === 'pairs',
         downsampled: data.downsampled,
         unused,
+        invalid: rowsIn(data.invalid),
+        tooLong: rowsIn(encoded.long),
       }),
       totalSteps: batches.totalSteps,
       stepsPerEpoch: batches.stepsPerEpoch,

@@ -33,12 +33,19 @@ export async function makeRecord(
   settings: AlignSettings,
   circumstances: Circumstances,
   { threads, device = 'cpu' }: Pick<EngineDescription, 'threads' | 'device'>,
+  leftOut: { readonly invalid: number; readonly too_long: number } = { invalid: 0, too_long: 0 },
 ): Promise<RunRecord> {
   const foreign = foreignSettings(settings.method).map(snakeCase) as (keyof typeof runTable)[];
   const template = recordedTemplate(settings.template);
   return {
     settings: settingsForRecord(without(runTable, foreign), { ...settings, template }),
-    run: { versions: await versions(), threads, device, ...circumstances },
+    run: {
+      versions: await versions(),
+      threads,
+      device,
+      ...circumstances,
+      ...(leftOut.invalid + leftOut.too_long > 0 && { rows_left_out: leftOut }),
+    },
   };
 }
 

@@ -65,6 +65,7 @@ export const alignEntry: Entry<OptionsTable> = {
   others: {
     triplets: 'list',
     objective: 'object',
+    checked: 'boolean',
     onRevision: 'function',
     onNote: 'function',
     signal: 'object',

@@ -158,6 +158,8 @@ export function describePlan(plan: AlignmentPlan): string[] {
   const one = rows.pairs ? 'pair' : 'row';
   const asides = [
     rows.downsampled > 0 && `${plural(rows.downsampled, 'satisfactory row')} left out by down-sampling`,
+    rows.invalid > 0 && `${plural(rows.invalid, 'row')} that data check refuses left out (--skip_invalid)`,
+    rows.tooLong > 0 && `${plural(rows.tooLong, one)} left out as too long (--long_rows skip)`,
     rows.unused > 0 && `${plural(rows.unused, one)} without weight in this method`,
     rows.truncated > 0 &&
       `${plural(rows.truncated, 'prompt')} cut on the left to ${settings.cutoffLen} tokens`,

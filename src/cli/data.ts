@@ -62,10 +62,11 @@ async function runCheck({ values }: Given<CheckTable>, { screen }: VerbContext):
   const { checkFile, formatReport } = await import('../judgments/index.ts');
   const lengths =
     model === null ? undefined : await lengthsIn(model, values.template, values.templateArgs ?? {});
-  const vocabSize = model === null ? undefined : await vocabularyOf(model);
+  const { contextOf } = await import('../generation/index.ts');
+  const context = model === null ? {} : await contextOf(model);
   const report = await checkFile(data, {
     ...reading(values),
-    ...(lengths && { ...lengths, cutoffLength: cutoffLen, vocabSize }),
+    ...(lengths && { ...lengths, cutoffLength: cutoffLen, ...context }),
     onRead: readingOn(screen),
     onProgress: (done, total) => screen.progress({ what: 'row', done, total }),
   }).finally(() => screen.endProgress());
@@ -90,15 +91,6 @@ async function lengthsIn(
   const { responseEnd } = await import('../tokens/index.ts');
   const { tokenizer, template } = await loadVoice({ model, template: spec, args });
   return { tokenLengths: tokenLengths(tokenizer, template), end: await responseEnd(tokenizer, template) };
-}
-
-/** Undefined for a folder that has a tokenizer and no model that can be run: what can be counted there still is. */
-async function vocabularyOf(model: string): Promise<number | undefined> {
-  const { readDecoderConfig } = await import('../models/index.ts');
-  return readDecoderConfig(model).then(
-    ({ vocabSize }) => vocabSize,
-    () => undefined,
-  );
 }
 
 async function runConvert(

@@ -43,7 +43,8 @@ export async function runScore(
   { values }: Given<ScoreTable>,
   { screen, openEngine }: VerbContext,
 ): Promise<number> {
-  const { model, adapter, lambda, template, templateArgs, cutoffLen, out, resume, overwrite } = values;
+  const { model, adapter, lambda, template, templateArgs, cutoffLen, longRows, out, resume, overwrite } =
+    values;
   const settings = {
     model,
     adapter,
@@ -51,14 +52,15 @@ export async function runScore(
     template,
     templateArgs,
     cutoffLen,
+    longRows,
     resume,
     overwrite,
     ...computeOf(values),
   };
-  const { readTriplets } = await import('../judgments/index.ts');
+  const { readSoundTriplets } = await import('../judgments/index.ts');
   const { score } = await import('../evaluation/score.ts');
   const rowsOut = await openRowsOut(out, values.data, screen);
-  const { triplets } = await readTriplets(values.data, { onRead: readingOn(screen) });
+  const { triplets } = await readSoundTriplets(values.data, { onRead: readingOn(screen) });
   const total = { rows: 0, flagged: 0, tokens: 0 };
   const code = await runKept({ out: rowsOut.file, noun: 'score' }, screen, async (reporting) => {
     const { note: onNote } = screen;

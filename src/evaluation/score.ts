@@ -3,16 +3,25 @@
 import { computeOf } from '../engine/open-weights.ts';
 import { rowsInOrder } from '../durable/rows.ts';
 import type { Engine, OpenEngine } from '../engine/engine.ts';
-import { loadVoice, openModel, templateNote } from '../generation/index.ts';
+import { contextOf, loadVoice, openModel, templateNote } from '../generation/index.ts';
 import type { Voice } from '../generation/index.ts';
-import { buildExamples, canonicalRow, readTriplets, withSource } from '../judgments/index.ts';
-import type { Example, GivenTriplet } from '../judgments/index.ts';
+import {
+  buildExamples,
+  canonicalRow,
+  readSoundTriplets,
+  requireSound,
+  rowsIn,
+  withSource,
+} from '../judgments/index.ts';
+import type { Example, GivenTriplet, LeftOut } from '../judgments/index.ts';
 import { jsonText } from '../rows/json.ts';
 import { folderDigests, textDigest } from '../runs/digests.ts';
 import { rows } from '../options/tables/files.ts';
 import { readTemplateRecord } from '../tokens/index.ts';
 import type { Tokenizer } from '../tokens/index.ts';
+import { note } from '../words/note.ts';
 import type { Note } from '../words/note.ts';
+import { plural } from '../words/numbers.ts';
 import { flaggedTokens } from './detection.ts';
 import { pendingGroups } from './groups.ts';
 import { resolveScore } from './score-settings.ts';
@@ -59,13 +68,21 @@ const atOnce = 8;
  */
 export async function* score(options: ScoreOptions): AsyncGenerator<ScoreRow, void, undefined> {
   const settings = resolveScore(options);
-  const { model, adapter, lambda, cutoffLen, data, ...job } = settings;
+  const { model, adapter, lambda, cutoffLen, longRows, data, ...job } = settings;
   const voice = await scoringVoice(settings);
   const asked = await templateNote(voice, adapter);
   if (asked) options.onNote?.(asked);
   const triplets =
-    data === undefined ? options.triplets!.map(withSource) : (await readTriplets(data)).triplets;
-  const { examples } = await buildExamples(triplets, { ...voice, cutoffLength: cutoffLen });
+    data === undefined ? options.triplets!.map(withSource) : (await readSoundTriplets(data)).triplets;
+  if (data === undefined) requireSound(triplets);
+  const { maxPositions } = await contextOf(model);
+  const { examples, long } = await buildExamples(triplets, {
+    ...voice,
+    cutoffLength: cutoffLen,
+    maxPositions,
+    longRows,
+  });
+  if (long.length > 0) options.onNote?.(longRowsNote(long));
   const facts = async (): Promise<Record<string, unknown>> => ({
     data: textDigest(triplets.map((triplet) => jsonText(canonicalRow(triplet)))),
     model: await folderDigests(model),
@@ -114,6 +131,15 @@ async function scoringVoice({ model, adapter, template, templateArgs }: ScoreSet
   const trained = adapter === null ? null : await readTemplateRecord(adapter);
   const spec = template ?? (trained === null ? rows.template.default : null);
   return loadVoice({ model, template: spec, args: templateArgs ?? {}, adapter });
+}
+
+function longRowsNote(long: readonly LeftOut[]): Note {
+  const rows = long.slice(0, 5).map(({ row }) => row);
+  const more = long.length > rows.length ? ', …' : '';
+  return note(
+    'LONG_ROWS',
+    `${plural(rowsIn(long), 'row')} left out as too long (rows ${rows.join(', ')}${more}).`,
+  );
 }
 
 /** One row an example, in order. */

@@ -4,12 +4,14 @@ import { computeOf } from '../engine/open-weights.ts';
 import { inParallel } from '../durable/pool.ts';
 import { rowsInOrder } from '../durable/rows.ts';
 import type { OpenEngine } from '../engine/engine.ts';
-import { WhetstoneError } from '../errors.ts';
+import { problemsError, WhetstoneError } from '../errors.ts';
 import { createRandom } from '../random.ts';
 import { readSamplingDefaults } from '../models/sampling-defaults.ts';
 import { folderDigests, textDigest } from '../runs/digests.ts';
 import { encodePrompt } from '../tokens/encode.ts';
 import type { PromptText } from '../tokens/prompt.ts';
+import { contextOf } from './context.ts';
+import type { Context } from './context.ts';
 import { generateText } from './generate-text.ts';
 import { readInstructions } from './instructions.ts';
 import { loadVoice, openModel, templateNote } from './open-model.ts';
@@ -71,6 +73,7 @@ export async function* generate(options: GenerateOptions): AsyncGenerator<Genera
   const continues = options.prompts !== undefined;
   const voice = await loadVoice({ model, template, args: templateArgs ?? {}, adapter });
   const prompts = await readPrompts({ ...options, ...settings }, voice);
+  requireRoom(prompts, await contextOf(model));
   const asked = continues ? null : await templateNote(voice, adapter);
   if (asked) onNote?.(asked);
   const facts = async (): Promise<Record<string, unknown>> => ({
@@ -127,6 +130,30 @@ export async function* generate(options: GenerateOptions): AsyncGenerator<Genera
 interface Prompt {
   readonly text: string;
   readonly ids: Int32Array;
+  /** Where it stands, where that is in a file. */
+  readonly place?: { readonly file: string; readonly row: number };
+}
+
+const shown = 10;
+
+/** Throws `PROMPT_TOO_LONG` that names the prompts behind which the model has no position left for a response. */
+function requireRoom(prompts: readonly Prompt[], { maxPositions = Infinity }: Partial<Context>): void {
+  const long = prompts.flatMap((prompt, i) => (prompt.ids.length >= maxPositions ? [{ ...prompt, i }] : []));
+  if (long.length === 0) return;
+  const [first] = long;
+  throw problemsError(
+    'PROMPT_TOO_LONG',
+    `${long.length} of ${prompts.length} prompts leave no room for a response among the model's ${maxPositions} tokens`,
+    long.map(({ ids, place, i }) => ({
+      row: place?.row ?? i + 1,
+      problem: `the prompt has ${ids.length} tokens, and the model takes ${maxPositions} with the response`,
+    })),
+    {
+      ...(first!.place && { file: first!.place.file }),
+      shown,
+      hint: 'Shorten these instructions, or take them out of the file; a model with a longer context takes them as they are.',
+    },
+  );
 }
 
 type Source = Pick<GenerateSettings, 'file' | 'judgment'> & Pick<GenerateOptions, 'instructions' | 'prompts'>;
@@ -136,13 +163,17 @@ async function readPrompts(
   { tokenizer, template }: Voice,
 ): Promise<Prompt[]> {
   if (prompts !== undefined) return Promise.all(prompts.map((text) => encodeText(text, tokenizer)));
-  const asked = file === null ? instructions : await readInstructions(file);
+  const asked =
+    file === null
+      ? instructions.map((each) => ({
+          prompt: typeof each === 'string' ? { instruction: each } : each,
+          place: undefined,
+        }))
+      : (await readInstructions(file)).map((each) => ({ prompt: each, place: { file, row: each.row } }));
   const found: Prompt[] = [];
-  for (const [i, each] of asked.entries()) {
-    const prompt = typeof each === 'string' ? { instruction: each } : each;
-    const place = file === null ? {} : { file, row: i + 1 };
-    const ids = await encodePrompt(tokenizer, template, prompt, judgment, place);
-    found.push({ text: prompt.instruction, ids });
+  for (const { prompt, place } of asked) {
+    const ids = await encodePrompt(tokenizer, template, prompt, judgment, place ?? {});
+    found.push({ text: prompt.instruction, ids, ...(place && { place }) });
   }
   return found;
 }

@@ -13,3 +13,4 @@ export type { Speaker, Voice } from './speaker.ts';
 export { textAndOffsets } from './text-offsets.ts';
 export { openTextStream } from './text-stream.ts';
 export type { TextPiece, TextStream } from './text-stream.ts';
+export { contextOf } from './context.ts';

@@ -23,8 +23,8 @@ import { resolveSettings } from '../alignment/settings.ts';
 import type { AlignSettings } from '../alignment/settings.ts';
 import { makeFolder, writeDirectoryDurably } from '../durable/files.ts';
 import { WhetstoneError } from '../errors.ts';
-import { labelOf, readTriplets, writeTriplets } from '../judgments/index.ts';
-import type { Triplet } from '../judgments/index.ts';
+import { labelOf, readSoundTriplets, readTriplets, writeLeftOut, writeTriplets } from '../judgments/index.ts';
+import type { LeftOut, Triplet } from '../judgments/index.ts';
 import type { DecisionWords } from '../judges/local/decision.ts';
 import { canSpell } from '../judges/local/judge-model.ts';
 import { loadVoice } from '../generation/index.ts';
@@ -136,6 +136,7 @@ async function prepare(options: TrainJudgeOptions): Promise<Prepared> {
     const data = dataOf(out);
     if (rows.fresh) {
       await makeFolder(data.dir);
+      if (rows.fresh.leftOut.length > 0) await writeLeftOut(join(out, 'left-out.jsonl'), rows.fresh.leftOut);
       await writeTriplets(data.heldOut, rows.fresh.heldOut, { overwrite: true });
       await writeTriplets(data.train, rows.fresh.train, { overwrite: true });
     }
@@ -145,6 +146,7 @@ async function prepare(options: TrainJudgeOptions): Promise<Prepared> {
       ...(started ? splitSettings(given).training : splitSettings(settings.given).training),
       method: 'critique',
       data: data.train,
+      checked: true,
       out: inner,
       resume: started,
       ...(signal && { signal }),
@@ -212,11 +214,15 @@ async function makeRecord(given: Given, digest: string): Promise<RunRecord> {
 interface Rows {
   readonly digest: string;
   /** Null where the run has its rows already. */
-  readonly fresh: { readonly train: readonly Triplet[]; readonly heldOut: readonly Triplet[] } | null;
+  readonly fresh: {
+    readonly train: readonly Triplet[];
+    readonly heldOut: readonly Triplet[];
+    readonly leftOut: readonly LeftOut[];
+  } | null;
 }
 
 async function readRows(
-  { data, model, template = 'alpaca', templateArgs }: Given,
+  { data, model, template = 'alpaca', templateArgs, skipInvalid }: Given,
   share: number,
   words: DecisionWords,
   out: string,
@@ -227,7 +233,7 @@ async function readRows(
   const digest = await dataDigest(data!);
   if (recorded && recorded.run['data'] !== digest)
     refuseDifferences(out, ['data: the file has other content than when the run began']);
-  const { triplets } = await readTriplets(data!);
+  const { triplets, leftOut } = await readSoundTriplets(data!, { skipInvalid });
   const voice = await loadVoice({ model: model!, template, args: templateArgs ?? {} });
   const { tokenizer } = voice;
   const { praise } = voice.template;
@@ -259,7 +265,10 @@ async function readRows(
       },
     );
   }
-  return { digest, fresh: { train: train.map((row) => withDecisionRow(row, praise, words)), heldOut } };
+  return {
+    digest,
+    fresh: { train: train.map((row) => withDecisionRow(row, praise, words)), heldOut, leftOut },
+  };
 }
 
 const wrongWord = (field: string, message: string): WhetstoneError =>

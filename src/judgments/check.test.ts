@@ -244,7 +244,7 @@ describe('the report', () => {
     ]);
     expect(text.match(/\$ERROR\$/g)).toHaveLength(3);
     expect(text).toContain('… and 4 more');
-    expect(text).toMatch(/8 errors, 1 warning, 1 note$/);
+    expect(text).toMatch(/9 errors, 0 warnings, 1 note$/);
   });
 
   it('keeps lines within the width and columns aligned', async () => {

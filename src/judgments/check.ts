@@ -6,7 +6,7 @@ import { FINDING_TITLES, finding, findSuspicious, SEVERITIES } from './findings.
 import type { Finding, FindingCode } from './findings.ts';
 import { checkOptions } from '../options/check.ts';
 import { checkEntry } from './options.ts';
-import { fit, spreadOf } from './lengths.ts';
+import { fit, longestOf, spreadOf } from './lengths.ts';
 import type { Spread, TokenLengths } from './lengths.ts';
 import { readTriplets } from './read.ts';
 import type { ReadOptions, TripletFile } from './read.ts';
@@ -22,6 +22,8 @@ export interface CheckOptions {
   readonly end?: ResponseEnd;
   /** Most tokens of a sequence; needs `tokenLengths`. */
   readonly cutoffLength?: number;
+  /** Most tokens that the model has positions for; needs `tokenLengths`. */
+  readonly maxPositions?: number | undefined;
   /** How many tokens the model has embeddings for; needs `tokenLengths`. */
   readonly vocabSize?: number | undefined;
   /** Hears how many triplets have been counted in tokens. */
@@ -66,6 +68,9 @@ export interface TokenReport {
   readonly cutoffLength: number | null;
   readonly truncated: number;
   readonly unfit: number;
+  /** Most tokens that the model takes, and rows that are longer; null where nobody said. */
+  readonly maxPositions: number | null;
+  readonly beyond: number;
 }
 
 /** Reads a file, leaving out rows with problems, which become findings, and checks what is left. */
@@ -135,13 +140,14 @@ function countCodes(findings: readonly Finding[]): DataReport['counts'] {
 
 async function measure(
   triplets: readonly Triplet[],
-  { tokenLengths, cutoffLength, end, vocabSize = Infinity, onProgress }: CheckOptions,
+  { tokenLengths, cutoffLength, end, vocabSize = Infinity, maxPositions, onProgress }: CheckOptions,
 ): Promise<{ report: TokenReport | null; findings: Finding[] }> {
   if (!tokenLengths) return { report: null, findings: [] };
   const findings: Finding[] = [];
   const lengths: TokenLengths[] = [];
   let truncated = 0;
   let unfit = 0;
+  let beyond = 0;
   let failed = 0;
   for (const [i, triplet] of triplets.entries()) {
     onProgress?.(i, triplets.length);
@@ -165,16 +171,21 @@ async function measure(
       const message = `the tokenizer gives token ${length.largestToken}, and the model has ${vocabSize}, counted from 0`;
       findings.push(finding('outside-vocabulary', triplet, 'output', message, triplet.output));
     }
-    if (cutoffLength === undefined) continue;
-    const outcome = fit(length, cutoffLength);
+    if (cutoffLength === undefined && maxPositions === undefined) continue;
+    const outcome = fit(length, cutoffLength ?? Infinity, maxPositions);
     if (outcome === 'unfit') {
       unfit++;
       const message = `${length.response} tokens with its end token; the cut-off is ${cutoffLength}`;
       findings.push(finding('unfit-row', triplet, 'output', message, triplet.output));
+    } else if (outcome === 'beyond') {
+      beyond++;
+      const tokens = Math.min(longestOf(length), cutoffLength ?? Infinity);
+      const message = `${tokens} tokens with its prompt; the model takes ${maxPositions}, to which the cut-off can be lowered`;
+      findings.push(finding('beyond-context', triplet, 'output', message, triplet.output));
     } else if (outcome === 'truncated') {
       truncated++;
-      const longest = Math.max(length.prompt, length.judgedPrompt ?? 0) + length.response;
-      const message = `${longest} tokens; ${longest - cutoffLength} of the prompt's first are dropped`;
+      const longest = longestOf(length);
+      const message = `${longest} tokens; ${longest - cutoffLength!} of the prompt's first are dropped`;
       findings.push(finding('truncated-prompt', triplet, 'instruction', message, triplet.instruction));
     }
   }
@@ -192,6 +203,8 @@ async function measure(
       cutoffLength: cutoffLength ?? null,
       truncated,
       unfit,
+      maxPositions: maxPositions ?? null,
+      beyond,
     },
   };
 }

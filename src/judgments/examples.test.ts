@@ -265,6 +265,48 @@ describe('buildExamples', () => {
     expect(examples.map(({ index }) => index)).toEqual([2, 5, 8, 11, 14, 17, 20, 23, 26, 29]);
   });
 
+  it('leaves out the rows that are too long alone if told to, and names them', async () => {
+    const rows = ['fine', 'x'.repeat(80), 'fine', 'y'.repeat(81)].map((output, i) =>
+      triplet(i + 1, { output }),
+    );
+    const skip = { ...settings, longRows: 'skip' } as const;
+    const { examples, summary, long } = await buildExamples(rows, skip);
+    expect(examples.map(({ index }) => index)).toEqual([0, 2]);
+    expect(summary).toMatchObject({ tooLong: 2, emptyResponses: 0 });
+    expect(long).toMatchObject([
+      { row: 2, field: 'output', code: 'unfit-row' },
+      { row: 4, field: 'output', code: 'unfit-row' },
+    ]);
+    await expect(buildExamples([...rows, triplet(5, { output: '' })], skip)).rejects.toMatchObject({
+      code: 'EMPTY_RESPONSE',
+      place: { row: 5 },
+    });
+  });
+
+  it('holds rows to the positions of the model as well, with another remedy', async () => {
+    const rows = [
+      triplet(1, { output: 'fine' }),
+      triplet(2, { output: 'fine', instruction: 'x'.repeat(40) }),
+    ];
+    const { examples } = await buildExamples(rows, settings);
+    const sizes = examples.map(({ sequences }) =>
+      Math.max(...Object.values(sequences).map(({ ids }) => ids.length)),
+    );
+    const most = sizes[0]!;
+    expect(sizes[1]).toBeGreaterThan(most);
+    const bounded = { ...settings, maxPositions: most };
+    await expect(buildExamples(rows, bounded)).rejects.toMatchObject({
+      code: 'SEQUENCE_TOO_LONG',
+      place: { row: 2 },
+      hint: expect.stringMatching(new RegExp(`cutoffLen.* to ${most}:[^]*longRows.* skip`)) as string,
+    });
+    const { long, summary } = await buildExamples(rows, { ...bounded, longRows: 'skip' });
+    expect(summary).toMatchObject({ tooLong: 1 });
+    expect(long).toMatchObject([{ row: 2, code: 'beyond-context' }]);
+    const cut = await buildExamples(rows, { ...bounded, cutoffLength: most });
+    expect(cut.summary).toMatchObject({ truncated: 1, tooLong: 0 });
+  });
+
   it('says so when nothing is left', async () => {
     const rows = [triplet(1, { output: '' })];
     await expect(buildExamples(rows, { ...settings, onUnusable: 'skip' })).rejects.toMatchObject({

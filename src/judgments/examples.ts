@@ -13,6 +13,7 @@ import { responseTooLong, truncateLeft } from '../tokens/truncate.ts';
 import { requireUnicode } from '../rows/unicode.ts';
 import type { Span } from '../rows/unicode.ts';
 import type { TokenLengths } from './lengths.ts';
+import type { LeftOut } from './sound.ts';
 import { labelOf, wordsOf } from './triplet.ts';
 import type { Label, Triplet } from './triplet.ts';
 
@@ -38,12 +39,16 @@ export interface ExampleSettings {
   readonly template: PromptTemplate;
   /** Most tokens of a sequence; longer prompts lose their beginning. */
   readonly cutoffLength: number;
+  /** Most tokens that the model has positions for; without bound if left out. */
+  readonly maxPositions?: number | undefined;
   /** Which triplets to take, by position; all if left out. Examples keep the position as their `index`. */
   readonly positions?: ArrayLike<number>;
   /** The sequences to build; a triplet with none is left out. Default `contrastRoles`. */
   readonly roles?: (triplet: Triplet) => readonly Role[];
   /** "throw" (the default) or "skip" triplets with an empty response or one that leaves no room for a prompt. */
   readonly onUnusable?: 'throw' | 'skip';
+  /** What becomes of triplets that are too long for the cut-off or the model, where all others are usable. */
+  readonly longRows?: 'refuse' | 'skip' | undefined;
 }
 
 /**
@@ -71,6 +76,8 @@ export interface ExampleSummary {
 export interface Examples {
   readonly examples: readonly Example[];
   readonly summary: ExampleSummary;
+  /** Triplets that were left out because they are too long. */
+  readonly long: readonly LeftOut[];
 }
 
 // Enough in flight to keep a tokenizer with threads of its own busy, few enough to bound memory.
@@ -80,7 +87,7 @@ const SHOWN_UNUSABLE = 10;
 /**
  * Encodes and truncates triplets, in order. Where pairs share a response they share its sequence object.
  *
- * Throws WhetstoneError `EMPTY_RESPONSE` or `RESPONSE_TOO_LONG` (`UNUSABLE_ROWS` if both kinds occur) that names
+ * Throws WhetstoneError `EMPTY_RESPONSE`, `RESPONSE_TOO_LONG` or `SEQUENCE_TOO_LONG` (`UNUSABLE_ROWS` if several kinds occur) that names
  * the rows, unless they are to be skipped; `NO_EXAMPLES` if nothing is left; and what `encodeTriplet` throws.
  */
 export async function buildExamples(
@@ -105,7 +112,8 @@ export async function buildExamples(
       else examples.push(result);
     }
   }
-  if (unusable.length > 0 && settings.onUnusable !== 'skip') throw oneError(unusable, chosen.length);
+  const refused = unusable.filter((error) => settings.longRows !== 'skip' || !isLong(error));
+  if (refused.length > 0 && settings.onUnusable !== 'skip') throw oneError(refused, chosen.length, settings);
   if (examples.length === 0) {
     throw new WhetstoneError('NO_EXAMPLES', 'no triplet is left to train on', {
       hint: 'Check the data with "whetstone data check".',
@@ -123,10 +131,21 @@ export async function buildExamples(
       contextsDiffer: count(({ retokenized }) => retokenized === 'contexts-differ'),
       unused,
       emptyResponses: left('EMPTY_RESPONSE'),
-      tooLong: left('RESPONSE_TOO_LONG'),
+      tooLong: unusable.filter(isLong).length,
     },
+    long: unusable.filter(isLong).map(({ problem, code, place: { row = 0, line, part, field = '' } }) => ({
+      row,
+      ...(line !== undefined && { line }),
+      ...(part !== undefined && { part }),
+      field,
+      code: code === 'RESPONSE_TOO_LONG' ? 'unfit-row' : 'beyond-context',
+      reason: problem,
+    })),
   };
 }
+
+const isLong = ({ code }: WhetstoneError): boolean =>
+  code === 'RESPONSE_TOO_LONG' || code === 'SEQUENCE_TOO_LONG';
 
 /** Sequences of whole responses after the plain prompt, by prompt and response. */
 type SharedSequences = Map<string, Promise<Fitted | WhetstoneError>>;
@@ -228,7 +247,7 @@ async function encodeFitted(
   prompts: readonly PromptPieces[],
   response: string,
   location: Place,
-  { tokenizer, template, cutoffLength }: ExampleSettings,
+  { tokenizer, template, cutoffLength, maxPositions = Infinity }: ExampleSettings,
 ): Promise<Fitted | WhetstoneError> {
   const encoded = await encodeResponse(tokenizer, template, prompts, response, location);
   const { sequences, responseIds, offsets, retokenized } = encoded;
@@ -237,6 +256,8 @@ async function encodeFitted(
   if (cut.length < sequences.length) {
     return responseTooLong({ responseTokens: responseIds.length, cutoffLength }, location);
   }
+  const longest = Math.max(...cut.map(({ sequence }) => sequence.ids.length));
+  if (longest > maxPositions) return beyondContext(longest, { cutoffLength, maxPositions }, location);
   return {
     sequences: cut.map(({ sequence }) => sequence),
     offsets,
@@ -281,21 +302,53 @@ function emptyResponse(location: Place, field: 'output' | 'revision'): Whetstone
   });
 }
 
-function oneError(errors: readonly WhetstoneError[], rows: number): WhetstoneError {
+function beyondContext(
+  tokens: number,
+  { cutoffLength, maxPositions }: { readonly cutoffLength: number; readonly maxPositions: number },
+  location: Place,
+): WhetstoneError {
+  const problem = `prompt and response have ${tokens} tokens, and the model takes at most ${maxPositions}`;
+  return new WhetstoneError('SEQUENCE_TOO_LONG', problem, {
+    ...location,
+    hint:
+      `Lower ${option('cutoffLen')} from ${cutoffLength} to ${maxPositions}: prompts then lose their beginning, ` +
+      `responses stay whole. Or leave such rows out with the ${option('longRows')} skip.`,
+  });
+}
+
+const brief: Readonly<Record<string, string>> = {
+  EMPTY_RESPONSE: 'empty',
+  RESPONSE_TOO_LONG: 'longer than the cut-off',
+  SEQUENCE_TOO_LONG: 'longer than the model takes',
+};
+
+const remedies: Readonly<Record<string, (settings: ExampleSettings) => string>> = {
+  EMPTY_RESPONSE: () => 'Remove these rows: without a response there is nothing to learn from.',
+  RESPONSE_TOO_LONG: () =>
+    `Raise ${option('cutoffLen')} for the responses that are too long for it, or leave these rows out with the ${option('longRows')} skip.`,
+  SEQUENCE_TOO_LONG: ({ cutoffLength, maxPositions }) =>
+    `Lower ${option('cutoffLen')} from ${cutoffLength} to ${maxPositions}: prompts then lose their beginning, responses stay whole. ` +
+    `Or leave these rows out with the ${option('longRows')} skip.`,
+};
+
+function oneError(
+  errors: readonly WhetstoneError[],
+  rows: number,
+  settings: ExampleSettings,
+): WhetstoneError {
   const first = errors[0]!;
   if (errors.length === 1) return first;
-  const code = errors.every((error) => error.code === first.code) ? first.code : 'UNUSABLE_ROWS';
-  return new WhetstoneError(code, `${errors.length} of ${rows} rows cannot be trained on`, {
+  const codes = [...new Set(errors.map(({ code }) => code))];
+  const [code] = codes.length === 1 ? codes : ['UNUSABLE_ROWS'];
+  return new WhetstoneError(code!, `${errors.length} of ${rows} rows cannot be used`, {
     ...(first.place.file !== undefined && { file: first.place.file }),
-    problems: errors.map(({ code: wrong, place: { row, field } }) => ({
+    problems: errors.map(({ code: wrong, place: { row, part, field } }) => ({
       ...(row !== undefined && { row }),
+      ...(part !== undefined && { part }),
       ...(field !== undefined && { field }),
-      problem: wrong === 'EMPTY_RESPONSE' ? 'empty' : 'longer than the cut-off',
+      problem: brief[wrong]!,
     })),
     shown: SHOWN_UNUSABLE,
-    hint:
-      code === 'EMPTY_RESPONSE'
-        ? 'Remove these rows: without a response there is nothing to learn from.'
-        : `Remove these rows, or raise ${option('cutoffLen')} for the responses that are too long for it.`,
+    hint: codes.map((each) => remedies[each]!(settings)).join(' '),
   });
 }

@@ -35,3 +35,12 @@ it('fit leaves room for one token of prompt', () => {
   expect(fit(lengths, 5)).toBe('truncated');
   expect(fit(lengths, 4)).toBe('unfit');
 });
+
+it('fit says which rows the model has no positions for, once the cut-off has done its part', () => {
+  const lengths = { prompt: 6, judgedPrompt: 9, response: 4, retokenized: false, largestToken: 0 };
+  expect(fit(lengths, 20, 13)).toBe('whole');
+  expect(fit(lengths, 20, 12)).toBe('beyond');
+  expect(fit(lengths, 12, 12)).toBe('truncated');
+  expect(fit(lengths, 4, 3)).toBe('unfit');
+  expect(fit(lengths, Infinity, 12)).toBe('beyond');
+});

@@ -40,10 +40,21 @@ export interface TokenLengths {
   readonly largestToken: number;
 }
 
-/** What a cut-off, in tokens, does to a row: the response is never cut, and one prompt token has to stay. */
-export function fit(lengths: TokenLengths, cutoff: number): 'whole' | 'truncated' | 'unfit' {
+/**
+ * What a cut-off and the model's positions, both in tokens, do to a row: the response is never cut, one prompt token has
+ * to stay, and what is left has to have positions.
+ */
+export function fit(
+  lengths: TokenLengths,
+  cutoff: number,
+  positions: number = Infinity,
+): 'whole' | 'truncated' | 'unfit' | 'beyond' {
   if (lengths.response + 1 > cutoff) return 'unfit';
-  return Math.max(lengths.prompt, lengths.judgedPrompt ?? 0) + lengths.response > cutoff
-    ? 'truncated'
-    : 'whole';
+  const longest = longestOf(lengths);
+  if (Math.min(longest, cutoff) > positions) return 'beyond';
+  return longest > cutoff ? 'truncated' : 'whole';
 }
+
+/** Tokens of the row's longest sequence. */
+export const longestOf = ({ prompt, judgedPrompt, response }: TokenLengths): number =>
+  Math.max(prompt, judgedPrompt ?? 0) + response;

@@ -32,6 +32,12 @@ const vocabulary = {
     min: 1,
     help: 'how many tokens the model has embeddings for',
   },
+  max_positions: {
+    kind: 'number',
+    integer: true,
+    min: 1,
+    help: 'most tokens that the model has positions for',
+  },
 } as const;
 
 type CheckTable = FileTable &
@@ -45,7 +51,7 @@ export const checkEntry: Entry<CheckTable> = {
   together: (given) => {
     const { tokenLengths, ...others } = given as CheckOptions;
     if (tokenLengths !== undefined) return [];
-    return (['cutoffLength', 'vocabSize', 'end'] as const)
+    return (['cutoffLength', 'vocabSize', 'maxPositions', 'end'] as const)
       .filter((key) => others[key] !== undefined)
       .map((key) => ({
         keys: [key, 'tokenLengths'],

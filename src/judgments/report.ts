@@ -75,6 +75,8 @@ function formatLengths({ characters, tokens }: DataReport): string[] {
           `${tokens.unfit} responses do not fit`,
       );
     }
+    if (tokens.maxPositions !== null && tokens.beyond > 0)
+      lines.push(`the model takes ${tokens.maxPositions} tokens: ${tokens.beyond} rows are longer`);
     if (tokens.retokenized > 0)
       lines.push(`responses tokenized apart from their prompt: ${tokens.retokenized}`);
     if (tokens.failed > 0) lines.push(`rows that cannot be tokenized: ${tokens.failed}`);

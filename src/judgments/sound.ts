@@ -52,10 +52,10 @@ export async function readSoundTriplets(
   return { ...read, triplets: sound, leftOut };
 }
 
-/** Throws `INVALID_ROWS` for triplets in memory in which the check finds an error. */
-export function requireSound(triplets: readonly Triplet[]): void {
+/** Throws `INVALID_ROWS` for triplets in memory, or of `file`, in which the check finds an error. */
+export function requireSound(triplets: readonly Triplet[], file?: string): void {
   const { leftOut } = separate(triplets, []);
-  if (leftOut.length > 0) throw refused(leftOut, triplets.length);
+  if (leftOut.length > 0) throw refused(leftOut, triplets.length, file);
 }
 
 /** Whether the check finds no error in a triplet's texts. */

@@ -6,6 +6,7 @@ import type { TableOf } from './selection.ts';
 const align = {
   takes: [
     'data',
+    'skip_invalid',
     'model',
     'out',
     'adapter',
@@ -15,6 +16,7 @@ const align = {
     'template',
     'template_args',
     'cutoff_len',
+    'long_rows',
     'downsample',
     'shuffle',
     'Run',
@@ -47,6 +49,7 @@ const online = {
     'template',
     'template_args',
     'cutoff_len',
+    'long_rows',
     'shuffle',
     'Run',
     'Compute',
@@ -87,6 +90,7 @@ export const onlineTable: TableOf<typeof online> = tableOf(online);
 const trainJudge = {
   takes: [
     'data',
+    'skip_invalid',
     'model',
     'out',
     'adapter',
@@ -96,6 +100,7 @@ const trainJudge = {
     'template',
     'template_args',
     'cutoff_len',
+    'long_rows',
     'downsample',
     'shuffle',
     'Run',
@@ -150,6 +155,7 @@ const score = {
     'template',
     'template_args',
     'cutoff_len',
+    'long_rows',
     'Compute',
     'resume',
     'overwrite',

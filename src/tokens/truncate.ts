@@ -50,6 +50,6 @@ export function responseTooLong(
     ...location,
     hint:
       `Raise ${option('cutoffLen')} to ${responseTokens + 1} or more (the model's longest context allowing), ` +
-      'or shorten or remove this row.',
+      `shorten or remove this row, or leave such rows out with the ${option('longRows')} skip.`,
   });
 }

@@ -13,7 +13,7 @@ import type { Judge } from '../../judges/judge.ts';
 import { judgeSettingsOf } from '../../judges/flags.ts';
 import { estimateJudging, openJudge } from '../../judges/open-judge.ts';
 import { defaultJudgeSettings } from '../../judges/settings.ts';
-import { readTriplets } from '../../judgments/index.ts';
+import { readSoundTriplets } from '../../judgments/index.ts';
 import type { Triplet } from '../../judgments/index.ts';
 import { withStart } from '../start.ts';
 import { claimRun } from '../../runs/claim.ts';
@@ -189,7 +189,7 @@ async function readAll(settled: Settled): Promise<Read> {
     now: started,
   });
   const training = trainingSettings(settings, { data: '', adapter: start, seed: settings.seed });
-  const mix = settings.mix === null ? [] : (await readTriplets(settings.mix)).triplets;
+  const mix = settings.mix === null ? [] : (await readSoundTriplets(settings.mix)).triplets;
   requireLearnable(training, mix);
   const folder = recorded && given.judge === undefined ? await recordedFolder(recorded) : process.cwd();
   const circumstances = {

@@ -191,6 +191,7 @@ async function trainRound(round: number, ready: Begun, options: OnlineOptions): 
   const run = align({
     ...trainingSettingsOf(round, ready),
     out: trainingOf(path, round),
+    checked: true,
     resume: true,
     ...(signal && { signal }),
     ...(openEngine && { openEngine }),

@@ -1,7 +1,7 @@
 // What a round learns from: its own judged responses and those of the rounds before it that are kept, down-sampled,
 // and the static triplets. Knows triplets; it does not know how they came about.
 import { WhetstoneError } from '../../errors.ts';
-import { keptAfterDownsampling, labelOf } from '../../judgments/index.ts';
+import { isSound, keptAfterDownsampling, labelOf } from '../../judgments/index.ts';
 import type { Triplet } from '../../judgments/index.ts';
 import { methodNamed, usableRows } from '../methods.ts';
 import type { AlignSettings } from '../settings.ts';
@@ -14,7 +14,8 @@ export interface JudgedRound {
 }
 
 /**
- * The triplets to train on. An empty response is left out, since there is nothing in it to learn from, and so is a
+ * The triplets to train on. Those in which the data check finds an error are left out, such as an empty response or a
+ * judgment that only praises and counts as criticism, and so is a
  * satisfactory one that was cut off at the limit of tokens: learning it would teach the model to stop there. Of the other satisfactory ones at most `downsample` for each
  * unsatisfactory one stay, drawn with the seed; null keeps all. Those of `mix` stay whole.
  */
@@ -24,9 +25,7 @@ export function trainingRows(
   { downsample, seed }: { readonly downsample: number | null; readonly seed: number },
 ): Triplet[] {
   const judged = rounds.flatMap(({ triplets, finished }) =>
-    triplets.filter(
-      (triplet, i) => triplet.output.trim() !== '' && (finished[i] || labelOf(triplet) === 'align-n'),
-    ),
+    triplets.filter((triplet, i) => isSound(triplet) && (finished[i] || labelOf(triplet) === 'align-n')),
   );
   const labels = judged.map(labelOf);
   // Without anything unsatisfactory there is nothing to keep a proportion to; whether that will do, the method says.

@@ -3,7 +3,7 @@
 import { WhetstoneError } from '../../errors.ts';
 import { describe, isFields } from '../../rows/fields.ts';
 import type { Fields, RowReader } from '../../rows/fields.ts';
-import { labelOf } from '../../judgments/index.ts';
+import { labelOf, requireSound } from '../../judgments/index.ts';
 import type { Triplet } from '../../judgments/index.ts';
 import { readJudgedRows } from '../../judgments/read.ts';
 import { codePointLength } from '../../tokens/index.ts';
@@ -20,7 +20,7 @@ export interface MarkedTriplet {
  * start equal to end is a place where something is missing. Absent and null are not marked; the rows of satisfactory
  * responses may have an empty list.
  *
- * Throws WhetstoneError as `readTriplets` does, `INVALID_ROWS` for all marks that are none, and `SEVERAL_RESPONSES` for
+ * Throws WhetstoneError as `readSoundTriplets` does, `INVALID_ROWS` for all marks that are none, and `SEVERAL_RESPONSES` for
  * marks in a row of several responses.
  */
 export async function readMarkedTriplets(file: string): Promise<readonly MarkedTriplet[]> {
@@ -38,6 +38,10 @@ export async function readMarkedTriplets(file: string): Promise<readonly MarkedT
       errors: marks === null ? null : readSpans(marks, triplet, reader),
     }));
   });
+  requireSound(
+    found.map(({ triplet }) => triplet),
+    file,
+  );
   return found;
 }
 

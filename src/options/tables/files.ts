@@ -88,6 +88,12 @@ export const rows = {
     min: 2,
     help: 'most tokens of prompt and response; longer prompts lose their beginning, responses are never cut',
   },
+  long_rows: {
+    kind: 'choice',
+    choices: ['refuse', 'skip'],
+    default: 'refuse',
+    help: 'rows whose response does not fit into cutoff_len, or that are longer than the model takes: refuse them all, or leave them out and count them',
+  },
   downsample: {
     kind: 'number',
     nullable: true,

@@ -1,0 +1,16 @@
+// What a model's configuration says of the sequences that it takes, before any of its weights is opened.
+import { readDecoderConfig } from '../models/index.ts';
+
+export interface Context {
+  /** Tokens that it has embeddings for. */
+  readonly vocabSize: number;
+  /** Most tokens of a sequence. */
+  readonly maxPositions: number;
+}
+
+/** Nothing is known of a folder without a configuration of a model that can be run; who opens it says what is wrong. */
+export const contextOf = (model: string): Promise<Partial<Context>> =>
+  readDecoderConfig(model).then(
+    ({ vocabSize, maxPositions }) => ({ vocabSize, maxPositions }),
+    () => ({}),
+  );

@@ -1,0 +1,235 @@
+// Judged files from outside: what the verbs refuse, leave out, count and keep. The stand-in engine computes.
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { parquetWriteBuffer } from 'hyparquet-writer';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { buildCli } from './command.ts';
+import type { Cli, Finished } from './command.ts';
+import { judgedRows, writeJsonl, writeTinyModel } from './fixtures.ts';
+
+let dir: string;
+let cli: Cli;
+let model: string;
+const at = (name: string): string => join(dir, name);
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'whetstone-data-'));
+  model = at('model');
+  await writeTinyModel(model);
+  await writeJsonl(at('mixed.jsonl'), mixed);
+  await writeJsonl(at('long.jsonl'), long);
+  cli = await buildCli('fake');
+});
+afterAll(async () => {
+  await cli.remove();
+  await rm(dir, { recursive: true, force: true });
+});
+
+const sound = judgedRows(6);
+const mixed = [
+  ...sound,
+  { ...sound[1], judgment: '$ERROR$' },
+  { ...sound[2], judgment: 'None' },
+  { ...sound[2], judgment: 'The response is perfect. It says where.' },
+  { ...sound[1], judgment: null, judgement: 'It was not there.' },
+];
+// The tiny model takes 512 tokens.
+const words = 'The pear was found in the cellar and it was ripe. ';
+const long = [
+  ...sound,
+  { ...sound[1], output: words.repeat(60) },
+  { ...sound[2], instruction: words.repeat(40) },
+];
+const lines = async (file: string): Promise<Record<string, unknown>[]> =>
+  (await readFile(file, 'utf8'))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+const train = (data: string, out: string, ...more: string[]): Promise<Finished> =>
+  cli.run([
+    'align',
+    at(data),
+    '--model',
+    model,
+    '--out',
+    at(out),
+    '--max_steps',
+    '1',
+    '--warmup_steps',
+    '0',
+    ...more,
+  ]);
+
+describe('rows that data check refuses', () => {
+  it('are refused by every verb that uses rows, with their count and the command that leaves them out', async () => {
+    const check = await cli.run(['data', 'check', at('mixed.jsonl')]);
+    expect(check.code).toBe(1);
+    expect(check.stdout).toMatch(/4 errors/);
+    const use: readonly (readonly string[])[] = [
+      ['align', at('mixed.jsonl'), '--model', model, '--out', at('refused')],
+      ['score', at('mixed.jsonl'), '--model', model],
+      ['train-judge', at('mixed.jsonl'), '--model', model, '--out', at('refused-judge')],
+    ];
+    for (const args of use) {
+      const { code, stderr } = await cli.run(args);
+      expect([args[0], code]).toEqual([args[0], 1]);
+      expect(stderr).toMatch(/4 of 10 rows cannot be used:\n +row 7, field "judgment": .*placeholders/);
+      expect(stderr).toMatch(/row 10, field "judgement": .*did you mean judgment\?/);
+      expect(stderr).toMatch(/whetstone data convert \S+mixed\.jsonl --out sound\.jsonl --skip_invalid/);
+    }
+  });
+
+  it('are left out by data convert and align if they are told to, with the reasons beside the output', async () => {
+    const out = at('sound.jsonl');
+    const convert = ['data', 'convert', at('mixed.jsonl'), '--out', out];
+    expect((await cli.run(convert)).code).toBe(1);
+    const { code, stdout } = await cli.run([...convert, '--skip_invalid']);
+    expect([code, stdout]).toEqual([
+      0,
+      expect.stringMatching(/6 triplets[^]*left out: 4 rows .*sound\.jsonl\.left-out\.jsonl/),
+    ]);
+    expect(await lines(out)).toHaveLength(6);
+    const reasons = await lines(`${out}.left-out.jsonl`);
+    expect(reasons.map(({ row, code: why }) => [row, why])).toEqual([
+      [7, 'placeholder-judgment'],
+      [8, 'placeholder-judgment'],
+      [9, 'praise-as-critique'],
+      [10, 'invalid-row'],
+    ]);
+    expect((await cli.run(['data', 'check', out])).code).toBe(0);
+    const run = await train('mixed.jsonl', 'skipped', '--skip_invalid');
+    expect([run.code, run.stdout]).toEqual([
+      0,
+      expect.stringMatching(/6 rows: 4 align-n[^]*4 rows that data check refuses left out/),
+    ]);
+    expect(await lines(at('skipped/left-out.jsonl'))).toEqual(reasons);
+    const record = parse(await readFile(at('skipped/run.yaml'), 'utf8')) as { run: object };
+    expect(record.run).toMatchObject({ rows_left_out: { invalid: 4, too_long: 0 } });
+  });
+
+  it('are converted as they are without the switch where they can be read, and counted', async () => {
+    await writeJsonl(at('readable.jsonl'), mixed.slice(0, 9));
+    const { code, stdout } = await cli.run([
+      'data',
+      'convert',
+      at('readable.jsonl'),
+      '--out',
+      at('all.jsonl'),
+    ]);
+    expect([code, stdout]).toEqual([
+      0,
+      expect.stringMatching(/9 triplets[^]*refuse 3 of these triplets; --skip_invalid/),
+    ]);
+  });
+});
+
+describe('rows that are too long', () => {
+  it('are an error of data check with the model, and refused by align and score in the same words and number', async () => {
+    const check = await cli.run(['data', 'check', at('long.jsonl'), '--model', model]);
+    expect(check.code).toBe(1);
+    expect(check.stdout).toMatch(/the model takes 512 tokens: 2 rows are longer/);
+    expect(check.stdout).toMatch(/row 7 output: \d+ tokens with its prompt; the model takes 512/);
+    for (const args of [
+      ['align', at('long.jsonl'), '--out', at('r')],
+      ['score', at('long.jsonl')],
+    ]) {
+      const { code, stderr } = await cli.run([...args, '--model', model]);
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/2 of 8 rows cannot be used:\n.*row 7.*longer than the model takes\n.*row 8/);
+      expect(stderr).toMatch(/Lower --cutoff_len from 2048 to 512[^]*--long_rows skip/);
+    }
+    const cut = await cli.run(['data', 'check', at('long.jsonl'), '--model', model, '--cutoff_len', '512']);
+    expect(cut.stdout).toMatch(/cut-off of 512 tokens: 1 prompts shortened, 1 responses do not fit/);
+  });
+
+  it('are left out, counted and recorded with --long_rows skip', async () => {
+    const { code, stdout } = await train('long.jsonl', 'long-run', '--long_rows', 'skip');
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/2 rows left out as too long/)]);
+    expect((await lines(at('long-run/left-out.jsonl'))).map(({ row }) => row)).toEqual([7, 8]);
+    const record = parse(await readFile(at('long-run/run.yaml'), 'utf8')) as {
+      long_rows: string;
+      run: object;
+    };
+    expect(record).toMatchObject({ long_rows: 'skip', run: { rows_left_out: { too_long: 2 } } });
+    const out = at('scores.jsonl');
+    const scored = await cli.run([
+      'score',
+      at('long.jsonl'),
+      '--model',
+      model,
+      '--long_rows',
+      'skip',
+      '--out',
+      out,
+    ]);
+    expect([scored.code, scored.stdout]).toEqual([
+      0,
+      expect.stringMatching(/2 rows left out as too long \(rows 7, 8\)/),
+    ]);
+    expect((await lines(out)).map(({ index }) => index)).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+
+  it('of generate are named, with a remedy that it has', async () => {
+    await writeFile(at('ask.txt'), `Say it.\n\n${words.repeat(40)}\n`);
+    const { code, stderr } = await cli.run(['generate', '--model', model, '--file', at('ask.txt')]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /ask\.txt, row 3: the prompt has \d+ tokens, and the model takes 512[^]*Shorten these/,
+    );
+    expect(stderr).not.toMatch(/cutoff_len/);
+  });
+});
+
+it('tokens outside the vocabulary of the model are an error of data check', async () => {
+  await writeTinyModel(at('small'));
+  const config = JSON.parse(await readFile(at('small/config.json'), 'utf8')) as object;
+  await writeFile(at('small/config.json'), JSON.stringify({ ...config, vocab_size: 200 }));
+  const { code, stdout } = await cli.run(['data', 'check', at('mixed.jsonl'), '--model', at('small')]);
+  expect(code).toBe(1);
+  expect(stdout).toMatch(
+    /error: tokens outside the model's vocabulary \(\d+\)[^]*gives token \d+, and the model has 200/,
+  );
+});
+
+describe('files that unfold into more than the heap holds', () => {
+  const small = { env: { NODE_OPTIONS: '--max-old-space-size=100' } };
+  const many = (count: number): string[] => Array<string>(count).fill('x');
+  it.each([
+    [
+      'Parquet',
+      'b.parquet',
+      () =>
+        new Uint8Array(
+          parquetWriteBuffer({
+            columnData: ['instruction', 'output', 'judgment'].map((name) => ({
+              name,
+              data: many(1e6),
+              type: 'STRING' as const,
+            })),
+            rowGroupSize: 1e6,
+          }),
+        ),
+      /1,000,000 rows need about/,
+    ],
+    ['JSON', 'b.json.gz', () => gzipSync(`[${'{},'.repeat(2e6)}{}]`), /values and more need about/],
+    [
+      'CSV',
+      'b.csv.gz',
+      () => gzipSync(`instruction,output,judgment\n${'a,b,\n'.repeat(1e6)}`),
+      /rows need about/,
+    ],
+    [
+      'JSONL',
+      'b.jsonl.gz',
+      () => gzipSync('{"instruction":"a","output":"b","judgment":null}\n'.repeat(8e5)),
+      /rows and more do not fit/,
+    ],
+  ])('are refused and do not abort the process: %s', async (_, name, bytes, message) => {
+    await writeFile(at(name), bytes());
+    const { code, stderr } = await cli.run(['data', 'check', at(name)], small);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(message)]);
+    expect(stderr).toMatch(/max-old-space-size/);
+  });
+});
