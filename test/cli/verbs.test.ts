@@ -328,7 +328,7 @@ describe('bad input', () => {
   });
   it('an empty response names its row', async () => {
     expect((await align('empty.jsonl', row({}) + row({ output: '' }))).stderr).toMatch(
-      /row 2, field "output": expected a response/,
+      /row 2, field "output": empty responses: there is no response/,
     );
   });
   it('a response longer than the cut-off says how long it may be', async () => {
