@@ -103,7 +103,7 @@ export async function readCheckpoint(dir: string): Promise<TrainingState> {
     await read(header);
     const shapes = JSON.parse(header.toString()) as Record<string, { shape?: unknown } | null> | null;
     const tensor = async (name: string): Promise<Float32Array> => {
-      const [length] = [shapes?.[name]?.shape].flat() as unknown[];
+      const [length] = [shapes?.[name]?.shape].flat<unknown[]>();
       if (!Number.isSafeInteger(length) || (length as number) < 0 || 4 * (length as number) > size)
         throw damaged(`its header does not say how long "${name}" is`);
       const values = new Float32Array(length as number);
