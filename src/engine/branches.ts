@@ -3,14 +3,7 @@
 import type { Dim, Tensor } from '../graph/index.ts';
 import { addDims, concat, dim, input, reshape, split } from '../graph/index.ts';
 import type { DecoderConfig } from '../models/index.ts';
-import {
-  attention,
-  bindWeights,
-  causalAttention,
-  decode,
-  headMatrix,
-  tokenLogProbs,
-} from '../models/index.ts';
+import { attention, bindWeights, causalAttention, decode, logProbsOf } from '../models/index.ts';
 import { queryBlocks } from './arrangement.ts';
 import { biasName } from './decoding-graph.ts';
 import type { ContinuationGroup } from './engine.ts';
@@ -114,7 +107,7 @@ function traceBranches({ config, checkpoint, trainable }: EngineModel): Record<s
     },
   );
   const targets = input('targets', 'int32', [dim('outputs')]);
-  return { logprobs: tokenLogProbs(hidden, headMatrix(config, weights), targets) };
+  return { logprobs: logProbsOf(config, weights, hidden, targets) };
 }
 
 function branchFeeds(

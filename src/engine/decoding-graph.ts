@@ -15,7 +15,7 @@ import {
   transpose,
 } from '../graph/index.ts';
 import type { Checkpoint, DecoderConfig, Trainable } from '../models/index.ts';
-import { bindWeights, decode, logitsOf } from '../models/index.ts';
+import { bindWeights, decode, logitsOf, softcap } from '../models/index.ts';
 
 export const cachedName = (kind: 'key' | 'value', layer: number): string => `${kind}.${layer}`;
 export const freshName = (kind: 'key' | 'value', layer: number): string => `fresh_${kind}.${layer}`;
@@ -70,11 +70,12 @@ export function traceDecoding(
       // Queries that share a key head are stacked into one matrix: [rows, kv, groups * fresh, headDim].
       const grouped = transpose(reshape(query, [rows, fresh, kvHeads, groups, headDim]), [0, 2, 3, 1, 4]);
       const stacked = reshape(grouped, [...scores, headDim]);
-      const alpha = 1 / Math.sqrt(headDim);
-      const both = concat(
+      const alpha = config.attentionScale;
+      const products = concat(
         [matmul(stacked, cachedKeys, { alpha }), matmul(stacked, toHeads(key), { transB: true, alpha })],
         3,
       );
+      const both = softcap(products, config.attentionCap).value;
       const total = addDims(room, fresh);
       const biased = add(
         reshape(both, [rows, kvHeads, groups, fresh, total]),

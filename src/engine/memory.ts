@@ -38,23 +38,35 @@ type MemoryPlan = Omit<EngineModel, 'adapter' | 'values' | 'parameters' | 'threa
  */
 export function estimatePeakMemory(plan: MemoryPlan, { tokens, responseTokens }: LongestSequence): number {
   const { config, trainable, layout, wholeBatches } = plan;
-  const { hiddenSize, intermediateSize, heads, kvHeads, headDim, layers, vocabSize } = config;
+  const { hiddenSize, intermediateSize, heads, kvHeads, headDim, layers, vocabSize, qkNorm } = config;
   const lora = trainable.kind === 'lora' ? trainable.lora : null;
   const rows = wholeBatches ? Math.max(rowLimit, tokens) : tokens;
   /** Pieces that attention is cut into. */
   const blocks = wholeBatches ? 1 : queryBlocks;
-  // Residual, norm, query, key, value and mixture of attention; residual, norm, gate and up of the MLP.
+  // Two residuals; query, key, value and mixture of attention; gate and up of the MLP; what norms put out, and of those
+  // whose input nothing else keeps the input too.
+  const normed =
+    hiddenSize * widthsOfNorms(config) + (qkNorm === 'none' ? 0 : 2 * (heads + kvHeads) * headDim);
   const kept =
-    4 * hiddenSize + 2 * (heads + kvHeads) * headDim + 2 * intermediateSize + 3 * (lora?.rank ?? 0);
+    2 * hiddenSize + normed + 2 * (heads + kvHeads) * headDim + 2 * intermediateSize + 3 * (lora?.rank ?? 0);
   // With every weight trained, the inputs of all products are kept as well.
   const keptForWeights = trainable.kind === 'full' ? heads * headDim + intermediateSize : 0;
-  const oneLayer = 6 * rows * intermediateSize + 4 * heads * Math.ceil(tokens / blocks) * rows;
-  const head = 2 * Math.max(responseTokens, Math.ceil((rows * responseTokens) / tokens)) * vocabSize;
+  const scores = config.attentionCap === null ? 4 : 5;
+  const oneLayer = 6 * rows * intermediateSize + scores * heads * Math.ceil(tokens / blocks) * rows;
+  const logits = config.logitCap === null ? 2 : 4;
+  const head = logits * Math.max(responseTokens, Math.ceil((rows * responseTokens) / tokens)) * vocabSize;
   const activations = 4 * (layers * rows * (kept + keptForWeights) + oneLayer + head);
   const masks = lora && lora.dropout > 0 ? layers * rows * (2 * hiddenSize + intermediateSize) : 0;
   // Parameters, two moments, the gradient and its accumulator.
   const state = layout.total * 4 * 5;
   return runtimeBytes + weightBytes(plan) + state + masks + arenaSlack * activations;
+}
+
+/** Of one layer, as multiples of the hidden size. */
+function widthsOfNorms({ layerNorms }: MemoryPlan['config']): number {
+  const { beforeAttention, afterAttention, beforeMlp, afterMlp } = layerNorms;
+  const count = (names: readonly (string | null)[]): number => names.filter((name) => name !== null).length;
+  return count([beforeAttention, beforeMlp]) + 2 * count([afterAttention, afterMlp]);
 }
 
 /** Float32 weights are mapped from their files, halves widened to a private copy; repacking copies twice, padded. */

@@ -2,7 +2,14 @@
 // or run here.
 import { availableParallelism } from 'node:os';
 import type { Provider } from '../graph/index.ts';
-import type { Adapter, Checkpoint, DecoderConfig, ModelFolder, Trainable } from '../models/index.ts';
+import type {
+  Adapter,
+  Checkpoint,
+  DecoderConfig,
+  LoraConfig,
+  ModelFolder,
+  Trainable,
+} from '../models/index.ts';
 import { cacheFolder, headName, inFewBits, readAdapter, readModelFolder } from '../models/index.ts';
 import { isNarrow } from './arrangement.ts';
 import { findDevice } from './device.ts';
@@ -57,7 +64,7 @@ export async function readModel(options: EngineOptions): Promise<EngineModel> {
   const notes: Note[] = [];
   const checkpoint = await inBaseDType(stored, options, notes);
   const adapter = adapterDir == null ? null : await readAdapter(adapterDir, config);
-  const trainable = chooseTrainable(options.lora, adapter);
+  const trainable = chooseTrainable(options.lora, adapter, config);
   if (trainable.kind === 'lora') requireUsableLora(trainable.lora, config);
   const layout = layOut(trainableParameters(config, checkpoint, trainable));
   const values = await initialParameters(layout, checkpoint, trainable, adapter, seed);
@@ -76,6 +83,7 @@ export async function readModel(options: EngineOptions): Promise<EngineModel> {
     notes: [
       ...found.notes,
       ...folder.notes,
+      ...(adapter ? [] : noteOnFused(options.lora, trainable)),
       ...noteOnUnused(folder, stored),
       ...notes,
       ...(adapterDir == null ? [] : await adapterNotes(adapterDir)),
@@ -99,6 +107,17 @@ async function inBaseDType(
     notes.push(note('QUANTIZED', text));
   };
   return inFewBits(checkpoint, { dtype: baseDtype, cache: cacheFolder(), check, onQuantize });
+}
+
+/** Where the adapter has other projections than those that were asked for. */
+function noteOnFused(asked: LoraConfig | null | undefined, trainable: Trainable): Note[] {
+  if (!asked || trainable.kind !== 'lora') return [];
+  const has = trainable.lora.targetModules;
+  const absent = asked.targetModules.filter((name) => !has.includes(name));
+  if (absent.length === 0) return [];
+  const fused = has.filter((name) => !asked.targetModules.includes(name));
+  const text = `This model has ${fused.join(' and ')} in place of ${absent.join(', ')}; the adapter is on ${has.join(', ')}.`;
+  return [note('FUSED_PROJECTIONS', text)];
 }
 
 /** All cores; but in narrow models handing work to other threads costs more than the work. */

@@ -21,7 +21,7 @@ import {
   where,
 } from '../graph/index.ts';
 import type { BoundWeights, Checkpoint, DecoderConfig, Trainable } from '../models/index.ts';
-import { bindWeights, decode, headMatrix, logitsOf, tokenLogProbs } from '../models/index.ts';
+import { bindWeights, decode, logProbsOf, logitsOf } from '../models/index.ts';
 import type { Comparison, Objective } from '../objectives/objective.ts';
 import type { Arrangement, TracedRun } from './arrangement.ts';
 import { outputsDim } from './arrangement.ts';
@@ -64,7 +64,7 @@ export function traceScore(
   const hidden = decode(config, weights, run.input, run.attend);
   const logprobs = distributions
     ? logSoftmax(logitsOf(config, weights, hidden))
-    : tokenLogProbs(hidden, headMatrix(config, weights), run.targets);
+    : logProbsOf(config, weights, hidden, run.targets);
   return { outputs: { logprobs }, weights };
 }
 
@@ -109,7 +109,7 @@ function predict(
   comparison: Comparison | undefined,
 ): { logprobs: Tensor; distributions: Tensor | null } {
   if (comparison?.over !== 'distributions') {
-    return { logprobs: tokenLogProbs(hidden, headMatrix(config, weights), targets), distributions: null };
+    return { logprobs: logProbsOf(config, weights, hidden, targets), distributions: null };
   }
   const distributions = logSoftmax(logitsOf(config, weights, hidden));
   return { logprobs: pick(distributions, targets), distributions };

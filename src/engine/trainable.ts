@@ -8,20 +8,32 @@ import type {
   Parameter,
   Trainable,
 } from '../models/index.ts';
-import { adapterMisfit, isTarget, projectionNames, readTensorBytes, toFloat32 } from '../models/index.ts';
+import {
+  adapterMisfit,
+  fuseTargets,
+  isTarget,
+  projectionNames,
+  readTensorBytes,
+  toFloat32,
+} from '../models/index.ts';
 import { gridArrangement } from './arrangement.ts';
 import { traceScore } from './step-graph.ts';
 import type { ParameterLayout } from './parameters.ts';
 import { initialLora } from './parameters.ts';
 import { createRandom } from '../random.ts';
 
-/** What `lora` and the adapter say about training. */
-export function chooseTrainable(lora: LoraConfig | null | undefined, adapter: Adapter | null): Trainable {
+/** What `lora` and the adapter say about training a model. */
+export function chooseTrainable(
+  lora: LoraConfig | null | undefined,
+  adapter: Adapter | null,
+  config: Pick<DecoderConfig, 'fusedProjections'>,
+): Trainable {
   if (adapter) {
     return { kind: 'lora', lora: { ...adapter.lora, dropout: lora?.dropout ?? adapter.lora.dropout } };
   }
   if (lora === undefined) return { kind: 'none' };
-  return lora ? { kind: 'lora', lora } : { kind: 'full' };
+  if (!lora) return { kind: 'full' };
+  return { kind: 'lora', lora: { ...lora, targetModules: fuseTargets(lora.targetModules, config) } };
 }
 
 /** Throws `ENGINE_OPTIONS` for numbers out of range, which can only be an adapter's, and for targets that no projection has. */

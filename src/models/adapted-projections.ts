@@ -5,21 +5,45 @@ import { WhetstoneError } from '../errors.ts';
 import { shown } from './config-fields.ts';
 import type { DecoderConfig } from './config.ts';
 
+/** What the names of a model's projections follow from. */
+export type NamedProjections = Pick<DecoderConfig, 'layers'> & Partial<Pick<DecoderConfig, 'fusedProjections'>>;
+
+/** Projections that some models have as one, whose output is theirs one after the other. */
+const fusions: Readonly<Record<string, readonly string[]>> = {
+  'self_attn.qkv_proj': ['self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj'],
+  'mlp.gate_up_proj': ['mlp.gate_proj', 'mlp.up_proj'],
+};
+
 /** The names of every linear projection inside the layers, in the order they are applied. */
-export function projectionNames({ layers }: Pick<DecoderConfig, 'layers'>): string[] {
-  const parts = [
-    'self_attn.q_proj',
-    'self_attn.k_proj',
-    'self_attn.v_proj',
-    'self_attn.o_proj',
-    'mlp.gate_proj',
-    'mlp.up_proj',
-    'mlp.down_proj',
-  ];
+export function projectionNames({ layers, fusedProjections = false }: NamedProjections): string[] {
+  const [heads, gateUp] = Object.entries(fusions).map(([whole, parts]) => (fusedProjections ? [whole] : parts));
+  const parts = [...heads!, 'self_attn.o_proj', ...gateUp!, 'mlp.down_proj'];
   return Array.from({ length: layers }, (_, layer) =>
     parts.map((part) => `model.layers.${layer}.${part}`),
   ).flat();
 }
+
+/**
+ * Targets of a model's adapter in which a fused projection stands for its parts, where all of them are named, by their
+ * last parts or in full. Of a fused projection some rows alone cannot be adapted.
+ */
+export function fuseTargets(
+  targets: readonly string[],
+  { fusedProjections }: Pick<DecoderConfig, 'fusedProjections'>,
+): readonly string[] {
+  if (!fusedProjections) return targets;
+  return Object.entries(fusions).reduce<readonly string[]>((named, [whole, parts]) => {
+    const [first, ...others] = parts.map(lastPart);
+    const meant = named
+      .filter((target) => lastPart(target) === first)
+      .map((target) => target.slice(0, -first!.length))
+      .filter((before) => others.every((other) => named.includes(before + other)));
+    const fused = new Map(meant.flatMap((before) => parts.map((part) => [before + lastPart(part), before + lastPart(whole)])));
+    return [...new Set(named.map((target) => fused.get(target) ?? target))];
+  }, targets);
+}
+
+const lastPart = (name: string): string => name.slice(name.lastIndexOf('.') + 1);
 
 /**
  * Those of `names` that `target_modules`, `exclude_modules`, `layers_to_transform` and `layers_pattern` of an
@@ -60,9 +84,8 @@ function inTime<T>(match: () => T, file: string): T {
 
 /** Last parts of the names where they mean all projections of that name, the whole names where they mean some. */
 export function shortestNames(projections: readonly string[], names: readonly string[]): string[] {
-  const last = (name: string): string => name.slice(name.lastIndexOf('.') + 1);
-  const parts = new Set(projections.map(last));
-  const meant = names.filter((name) => parts.has(last(name)));
+  const parts = new Set(projections.map(lastPart));
+  const meant = names.filter((name) => parts.has(lastPart(name)));
   return meant.length === projections.length ? [...parts] : [...projections];
 }
 

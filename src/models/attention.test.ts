@@ -6,13 +6,13 @@ import type { GradientCase } from '../graph/gradient-check.test-helper.ts';
 import { checkGradient, numbersOf, openSession, toOrt } from '../graph/gradient-check.test-helper.ts';
 import type { Dim, Tensor } from '../graph/index.ts';
 import { addDims, cast, concat, constant, dim, emit, input, range, split } from '../graph/index.ts';
+import type { AttentionConfig } from './attention.ts';
 import { attention, causalAttention, causalBias } from './attention.ts';
-import type { DecoderConfig } from './config.ts';
 
 /** One head at a time, one query at a time; query i sees the keys that `visible` says. */
 function plainAttention(
   [query, key, value]: readonly Nd[],
-  { heads, kvHeads, headDim }: Pick<DecoderConfig, 'heads' | 'kvHeads' | 'headDim'>,
+  { heads, kvHeads, headDim, attentionScale, attentionCap: cap }: AttentionConfig,
   visible: (i: number, j: number) => boolean,
 ): Nd {
   const data = new Float64Array(query!.data.length);
@@ -28,9 +28,8 @@ function plainAttention(
         const q = rowOf(query!, b, i, head);
         const weights = Array.from({ length: keys }, (_, j) => {
           if (!visible(i, j)) return 0;
-          return Math.exp(
-            rowOf(key!, b, j, shared).reduce((sum, k, d) => sum + k * q[d]!, 0) / Math.sqrt(headDim),
-          );
+          const score = rowOf(key!, b, j, shared).reduce((sum, k, d) => sum + k * q[d]!, 0) * attentionScale;
+          return Math.exp(cap === null ? score : cap * Math.tanh(score / cap));
         });
         const total = weights.reduce((sum, w) => sum + w, 0);
         const out = data.subarray(((b * queries + i) * heads + head) * headDim);
@@ -43,19 +42,19 @@ function plainAttention(
   return { shape: query!.shape, data };
 }
 
-const shapes = [
-  { heads: 2, kvHeads: 2, headDim: 3 },
-  { heads: 4, kvHeads: 2, headDim: 2 },
-  { heads: 3, kvHeads: 1, headDim: 1 },
-] as const;
+const shapes: readonly AttentionConfig[] = [
+  { heads: 2, kvHeads: 2, headDim: 3, attentionScale: 3 ** -0.5, attentionCap: null },
+  { heads: 4, kvHeads: 2, headDim: 2, attentionScale: 0.8, attentionCap: 0.7 },
+  { heads: 3, kvHeads: 1, headDim: 1, attentionScale: 1, attentionCap: null },
+  { heads: 2, kvHeads: 1, headDim: 2, attentionScale: 1.3, attentionCap: 2 },
+];
 
 /** The queries in blocks of the given sizes; an axis is named for each block whose size varies. */
 const causal = (
-  size: (typeof shapes)[number],
+  size: AttentionConfig,
   window: number | null,
   blocks: readonly (string | number)[],
 ): GradientCase => {
-  const config = size as unknown as DecoderConfig;
   const names = blocks.filter((block) => typeof block === 'string');
   const fixed = blocks.reduce<number>((total, block) => total + (typeof block === 'number' ? block : 0), 0);
   return {
@@ -66,7 +65,7 @@ const causal = (
     trace: (pieces, dims) => {
       const [query, key, value] = thirds(pieces).map((part) => concat(part, 1));
       return causalAttention(
-        config,
+        size,
         { query: query!, key: key!, value: value! },
         positionsOf(blocks.map((block) => (typeof block === 'string' ? dims[block]! : block))),
         window,
@@ -98,8 +97,7 @@ const joinRows = (parts: readonly Nd[]): Nd => {
 };
 
 /** As in generation: the keys reach further back than the queries, and the bias comes from outside. */
-const cached = (size: (typeof shapes)[number]): GradientCase => {
-  const config = size as unknown as DecoderConfig;
+const cached = (size: AttentionConfig): GradientCase => {
   return {
     inputs: [
       `batch seq ${size.heads * size.headDim}`,
@@ -107,7 +105,7 @@ const cached = (size: (typeof shapes)[number]): GradientCase => {
       `batch keys ${size.kvHeads * size.headDim}`,
     ],
     trace: ([query, key, value]) =>
-      attention(config, { query: query!, key: key!, value: value! }, constant(0, 'float32')),
+      attention(size, { query: query!, key: key!, value: value! }, constant(0, 'float32')),
     reference: () => (xs) => plainAttention(xs, size, () => true),
     dtype: 'float32',
     min: { batch: 1, seq: 1, keys: 1 },
@@ -115,7 +113,7 @@ const cached = (size: (typeof shapes)[number]): GradientCase => {
   };
 };
 
-describe.each(shapes)('$heads heads on $kvHeads of $headDim', (size) => {
+describe.each(shapes)('$heads heads on $kvHeads of $headDim, times $attentionScale, within $attentionCap', (size) => {
   it.each([null, 1, 3])(
     'sees the past within a window of %s, however the queries are cut',
     async (window) => {

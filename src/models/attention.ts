@@ -23,6 +23,7 @@ import {
   withGradient,
 } from '../graph/index.ts';
 import type { DecoderConfig } from './config.ts';
+import { softcap } from './softcap.ts';
 
 /** Query, key and value of a batch of sequences. */
 export interface Heads {
@@ -33,6 +34,12 @@ export interface Heads {
   readonly value: Tensor;
 }
 
+/** What attention knows of a decoder. */
+export type AttentionConfig = Pick<
+  DecoderConfig,
+  'heads' | 'kvHeads' | 'headDim' | 'attentionScale' | 'attentionCap'
+>;
+
 /** Geometry of one call. */
 interface Layout {
   readonly batch: Dim;
@@ -40,13 +47,17 @@ interface Layout {
   /** Query heads that share a key head. */
   readonly groups: number;
   readonly headDim: number;
+  readonly scale: number;
+  readonly cap: number | null;
 }
 
-const layoutOf = ({ heads, kvHeads, headDim }: DecoderConfig, { query }: Heads): Layout => ({
+const layoutOf = (config: AttentionConfig, { query }: Heads): Layout => ({
   batch: query.shape[0]!,
-  kvHeads,
-  groups: heads / kvHeads,
-  headDim,
+  kvHeads: config.kvHeads,
+  groups: config.heads / config.kvHeads,
+  headDim: config.headDim,
+  scale: config.attentionScale,
+  cap: config.attentionCap,
 });
 
 /** [batch, seq, kvHeads * headDim] to [batch, kvHeads, seq, headDim], and back. */
@@ -62,27 +73,34 @@ const fromGroups = (x: Tensor, { batch, kvHeads, groups, headDim }: Layout): Ten
   reshape(transpose(x, [0, 3, 1, 2, 4]), [batch, x.shape[3]!, kvHeads * groups * headDim]);
 
 /**
- * softmax(query key^T / sqrt(headDim) + bias) value: [batch, seq, heads * headDim]; no derivative.
+ * softmax(cap(scale query key^T) + bias) value: [batch, seq, heads * headDim]; no derivative.
  * `bias` broadcasts to [batch, kvHeads, heads / kvHeads, seq, past + seq].
  */
-export function attention(config: DecoderConfig, heads: Heads, bias: Tensor): Tensor {
+export function attention(config: AttentionConfig, heads: Heads, bias: Tensor): Tensor {
   const layout = layoutOf(config, heads);
   const query = toGroups(heads.query, layout);
   const key = toHeads(heads.key, layout);
-  const out = matmul(attentionWeights(query, key, bias, layout), toHeads(heads.value, layout));
+  const out = matmul(attentionWeights(query, key, bias, layout).weights, toHeads(heads.value, layout));
   return fromGroups(reshape(out, query.shape), layout);
 }
 
 /**
- * Attention weights [batch, kvHeads, groups * seq, keys] of grouped queries. Queries that share a key head are
- * stacked into one matrix, so that each key head costs one product.
+ * Attention weights [batch, kvHeads, groups * seq, keys] of grouped queries, and the slope of the scores' cap of the
+ * same shape, if there is one. Queries that share a key head are stacked into one matrix, so that each key head costs
+ * one product.
  */
-function attentionWeights(query: Tensor, key: Tensor, bias: Tensor, layout: Layout): Tensor {
-  const { batch, kvHeads, groups, headDim } = layout;
+function attentionWeights(
+  query: Tensor,
+  key: Tensor,
+  bias: Tensor,
+  layout: Layout,
+): { weights: Tensor; slope: Tensor | null } {
+  const { batch, kvHeads, groups } = layout;
   const [seq, keys] = [query.shape[3]!, key.shape[2]!];
-  const scores = matmul(stacked(query, layout), key, { transB: true, alpha: headDim ** -0.5 });
+  const product = matmul(stacked(query, layout), key, { transB: true, alpha: layout.scale });
+  const { value: scores, slope } = softcap(product, layout.cap);
   const biased = add(reshape(scores, [batch, kvHeads, groups, seq, keys]), bias);
-  return reshape(softmax(biased), [batch, kvHeads, mulDims(groups, seq), keys]);
+  return { weights: reshape(softmax(biased), [batch, kvHeads, mulDims(groups, seq), keys]), slope };
 }
 
 function stacked(x: Tensor, { batch, kvHeads, groups, headDim }: Layout): Tensor {
@@ -110,7 +128,7 @@ export function causalBias(queries: Tensor, keys: Tensor, window: number | null)
  * block's attention weights anew: nothing of size [seq, seq] lives from forward to backward.
  */
 export function causalAttention(
-  config: DecoderConfig,
+  config: AttentionConfig,
   heads: Heads,
   positions: readonly Tensor[],
   window: number | null,
@@ -121,14 +139,14 @@ export function causalAttention(
   const blocks = positions.map(({ shape }) => shape[0]!);
   const queries = split(toGroups(heads.query, layout), 3, blocks);
   const ends = blocks.map((_, i) => blocks.slice(0, i + 1).reduce(addDims));
-  const weightsOf = (i: number): Tensor =>
+  const weightsOf = (i: number): ReturnType<typeof attentionWeights> =>
     attentionWeights(
       queries[i]!,
       slice(key, 2, 0, ends[i]!),
       causalBias(positions[i]!, concat(positions.slice(0, i + 1), 0), window),
       layout,
     );
-  const outs = blocks.map((_, i) => matmul(weightsOf(i), slice(value, 2, 0, ends[i]!)));
+  const outs = blocks.map((_, i) => matmul(weightsOf(i).weights, slice(value, 2, 0, ends[i]!)));
   const joined = concat(
     outs.map((out, i) => reshape(out, queries[i]!.shape)),
     3,
@@ -140,11 +158,12 @@ export function causalAttention(
     const parts = blocks.map((_, i) => {
       const g = stacked(cotangents[i]!, layout);
       const [k, v] = [slice(key, 2, 0, ends[i]!), slice(value, 2, 0, ends[i]!)];
-      const p = recompute(() => weightsOf(i));
+      const { weights: p, slope } = recompute(() => weightsOf(i));
       // sum_j p_ij dp_ij is the dot product of row i of the output and of its cotangent (arXiv 2205.14135, B.4).
       const rowDot = sum(mul(g, outs[i]!), { axes: [-1], keepDims: true });
-      const ds = mul(p, sub(matmul(g, v, { transB: true }), rowDot));
-      const alpha = layout.headDim ** -0.5;
+      const dCapped = mul(p, sub(matmul(g, v, { transB: true }), rowDot));
+      const ds = slope ? mul(dCapped, slope) : dCapped;
+      const alpha = layout.scale;
       return {
         dq: reshape(matmul(ds, k, { alpha }), queries[i]!.shape),
         dk: matmul(ds, stacked(queries[i]!, layout), { transA: true, alpha }),

@@ -19,6 +19,8 @@ export interface FieldReader {
   object(field: string): Json;
   /** Numbers above 0, `length` of them. */
   factors(field: string, length: number): readonly number[];
+  /** 0s and 1s, one for each layer at least, or null where the field is not set. */
+  switches(field: string, layers: number): readonly boolean[] | null;
   /** How each layer attends, or null where the field is not set. */
   layerTypes(field: string, layers: number): readonly string[] | null;
 }
@@ -64,6 +66,13 @@ export function fieldReader(json: Json, file: string, prefix = ''): FieldReader 
       if (!Array.isArray(value) || value.length !== length || !value.every(isFactor))
         throw wrong(field, `a list of ${length} numbers above 0, one for each pair of a head's dimensions`);
       return value as number[];
+    },
+    switches: (field, layers) => {
+      const value = json[field] ?? null;
+      if (value === null) return null;
+      if (!Array.isArray(value) || value.length < layers || !value.every((one) => one === 0 || one === 1))
+        throw wrong(field, `a list of 0s and 1s, one for each of the ${layers} layers`);
+      return value.slice(0, layers).map((one) => one === 1);
     },
     layerTypes: (field, layers) => {
       const value = json[field] ?? null;

@@ -36,9 +36,20 @@ describe('defaults are those of transformers', () => {
       qkvBias: false,
       outputBias: false,
       mlpBias: false,
-      qkNorm: false,
-      ropeTheta: 10000,
-      ropeScaling: { type: 'none' },
+      layerNorms: {
+        beforeAttention: 'input_layernorm',
+        afterAttention: null,
+        beforeMlp: 'post_attention_layernorm',
+        afterMlp: null,
+      },
+      residualScale: 1,
+      attentionScale: 0.25,
+      attentionCap: null,
+      logitScale: 1,
+      logitCap: null,
+      qkNorm: 'none',
+      fusedProjections: false,
+      ropes: new Array(3).fill({ theta: 10000, dims: 16, scaling: { type: 'none' } }),
       windows: [null, null, null],
       tiedEmbeddings: false,
     });
@@ -99,7 +110,7 @@ describe('defaults are those of transformers', () => {
   });
 
   it('qwen3 norms queries and keys and has its own head size', () => {
-    expect(parse({ model_type: 'qwen3' })).toMatchObject({ qkNorm: true, headDim: 128, qkvBias: false });
+    expect(parse({ model_type: 'qwen3' })).toMatchObject({ qkNorm: 'head', headDim: 128, qkvBias: false });
     expect(parse({ model_type: 'qwen3', head_dim: 32 }).headDim).toBe(32);
   });
 
@@ -119,6 +130,148 @@ describe('defaults are those of transformers', () => {
     );
   });
 
+  it('granite multiplies, by 1 where nothing is said, queries and keys too', () => {
+    expect(parse({ model_type: 'granite' })).toMatchObject({
+      embeddingScale: 1,
+      residualScale: 1,
+      attentionScale: 1,
+      logitScale: 1,
+    });
+    const factors = {
+      embedding_multiplier: 12,
+      residual_multiplier: 0.22,
+      attention_multiplier: 0.0078125,
+      logits_scaling: 16,
+    };
+    expect(parse({ model_type: 'granite', ...factors, mlp_bias: true, attention_bias: true })).toMatchObject({
+      embeddingScale: 12,
+      residualScale: 0.22,
+      attentionScale: 0.0078125,
+      logitScale: 1 / 16,
+      mlpBias: true,
+      qkvBias: true,
+      outputBias: true,
+    });
+    // Other families have no such factors, whatever their configuration says.
+    expect(parse(factors)).toMatchObject({ embeddingScale: 1, residualScale: 1, attentionScale: 0.25, logitScale: 1 });
+  });
+
+  it('smollm3 has layers without rope, which alone may slide', () => {
+    const smol = { model_type: 'smollm3', num_hidden_layers: 5 };
+    const has = (json: Record<string, unknown>): boolean[] =>
+      parse({ ...smol, ...json }).ropes.map((rope) => rope !== null);
+    expect(has({})).toEqual([true, true, true, false, true]);
+    expect(has({ no_rope_layer_interval: 2 })).toEqual([true, false, true, false, true]);
+    expect(has({ no_rope_layers: [0, 1, 1, 0, 1, 0, 0] })).toEqual([false, true, true, false, true]);
+    expect(parse(smol)).toMatchObject({ tiedEmbeddings: true, maxPositions: 32768 });
+    expect(parse({ ...smol, num_attention_heads: 16, num_key_value_heads: undefined }).kvHeads).toBe(4);
+    expect(parse(smol).ropes[0]!.theta).toBe(2_000_000);
+    const sliding = { ...smol, use_sliding_window: true, sliding_window: 8 };
+    expect(parse({ ...sliding, use_sliding_window: false }).windows).toEqual([null, null, null, null, null]);
+    expect(parse({ ...sliding, sliding_window: null }).windows).toEqual([null, null, null, null, null]);
+    expect(parse(sliding).windows).toEqual([null, null, null, 8, null]);
+    const types = ['sliding_attention', ...new Array<string>(4).fill('full_attention')];
+    expect(parse({ ...sliding, layer_types: types }).windows).toEqual([8, null, null, null, null]);
+  });
+
+  it('phi3 fuses projections, turns a part of each head, and slides in every layer or none', () => {
+    const phi3 = { model_type: 'phi3' };
+    expect(parse(phi3)).toMatchObject({
+      fusedProjections: true,
+      qkvBias: false,
+      outputBias: false,
+      normEpsilon: 1e-5,
+      maxPositions: 4096,
+      windows: [null, null, null],
+    });
+    expect(parse({ ...phi3, sliding_window: 2047 }).windows).toEqual([2047, 2047, 2047]);
+    expect(parse({ ...phi3, partial_rotary_factor: 0.75 }).ropes[0]!.dims).toBe(12);
+    expect(parse({ ...phi3, rope_parameters: { partial_rotary_factor: 0.5 }, partial_rotary_factor: 1 }).ropes[0]!.dims).toBe(8);
+    const factors = { short_factor: [1, 1, 1, 1, 2, 3], long_factor: [1, 2, 3, 4, 5, 6] };
+    for (const type of ['longrope', 'su', 'yarn']) {
+      const long = { ...phi3, partial_rotary_factor: 0.75, rope_scaling: { type, ...factors } };
+      // Without a length of its own before scaling there is transformers' default, 4096.
+      const { ropes, maxPositions } = parse({ ...long, max_position_embeddings: 131072 });
+      expect([ropes[0]!.scaling.type, maxPositions]).toEqual(['longrope', 4096]);
+      expect(parse({ ...long, max_position_embeddings: 131072, original_max_position_embeddings: 512 }).maxPositions).toBe(512);
+    }
+  });
+
+  it('olmo2 norms what its blocks put out, and whole queries and keys', () => {
+    expect(parse({ model_type: 'olmo2', attention_bias: true })).toMatchObject({
+      layerNorms: {
+        beforeAttention: null,
+        afterAttention: 'post_attention_layernorm',
+        beforeMlp: null,
+        afterMlp: 'post_feedforward_layernorm',
+      },
+      qkNorm: 'whole',
+      normEpsilon: 1e-5,
+      qkvBias: true,
+      outputBias: true,
+      tiedEmbeddings: false,
+    });
+  });
+
+  it('gemma2 caps scores and logits, norms before and after, and slides in every other layer', () => {
+    const gemma2 = { model_type: 'gemma2', num_attention_heads: 8 };
+    expect(parse(gemma2)).toMatchObject({
+      headDim: 256,
+      maxPositions: 8192,
+      activation: 'gelu_tanh',
+      normOffset: 1,
+      embeddingScale: 8,
+      attentionScale: 1 / 16,
+      attentionCap: 50,
+      logitCap: 30,
+      windows: [4096, null, 4096],
+      tiedEmbeddings: true,
+      layerNorms: {
+        beforeAttention: 'input_layernorm',
+        afterAttention: 'post_attention_layernorm',
+        beforeMlp: 'pre_feedforward_layernorm',
+        afterMlp: 'post_feedforward_layernorm',
+      },
+    });
+    expect(parse({ ...gemma2, num_key_value_heads: undefined }).kvHeads).toBe(4);
+    const set = { attn_logit_softcapping: null, final_logit_softcapping: 7, query_pre_attn_scalar: 144 };
+    expect(parse({ ...gemma2, ...set })).toMatchObject({ attentionCap: null, logitCap: 7, attentionScale: 1 / 12 });
+    const types = ['full_attention', 'full_attention', 'sliding_attention'];
+    expect(parse({ ...gemma2, layer_types: types, sliding_window: 8 }).windows).toEqual([null, null, 8]);
+    // What early Gemmas called it is no field of this one.
+    expect(parse({ ...gemma2, hidden_act: 'relu' }).activation).toBe('gelu_tanh');
+  });
+
+  it('gemma3_text has a rope for layers with a window and another for those without', () => {
+    const gemma3 = { model_type: 'gemma3_text', num_hidden_layers: 7 };
+    const plain = { type: 'none' };
+    const [full, sliding] = [1e6, 1e4].map((theta) => ({ theta, dims: 256, scaling: plain }));
+    const { windows, ropes, ...rest } = parse(gemma3);
+    expect(windows).toEqual([4096, 4096, 4096, 4096, 4096, null, 4096]);
+    expect(ropes).toEqual([sliding, sliding, sliding, sliding, sliding, full, sliding]);
+    expect(rest).toMatchObject({ qkNorm: 'head', attentionCap: null, logitCap: null, maxPositions: 131072 });
+    expect(parse({ ...gemma3, final_logit_softcapping: 20 }).logitCap).toBe(20);
+    const old = {
+      sliding_window_pattern: 2,
+      rope_theta: 500,
+      rope_local_base_freq: 100,
+      rope_scaling: { rope_type: 'linear', factor: 8 },
+    };
+    const present = {
+      layer_types: [0, 1, 0, 1, 0, 1, 0].map((kind) => (kind === 1 ? 'full_attention' : 'sliding_attention')),
+      rope_parameters: {
+        full_attention: { rope_type: 'linear', factor: 8, rope_theta: 500 },
+        sliding_attention: { rope_type: 'default', rope_theta: 100 },
+      },
+    };
+    for (const fields of [old, present]) {
+      const found = parse({ ...gemma3, ...fields }).ropes;
+      expect(found[1]).toEqual({ theta: 500, dims: 256, scaling: { type: 'linear', factor: 8 } });
+      expect(found[0]).toEqual({ theta: 100, dims: 256, scaling: plain });
+      expect(found[2]).toBe(found[0]);
+    }
+  });
+
   it('reads rope as transformers 4 and 5 write it', () => {
     const llama3 = {
       factor: 8,
@@ -126,29 +279,21 @@ describe('defaults are those of transformers', () => {
       high_freq_factor: 4,
       original_max_position_embeddings: 64,
     };
-    const ropeScaling = {
+    const ropeOf = (json: Record<string, unknown>): unknown => parse(json).ropes[0];
+    const scaling = {
       type: 'llama3',
       factor: 8,
       lowFreqFactor: 1,
       highFreqFactor: 4,
       originalMaxPositions: 64,
     };
-    expect(parse({ rope_theta: 500, rope_scaling: { rope_type: 'llama3', ...llama3 } })).toMatchObject({
-      ropeTheta: 500,
-      ropeScaling,
-    });
-    expect(parse({ rope_parameters: { rope_type: 'llama3', rope_theta: 500, ...llama3 } })).toMatchObject({
-      ropeTheta: 500,
-      ropeScaling,
-    });
-    expect(parse({ rope_scaling: { type: 'linear', factor: 2 } }).ropeScaling).toEqual({
-      type: 'linear',
-      factor: 2,
-    });
-    expect(parse({ rope_scaling: null }).ropeScaling).toEqual({ type: 'none' });
-    expect(parse({ rope_parameters: { rope_type: 'default', rope_theta: 7 } })).toMatchObject({
-      ropeTheta: 7,
-    });
+    const expected = { theta: 500, dims: 16, scaling };
+    expect(ropeOf({ rope_theta: 500, rope_scaling: { rope_type: 'llama3', ...llama3 } })).toEqual(expected);
+    expect(ropeOf({ rope_parameters: { rope_type: 'llama3', rope_theta: 500, ...llama3 } })).toEqual(expected);
+    const linear = { type: 'linear', factor: 2 };
+    expect(ropeOf({ rope_scaling: linear })).toMatchObject({ scaling: linear });
+    expect(ropeOf({ rope_scaling: null })).toMatchObject({ scaling: { type: 'none' } });
+    expect(ropeOf({ rope_parameters: { rope_type: 'default', rope_theta: 7 } })).toMatchObject({ theta: 7 });
   });
 
   it('takes null for a field that is not set', () => {
@@ -179,6 +324,20 @@ describe('what cannot be run is refused by name', () => {
     [{ hidden_act: 'gelu' }, 'hidden_act', /"gelu"/],
     [{ model_type: 'gemma', hidden_activation: 'gelu' }, 'hidden_activation', /"gelu"/],
     [{ model_type: 'gemma', use_bidirectional_attention: true }, 'use_bidirectional_attention', /causal/],
+    [{ model_type: 'gemma2', use_bidirectional_attention: true }, 'use_bidirectional_attention', /true is not/],
+    [{ model_type: 'gemma3_text', use_bidirectional_attention: true }, 'use_bidirectional_attention', /true is not/],
+    [{ model_type: 'gemma3_text', attn_logit_softcapping: 50 }, 'attn_logit_softcapping', /50[^]*caps no attention/],
+    [{ model_type: 'gemma3_text', rope_parameters: { rope_type: 'linear', factor: 8 } }, 'rope_parameters.rope_type', /one rope for all/],
+    [{ model_type: 'gemma3_text', rope_scaling: { type: 'linear', factor: 8 } }, 'rope_scaling.type', /Write "rope_type"/],
+    [
+      { model_type: 'gemma3_text', rope_parameters: { sliding_attention: { rope_type: 'ntk' } } },
+      'rope_parameters.sliding_attention.rope_type',
+      /"ntk"/,
+    ],
+    [{ model_type: 'gemma2', hidden_activation: 'gelu' }, 'hidden_activation', /"gelu"/],
+    [{ model_type: 'phi3', rope_scaling: { type: 'linear', factor: 2 } }, 'rope_scaling.type', /default, longrope, su, yarn/],
+    [{ model_type: 'phi3', partial_rotary_factor: 0.7 }, 'partial_rotary_factor', /turns 11 of 16 dimensions/],
+    [{ model_type: 'smollm3', partial_rotary_factor: 0.5 }, 'partial_rotary_factor', /Only full/],
     [{ head_dim: 15 }, 'head_dim', /15 is not supported[^]*even head dimension/],
     [
       { model_type: 'qwen3', layer_types: ['full_attention', 'linear_attention', 'full_attention'] },
@@ -229,6 +388,27 @@ describe('what cannot be run is refused by name', () => {
     [{ vocab_size: 2 ** 40 }, 'vocab_size', /must be a positive integer/],
     [{ num_attention_heads: 100 }, 'num_attention_heads', /100 heads share a hidden size of 64/],
     [{ max_window_layers: -1, model_type: 'qwen2' }, 'max_window_layers', /a number from 0; found -1/],
+    [{ model_type: 'granite', logits_scaling: 0 }, 'logits_scaling', /a number from 1e-30 up to 1e\+30; found 0/],
+    [{ model_type: 'granite', embedding_multiplier: '12' }, 'embedding_multiplier', /must be a number/],
+    [{ model_type: 'granite', residual_multiplier: -0.2 }, 'residual_multiplier', /found -0\.2/],
+    [{ model_type: 'granite', attention_multiplier: [1] }, 'attention_multiplier', /found \[1\]/],
+    [{ model_type: 'gemma2', attn_logit_softcapping: 0 }, 'attn_logit_softcapping', /found 0/],
+    [{ model_type: 'gemma2', final_logit_softcapping: false }, 'final_logit_softcapping', /found false/],
+    [{ model_type: 'gemma2', query_pre_attn_scalar: 'x' }, 'query_pre_attn_scalar', /found "x"/],
+    [{ model_type: 'gemma2', sliding_window: null }, 'sliding_window', /a positive integer; found null/],
+    [{ model_type: 'gemma2', num_attention_heads: 12 }, 'num_attention_heads', /must divide hidden_size, 64/],
+    [{ model_type: 'gemma3_text', sliding_window_pattern: 0 }, 'sliding_window_pattern', /positive integer/],
+    [{ model_type: 'gemma3_text', rope_local_base_freq: 0 }, 'rope_local_base_freq', /above 1/],
+    [{ model_type: 'gemma3_text', rope_parameters: { full_attention: 7 } }, 'rope_parameters.full_attention', /an object/],
+    [{ model_type: 'smollm3', no_rope_layers: [1, 0] }, 'no_rope_layers', /0s and 1s, one for each of the 3 layers/],
+    [{ model_type: 'smollm3', no_rope_layers: [1, 2, 1] }, 'no_rope_layers', /found \[1,2,1\]/],
+    [{ model_type: 'phi3', partial_rotary_factor: 1.5 }, 'partial_rotary_factor', /above 0 and up to 1/],
+    [{ model_type: 'phi3', sliding_window: 0 }, 'sliding_window', /positive integer/],
+    [
+      { model_type: 'phi3', partial_rotary_factor: 0.75, rope_scaling: { type: 'longrope', short_factor: [1], long_factor: [1] } },
+      'rope_scaling.long_factor',
+      /a list of 6 numbers/,
+    ],
     [{ hidden_size: 'x'.repeat(1000) }, 'hidden_size', /found "x{79}…$/],
   ])('%j', async (json, field, message) => {
     const error = await failureOf(() => parse(json));
@@ -251,6 +431,13 @@ describe('what cannot be run is refused by name', () => {
     expect([error.code, error.place.file]).toEqual(['MODEL_CONFIG', file]);
     expect(error.message).toMatch(message);
   });
+});
+
+it('a config of text and images is refused with what to do about it', async () => {
+  const text_config = { model_type: 'gemma3_text', ...sizes };
+  const error = await failureOf(() => parseDecoderConfig({ model_type: 'gemma3', text_config, vision_config: {} }));
+  expect([error.code, error.place.field]).toEqual(['MODEL_UNSUPPORTED', 'model_type']);
+  expect(error.hint).toMatch(/text part, gemma3_text, is/);
 });
 
 describe('quantized models are refused by the name of the method, before anything else', () => {

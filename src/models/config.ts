@@ -4,13 +4,25 @@ import { join } from 'node:path';
 import { WhetstoneError } from '../errors.ts';
 import type { FieldReader } from './config-fields.ts';
 import { fieldReader, shown, unsupported } from './config-fields.ts';
+import type { FactorField, Family, ModelType } from './families.ts';
+import { families, supportedModelTypes } from './families.ts';
 import type { Json } from './json-file.ts';
 import { readJsonObject } from './json-file.ts';
 import { refuseQuantized, refuseQuantizedFolder } from './quantization.ts';
-import type { RopeScaling } from './rope-config.ts';
-import { readRope } from './rope-config.ts';
+import type { Rope } from './rope-config.ts';
 
 export type ActivationName = 'silu' | 'gelu_tanh';
+
+/** Over each head's query and key, over a token's queries and keys of all heads at once, or none. */
+export type QueryKeyNorm = 'head' | 'whole' | 'none';
+
+/** Names of a layer's RMS norms by what they norm, null where there is none: what goes into a block, or comes out. */
+export interface LayerNorms {
+  readonly beforeAttention: string | null;
+  readonly afterAttention: string | null;
+  readonly beforeMlp: string | null;
+  readonly afterMlp: string | null;
+}
 
 /** Everything that distinguishes one supported decoder from another. Sizes in elements. */
 export interface DecoderConfig {
@@ -24,38 +36,36 @@ export interface DecoderConfig {
   readonly headDim: number;
   readonly maxPositions: number;
   readonly activation: ActivationName;
+  readonly layerNorms: LayerNorms;
   readonly normEpsilon: number;
   /** Norm weights are stored as w and applied as `normOffset + w` (Gemma: 1). */
   readonly normOffset: 0 | 1;
   /** Factor on token embeddings (Gemma: sqrt(hiddenSize)). */
   readonly embeddingScale: number;
+  /** Factor on what a block adds to the residual stream (Granite). */
+  readonly residualScale: number;
+  /** Factor on the products of queries and keys; 1 / sqrt(headDim) for most. */
+  readonly attentionScale: number;
+  /** Bound of attention scores, see `softcap`; null for none (Gemma 2). */
+  readonly attentionCap: number | null;
+  /** Factor on logits (Granite), and their bound (Gemma 2), which comes after it. */
+  readonly logitScale: number;
+  readonly logitCap: number | null;
   readonly qkvBias: boolean;
   readonly outputBias: boolean;
   readonly mlpBias: boolean;
-  /** RMS norm over each head's query and key (Qwen3). */
-  readonly qkNorm: boolean;
-  readonly ropeTheta: number;
-  readonly ropeScaling: RopeScaling;
+  readonly qkNorm: QueryKeyNorm;
+  /** Whether queries, keys and values are one projection, `qkv_proj`, and gate and up another, `gate_up_proj` (Phi-3). */
+  readonly fusedProjections: boolean;
+  /** For each layer how its queries and keys turn; null for not at all. Layers that turn alike share the object. */
+  readonly ropes: readonly (Rope | null)[];
   /** For each layer how many positions back it may look, its own included; null looks at all. */
   readonly windows: readonly (number | null)[];
   /** The LM head is the embedding matrix. */
   readonly tiedEmbeddings: boolean;
 }
 
-/** The families that can be traced, by `model_type`. */
-export const supportedModelTypes = ['llama', 'mistral', 'qwen2', 'qwen3', 'gemma'] as const;
-type ModelType = (typeof supportedModelTypes)[number];
-
-/** What transformers takes for a field that config.json leaves out; null follows from other fields. */
-const defaults: Readonly<
-  Record<ModelType, { kvHeads: number | null; headDim: number | null; maxPositions: number }>
-> = {
-  llama: { kvHeads: null, headDim: null, maxPositions: 2048 },
-  mistral: { kvHeads: 8, headDim: null, maxPositions: 131072 },
-  qwen2: { kvHeads: 32, headDim: null, maxPositions: 32768 },
-  qwen3: { kvHeads: 32, headDim: 128, maxPositions: 32768 },
-  gemma: { kvHeads: 16, headDim: 256, maxPositions: 8192 },
-};
+export { supportedModelTypes } from './families.ts';
 
 /** Far beyond every model there is; what asks for more would only exhaust the memory. */
 const mostLayers = 10_000;
@@ -82,56 +92,26 @@ export function parseDecoderConfig(json: Json, file = 'config.json'): DecoderCon
   refuseQuantized(json, file);
   const read = fieldReader(json, file);
   const modelType = json.model_type;
-  if (!isSupported(modelType)) {
-    throw unsupported(
-      file,
-      'model_type',
-      modelType === undefined ? 'a config without a model type' : shown(modelType),
-      `Supported are ${supportedModelTypes.join(', ')}.`,
-    );
+  if (!isSupported(modelType)) throw unsupportedType(json, file);
+  const family = families[modelType];
+  for (const { field, hint } of family.refused) {
+    if (json[field] ?? false) throw unsupported(file, field, shown(json[field]), hint);
   }
-  const gemma = modelType === 'gemma';
   const hiddenSize = read.count('hidden_size');
-  const heads = read.count('num_attention_heads');
-  const absent = defaults[modelType];
-  // An explicit null says "as many as query heads".
-  const kvHeads = read.count(
-    'num_key_value_heads',
-    json.num_key_value_heads === null ? heads : (absent.kvHeads ?? heads),
-  );
   const layers = read.count('num_hidden_layers', undefined, mostLayers);
-  if ((json.head_dim ?? absent.headDim) === null && hiddenSize < heads)
-    throw new WhetstoneError('MODEL_CONFIG', `${heads} heads share a hidden size of ${hiddenSize}`, {
-      file,
-      field: 'num_attention_heads',
-    });
-  // transformers checks this for Llama alone; for the others it rounds the size of a head down.
-  if (modelType === 'llama' && hiddenSize % heads !== 0)
-    throw new WhetstoneError('MODEL_CONFIG', `must divide hidden_size, ${hiddenSize}; found ${heads}`, {
-      file,
-      field: 'num_attention_heads',
-    });
-  const headDim = read.count('head_dim', absent.headDim ?? Math.floor(hiddenSize / heads), mostHeadDim);
-  if (heads % kvHeads !== 0) {
-    throw new WhetstoneError(
-      'MODEL_CONFIG',
-      `${heads} attention heads cannot share ${kvHeads} key/value heads evenly`,
-      {
-        file,
-        field: 'num_key_value_heads',
-      },
-    );
-  }
-  if (headDim % 2 !== 0) {
-    throw unsupported(file, 'head_dim', String(headDim), 'Rotary embeddings need an even head dimension.');
-  }
-  if (gemma && json.use_bidirectional_attention) {
-    throw unsupported(file, 'use_bidirectional_attention', 'true', 'Only causal attention is.');
-  }
-  const rope = readRope(json, { headDim, maxPositions: read.count('max_position_embeddings', absent.maxPositions) }, file);
-  // Qwen2 has its biases whatever this says, and Mistral has none.
-  const attentionBias =
-    modelType !== 'mistral' && modelType !== 'qwen2' && read.flag('attention_bias', false);
+  const { heads, kvHeads, headDim } = readHeads(json, { family, hiddenSize, read, file });
+  const windows = family.windows({ json, read, layers });
+  const { ropes, maxPositions } = family.rope({
+    json,
+    read,
+    file,
+    layers,
+    windows,
+    headDim,
+    maxPositions: read.count('max_position_embeddings', family.maxPositions),
+  });
+  const factor = (field: FactorField): number | null => readFactor(field, { json, family, read });
+  const attentionBias = family.attentionBias === 'field' && read.flag('attention_bias', false);
   return {
     modelType,
     vocabSize: read.count('vocab_size'),
@@ -141,49 +121,110 @@ export function parseDecoderConfig(json: Json, file = 'config.json'): DecoderCon
     heads,
     kvHeads,
     headDim,
-    maxPositions: rope.maxPositions,
-    activation: readActivation(json, gemma, file),
-    normEpsilon: read.number('rms_norm_eps', { from: 0, to: 1 }, 1e-6),
-    normOffset: gemma ? 1 : 0,
-    embeddingScale: gemma ? Math.sqrt(hiddenSize) : 1,
-    qkvBias: modelType === 'qwen2' || attentionBias,
+    maxPositions,
+    activation: readActivation(json, family.activation, file),
+    layerNorms: family.layerNorms,
+    normEpsilon: read.number('rms_norm_eps', { from: 0, to: 1 }, family.normEpsilon),
+    normOffset: family.normOffset,
+    embeddingScale: family.scaledEmbeddings ? Math.sqrt(hiddenSize) : (factor('embedding_multiplier') ?? 1),
+    residualScale: factor('residual_multiplier') ?? 1,
+    attentionScale: factor('attention_multiplier') ?? (factor('query_pre_attn_scalar') ?? headDim) ** -0.5,
+    attentionCap: factor('attn_logit_softcapping'),
+    logitScale: 1 / (factor('logits_scaling') ?? 1),
+    logitCap: factor('final_logit_softcapping'),
+    qkvBias: family.attentionBias === 'qkv' || attentionBias,
     outputBias: attentionBias,
-    mlpBias: modelType === 'llama' && read.flag('mlp_bias', false),
-    qkNorm: modelType === 'qwen3',
-    ropeTheta: rope.theta,
-    ropeScaling: rope.scaling,
-    windows: readWindows(json, modelType, layers, read),
-    tiedEmbeddings: read.flag('tie_word_embeddings', gemma),
+    mlpBias: family.mlpBias && read.flag('mlp_bias', false),
+    qkNorm: family.qkNorm,
+    fusedProjections: family.fusedProjections,
+    ropes,
+    windows,
+    tiedEmbeddings: read.flag('tie_word_embeddings', family.tiedEmbeddings),
   };
 }
 
-function isSupported(value: unknown): value is ModelType {
-  return (supportedModelTypes as readonly unknown[]).includes(value);
+const isSupported = (value: unknown): value is ModelType =>
+  (supportedModelTypes as readonly unknown[]).includes(value);
+
+function unsupportedType(json: Json, file: string): WhetstoneError {
+  const { model_type: modelType, text_config: text } = json;
+  const inner = typeof text === 'object' && text !== null ? (text as Json).model_type : undefined;
+  return unsupported(
+    file,
+    'model_type',
+    modelType === undefined ? 'a config without a model type' : shown(modelType),
+    isSupported(inner)
+      ? `Its text part, ${inner}, is: save it as a folder of its own (docs/models.md has the lines of Python).`
+      : `Supported are ${supportedModelTypes.join(', ')}.`,
+  );
 }
 
-function readActivation(json: Json, gemma: boolean, file: string): ActivationName {
-  const field = gemma && json.hidden_activation ? 'hidden_activation' : 'hidden_act';
-  const name = json[field] ?? (gemma ? 'gelu_pytorch_tanh' : 'silu');
+interface HeadFields {
+  readonly family: Family;
+  readonly hiddenSize: number;
+  readonly read: FieldReader;
+  readonly file: string;
+}
+
+function readHeads(
+  json: Json,
+  { family, hiddenSize, read, file }: HeadFields,
+): Pick<DecoderConfig, 'heads' | 'kvHeads' | 'headDim'> {
+  const wrong = (field: string, problem: string): WhetstoneError =>
+    new WhetstoneError('MODEL_CONFIG', problem, { file, field });
+  const heads = read.count('num_attention_heads');
+  // An explicit null says "as many as query heads".
+  const kvHeads = read.count(
+    'num_key_value_heads',
+    json.num_key_value_heads === null ? heads : (family.kvHeads ?? heads),
+  );
+  if ((json.head_dim ?? family.headDim) === null && hiddenSize < heads)
+    throw wrong('num_attention_heads', `${heads} heads share a hidden size of ${hiddenSize}`);
+  // transformers checks this for some families alone; for the others it rounds the size of a head down.
+  if (family.headsDivide && hiddenSize % heads !== 0)
+    throw wrong('num_attention_heads', `must divide hidden_size, ${hiddenSize}; found ${heads}`);
+  const headDim = read.count('head_dim', family.headDim ?? Math.floor(hiddenSize / heads), mostHeadDim);
+  if (heads % kvHeads !== 0)
+    throw wrong(
+      'num_key_value_heads',
+      `${heads} attention heads cannot share ${kvHeads} key/value heads evenly`,
+    );
+  if (headDim % 2 !== 0)
+    throw unsupported(file, 'head_dim', String(headDim), 'Rotary embeddings need an even head dimension.');
+  return { heads, kvHeads, headDim };
+}
+
+/** Beyond these a factor, or one over it, leaves single precision. */
+const factorRange = { from: 1e-30, to: 1e30 };
+
+/** Null for what the family does not have, and for a cap that is switched off. */
+function readFactor(
+  field: FactorField,
+  { json, family, read }: { readonly json: Json; readonly family: Family; readonly read: FieldReader },
+): number | null {
+  const usual = family.factors[field];
+  if (usual === undefined) return null;
+  const isCap = field.endsWith('_softcapping');
+  if (isCap && (json[field] === undefined ? usual : json[field]) === null) return null;
+  return read.number(field, factorRange, usual ?? undefined);
+}
+
+function readActivation(
+  json: Json,
+  { fields, usual }: Family['activation'],
+  file: string,
+): ActivationName {
+  const field = fields.findLast((name) => json[name]) ?? fields[0]!;
+  const name = json[field];
+  if (name === undefined || name === null) return usual;
   if (name === 'silu' || name === 'swish') return 'silu';
   if (name === 'gelu_pytorch_tanh' || name === 'gelu_new') return 'gelu_tanh';
   // Early Gemma configs say "gelu" and were trained with the tanh form, which transformers then uses.
-  if (gemma && field === 'hidden_act' && name === 'gelu') return 'gelu_tanh';
+  if (name === 'gelu' && usual === 'gelu_tanh' && field === 'hidden_act') return 'gelu_tanh';
   throw unsupported(
     file,
     field,
     shown(name),
     'Supported activations are silu and gelu_pytorch_tanh.',
-  );
-}
-
-function readWindows(json: Json, modelType: ModelType, layers: number, read: FieldReader): (number | null)[] {
-  const uses =
-    modelType === 'mistral' ||
-    ((modelType === 'qwen2' || modelType === 'qwen3') && read.flag('use_sliding_window', false));
-  const window = !uses || json.sliding_window === null ? null : read.count('sliding_window', 4096);
-  const types = modelType === 'mistral' ? null : read.layerTypes('layer_types', layers);
-  const firstWindowed = modelType === 'mistral' ? 0 : read.number('max_window_layers', { from: 0 }, 28);
-  return Array.from({ length: layers }, (_, layer) =>
-    (types ? types[layer] === 'sliding_attention' : layer >= firstWindowed) ? window : null,
   );
 }

@@ -11,14 +11,17 @@ import {
   rmsNorm,
   rotary,
   silu,
+  split,
   constant,
 } from '../graph/index.ts';
 import type { DecoderConfig } from './config.ts';
 import { gatedUnit } from './gated-unit.ts';
 import { kept } from './lora.ts';
+import { tokenLogProbs } from './lm-head.ts';
 import type { Heads } from './attention.ts';
 import type { Weights } from './weights.ts';
 import { rotaryTables } from './rope.ts';
+import { softcap } from './softcap.ts';
 
 /** Names that checkpoints have for the matrices before and after the layers. */
 export const embeddingName = 'model.embed_tokens.weight';
@@ -39,75 +42,94 @@ export interface DecoderInput {
   readonly outputRows: Tensor | null;
 }
 
-/** Final hidden states [outputs, hiddenSize], normed and ready for the LM head. */
+/** Final hidden states [outputs, hiddenSize], normed, scaled and ready for the LM head. */
 export function decode(config: DecoderConfig, weights: Weights, input: DecoderInput, attend: Attend): Tensor {
-  const { headDim, normEpsilon } = config;
-  const { cos, sin } = rotaryTables(config, input.positions);
-  const first = constant([0], 'int64');
-  const norm = (x: Tensor, name: string): Tensor => {
-    const w = weights.vector(name, x.shape.at(-1) as number);
-    return rmsNorm(x, config.normOffset === 0 ? w : add(w, config.normOffset), normEpsilon);
-  };
-  const headNorm = (x: Tensor, name: string): Tensor => {
-    if (!config.qkNorm) return x;
-    const [rows, width] = x.shape as [Dim, number];
-    return reshape(norm(reshape(x, [rows, width / headDim, headDim]), name), x.shape);
-  };
-  const rotate = (x: Tensor): Tensor => {
-    const [rows, width] = x.shape as [Dim, number];
-    return reshape(rotary(reshape(x, [1, rows, width]), cos, sin, first, width / headDim), x.shape);
-  };
-  const activate = config.activation === 'silu' ? silu : geluTanh;
-
+  const { layerNorms: norms, residualScale, logitScale } = config;
+  const norm = normsOf(config, weights);
+  const rotate = rotations(config, input.positions);
   const embedding = weights.matrix(embeddingName, config.vocabSize, config.hiddenSize);
-  let x = gatherRows(embedding, input.ids);
-  if (config.embeddingScale !== 1) x = mul(x, config.embeddingScale);
+  let x = scaled(gatherRows(embedding, input.ids), config.embeddingScale);
 
   for (let layer = 0; layer < config.layers; layer++) {
     const at = `model.layers.${layer}`;
-    const h = norm(x, `${at}.input_layernorm.weight`);
-    const project = (name: string, heads: number): Tensor =>
-      weights.project(kept(h), `${at}.self_attn.${name}`, config.hiddenSize, heads * headDim, config.qkvBias);
-    let mixed = attend(layer, {
-      query: rotate(headNorm(project('q_proj', config.heads), `${at}.self_attn.q_norm.weight`)),
-      key: rotate(headNorm(project('k_proj', config.kvHeads), `${at}.self_attn.k_norm.weight`)),
-      value: project('v_proj', config.kvHeads),
-    });
+    const h = norm(x, norms.beforeAttention, at);
+    const { query, key, value } = projectHeads(config, weights, h, `${at}.self_attn`, norm);
+    let mixed = attend(layer, { query: rotate(query, layer), key: rotate(key, layer), value });
     if (layer === config.layers - 1 && input.outputRows) {
       mixed = gatherRows(mixed, input.outputRows);
       x = gatherRows(x, input.outputRows);
     }
-    x = add(
-      x,
-      weights.project(
-        kept(mixed),
-        `${at}.self_attn.o_proj`,
-        config.heads * headDim,
-        config.hiddenSize,
-        config.outputBias,
-      ),
+    const attended = weights.project(
+      kept(mixed),
+      `${at}.self_attn.o_proj`,
+      config.heads * config.headDim,
+      config.hiddenSize,
+      config.outputBias,
     );
-
-    const m = norm(x, `${at}.post_attention_layernorm.weight`);
-    const { hiddenSize, intermediateSize, mlpBias } = config;
-    const gate = weights.project(kept(m), `${at}.mlp.gate_proj`, hiddenSize, intermediateSize, mlpBias);
-    const up = weights.project(kept(m), `${at}.mlp.up_proj`, hiddenSize, intermediateSize, mlpBias);
-    x = add(
-      x,
-      weights.project(
-        gatedUnit(gate, up, activate),
-        `${at}.mlp.down_proj`,
-        intermediateSize,
-        hiddenSize,
-        mlpBias,
-      ),
-    );
+    x = add(x, scaled(norm(attended, norms.afterAttention, at), residualScale));
+    const changed = mlp(config, weights, norm(x, norms.beforeMlp, at), `${at}.mlp`);
+    x = add(x, scaled(norm(changed, norms.afterMlp, at), residualScale));
   }
-  return norm(x, 'model.norm.weight');
+  return scaled(norm(x, 'norm', 'model'), logitScale);
+}
+
+const scaled = (x: Tensor, factor: number): Tensor => (factor === 1 ? x : mul(x, factor));
+
+/** RMS norm over the last axis with the weight of that name in the module `at`; without a name none. */
+type Norm = (x: Tensor, name: string | null, at: string) => Tensor;
+
+const normsOf =
+  ({ normOffset, normEpsilon }: DecoderConfig, weights: Weights): Norm =>
+  (x, name, at) => {
+    if (name === null) return x;
+    const w = weights.vector(`${at}.${name}.weight`, x.shape.at(-1) as number);
+    return rmsNorm(x, normOffset === 0 ? w : add(w, normOffset), normEpsilon);
+  };
+
+/** Turns queries or keys [rows, heads * headDim] of a layer by their positions. */
+function rotations({ headDim, ropes }: DecoderConfig, positions: Tensor): (x: Tensor, layer: number) => Tensor {
+  const first = constant([0], 'int64');
+  const tables = new Map([...new Set(ropes)].map((rope) => [rope, rope && rotaryTables(rope, positions)]));
+  return (x, layer) => {
+    const table = tables.get(ropes[layer]!);
+    if (!table) return x;
+    const [rows, width] = x.shape as [Dim, number];
+    return reshape(rotary(reshape(x, [1, rows, width]), table.cos, table.sin, first, width / headDim), x.shape);
+  };
+}
+
+/** Queries, keys and values [rows, heads * headDim] of normed hidden states, before they turn. */
+function projectHeads(config: DecoderConfig, weights: Weights, h: Tensor, at: string, norm: Norm): Heads {
+  const { hiddenSize, headDim, heads, kvHeads, qkNorm } = config;
+  const widths = [heads * headDim, kvHeads * headDim, kvHeads * headDim] as const;
+  const project = (name: string, width: number): Tensor =>
+    weights.project(kept(h), `${at}.${name}`, hiddenSize, width, config.qkvBias);
+  const normed = (x: Tensor, name: string): Tensor => {
+    if (qkNorm === 'none') return x;
+    if (qkNorm === 'whole') return norm(x, name, at);
+    const [rows, width] = x.shape as [Dim, number];
+    return reshape(norm(reshape(x, [rows, width / headDim, headDim]), name, at), x.shape);
+  };
+  const [query, key, value] = config.fusedProjections
+    ? split(project('qkv_proj', widths[0] + widths[1] + widths[2]), 1, widths)
+    : [project('q_proj', widths[0]), project('k_proj', widths[1]), project('v_proj', widths[2])];
+  return { query: normed(query!, 'q_norm'), key: normed(key!, 'k_norm'), value: value! };
+}
+
+function mlp(config: DecoderConfig, weights: Weights, m: Tensor, at: string): Tensor {
+  const { hiddenSize, intermediateSize, mlpBias } = config;
+  const project = (name: string, width: number): Tensor =>
+    weights.project(kept(m), `${at}.${name}`, hiddenSize, width, mlpBias);
+  const [gate, up] = config.fusedProjections
+    ? split(project('gate_up_proj', 2 * intermediateSize), 1, [intermediateSize, intermediateSize])
+    : [project('gate_proj', intermediateSize), project('up_proj', intermediateSize)];
+  const activate = config.activation === 'silu' ? silu : geluTanh;
+  const hidden = gatedUnit(gate!, up!, activate);
+  return weights.project(hidden, `${at}.down_proj`, intermediateSize, hiddenSize, mlpBias);
 }
 
 /** The LM head's matrix [vocab, hiddenSize]. */
-export const headMatrix = (config: DecoderConfig, weights: Weights): Tensor =>
+const headMatrix = (config: DecoderConfig, weights: Weights): Tensor =>
   weights.matrix(
     config.tiedEmbeddings ? embeddingName : headName,
     config.vocabSize,
@@ -116,4 +138,8 @@ export const headMatrix = (config: DecoderConfig, weights: Weights): Tensor =>
 
 /** Logits [rows, vocab] from final hidden states. */
 export const logitsOf = (config: DecoderConfig, weights: Weights, hidden: Tensor): Tensor =>
-  linear(hidden, headMatrix(config, weights));
+  softcap(linear(hidden, headMatrix(config, weights)), config.logitCap).value;
+
+/** Log-probs (nats) of the tokens `targets` [rows] from final hidden states: [rows]. */
+export const logProbsOf = (config: DecoderConfig, weights: Weights, hidden: Tensor, targets: Tensor): Tensor =>
+  tokenLogProbs(hidden, headMatrix(config, weights), targets, config.logitCap);

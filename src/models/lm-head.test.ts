@@ -18,16 +18,19 @@ const logProbs = (
   rows: InputSpec | string,
   dtype: 'float32' | 'float64',
   targets: 'int32' | 'int64',
+  cap: number | null = null,
 ): GradientCase => ({
   inputs: [rows, 'vocab 3', { axes: 'rows', dtype: targets, values: indexInto('vocab') }],
-  trace: ([hidden, weight, target]) => tokenLogProbs(hidden!, weight!, target!),
+  trace: ([hidden, weight, target]) => tokenLogProbs(hidden!, weight!, target!, cap),
   reference:
     () =>
     ([hidden, weight, target]) => {
       const logits = product(hidden!, weight!, { transB: true });
       const [count, vocab] = logits.shape as [number, number];
       return build([count], ([row]) => {
-        const values = Array.from({ length: vocab }, (_, v) => at(logits, [row!, v]));
+        const values = Array.from({ length: vocab }, (_, v) => at(logits, [row!, v])).map((x) =>
+          cap === null ? x : cap * Math.tanh(x / cap),
+        );
         const top = Math.max(...values);
         const normalizer = top + Math.log(values.reduce((total, x) => total + Math.exp(x - top), 0));
         return values[target!.data[row!]!]! - normalizer;
@@ -45,6 +48,8 @@ describe('tokenLogProbs', () => {
     async (dtype) => {
       await checkGradient(logProbs('rows 3', dtype, 'int32'));
       await checkGradient(logProbs({ axes: 'rows 3', values: uniform(-8, 8) }, dtype, 'int64'));
+      await checkGradient(logProbs('rows 3', dtype, 'int32', 0.5));
+      await checkGradient(logProbs({ axes: 'rows 3', values: uniform(-3, 3) }, dtype, 'int64', 4));
     },
   );
 

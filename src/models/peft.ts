@@ -2,9 +2,9 @@
 import { join } from 'node:path';
 import { exists, makeFolder, writeFileDurably } from '../durable/files.ts';
 import { WhetstoneError } from '../errors.ts';
+import type { NamedProjections } from './adapted-projections.ts';
 import { adaptedProjections, projectionNames, shortestNames } from './adapted-projections.ts';
 import { shown } from './config-fields.ts';
-import type { DecoderConfig } from './config.ts';
 import { adapterFolder } from '../runs/adapter-folder.ts';
 import { shellWord } from '../words/shell.ts';
 import { readJsonObject } from './json-file.ts';
@@ -53,7 +53,7 @@ export interface AdapterDescription {
  */
 export async function describeAdapter(
   path: string,
-  model: Pick<DecoderConfig, 'layers'>,
+  model: NamedProjections,
 ): Promise<AdapterDescription> {
   const dir = await adapterFolder(path);
   const file = join(dir, configFile);
@@ -87,7 +87,7 @@ export async function describeAdapter(
 }
 
 /** Reads a LoRA adapter for a model. Throws as `describeAdapter`, and `ADAPTER` for values that are not finite. */
-export async function readAdapter(dir: string, model: Pick<DecoderConfig, 'layers'>): Promise<Adapter> {
+export async function readAdapter(dir: string, model: NamedProjections): Promise<Adapter> {
   const { lora, baseModel, stored, file } = await describeAdapter(dir, model);
   const tensors = new Map<string, { shape: readonly number[]; data: Float32Array }>();
   for (const [name, { key: field, ...info }] of stored) {

@@ -34,10 +34,17 @@ export type RopeScaling =
   /** arXiv 2402.13753, up to the original length: a divisor for each pair. */
   | { readonly type: 'longrope'; readonly shortFactors: readonly number[]; readonly attentionFactor: number };
 
+/** How queries and keys are turned. */
 export interface Rope {
   readonly theta: number;
+  /** How many of a head's dimensions turn, the first ones; even. The others stay as they are. */
+  readonly dims: number;
   readonly scaling: RopeScaling;
-  /** Positions that the settings hold for: longrope has others beyond the original length. */
+}
+
+/** A rope, and the positions that it holds for: longrope has others beyond the original length. */
+export interface BoundedRope {
+  readonly rope: Rope;
   readonly maxPositions: number;
 }
 
@@ -47,18 +54,75 @@ export interface RopeShape {
   readonly maxPositions: number;
 }
 
-const supportedTypes = ['default', 'linear', 'dynamic', 'llama3', 'yarn', 'longrope'];
+/** What a family takes otherwise than most. */
+export interface RopeTraits {
+  /** Where config.json says nothing; 10000 for most. */
+  readonly theta?: number;
+  /** Whether a part of each head may turn alone. */
+  readonly partial?: boolean;
+  /** The kinds that it knows, by the names that config.json may give them. */
+  readonly kinds?: Readonly<Record<string, string>>;
+  /** The length before scaling, where config.json says nothing beside the rope's own settings, which do not count. */
+  readonly originalLength?: number;
+}
+
+const allKinds = Object.fromEntries(
+  ['default', 'linear', 'dynamic', 'llama3', 'yarn', 'longrope'].map((kind) => [kind, kind]),
+);
 
 /** Throws `MODEL_CONFIG` for fields that are missing or wrong and `MODEL_UNSUPPORTED` for kinds of rope. */
-export function readRope(json: Json, shape: RopeShape, file: string): Rope {
+export function readRope(json: Json, shape: RopeShape, traits: RopeTraits, file: string): BoundedRope {
   const { name, rope } = chooseRope(json, file);
   const read = fieldReader(rope, file, name);
-  refuseOthersRopes(json, name, rope, file);
-  const kind = kindOf(name, rope, file);
-  const theta = readTheta(json, name, rope, file);
-  const rest = { read, rope, json, shape, file };
-  return { theta, maxPositions: shape.maxPositions, ...readScaling(kind, rest) };
+  const dims = readDims(json, name, rope, { headDim: shape.headDim, partial: traits.partial ?? false, file });
+  refuseNested(name, rope, file);
+  const kind = kindOf(name, rope, traits.kinds ?? allKinds, file);
+  const theta = readTheta(json, name, rope, { usual: traits.theta ?? 10000, file });
+  const { originalLength } = traits;
+  const source = { read, rope, json, file, dims, maxPositions: shape.maxPositions, theta, originalLength };
+  return bounded(kind, source);
 }
+
+/** Which of several ropes, and what it has if config.json says nothing. */
+interface NestedRope {
+  /** Its name within `rope_parameters`. */
+  readonly kind: string;
+  /** Where its theta stands in configurations of transformers 4. */
+  readonly thetaField: string;
+  readonly theta: number;
+  /** Whether `rope_scaling` is about it. */
+  readonly scaled: boolean;
+}
+
+/** The rope of one kind of layers, from `rope_parameters` of that kind or the fields that came before. */
+export function readNestedRope(json: Json, shape: RopeShape, nested: NestedRope, file: string): BoundedRope {
+  const outer = fieldReader(json, file);
+  const own = fieldReader(outer.object('rope_parameters'), file, 'rope_parameters.').object(nested.kind);
+  const scaling = nested.scaled ? outer.object('rope_scaling') : {};
+  const isScaled = Object.keys(scaling).length > 0;
+  // transformers writes these over settings that say "rope_type" already, so that "type" would not count.
+  if (scaling.type !== undefined && scaling.rope_type === undefined) {
+    const hint = 'Write "rope_type" in its place: transformers does not read "type" for this family.';
+    throw unsupported(file, 'rope_scaling.type', shown(scaling.type), hint);
+  }
+  const rope = { ...own, ...scaling };
+  const name = isScaled ? 'rope_scaling.' : `rope_parameters.${nested.kind}.`;
+  const read = fieldReader(rope, file, name);
+  const dims = readDims({}, name, rope, { headDim: shape.headDim, partial: false, file });
+  refuseNested(name, rope, file);
+  const kind = kindOf(name, rope, allKinds, file);
+  const theta =
+    rope.rope_theta === undefined
+      ? outer.number(nested.thetaField, thetaRange, nested.theta)
+      : read.number('rope_theta', thetaRange);
+  return bounded(kind, { read, rope, json: {}, file, dims, maxPositions: shape.maxPositions, theta });
+}
+
+const bounded = (kind: string, source: ScalingSource): BoundedRope => {
+  const { theta, dims } = source;
+  const { scaling, maxPositions = source.maxPositions } = readScaling(kind, source);
+  return { rope: { theta, dims, scaling }, maxPositions };
+};
 
 /**
  * transformers puts a `rope_scaling` that holds anything in the place of `rope_parameters`. Returned with the
@@ -72,18 +136,27 @@ function chooseRope(json: Json, file: string): { name: string; rope: Json } {
     : { name: 'rope_parameters.', rope: parameters };
 }
 
-/** Rope for a part of each head, and for each kind of layer its own: other families than ours have them. */
-function refuseOthersRopes(json: Json, name: string, rope: Json, file: string): void {
+/** How many dimensions of each head turn: those of a `partial_rotary_factor`, where the family has one. */
+function readDims(
+  json: Json,
+  name: string,
+  rope: Json,
+  { headDim, partial, file }: { readonly headDim: number; readonly partial: boolean; readonly file: string },
+): number {
   const field = 'partial_rotary_factor';
   const inside = rope[field] !== undefined;
-  const partial = (inside ? rope[field] : json[field]) ?? 1;
-  if (partial !== 1)
-    throw unsupported(
-      file,
-      (inside ? name : '') + field,
-      shown(partial),
-      'Only full rotary embeddings are.',
-    );
+  const source = inside ? fieldReader(rope, file, name) : fieldReader(json, file);
+  const share = (inside ? rope[field] : json[field]) ?? 1;
+  const where = (inside ? name : '') + field;
+  if (!partial && share !== 1) throw unsupported(file, where, shown(share), 'Only full rotary embeddings are.');
+  const dims = Math.floor(headDim * source.number(field, { above: 0, to: 1 }, 1));
+  if (dims < 2 || dims % 2 !== 0)
+    throw unsupported(file, where, shown(share), `It turns ${dims} of ${headDim} dimensions; an even number of them can be.`);
+  return dims;
+}
+
+/** For each kind of layer its own: other families than those that are read here have them. */
+function refuseNested(name: string, rope: Json, file: string): void {
   const nested = Object.entries(rope).find(
     ([, value]) => typeof value === 'object' && value !== null && !Array.isArray(value),
   );
@@ -91,21 +164,25 @@ function refuseOthersRopes(json: Json, name: string, rope: Json, file: string): 
     throw unsupported(file, name + nested[0], 'a rope of its own for a kind of layer', 'One for all is.');
 }
 
-function kindOf(name: string, rope: Json, file: string): string {
+function kindOf(name: string, rope: Json, kinds: Readonly<Record<string, string>>, file: string): string {
   const field = rope.rope_type !== undefined ? 'rope_type' : 'type';
   const kind = rope[field] === undefined ? 'default' : rope[field];
-  if (typeof kind === 'string' && supportedTypes.includes(kind)) return kind;
-  throw unsupported(file, name + field, shown(kind), `Supported are ${supportedTypes.join(', ')}.`);
+  if (typeof kind === 'string' && Object.hasOwn(kinds, kind)) return kinds[kind]!;
+  throw unsupported(file, name + field, shown(kind), `Supported are ${Object.keys(kinds).join(', ')}.`);
 }
 
 /** Below 1 the order of the frequencies turns round; from 1e30 on they leave single precision. */
 const thetaRange = { above: 1, to: 1e30 };
 
-function readTheta(json: Json, name: string, rope: Json, file: string): number {
+function readTheta(
+  json: Json,
+  name: string,
+  rope: Json,
+  { usual, file }: { readonly usual: number; readonly file: string },
+): number {
   // As in transformers a null is no wish for the default: it is what is computed with, and fails.
   if (rope.rope_theta !== undefined) return fieldReader(rope, file, name).number('rope_theta', thetaRange);
   if (json.rope_theta !== undefined) return fieldReader(json, file).number('rope_theta', thetaRange);
-  const usual = 10000;
   const lost = fieldReader(json, file).object('rope_parameters').rope_theta;
   if (lost !== undefined && lost !== usual) {
     throw new WhetstoneError(
@@ -125,8 +202,11 @@ interface ScalingSource {
   readonly read: FieldReader;
   readonly rope: Json;
   readonly json: Json;
-  readonly shape: RopeShape;
   readonly file: string;
+  readonly theta: number;
+  readonly dims: number;
+  readonly maxPositions: number;
+  readonly originalLength?: number | undefined;
 }
 
 const positive = { above: 0 };
@@ -153,10 +233,12 @@ function readScaling(
 }
 
 /** As in transformers the field outside the rope settings goes before that within. */
-function originalLength({ read, rope, json, shape, file }: ScalingSource): number {
+function readOriginalLength(source: ScalingSource): number {
+  const { read, rope, json, maxPositions, originalLength, file } = source;
   const field = 'original_max_position_embeddings';
   if (json[field] !== undefined) return fieldReader(json, file).count(field);
-  return rope[field] === undefined ? shape.maxPositions : read.count(field);
+  if (originalLength !== undefined) return originalLength;
+  return rope[field] === undefined ? maxPositions : read.count(field);
 }
 
 function readLlama3(source: ScalingSource): RopeScaling {
@@ -167,16 +249,16 @@ function readLlama3(source: ScalingSource): RopeScaling {
     factor: read.number('factor', positive),
     lowFreqFactor,
     highFreqFactor: read.number('high_freq_factor', { above: lowFreqFactor }),
-    originalMaxPositions: originalLength(source),
+    originalMaxPositions: readOriginalLength(source),
   };
 }
 
 function readYarn(source: ScalingSource): RopeScaling {
-  const { read, rope, shape } = source;
-  const originalMaxPositions = originalLength(source);
+  const { read, rope, maxPositions } = source;
+  const originalMaxPositions = readOriginalLength(source);
   // Null, but not a missing field, says that the two lengths tell it.
   const factor =
-    rope.factor === null ? shape.maxPositions / originalMaxPositions : read.number('factor', positive);
+    rope.factor === null ? maxPositions / originalMaxPositions : read.number('factor', positive);
   const orUsual = (field: string, usual: number): number => read.number(field, { from: 0 }, usual) || usual;
   return {
     type: 'yarn',
@@ -203,12 +285,12 @@ function yarnAttention(read: FieldReader, factor: number): number {
  * a cache keeping their old ones. Up to there it is one rope, and nothing longer is run.
  */
 function readLongrope(source: ScalingSource): { scaling: RopeScaling; maxPositions: number } {
-  const { read, shape } = source;
-  const original = originalLength(source);
-  const pairs = shape.headDim / 2;
+  const { read, dims, maxPositions } = source;
+  const original = readOriginalLength(source);
+  const pairs = dims / 2;
   read.factors('long_factor', pairs);
   const shortFactors = read.factors('short_factor', pairs);
-  const factor = read.number('factor', positive, shape.maxPositions / original);
+  const factor = read.number('factor', positive, maxPositions / original);
   const usual = factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(original));
   return {
     scaling: {
@@ -216,6 +298,6 @@ function readLongrope(source: ScalingSource): { scaling: RopeScaling; maxPositio
       shortFactors,
       attentionFactor: read.number('attention_factor', positive, usual),
     },
-    maxPositions: Math.min(shape.maxPositions, original),
+    maxPositions: Math.min(maxPositions, original),
   };
 }

@@ -18,6 +18,7 @@ export type NoteCode =
   | 'DEVICE'
   | 'QUANTIZED'
   | 'UNUSED_WEIGHTS'
+  | 'FUSED_PROJECTIONS'
   | 'HUB_COMMIT'
   | 'HUB_DOWNLOAD'
   | 'WARMUP_TOO_LONG'

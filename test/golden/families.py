@@ -11,21 +11,34 @@ from typing import Any
 
 import torch
 from transformers import (
+    Gemma2Config,
+    Gemma2ForCausalLM,
+    Gemma3ForCausalLM,
+    Gemma3TextConfig,
     GemmaConfig,
     GemmaForCausalLM,
+    GraniteConfig,
+    GraniteForCausalLM,
     LlamaConfig,
     LlamaForCausalLM,
     MistralConfig,
     MistralForCausalLM,
+    Olmo2Config,
+    Olmo2ForCausalLM,
+    Phi3Config,
+    Phi3ForCausalLM,
     PreTrainedModel,
     Qwen2Config,
     Qwen2ForCausalLM,
     Qwen3Config,
     Qwen3ForCausalLM,
+    SmolLM3Config,
+    SmolLM3ForCausalLM,
 )
 
 MLP = ["gate_proj", "up_proj", "down_proj"]
 ATTENTION = ["q_proj", "k_proj", "v_proj", "o_proj"]
+FUSED = ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]
 SPECIAL = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
 
 
@@ -319,6 +332,179 @@ def families() -> list[Family]:
             ),
             dtype=torch.float16,
         ),
+        Family(
+            "granite",
+            GraniteForCausalLM,
+            GraniteConfig(
+                vocab_size=96,
+                hidden_size=32,
+                intermediate_size=44,
+                num_hidden_layers=2,
+                num_attention_heads=4,
+                num_key_value_heads=2,
+                max_position_embeddings=256,
+                tie_word_embeddings=True,
+                rms_norm_eps=1e-5,
+                attention_bias=True,
+                mlp_bias=True,
+                embedding_multiplier=3.0,
+                attention_multiplier=0.2,
+                residual_multiplier=0.6,
+                logits_scaling=0.7,
+                rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
+                **SPECIAL,
+            ),
+            lora_targets=ATTENTION + MLP,
+        ),
+        Family(
+            "smollm3",
+            SmolLM3ForCausalLM,
+            SmolLM3Config(
+                vocab_size=96,
+                hidden_size=32,
+                intermediate_size=44,
+                num_hidden_layers=3,
+                num_attention_heads=4,
+                num_key_value_heads=2,
+                max_position_embeddings=256,
+                tie_word_embeddings=True,
+                rms_norm_eps=1e-6,
+                # The second layer alone has no rope, and for that a window.
+                no_rope_layer_interval=2,
+                use_sliding_window=True,
+                sliding_window=6,
+                rope_parameters={"rope_type": "default", "rope_theta": 500.0},
+                **SPECIAL,
+            ),
+            lora_targets=["q_proj", "v_proj", "up_proj"],
+        ),
+        Family(
+            "phi3",
+            Phi3ForCausalLM,
+            Phi3Config(
+                vocab_size=96,
+                hidden_size=48,
+                intermediate_size=44,
+                num_hidden_layers=2,
+                num_attention_heads=3,
+                num_key_value_heads=1,
+                max_position_embeddings=256,
+                original_max_position_embeddings=64,
+                sliding_window=9,
+                tie_word_embeddings=False,
+                rms_norm_eps=1e-5,
+                # 12 of a head's 16 dimensions are turned.
+                rope_parameters={
+                    "rope_type": "longrope",
+                    "rope_theta": 500.0,
+                    "partial_rotary_factor": 0.75,
+                    "short_factor": [1.0, 1.1, 1.3, 1.7, 2.0, 2.6],
+                    "long_factor": [1.0, 2.0, 4.0, 6.0, 7.0, 8.0],
+                },
+                **SPECIAL,
+            ),
+            lora_targets=FUSED,
+            full_gradients=True,
+        ),
+        Family(
+            "olmo2",
+            Olmo2ForCausalLM,
+            Olmo2Config(
+                vocab_size=96,
+                hidden_size=32,
+                intermediate_size=44,
+                num_hidden_layers=2,
+                num_attention_heads=4,
+                num_key_value_heads=2,
+                max_position_embeddings=256,
+                tie_word_embeddings=False,
+                attention_bias=True,
+                rms_norm_eps=1e-5,
+                rope_parameters={"rope_type": "default", "rope_theta": 500000.0},
+                **SPECIAL,
+            ),
+            lora_targets=ATTENTION + MLP,
+            full_gradients=True,
+        ),
+        Family(
+            "gemma2",
+            Gemma2ForCausalLM,
+            Gemma2Config(
+                vocab_size=96,
+                hidden_size=32,
+                intermediate_size=44,
+                num_hidden_layers=2,
+                num_attention_heads=4,
+                num_key_value_heads=2,
+                head_dim=12,
+                max_position_embeddings=256,
+                # Tied, random embeddings as large as these would only repeat their token.
+                tie_word_embeddings=False,
+                # Low enough that neither cap is nearly the identity; the scalar is not the head's dimension.
+                attn_logit_softcapping=3.0,
+                final_logit_softcapping=12.0,
+                query_pre_attn_scalar=10,
+                sliding_window=7,
+                attention_bias=True,
+                rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
+                **SPECIAL,
+            ),
+            lora_targets=ATTENTION + MLP,
+            full_gradients=True,
+        ),
+        Family(
+            "gemma3",
+            Gemma3ForCausalLM,
+            Gemma3TextConfig(
+                vocab_size=96,
+                hidden_size=32,
+                intermediate_size=44,
+                num_hidden_layers=3,
+                num_attention_heads=4,
+                num_key_value_heads=2,
+                head_dim=10,
+                max_position_embeddings=256,
+                query_pre_attn_scalar=14,
+                sliding_window=7,
+                sliding_window_pattern=2,
+                tie_word_embeddings=False,
+                **SPECIAL,
+            ),
+            lora_targets=["k_proj", "o_proj", "gate_proj"],
+            old_config={
+                "architectures": ["Gemma3ForCausalLM"],
+                "attention_bias": False,
+                "attention_dropout": 0.0,
+                "attn_logit_softcapping": None,
+                "bos_token_id": 1,
+                "eos_token_id": 2,
+                "pad_token_id": 0,
+                "final_logit_softcapping": None,
+                "head_dim": 10,
+                "hidden_activation": "gelu_pytorch_tanh",
+                "hidden_size": 32,
+                "initializer_range": 0.02,
+                "intermediate_size": 44,
+                "max_position_embeddings": 256,
+                "model_type": "gemma3_text",
+                "num_attention_heads": 4,
+                "num_hidden_layers": 3,
+                "num_key_value_heads": 2,
+                "query_pre_attn_scalar": 14,
+                "rms_norm_eps": 1e-06,
+                "rope_local_base_freq": 100.0,
+                "rope_scaling": {"factor": 2.5, "rope_type": "linear"},
+                "rope_theta": 3000.0,
+                "sliding_window": 7,
+                "sliding_window_pattern": 2,
+                "tie_word_embeddings": False,
+                "torch_dtype": "float32",
+                "transformers_version": "4.50.0.dev0",
+                "use_cache": True,
+                "vocab_size": 96,
+            },
+            full_gradients=True,
+        ),
     ]
 
 
@@ -335,12 +521,12 @@ def write_model(family: Family, folder: Path) -> None:
     """Writes `folder` anew: config.json, generation_config.json and safetensors with random weights.
 
     Matrices have standard deviation 0.25 (embeddings 0.35), norm gains scatter around 1 (around 0 for
-    Gemma, whose norm multiplies by 1 + w), biases around 0, so that no term can be left out unnoticed.
+    the Gemmas, whose norms multiply by 1 + w), biases around 0, so that no term can be left out unnoticed.
     """
     shutil.rmtree(folder, ignore_errors=True)
     model = family.model(family.config)
     rng = generator(family.name, "weights")
-    gain = 0.0 if family.config.model_type == "gemma" else 1.0
+    gain = 0.0 if family.config.model_type.startswith("gemma") else 1.0
     with torch.no_grad():
         for name, parameter in sorted(model.named_parameters()):
             noise = torch.randn(parameter.shape, generator=rng)

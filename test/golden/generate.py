@@ -16,7 +16,7 @@ import transformers
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import Tensor
 
-from families import MLP, Family, families, generator, load_model, seed_of, write_model
+from families import Family, families, generator, load_model, seed_of, write_model
 from methods import method_cases
 from objectives import cases
 from reference import (
@@ -253,6 +253,8 @@ def write_family(family: Family) -> None:
 def write_full_gradients(family: Family, folder: Path, triplets: list[Triplet]) -> None:
     """Every weight's gradient of the likelihood on the base model, adapter absent."""
     model = load_model(folder).requires_grad_(True)
+    # PyTorch would keep the gradient of the padding token's embedding from it, also where the token stands in a text.
+    model.get_input_embeddings().padding_idx = None
     objective = OBJECTIVES[0]
     batch = batch_loss(objective, [objective.triplet_loss(model, triplet) for triplet in triplets])
     batch.loss.backward()
@@ -268,7 +270,7 @@ def write_trajectory(family: Family) -> None:
     target = folder / "trajectory"
     for attempt in range(200):
         torch.manual_seed(seed_of(family.name, "trajectory", attempt))
-        model = get_peft_model(load_model(folder), lora_config(MLP, family.name))
+        model = get_peft_model(load_model(folder), lora_config(family.lora_targets, family.name))
         rng = generator(family.name, "trajectory", attempt)
         triplets = make_triplets(
             model, family, 16, rng, [(5, 0, 5), (6, 4, 8), (9, 0, 7), (7, 6, 5), (4, 0, 9), (8, 3, 6)]
@@ -323,7 +325,8 @@ def main(names: list[str]) -> None:
         write_family(family)
         if family.name in RECIPES:
             write_trajectory(family)
-    write_shared()
+    if not names:
+        write_shared()
     write_versions()
 
 

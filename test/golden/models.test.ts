@@ -26,6 +26,12 @@ const families = [
   'gemma',
   'llama3-bf16-sharded',
   'mistral-fp16',
+  'granite',
+  'smollm3',
+  'phi3',
+  'olmo2',
+  'gemma2',
+  'gemma3',
 ];
 
 interface GoldenLoss {

@@ -41,14 +41,23 @@ class Recipe:
         }
 
 
+PAPER = Objective("paper", "paper", {"lam": 1.2, "alpha": 1.0, "gamma": 1.0})
+RELEASED = Objective("released-code", "released-code", {"lam": 1.1, "alpha": 0.5})
+
 RECIPES = {
-    "llama3": Recipe(Objective("paper", "paper", {"lam": 1.2, "alpha": 1.0, "gamma": 1.0})),
+    "llama3": Recipe(PAPER),
     "qwen3": Recipe(
-        Objective("released-code", "released-code", {"lam": 1.1, "alpha": 0.5}),
+        RELEASED,
         schedule="linear",
         max_grad_norm=1.3,
         weight_decay=0.01,
     ),
+    "granite": Recipe(PAPER),
+    "smollm3": Recipe(RELEASED, schedule="linear"),
+    "phi3": Recipe(PAPER, schedule="linear", weight_decay=0.01),
+    "olmo2": Recipe(RELEASED),
+    "gemma2": Recipe(PAPER, weight_decay=0.01),
+    "gemma3": Recipe(RELEASED, max_grad_norm=1.3),
 }
 
 

@@ -8,7 +8,7 @@ import { defaultLora, openEngine } from '../../src/engine/index.ts';
 import { testDevice } from '../device.ts';
 import { compile } from '../../src/engine/session.ts';
 import { add, cast, dim, grad, input, mul, neg, sum } from '../../src/graph/index.ts';
-import { readAdapter } from '../../src/models/index.ts';
+import { readAdapter, readDecoderConfig } from '../../src/models/index.ts';
 import { cut, likelihood } from '../../src/objectives/index.ts';
 import type { Objective, TokenComparison } from '../../src/objectives/index.ts';
 import type { GoldenTriplet } from './golden.ts';
@@ -130,7 +130,7 @@ describe.each(
   });
 });
 
-describe.each(['llama3', 'gemma'])('%s, every weight trained', (family) => {
+describe.each(['llama3', 'gemma', 'phi3', 'olmo2', 'gemma2', 'gemma3'])('%s, every weight trained', (family) => {
   it('gives the gradients of transformers', async () => {
     const { triplets } = readJson<{ triplets: GoldenTriplet[] }>(family, 'losses.json');
     const { loss } = readJson<{ loss: number }>(family, 'full-loss.json');
@@ -152,7 +152,7 @@ describe.each(['llama3', 'gemma'])('%s, every weight trained', (family) => {
   });
 });
 
-describe.each(['llama3', 'qwen3'])('%s, thirty steps', (family) => {
+describe.each(['llama3', 'qwen3', 'granite', 'smollm3', 'phi3', 'olmo2', 'gemma2', 'gemma3'])('%s, thirty steps', (family) => {
   interface Steps {
     recipe: Recipe & {
       batch_size: number;
@@ -206,7 +206,8 @@ describe.each(['llama3', 'qwen3'])('%s, thirty steps', (family) => {
       expect(Math.abs(metrics.gradNorm - golden.grad_norm) / golden.grad_norm).toBeLessThan(1e-3);
       expect([metrics.flaggedTokens, metrics.comparedTokens]).toEqual([golden.flagged, golden.contrasted]);
     }
-    const final = await readAdapter(`${modelDir(family)}/trajectory/final`, { layers: 2 });
+    const config = await readDecoderConfig(modelDir(family));
+    const final = await readAdapter(`${modelDir(family)}/trajectory/final`, config);
     const { parameters } = engine.trainingState();
     for (const { name, offset, size } of engine.layout.parameters) {
       expect(

@@ -66,23 +66,23 @@ const inverseRms: GradientCase[] = ['b', 'a b'].map((axes) => ({
   min: { b: 1 },
 }));
 
-/** Each head's two halves turn by the angle of their row: (x, y) to (x cos - y sin, y cos + x sin). */
-const rotated = (x: Nd, cos: Nd, sin: Nd, heads: number): Nd => {
+/** The two halves of what turns of each head turn by the angle of their row: (x, y) to (x cos - y sin, y cos + x sin). */
+const rotated = (x: Nd, cos: Nd, sin: Nd, headDim: number): Nd => {
   const half = cos.shape[1]!;
   return build(x.shape, ([b, s, i]) => {
-    const head = Math.floor(i! / (2 * half));
-    const j = i! % half;
-    const first = at(x, [b!, s!, head * 2 * half + j]);
-    const second = at(x, [b!, s!, head * 2 * half + half + j]);
+    const [head, within] = [Math.floor(i! / headDim) * headDim, i! % headDim];
+    if (within >= 2 * half) return at(x, [b!, s!, i!]);
+    const j = within % half;
+    const first = at(x, [b!, s!, head + j]);
+    const second = at(x, [b!, s!, head + half + j]);
     const [c, n] = [at(cos, [s!, j]), at(sin, [s!, j])];
-    expect(head).toBeLessThan(heads);
-    return i! % (2 * half) < half ? first * c - second * n : second * c + first * n;
+    return within < half ? first * c - second * n : second * c + first * n;
   });
 };
 
-const rotary = (heads: number, half: number): GradientCase => ({
+const rotary = (heads: number, half: number, still = 0): GradientCase => ({
   // Angles come in double precision, so that they are not differentiated: the op takes them for constants.
-  inputs: [`a b ${heads * 2 * half}`, { axes: `b ${half}`, dtype: 'float64' }],
+  inputs: [`a b ${heads * (2 * half + still)}`, { axes: `b ${half}`, dtype: 'float64' }],
   trace: ([x, angles]) =>
     ops.rotary(
       x!,
@@ -94,7 +94,7 @@ const rotary = (heads: number, half: number): GradientCase => ({
   reference:
     () =>
     ([x, angles]) =>
-      rotated(x!, map(Math.cos, angles!), map(Math.sin, angles!), heads),
+      rotated(x!, map(Math.cos, angles!), map(Math.sin, angles!), 2 * half + still),
   dtype: 'float32',
   min: { a: 1, b: 1 },
 });
@@ -123,7 +123,7 @@ const cases: Record<string, GradientCase[]> = {
   ),
   rmsNorm,
   inverseRms,
-  rotary: [rotary(1, 1), rotary(2, 3), rotary(3, 4)],
+  rotary: [rotary(1, 1), rotary(2, 3), rotary(3, 4), rotary(1, 2, 4), rotary(2, 3, 1), rotary(3, 1, 2)],
   silu: activation(ops.silu, silu, 'float32'),
   geluTanh: precisions.flatMap((dtype) => activation(ops.geluTanh, geluTanh, dtype)),
 };
@@ -191,8 +191,8 @@ describe('while tracing', () => {
       /^rmsNorm: the weight must have the size of the last axis; got float32\[2, n, 8\] and float32\[7\]/,
     );
     expect(() => ops.rmsNorm(input('s', 'float32', []), input('w', 'float32', [1]), 1e-6)).toThrow(/rmsNorm/);
-    expect(() => ops.rotary(x, table(3), table(3), start, 1)).toThrow(
-      /rotary: x must be \[batch, seq, 1 \* headDim\] .*; got float32\[2, n, 8\] and float32\[n, 3\]/,
+    expect(() => ops.rotary(x, table(5), table(5), start, 1)).toThrow(
+      /rotary: x must be \[batch, seq, 1 \* headDim\] .*; got float32\[2, n, 8\] and float32\[n, 5\]/,
     );
     expect(() => ops.rotary(x, table(4), table(2), start, 1)).toThrow(/rotary: needs equal shapes/);
     expect(() => ops.rotary(x, table(4), table(4), start, 2)).toThrow(/2 \* headDim/);

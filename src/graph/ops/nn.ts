@@ -71,8 +71,9 @@ export const inverseRms = (x: Tensor, epsilon: number): Tensor =>
 
 /**
  * Rotary position embedding in the half-split layout (arXiv 2104.09864; the layout of Hugging Face's Llama).
- * x is [batch, seq, heads * headDim]; cos and sin are [seq, headDim / 2], one row a position of the sequence;
- * `start` is int64 [1], the row where the sequence begins. Only x is differentiated.
+ * x is [batch, seq, heads * headDim]; cos and sin are [seq, turning / 2], one row a position of the sequence: the
+ * first `turning` dimensions of each head turn, all or some. `start` is int64 [1], the row where the sequence begins.
+ * Only x is differentiated.
  */
 export function rotary(x: Tensor, cos: Tensor, sin: Tensor, start: Tensor, heads: number): Tensor {
   requireDType('rotary', x, 'float32');
@@ -80,17 +81,19 @@ export function rotary(x: Tensor, cos: Tensor, sin: Tensor, start: Tensor, heads
   requireSameShape('rotary', cos, sin);
   requireDType('rotary', start, 'int64');
   const half = cos.shape.at(-1);
-  const fits = x.shape.length === 3 && typeof half === 'number' && x.shape[2] === half * 2 * heads;
-  if (!fits)
+  const width = x.shape[2];
+  const headDim = typeof width === 'number' ? width / heads : NaN;
+  const turning = typeof half === 'number' ? half * 2 : NaN;
+  if (x.shape.length !== 3 || !Number.isInteger(headDim) || !(turning <= headDim))
     throw shapeError(
       'rotary',
-      `x must be [batch, seq, ${heads} * headDim] and cos [seq, headDim / 2]`,
+      `x must be [batch, seq, ${heads} * headDim] and cos [seq, headDim / 2] or less`,
       x,
       cos,
     );
   return recordOp('RotaryEmbedding', [x, start, cos, sin], [x], {
     domain: 'com.microsoft',
-    attributes: { interleaved: 0, num_heads: heads, rotary_embedding_dim: 0 },
+    attributes: { interleaved: 0, num_heads: heads, rotary_embedding_dim: turning < headDim ? turning : 0 },
     // The inverse of a rotation is the rotation by the negative angle.
     vjp:
       () =>
