@@ -30,7 +30,20 @@ function groups(vocabSize: number): ContinuationGroup[] {
   ];
 }
 
-describe.each(['llama3', 'mistral', 'qwen3', 'gemma', 'mistral-fp16'])('continuations with %s', (model) => {
+const families = [
+  'llama3',
+  'mistral',
+  'qwen3',
+  'gemma',
+  'mistral-fp16',
+  'granite',
+  'smollm3',
+  'olmo2',
+  'gemma2',
+  'gemma3',
+];
+
+describe.each(families)('continuations with %s', (model) => {
   it.each(['base', 'adapter'])('score as sequences of their own, %s', async (kind) => {
     const engine = await open(model, kind === 'adapter' ? `${modelDir(model)}/adapter` : undefined);
     const all = groups(engine.describe().vocabSize);

@@ -20,6 +20,12 @@ describe.each([
   ['gemma', 'F32', 2e-4],
   ['mistral-fp16', 'F16', 0.02],
   ['llama3-bf16-sharded', 'BF16', 0.15],
+  ['granite', 'F32', 2e-4],
+  ['smollm3', 'F32', 2e-4],
+  ['phi3', 'F32', 2e-4],
+  ['olmo2', 'F32', 2e-4],
+  ['gemma2', 'F32', 2e-4],
+  ['gemma3', 'F32', 2e-4],
 ] as const)('%s merged', (model, dtype, largest) => {
   it('gives the log-probs of PEFT with the adapter beside it, as near as its dtype allows', async () => {
     const out = join(folder, model);
