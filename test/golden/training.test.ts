@@ -130,89 +130,99 @@ describe.each(
   });
 });
 
-describe.each(['llama3', 'gemma', 'phi3', 'olmo2', 'gemma2', 'gemma3'])('%s, every weight trained', (family) => {
-  it('gives the gradients of transformers', async () => {
-    const { triplets } = readJson<{ triplets: GoldenTriplet[] }>(family, 'losses.json');
-    const { loss } = readJson<{ loss: number }>(family, 'full-loss.json');
-    const engine = await openEngine({
-      modelDir: modelDir(family),
-      lora: null,
-      threads: 1,
-      device: testDevice,
-    });
-    engines.push(engine);
-    const metrics = await engine.step(triplets.map(toExample), likelihood({ includeRejected: true }), still);
-    expect(Math.abs(metrics.loss - loss) / loss).toBeLessThan(1e-5);
-    const gradients = await readFloats(`${modelDir(family)}/full-gradients.safetensors`);
-    const flat = engine.gradient();
-    expect(engine.layout.parameters.length).toBe(gradients.size);
-    for (const { name, offset, size } of engine.layout.parameters) {
-      expect(relativeError(flat.subarray(offset, offset + size), gradients.get(name)!)).toBeLessThan(1e-4);
-    }
-  });
-});
-
-describe.each(['llama3', 'qwen3', 'granite', 'smollm3', 'phi3', 'olmo2', 'gemma2', 'gemma3'])('%s, thirty steps', (family) => {
-  interface Steps {
-    recipe: Recipe & {
-      batch_size: number;
-      beta1: number;
-      beta2: number;
-      epsilon: number;
-      weight_decay: number;
-      max_grad_norm: number;
-    };
-    triplets: GoldenTriplet[];
-    steps: {
-      loss: number;
-      l1: number;
-      l2: number;
-      flagged: number;
-      contrasted: number;
-      grad_norm: number;
-      learning_rate: number;
-    }[];
-  }
-  it('stays with a PyTorch loop', async () => {
-    const { recipe, triplets, steps } = readJson<Steps>(family, 'trajectory/steps.json');
-    const adapterDir = `${modelDir(family)}/trajectory/start`;
-    const engine = await openEngine({
-      modelDir: modelDir(family),
-      adapterDir,
-      lora: { ...defaultLora, dropout: 0 },
-      threads: 1,
-      device: testDevice,
-    });
-    engines.push(engine);
-    const objective = objectiveOf(recipe);
-    for (const [k, golden] of steps.entries()) {
-      const batch = Array.from(
-        { length: recipe.batch_size },
-        (_, i) => (k * recipe.batch_size + i) % triplets.length,
-      );
+describe.each(['llama3', 'gemma', 'phi3', 'olmo2', 'gemma2', 'gemma3'])(
+  '%s, every weight trained',
+  (family) => {
+    it('gives the gradients of transformers', async () => {
+      const { triplets } = readJson<{ triplets: GoldenTriplet[] }>(family, 'losses.json');
+      const { loss } = readJson<{ loss: number }>(family, 'full-loss.json');
+      const engine = await openEngine({
+        modelDir: modelDir(family),
+        lora: null,
+        threads: 1,
+        device: testDevice,
+      });
+      engines.push(engine);
       const metrics = await engine.step(
-        batch.map((i) => toExample(triplets[i]!, i)),
-        objective,
-        {
-          learningRate: golden.learning_rate,
-          beta1: recipe.beta1,
-          beta2: recipe.beta2,
-          epsilon: recipe.epsilon,
-          weightDecay: recipe.weight_decay,
-          maxGradNorm: recipe.max_grad_norm,
-        },
+        triplets.map(toExample),
+        likelihood({ includeRejected: true }),
+        still,
       );
-      expect(Math.abs(metrics.loss - golden.loss) / Math.abs(golden.loss)).toBeLessThan(1e-3);
-      expect(Math.abs(metrics.gradNorm - golden.grad_norm) / golden.grad_norm).toBeLessThan(1e-3);
-      expect([metrics.flaggedTokens, metrics.comparedTokens]).toEqual([golden.flagged, golden.contrasted]);
+      expect(Math.abs(metrics.loss - loss) / loss).toBeLessThan(1e-5);
+      const gradients = await readFloats(`${modelDir(family)}/full-gradients.safetensors`);
+      const flat = engine.gradient();
+      expect(engine.layout.parameters.length).toBe(gradients.size);
+      for (const { name, offset, size } of engine.layout.parameters) {
+        expect(relativeError(flat.subarray(offset, offset + size), gradients.get(name)!)).toBeLessThan(1e-4);
+      }
+    });
+  },
+);
+
+describe.each(['llama3', 'qwen3', 'granite', 'smollm3', 'phi3', 'olmo2', 'gemma2', 'gemma3'])(
+  '%s, thirty steps',
+  (family) => {
+    interface Steps {
+      recipe: Recipe & {
+        batch_size: number;
+        beta1: number;
+        beta2: number;
+        epsilon: number;
+        weight_decay: number;
+        max_grad_norm: number;
+      };
+      triplets: GoldenTriplet[];
+      steps: {
+        loss: number;
+        l1: number;
+        l2: number;
+        flagged: number;
+        contrasted: number;
+        grad_norm: number;
+        learning_rate: number;
+      }[];
     }
-    const config = await readDecoderConfig(modelDir(family));
-    const final = await readAdapter(`${modelDir(family)}/trajectory/final`, config);
-    const { parameters } = engine.trainingState();
-    for (const { name, offset, size } of engine.layout.parameters) {
-      expect(
-        relativeError(parameters.subarray(offset, offset + size), final.tensors.get(name)!.data),
-      ).toBeLessThan(1e-3);
-    }
-  });
-});
+    it('stays with a PyTorch loop', async () => {
+      const { recipe, triplets, steps } = readJson<Steps>(family, 'trajectory/steps.json');
+      const adapterDir = `${modelDir(family)}/trajectory/start`;
+      const engine = await openEngine({
+        modelDir: modelDir(family),
+        adapterDir,
+        lora: { ...defaultLora, dropout: 0 },
+        threads: 1,
+        device: testDevice,
+      });
+      engines.push(engine);
+      const objective = objectiveOf(recipe);
+      for (const [k, golden] of steps.entries()) {
+        const batch = Array.from(
+          { length: recipe.batch_size },
+          (_, i) => (k * recipe.batch_size + i) % triplets.length,
+        );
+        const metrics = await engine.step(
+          batch.map((i) => toExample(triplets[i]!, i)),
+          objective,
+          {
+            learningRate: golden.learning_rate,
+            beta1: recipe.beta1,
+            beta2: recipe.beta2,
+            epsilon: recipe.epsilon,
+            weightDecay: recipe.weight_decay,
+            maxGradNorm: recipe.max_grad_norm,
+          },
+        );
+        expect(Math.abs(metrics.loss - golden.loss) / Math.abs(golden.loss)).toBeLessThan(1e-3);
+        expect(Math.abs(metrics.gradNorm - golden.grad_norm) / golden.grad_norm).toBeLessThan(1e-3);
+        expect([metrics.flaggedTokens, metrics.comparedTokens]).toEqual([golden.flagged, golden.contrasted]);
+      }
+      const config = await readDecoderConfig(modelDir(family));
+      const final = await readAdapter(`${modelDir(family)}/trajectory/final`, config);
+      const { parameters } = engine.trainingState();
+      for (const { name, offset, size } of engine.layout.parameters) {
+        expect(
+          relativeError(parameters.subarray(offset, offset + size), final.tensors.get(name)!.data),
+        ).toBeLessThan(1e-3);
+      }
+    });
+  },
+);
