@@ -103,10 +103,11 @@ export async function readCheckpoint(dir: string): Promise<TrainingState> {
     await read(header);
     const shapes = JSON.parse(header.toString()) as Record<string, { shape?: unknown } | null> | null;
     const tensor = async (name: string): Promise<Float32Array> => {
-      const [length] = [shapes?.[name]?.shape].flat<unknown[]>();
-      if (!Number.isSafeInteger(length) || (length as number) < 0 || 4 * (length as number) > size)
+      const shape = shapes?.[name]?.shape;
+      const length: unknown = Array.isArray(shape) ? shape[0] : shape;
+      if (typeof length !== 'number' || !Number.isSafeInteger(length) || length < 0 || 4 * length > size)
         throw damaged(`its header does not say how long "${name}" is`);
-      const values = new Float32Array(length as number);
+      const values = new Float32Array(length);
       await read(bytesOf(values));
       return values;
     };

@@ -1,4 +1,6 @@
 // whetstone doctor: which devices this machine has, whether they compute right, how fast they are, and what fits.
+import { blockSize } from '../models/quantize.ts';
+import { bytesInWords } from '../words/numbers.ts';
 import type { Examination } from '../engine/doctor.ts';
 import { doctorTable } from '../options/verbs.ts';
 import type { Given, Verb } from './flags.ts';
@@ -53,7 +55,7 @@ export async function runDoctor(
       largest_model: Object.fromEntries(rooms.map((room) => [room.name, Math.round(room.parameters)])),
     },
     [
-      `memory    ${(bytes / 1e9).toFixed(1)} GB available (${limitedBy})`,
+      `memory    ${bytesInWords(bytes)} available (${limitedBy})`,
       ...rooms.map(
         ({ name, parameters }) =>
           `          a base model of ${billions(parameters)} parameters fits in ${name}`,
@@ -65,7 +67,11 @@ export async function runDoctor(
 }
 
 /** What a frozen weight takes in memory. */
-const precisions = [{ name: 'float32', bytesEach: 4 }] as const;
+const precisions = [
+  { name: 'float32', bytesEach: 4 },
+  { name: 'int8', bytesEach: 1 + 4 / blockSize },
+  { name: 'int4', bytesEach: 1 / 2 + 4 / blockSize },
+] as const;
 
 /** What training takes beside the weights, as a share of them. */
 const slack = 1.4;

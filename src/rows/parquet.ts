@@ -1,11 +1,10 @@
 // Rows of a Parquet file as plain values: integers become numbers where these hold them, byte strings text. It does not know what the
 // columns mean.
 import type { FileMetaData, RowGroup } from 'hyparquet';
-import { brotliDecompressSync, gunzipSync } from 'node:zlib';
-import * as zlib from 'node:zlib';
 import { WhetstoneError } from '../errors.ts';
 import { plural } from '../words/numbers.ts';
 import { requireRoom } from './bounds.ts';
+import { ParquetProblem, parquetThread } from './parquet-thread.ts';
 import type { Row } from './rows.ts';
 
 /** Throws WhetstoneError `MALFORMED_PARQUET`, `FILE_TOO_LARGE` and, for a file without rows, `NO_ROWS`. */
@@ -23,22 +22,28 @@ export async function readParquetRows(path: string): Promise<AsyncIterable<Row>>
   return rowGroups();
 
   async function* rowGroups(): AsyncGenerator<Row> {
-    const { parquetReadObjects } = await import('hyparquet');
-    let rowStart = 0;
-    // One row group at a time: a file of many gigabytes needs no more memory than its largest group.
-    for (const group of metadata.row_groups) {
-      const rowEnd = rowStart + Number(group.num_rows);
-      const rows = await parquetReadObjects({ file, metadata, rowStart, rowEnd, compressors }).catch(
-        (cause: unknown) => {
+    const thread = parquetThread(path, metadata);
+    try {
+      let rowStart = 0;
+      // One row group at a time: a file of many gigabytes needs no more memory than its largest group.
+      for (const group of metadata.row_groups) {
+        const rowEnd = rowStart + Number(group.num_rows);
+        const rows = await thread.read(rowStart, rowEnd, patienceWith(group)).catch((cause: unknown) => {
           throw malformed(path, cause);
-        },
-      );
-      for (const [i, value] of rows.entries())
-        yield { value: plainValue(value), source: { file: path, row: rowStart + i + 1 } };
-      rowStart = rowEnd;
+        });
+        for (const [i, value] of rows.entries())
+          yield { value: plainValue(value), source: { file: path, row: rowStart + i + 1 } };
+        rowStart = rowEnd;
+      }
+    } finally {
+      await thread.close();
     }
   }
 }
+
+/** Milliseconds that a row group may take: far more than the slowest machine needs for a sound one. */
+const patienceWith = ({ num_rows, total_byte_size }: RowGroup): number =>
+  5000 + Number(num_rows) / 10 + Number(total_byte_size) / 1000;
 
 // Bytes of heap: of a row that is kept, of one while its group is unpacked, and of each of its values besides its text.
 const keptRow = 160;
@@ -65,20 +70,6 @@ function requireRoomFor({ row_groups }: FileMetaData, file: string): void {
   }
 }
 
-// hyparquet itself unpacks Snappy; Node has the others, Zstandard only in its newer releases.
-type Unpack = (input: Uint8Array, options: { readonly maxOutputLength: number }) => Uint8Array;
-const zstd = (zlib as { zstdDecompressSync?: Unpack }).zstdDecompressSync;
-/** A page unfolds into as many bytes as its header says, and no more. */
-const bounded =
-  (unpack: Unpack) =>
-  (input: Uint8Array, length: number): Uint8Array =>
-    unpack(input, { maxOutputLength: Math.max(1, length) });
-const compressors = {
-  GZIP: bounded(gunzipSync),
-  BROTLI: bounded(brotliDecompressSync),
-  ...(zstd && { ZSTD: bounded(zstd) }),
-};
-
 function plainValue(value: unknown): unknown {
   if (typeof value === 'bigint') {
     const number = Number(value);
@@ -94,7 +85,9 @@ function plainValue(value: unknown): unknown {
 function malformed(file: string, cause: unknown): WhetstoneError {
   const said = cause instanceof Error ? cause.message : String(cause);
   // Where the library stumbles over what it read, its words are about its own program.
-  const stumbled = (cause instanceof Error && cause.constructor !== Error) || said.includes('[object');
+  const plain =
+    cause instanceof ParquetProblem ? cause.plain : cause instanceof Error && cause.constructor === Error;
+  const stumbled = !plain || said.includes('[object');
   const message = stumbled ? 'its parts contradict each other' : said;
   const codec = /unsupported compression codec:?\s*(\S+)/i.exec(message)?.[1];
   return codec

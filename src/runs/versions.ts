@@ -51,7 +51,9 @@ export function versionNotes(now: RunRecord, recorded: RunRecord): Note[] {
     notes.push(note('OTHER_THREADS', text));
   }
   // Records of older versions name no device: there was the CPU alone.
-  const [device, earlierDevice] = [now, recorded].map(({ run }) => String(run['device'] ?? 'cpu'));
+  const [device, earlierDevice] = [now, recorded].map(
+    ({ run }) => (run['device'] as string | undefined) ?? 'cpu',
+  );
   if (device !== earlierDevice) {
     const text = `The run began on the device ${earlierDevice}, this is ${device}: ${lastDigits}`;
     notes.push(note('OTHER_DEVICE', text));
