@@ -63,7 +63,7 @@ describe('circumstances', () => {
 describe('a record', () => {
   it.each([
     ['', 'expected settings by name'],
-    ['lambda: [', 'cannot be read'],
+    ['lambda: [', 'not YAML: '],
     ['- a', 'expected settings by name'],
     ['lambda: 1', 'expected a section "run"'],
     ['run: 7', 'expected a section "run"'],

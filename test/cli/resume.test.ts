@@ -92,7 +92,13 @@ describe.each(['fake', 'real'] as const)('with the %s engine', (kind) => {
     expect(last.stdout).toMatch(/going on after step \d+/);
     expect(await metricsOf(broken)).toEqual(await metricsOf(whole));
     expect(await adapterOf(broken)).toEqual(await adapterOf(whole));
-    expect((await readdir(broken)).sort()).toEqual(['adapter', 'checkpoints', 'metrics.jsonl', 'run.yaml']);
+    expect((await readdir(broken)).sort()).toEqual([
+      'adapter',
+      'checkpoints',
+      'metrics.jsonl',
+      'report.html',
+      'run.yaml',
+    ]);
     expect((await readdir(join(broken, 'checkpoints'))).sort()).toEqual(['step-27', 'step-30']);
   }, 120_000);
 
