@@ -76,7 +76,7 @@ interface Verb {
 }
 
 const verbs: Readonly<Record<string, Verb>> = {
-  align: { args: align, resume: '--resume', varies: /run\.yaml$|metrics\.jsonl$/ },
+  align: { args: align, resume: '--resume', varies: /run\.yaml$|metrics\.jsonl$|report\.html$/ },
   generate: {
     args: (out) => [
       'generate',
