@@ -20,7 +20,13 @@ from families import generator, load_model  # noqa: E402
 from reference import Sequence, logprobs, next_logprobs, random_ids  # noqa: E402
 
 MODELS = HERE.parent / "models"
-ROPE_FIELDS = ["rope_parameters", "rope_scaling", "rope_theta", "partial_rotary_factor"]
+ROPE_FIELDS = [
+    "rope_parameters",
+    "rope_scaling",
+    "rope_theta",
+    "rope_local_base_freq",
+    "partial_rotary_factor",
+]
 
 LLAMA3 = {"rope_type": "llama3", "factor": 4.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0}
 YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32}
@@ -224,6 +230,88 @@ SPELLINGS = [
         model="llama2",
         refused="rope_parameters.full_attention",
     ),
+    # Phi-3: a part of each head, and longrope by other names.
+    Spelling("phi3: no rope fields at all", {}, model="phi3", longest=60),
+    Spelling("phi3: partial, nothing scaled", {"rope_theta": 500.0, "partial_rotary_factor": 0.75}, model="phi3", longest=60),
+    Spelling(
+        "phi3: partial inside goes before outside",
+        {"rope_parameters": {"rope_theta": 500.0, "partial_rotary_factor": 0.5}, "partial_rotary_factor": 0.75},
+        model="phi3",
+        longest=60,
+    ),
+    *(
+        Spelling(
+            f"phi3: {kind}",
+            {"rope_theta": 500.0, "partial_rotary_factor": 0.75, "rope_scaling": {**LONGROPE, "rope_type": kind, "original_max_position_embeddings": 64}},
+            model="phi3",
+            longest=60,
+            generates=kind == "su",
+        )
+        for kind in ("su", "yarn", "longrope")
+    ),
+    Spelling(
+        "phi3: the original length inside does not count",
+        {"rope_parameters": {**LONGROPE, "rope_theta": 500.0, "partial_rotary_factor": 0.75, "original_max_position_embeddings": 128}},
+        model="phi3",
+        longest=60,
+    ),
+    Spelling(
+        "phi3: linear",
+        {"rope_scaling": {"rope_type": "linear", "factor": 2.0}},
+        model="phi3",
+        longest=60,
+        refused="rope_scaling.rope_type",
+    ),
+    # SmolLM3: another theta where none is said.
+    Spelling("smollm3: no rope fields at all", {}, model="smollm3"),
+    Spelling("smollm3: linear", {"rope_theta": 500.0, "rope_scaling": {"type": "linear", "factor": 2.5}}, model="smollm3"),
+    # Gemma 3: a rope for layers with a window, and one for those without.
+    Spelling("gemma3: no rope fields at all", {}, model="gemma3"),
+    Spelling("gemma3: v4", {"rope_theta": 3000.0, "rope_local_base_freq": 100.0}, model="gemma3"),
+    Spelling(
+        "gemma3: v4, rope_scaling of the layers without a window",
+        {"rope_theta": 500.0, "rope_local_base_freq": 100.0, "rope_scaling": {"rope_type": "linear", "factor": 2.5}},
+        model="gemma3",
+        generates=True,
+    ),
+    Spelling(
+        "gemma3: v5",
+        {
+            "rope_parameters": {
+                "full_attention": {"rope_type": "linear", "rope_theta": 500.0, "factor": 2.5},
+                "sliding_attention": {"rope_type": "default", "rope_theta": 100.0},
+            }
+        },
+        model="gemma3",
+    ),
+    Spelling(
+        "gemma3: v5, both scaled, one without a theta",
+        {
+            "rope_parameters": {
+                "full_attention": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32},
+                "sliding_attention": {"rope_type": "linear", "rope_theta": 100.0, "factor": 2.0},
+            },
+            "rope_theta": 500.0,
+        },
+        model="gemma3",
+    ),
+    Spelling(
+        "gemma3: v5, one alone",
+        {"rope_parameters": {"sliding_attention": {"rope_type": "default", "rope_theta": 100.0}}},
+        model="gemma3",
+    ),
+    Spelling(
+        "gemma3: one for all",
+        {"rope_parameters": {"rope_type": "linear", "rope_theta": 500.0, "factor": 2.5}},
+        model="gemma3",
+        refused="rope_parameters.rope_type",
+    ),
+    Spelling(
+        "gemma3: rope_scaling by type",
+        {"rope_theta": 500.0, "rope_scaling": {"type": "linear", "factor": 2.5}},
+        model="gemma3",
+        refused="rope_scaling.type",
+    ),
 ]  # fmt: skip
 
 
@@ -279,12 +367,16 @@ def numbers(spelling: Spelling, folder: Path) -> dict[str, Any]:
 
 def unscaled(spelling: Spelling, rope: dict[str, Any]) -> Spelling:
     """The same theta and nothing else."""
-    return Spelling(spelling.name, {"rope_theta": rope["rope_theta"]}, spelling.model, longest=spelling.longest)
+    kept = {name: rope[name] for name in ("rope_theta", "partial_rotary_factor") if name in rope}
+    return Spelling(spelling.name, kept, spelling.model, longest=spelling.longest)
 
 
 def effect_of(spelling: Spelling, folder: Path, found: dict[str, Any]) -> float | None:
     """Largest difference in nats from the unscaled rope; None for a spelling that scales nothing."""
     rope = load_model(folder).config.rope_parameters
+    # One for each kind of layer: what they do shows between the spellings.
+    if "full_attention" in rope:
+        return None
     if rope["rope_type"] in ("default", "dynamic"):
         return None
     with tempfile.TemporaryDirectory() as other:

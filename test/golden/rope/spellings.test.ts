@@ -30,7 +30,13 @@ const rows = JSON.parse(readFileSync(new URL('spellings.json', import.meta.url),
 const running = rows.filter((row): row is Run => 'sequences' in row);
 const refused = rows.filter((row): row is Refused => 'refused' in row);
 
-const ropeFields = ['rope_parameters', 'rope_scaling', 'rope_theta', 'partial_rotary_factor'];
+const ropeFields = [
+  'rope_parameters',
+  'rope_scaling',
+  'rope_theta',
+  'rope_local_base_freq',
+  'partial_rotary_factor',
+];
 
 function configOf({ model, fields }: Row): Record<string, unknown> {
   const config = JSON.parse(readFileSync(join(modelDir(model), 'config.json'), 'utf8')) as object;
