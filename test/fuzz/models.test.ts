@@ -12,7 +12,10 @@ import { fuzz } from './fuzz.ts';
 import { damaged, strange } from './inputs.ts';
 
 const newFolder = temporaryFolders();
-const families = ['llama2', 'llama3', 'mistral', 'qwen2', 'qwen3', 'gemma'];
+const families = [
+  ...['llama2', 'llama3', 'mistral', 'qwen2', 'qwen3', 'gemma'],
+  ...['granite', 'smollm3', 'phi3', 'olmo2', 'gemma2', 'gemma3'],
+];
 const configs = families.map(
   (name) => JSON.parse(readFileSync(join(modelDir(name), 'config.json'), 'utf8')) as Record<string, unknown>,
 );
@@ -35,11 +38,12 @@ const ropeFields = [
   'long_factor',
   'partial_rotary_factor',
   'full_attention',
+  'sliding_attention',
 ];
 
 const rope = fc
   .tuple(
-    fc.constantFrom('default', 'linear', 'dynamic', 'llama3', 'yarn', 'longrope', 'mrope', null),
+    fc.constantFrom('default', 'linear', 'dynamic', 'llama3', 'yarn', 'longrope', 'su', 'mrope', null),
     fc.dictionary(fc.constantFrom(...ropeFields), strange, { maxKeys: 4 }),
     fc.constantFrom({}, { factor: 2, low_freq_factor: 1, high_freq_factor: 4 }),
   )
