@@ -41,7 +41,18 @@ const randomTokens = (count: number, vocabSize: number, ...key: number[]): Int32
 };
 const whole = (ids: Int32Array): Sequence => ({ ids, responseStart: 1 });
 
-describe.each(['llama3', 'mistral', 'qwen2', 'qwen3', 'gemma', 'mistral-fp16'])('%s', (model) => {
+describe.each([
+  'llama3',
+  'mistral',
+  'qwen2',
+  'qwen3',
+  'gemma',
+  'mistral-fp16',
+  'smollm3',
+  'phi3',
+  'gemma2',
+  'gemma3',
+])('%s', (model) => {
   it('scores a token by what lies before it alone', async () => {
     const engine = await open(model);
     const { vocabSize } = engine.describe();
@@ -95,94 +106,97 @@ it('a sliding window lets nothing through from beyond layers * (window - 1) posi
   expect(base!.subarray(at).every((x, i) => x !== changed!.subarray(at)[i])).toBe(true);
 });
 
-describe.each(['llama3', 'mistral', 'qwen3'])('%s, its sequences arranged in other ways', (model) => {
-  /** Log-probs and gradients of a LoRA step, a run for each of `runs`. */
-  async function stepOf(
-    arrangement: Arrangement,
-    runs: readonly (readonly Sequence[])[],
-  ): Promise<Record<string, Float32Array>[]> {
-    const dir = modelDir(model);
-    const [config, checkpoint] = [await readDecoderConfig(dir), await openCheckpoint(dir)];
-    const targetModules = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'down_proj'];
-    const trainable: Trainable = {
-      kind: 'lora',
-      lora: { ...defaultLora, rank: 2, dropout: 0, targetModules },
-    };
-    const { outputs, weights } = traceStep({ config, checkpoint, trainable, arrangement }, cut());
-    const layout = layOut(
-      [...weights.inputs].map(([name, { shape }]) => ({ name, shape: shape as number[] })),
-    );
-    const random = createRandom(8);
-    const parameters = initialLora(layout, random).map((x) => x || random.float() - 0.5);
-    const session = await compile(outputs, { root: checkpoint.root, threads: 1 });
-    const results: Record<string, Float32Array>[] = [];
-    for (const sequences of runs) {
-      const count = sequences.reduce((sum, { ids, responseStart }) => sum + ids.length - responseStart, 0);
-      const perToken = (value: number): { data: Float32Array; dims: number[] } => ({
-        data: new Float32Array(count).fill(value),
-        dims: [count],
-      });
-      results.push(
-        await session.run({
-          ...views(layout, parameters),
-          ...arrangement.feeds(sequences),
-          [feeds.likelihoodWeight]: perToken(0.5),
-          [feeds.comparisonWeight]: perToken(0.25),
-          [feeds.witness(0)]: perToken(-1),
-        }),
+describe.each(['llama3', 'mistral', 'qwen3', 'phi3', 'gemma2'])(
+  '%s, its sequences arranged in other ways',
+  (model) => {
+    /** Log-probs and gradients of a LoRA step, a run for each of `runs`. */
+    async function stepOf(
+      arrangement: Arrangement,
+      runs: readonly (readonly Sequence[])[],
+    ): Promise<Record<string, Float32Array>[]> {
+      const dir = modelDir(model);
+      const [config, checkpoint] = [await readDecoderConfig(dir), await openCheckpoint(dir)];
+      const targetModules = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'down_proj'];
+      const trainable: Trainable = {
+        kind: 'lora',
+        lora: { ...defaultLora, rank: 2, dropout: 0, targetModules },
+      };
+      const { outputs, weights } = traceStep({ config, checkpoint, trainable, arrangement }, cut());
+      const layout = layOut(
+        [...weights.inputs].map(([name, { shape }]) => ({ name, shape: shape as number[] })),
       );
-    }
-    await session.release();
-    return results;
-  }
-
-  const expectSame = (
-    found: Record<string, Float32Array>,
-    wanted: Record<string, Float32Array>,
-    where: string,
-  ): void => {
-    for (const [name, values] of Object.entries(found)) {
-      const error = Math.hypot(...values.map((x, k) => x - wanted[name]![k]!));
-      expect(values.length, `${name}, ${where}`).toBe(wanted[name]!.length);
-      // Some gradients are zero but for rounding: those of a query that sees one key alone.
-      expect(error, `${name}, ${where}`).toBeLessThan(2e-5 * (Math.hypot(...wanted[name]!) + 1));
-    }
-  };
-
-  it('gives the same log-probs and gradients', async () => {
-    const { vocabSize } = await readDecoderConfig(modelDir(model));
-    // Among them sequences of fewer tokens than blocks.
-    const sequences = [3, 4, 5, 6, 7, 9, 23, 40].map((length) => ({
-      ids: randomTokens(length, vocabSize, 5, length),
-      responseStart: Math.ceil(length / 3),
-    }));
-    const each = sequences.map((sequence) => [sequence]);
-    const expected = await stepOf(blockArrangement(1, 1), each);
-    for (const [name, arrangement] of [
-      ['in 2 blocks', blockArrangement(1, 2)],
-      ['in 4 blocks', blockArrangement(1, 4)],
-      ['in a grid', gridArrangement()],
-    ] as const) {
-      for (const [i, found] of (await stepOf(arrangement, each)).entries()) {
-        expectSame(found, expected[i]!, `${sequences[i]!.ids.length} tokens ${name}`);
+      const random = createRandom(8);
+      const parameters = initialLora(layout, random).map((x) => x || random.float() - 0.5);
+      const session = await compile(outputs, { root: checkpoint.root, threads: 1 });
+      const results: Record<string, Float32Array>[] = [];
+      for (const sequences of runs) {
+        const count = sequences.reduce((sum, { ids, responseStart }) => sum + ids.length - responseStart, 0);
+        const perToken = (value: number): { data: Float32Array; dims: number[] } => ({
+          data: new Float32Array(count).fill(value),
+          dims: [count],
+        });
+        results.push(
+          await session.run({
+            ...views(layout, parameters),
+            ...arrangement.feeds(sequences),
+            [feeds.likelihoodWeight]: perToken(0.5),
+            [feeds.comparisonWeight]: perToken(0.25),
+            [feeds.witness(0)]: perToken(-1),
+          }),
+        );
       }
+      await session.release();
+      return results;
     }
-    // Several sequences in one run: log-probs one after the other, gradients added up.
-    const joined = (parts: readonly Record<string, Float32Array>[]): Record<string, Float32Array> =>
-      Object.fromEntries(
-        Object.keys(parts[0]!).map((name) => [
-          name,
-          name.startsWith('grad.')
-            ? parts[0]![name]!.map((_, k) => parts.reduce((sum, part) => sum + part[name]![k]!, 0))
-            : Float32Array.from(parts.flatMap((part) => [...part[name]!])),
-        ]),
-      );
-    const [grid] = await stepOf(gridArrangement(), [sequences]);
-    expectSame(grid!, joined(expected), 'all in one grid');
-    const [pair] = await stepOf(blockArrangement(2, 4), [[sequences[7]!, sequences[0]!]]);
-    expectSame(pair!, joined([expected[7]!, expected[0]!]), 'two in blocks');
-  });
-});
+
+    const expectSame = (
+      found: Record<string, Float32Array>,
+      wanted: Record<string, Float32Array>,
+      where: string,
+    ): void => {
+      for (const [name, values] of Object.entries(found)) {
+        const error = Math.hypot(...values.map((x, k) => x - wanted[name]![k]!));
+        expect(values.length, `${name}, ${where}`).toBe(wanted[name]!.length);
+        // Some gradients are zero but for rounding: those of a query that sees one key alone.
+        expect(error, `${name}, ${where}`).toBeLessThan(2e-5 * (Math.hypot(...wanted[name]!) + 1));
+      }
+    };
+
+    it('gives the same log-probs and gradients', async () => {
+      const { vocabSize } = await readDecoderConfig(modelDir(model));
+      // Among them sequences of fewer tokens than blocks.
+      const sequences = [3, 4, 5, 6, 7, 9, 23, 40].map((length) => ({
+        ids: randomTokens(length, vocabSize, 5, length),
+        responseStart: Math.ceil(length / 3),
+      }));
+      const each = sequences.map((sequence) => [sequence]);
+      const expected = await stepOf(blockArrangement(1, 1), each);
+      for (const [name, arrangement] of [
+        ['in 2 blocks', blockArrangement(1, 2)],
+        ['in 4 blocks', blockArrangement(1, 4)],
+        ['in a grid', gridArrangement()],
+      ] as const) {
+        for (const [i, found] of (await stepOf(arrangement, each)).entries()) {
+          expectSame(found, expected[i]!, `${sequences[i]!.ids.length} tokens ${name}`);
+        }
+      }
+      // Several sequences in one run: log-probs one after the other, gradients added up.
+      const joined = (parts: readonly Record<string, Float32Array>[]): Record<string, Float32Array> =>
+        Object.fromEntries(
+          Object.keys(parts[0]!).map((name) => [
+            name,
+            name.startsWith('grad.')
+              ? parts[0]![name]!.map((_, k) => parts.reduce((sum, part) => sum + part[name]![k]!, 0))
+              : Float32Array.from(parts.flatMap((part) => [...part[name]!])),
+          ]),
+        );
+      const [grid] = await stepOf(gridArrangement(), [sequences]);
+      expectSame(grid!, joined(expected), 'all in one grid');
+      const [pair] = await stepOf(blockArrangement(2, 4), [[sequences[7]!, sequences[0]!]]);
+      expectSame(pair!, joined([expected[7]!, expected[0]!]), 'two in blocks');
+    });
+  },
+);
 
 describe('a batch', () => {
   const still: OptimizerSettings = {

@@ -31,7 +31,7 @@ export const adapter = {
     kind: 'list',
     default: ['gate_proj', 'up_proj', 'down_proj'],
     placeholder: 'NAMES',
-    help: 'projections to adapt, comma-separated: q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj',
+    help: 'projections to adapt, comma-separated: q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj; qkv_proj and gate_up_proj where they are one',
   },
 } as const;
 
