@@ -49,7 +49,6 @@ describe.each([
   'gemma',
   'mistral-fp16',
   'smollm3',
-  'phi3',
   'gemma2',
   'gemma3',
 ])('%s', (model) => {
