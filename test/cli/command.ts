@@ -1,11 +1,14 @@
-// Builds the command line once per test file and runs it as a child process, as a user would.
+// Builds the command line once for all test files and runs it as a child process, as a user would.
 // `fake` puts the stand-in engine behind it; options for it travel in FAKE_ENGINE.
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { mkdtemp, mkdir, rm } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { build } from 'tsdown';
+import { exists } from '../../src/durable/files.ts';
+import { buildFolder } from './shared-build.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 
@@ -16,6 +19,7 @@ export interface Cli {
   start(args: readonly string[], options?: RunOptions): { child: ChildProcess; finished: Promise<Finished> };
   /** The built program. */
   readonly main: string;
+  /** Says that a test file is done with it. What was built serves the others, and goes with the run. */
   remove(): Promise<void>;
 }
 
@@ -50,23 +54,7 @@ export const eventsOf = (stream: string, type: string): Event[] =>
   eventsIn(stream).filter((event) => event.type === type);
 
 export async function buildCli(engine: 'real' | 'fake'): Promise<Cli> {
-  // Inside the repository, so that imports of packages resolve.
-  const cache = join(root, 'node_modules', '.cache');
-  await mkdir(cache, { recursive: true });
-  const outDir = await mkdtemp(join(cache, 'whetstone-cli-'));
-  const entry = engine === 'real' ? 'bin/whetstone.ts' : 'test/cli/fake-main.ts';
-  await build({
-    cwd: root,
-    config: false,
-    entry: { main: entry },
-    format: 'esm',
-    platform: 'node',
-    target: 'node20',
-    dts: false,
-    fixedExtension: false,
-    outDir,
-    logLevel: 'error',
-  });
+  const outDir = await builtOnce(engine);
   const start: Cli['start'] = (args, { env = {}, cwd } = {}) => {
     const child = spawn(process.execPath, [join(outDir, 'main.js'), ...args], {
       cwd,
@@ -87,6 +75,42 @@ export async function buildCli(engine: 'real' | 'fake'): Promise<Cli> {
     start,
     main: join(outDir, 'main.js'),
     run: (args, options) => start(args, options).finished,
-    remove: () => rm(outDir, { recursive: true, force: true }),
+    remove: () => Promise.resolve(),
   };
+}
+
+/** The folder of a program that the first test file to ask for it builds, and the others wait for. */
+async function builtOnce(engine: 'real' | 'fake'): Promise<string> {
+  const outDir = join(process.env[buildFolder]!, engine);
+  const [whole, broken] = ['whole', 'broken'].map((name) => `${outDir}.${name}`) as [string, string];
+  const isFirst = await mkdir(outDir).then(
+    () => true,
+    () => false,
+  );
+  if (isFirst) {
+    const entry = engine === 'real' ? 'bin/whetstone.ts' : 'test/cli/fake-main.ts';
+    try {
+      await build({
+        cwd: root,
+        config: false,
+        entry: { main: entry },
+        format: 'esm',
+        platform: 'node',
+        target: 'node20',
+        dts: false,
+        fixedExtension: false,
+        outDir,
+        logLevel: 'error',
+      });
+    } catch (error) {
+      await writeFile(broken, String(error));
+      throw error;
+    }
+    await writeFile(whole, '');
+  }
+  while (!(await exists(whole))) {
+    if (await exists(broken)) throw new Error(await readFile(broken, 'utf8'));
+    await sleep(50);
+  }
+  return outDir;
 }

@@ -183,7 +183,8 @@ describe.each(Object.entries(cases))('%s', (name, { results, told }) => {
       expect(Object.keys(fields), type).not.toEqual([]);
   });
 
-  it('--quiet: results alone', async () => {
+  // In words what a verb prints is the same with or without --json but for its form, which three verbs show.
+  it.runIf(['align', 'score', 'judge'].includes(name))('--quiet: results alone', async () => {
     const { code, stdout, stderr } = await run(name, '--quiet');
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout === '').toBe(results.length === 0);

@@ -70,7 +70,7 @@ const value = fc.oneof(strange, names, fc.array(names, { maxLength: 4 }), fc.int
 
 fuzz('an adapter: fields of its configuration', {
   inputs: fc.dictionary(fc.constantFrom(...fields), value, { minKeys: 1, maxKeys: 3 }),
-  runs: 2000,
+  runs: 1000,
   readOneIn: 40,
   read: (some) => read({ 'adapter_config.json': JSON.stringify({ ...config, ...some }) }),
 });

@@ -155,7 +155,7 @@ const isListing = ({ url = '' }: IncomingMessage): boolean => url.startsWith('/a
 describe('the hub', () => {
   fuzz('the hub: listings', {
     inputs: fc.record({ status, headers: header, body: listings, end }),
-    runs: 200,
+    runs: 100,
     readOneIn: 40,
     read: (said) => {
       hub.fault = (request, response) => {
@@ -185,7 +185,7 @@ describe('the hub', () => {
 
   fuzz('the hub: downloads', {
     inputs: fc.array(answer, { minLength: 1, maxLength: 2 }),
-    runs: 200,
+    runs: 80,
     readOneIn: 40,
     read: (some) => {
       const left = some.map(({ times }) => times);

@@ -223,7 +223,7 @@ const oddHolder = fc
   .map((some) => Buffer.from(`${JSON.stringify({ ...holder, ...some })}\n`));
 fuzz('a lock', {
   inputs: fc.oneof(oddHolder, damaged(`${JSON.stringify(holder)}\n`)),
-  runs: 60,
+  runs: 30,
   readOneIn: 40,
   read: async (bytes) => {
     writeFileSync(join(locked, 'run.lock'), bytes);
