@@ -46,7 +46,7 @@ export async function runDoctor(
     );
   }
   const { bytes, limitedBy } = await availableMemory();
-  const rooms = precisions.map(({ name, bytesEach }) => ({ name, parameters: bytes / slack / bytesEach }));
+  const rooms = precisions.map(({ name, bytesEach }) => ({ name, parameters: bytes / bytesEach }));
   screen.result(
     'memory',
     {
@@ -58,9 +58,9 @@ export async function runDoctor(
       `memory    ${bytesInWords(bytes)} available (${limitedBy})`,
       ...rooms.map(
         ({ name, parameters }) =>
-          `          a base model of ${billions(parameters)} parameters fits in ${name}`,
+          `          holds the weights of ${billions(parameters)} parameters in ${name}`,
       ),
-      '          short rows and LoRA are assumed; "whetstone align" says what a run will need before it begins',
+      '          what a run needs beside them "whetstone align" says before it begins',
     ].join('\n'),
   );
   return healthy ? 0 : 1;
@@ -72,9 +72,6 @@ const precisions = [
   { name: 'int8', bytesEach: 1 + 4 / blockSize },
   { name: 'int4', bytesEach: 1 / 2 + 4 / blockSize },
 ] as const;
-
-/** What training takes beside the weights, as a share of them. */
-const slack = 1.4;
 
 const billions = (count: number): string =>
   count >= 1e9 ? `${(count / 1e9).toFixed(1)} billion` : `${Math.round(count / 1e6)} million`;
