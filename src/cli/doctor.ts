@@ -13,7 +13,7 @@ export const doctorVerb: Verb<typeof doctorTable> = {
   summary: 'Say which devices compute here, and whether they are right',
   about: `Scores, trains and continues a small random model on each device and compares with the CPU:
 log-probs, gradients, ten steps of training, greedy text. Then the speed of a product of
-matrices, and how large a model fits into memory. Half a minute a device. Exit code 1 if
+matrices, and how many weights fit into memory. Exit code 1 if
 the device that was asked for is missing or wrong.`,
   examples: [
     ['doctor', 'every device'],

@@ -42,7 +42,7 @@ export const isRight = ({ found, limit }: Check): boolean => found <= limit;
 export const isHealthy = ({ problem, checks }: Examination): boolean =>
   problem === null && checks.every(isRight);
 
-/** Takes half a minute at most on a device that is not slower than a CPU. */
+/** Reports a device that cannot be used as such, and throws only what goes wrong beside it. */
 export async function examineDevice(device: Provider): Promise<Examination> {
   const [driver, problem] = [await driverOf(device), await problemOf(device)];
   if (problem !== null) return { device, driver, problem, checks: [], gigaflops: null };

@@ -1,6 +1,7 @@
 // Where the hub and its cache are and how to talk to it: the environment variables of Python's huggingface_hub.
+import type { Environment } from '../durable/caches.ts';
+import { userCaches, userHome } from '../durable/caches.ts';
 import { readFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 export interface HubSettings {
@@ -22,16 +23,14 @@ export interface HubSettings {
   readonly retryDelay: number;
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
 /** Variables that are set to nothing count as not set. */
 export async function hubSettings(env: Environment = process.env): Promise<HubSettings> {
-  const userHome = env['HOME'] || env['USERPROFILE'] || homedir();
+  const ownHome = userHome(env);
   const path = (value: string): string =>
     value
-      .replace(/^~(?=$|[/\\])/, userHome)
+      .replace(/^~(?=$|[/\\])/, ownHome)
       .replace(/\$\{?(\w+)\}?/g, (all, name: string) => env[name] ?? all);
-  const home = path(env['HF_HOME'] || join(env['XDG_CACHE_HOME'] || join(userHome, '.cache'), 'huggingface'));
+  const home = path(env['HF_HOME'] || join(userCaches(env), 'huggingface'));
   return {
     cache: path(env['HF_HUB_CACHE'] || env['HUGGINGFACE_HUB_CACHE'] || join(home, 'hub')),
     endpoint: (env['HF_ENDPOINT'] || 'https://huggingface.co').replace(/\/+$/, ''),

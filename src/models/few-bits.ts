@@ -2,8 +2,9 @@
 // and writes row by row, so that a model of any size needs no more memory than its scales.
 import { createHash } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { userCaches } from '../durable/caches.ts';
+import type { Environment } from '../durable/caches.ts';
 import { explainWriting } from '../durable/explain.ts';
 import { makeFolder, syncDirectory } from '../durable/files.ts';
 import type { Checkpoint, StoredWeight } from './checkpoint.ts';
@@ -29,10 +30,8 @@ export interface FewBitsSettings {
 }
 
 /** WHETSTONE_CACHE, else `whetstone` in the place for caches. */
-export function cacheFolder(env: Readonly<Record<string, string | undefined>> = process.env): string {
-  const home = env['HOME'] || env['USERPROFILE'] || homedir();
-  return env['WHETSTONE_CACHE'] || join(env['XDG_CACHE_HOME'] || join(home, '.cache'), 'whetstone');
-}
+export const cacheFolder = (env: Environment = process.env): string =>
+  env['WHETSTONE_CACHE'] || join(userCaches(env), 'whetstone');
 
 /**
  * The checkpoint with its matrices in few bits and its vectors in float32, from the cache if it is there and whole.
