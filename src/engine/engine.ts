@@ -1,6 +1,7 @@
 // The Engine interface: what any training back end offers to the layers below it in the data flow.
 // It knows token sequences and objectives; it does not know text, files of judgments or run directories.
 import type { BaseDType, LoraConfig } from '../models/index.ts';
+import type { Arithmetic } from '../graph/index.ts';
 import type { Objective, Role } from '../objectives/objective.ts';
 import type { Device } from './device.ts';
 import type { Note } from '../words/note.ts';
@@ -19,6 +20,8 @@ export interface OpenEngineOptions {
   readonly device?: Device;
   /** What frozen matrices are stored in; default float32. Not with every weight trained. */
   readonly baseDtype?: BaseDType;
+  /** What generation multiplies frozen matrices of codes in; default float32. int8 wants codes. */
+  readonly baseCompute?: Arithmetic;
   /** Sequences that are generated side by side; default the engine's own choice. */
   readonly slots?: number;
   /** Recorded in saved adapters as the base model; default the model folder. */

@@ -1,6 +1,8 @@
 // Continuous batching: requests wait in a queue until a slot is free, and a sequence that ends makes room for the next
 // at once. Knows token ids; stop strings and text are the caller's.
+import { multiplyCodes } from '../graph/index.ts';
 import type { DecoderConfig } from '../models/index.ts';
+import { readsCodes } from './arithmetic.ts';
 import { isNarrow } from './arrangement.ts';
 import { admit, createBatch, fail, running, step } from './decoding-batch.ts';
 import { traceDecoding } from './decoding-graph.ts';
@@ -28,8 +30,16 @@ export const usualSlots = (config: DecoderConfig): number => (isNarrow(config) ?
 
 export async function openGenerator(model: EngineModel, settings: GeneratorSettings): Promise<Generator> {
   const { config, checkpoint, trainable, threads, device, prepack } = model;
-  const graph = traceDecoding(config, checkpoint, trainable);
-  const session = await compile(graph, { root: checkpoint.root, threads, device, prepack });
+  const traced = traceDecoding(config, checkpoint, trainable);
+  const reads = readsCodes(model);
+  const graph = reads ? multiplyCodes(traced, model.arithmetic) : traced;
+  // The kernel that reads codes is fast with codes in its own order; they are no more than they were.
+  const session = await compile(graph, {
+    root: checkpoint.root,
+    threads,
+    device,
+    prepack: prepack || reads,
+  });
   return {
     work: async (queue) => {
       const batch = createBatch(model, session, settings);

@@ -1,7 +1,7 @@
 // A model as an engine holds it: what is read of its folders, and how its graphs are to be run. Nothing is compiled
 // or run here.
 import { availableParallelism } from 'node:os';
-import type { Provider } from '../graph/index.ts';
+import type { Arithmetic, Provider } from '../graph/index.ts';
 import type {
   Adapter,
   Checkpoint,
@@ -11,6 +11,7 @@ import type {
   Trainable,
 } from '../models/index.ts';
 import { cacheFolder, headName, inFewBits, readAdapter, readModelFolder } from '../models/index.ts';
+import { chooseArithmetic } from './arithmetic.ts';
 import { isNarrow } from './arrangement.ts';
 import { findDevice } from './device.ts';
 import type { OpenEngineOptions } from './engine.ts';
@@ -48,6 +49,8 @@ export interface EngineModel {
   readonly threads: number;
   /** Where graphs run. */
   readonly device: Provider;
+  /** What generation multiplies frozen codes in. */
+  readonly arithmetic: Arithmetic;
   readonly prepack: boolean;
   readonly wholeBatches: boolean;
   /** What is odd about the folder and worth a word: full sentences. */
@@ -63,6 +66,8 @@ export async function readModel(options: EngineOptions): Promise<EngineModel> {
   const stored = usedWeights(folder);
   const notes: Note[] = [];
   const checkpoint = await inBaseDType(stored, options, notes);
+  const threads = options.threads ?? usefulThreads(config);
+  const chosen = await chooseArithmetic({ checkpoint, threads, device: found.device }, options.baseCompute);
   const adapter = adapterDir == null ? null : await readAdapter(adapterDir, config);
   const trainable = chooseTrainable(options.lora, adapter, config);
   if (trainable.kind === 'lora') requireUsableLora(trainable.lora, config);
@@ -76,8 +81,9 @@ export async function readModel(options: EngineOptions): Promise<EngineModel> {
     layout,
     values,
     parameters: views(layout, values),
-    threads: options.threads ?? usefulThreads(config),
+    threads,
     device: found.device,
+    arithmetic: chosen.arithmetic,
     prepack: options.prepack ?? worthPrepacking(checkpoint),
     wholeBatches: options.wholeBatches ?? isNarrow(config),
     notes: [
@@ -86,6 +92,7 @@ export async function readModel(options: EngineOptions): Promise<EngineModel> {
       ...(adapter ? [] : noteOnFused(options.lora, trainable)),
       ...noteOnUnused(folder, stored),
       ...notes,
+      ...chosen.notes,
       ...(adapterDir == null ? [] : await adapterNotes(adapterDir)),
     ],
   };

@@ -12,5 +12,7 @@ export { dequantize } from './ops/quantized.ts';
 export { grad, reachability, vjp } from './grad.ts';
 export type { Provider } from './substitute.ts';
 export { substitute } from './substitute.ts';
+export type { Arithmetic } from './code-products.ts';
+export { multiplyCodes } from './code-products.ts';
 export type { EmittedModel } from './emit.ts';
 export { emit } from './emit.ts';

@@ -7,7 +7,7 @@ import { inputsOf, recordOp, withMark } from './tensor.ts';
 import { topologicalOrder } from './emit.ts';
 
 /** The values of an op by other ops, in the op's order; null leaves it as it is. */
-type Substitute = (node: OpNode, outputs: readonly Tensor[]) => readonly Tensor[] | null;
+export type Substitute = (node: OpNode, outputs: readonly Tensor[]) => readonly Tensor[] | null;
 
 /** Execution providers by the names that ONNX Runtime has for them. */
 export type Provider = 'cpu' | 'webgpu' | 'cuda' | 'coreml' | 'dml';
@@ -36,11 +36,16 @@ const substitutes: Readonly<Record<Provider, Readonly<Record<string, Substitute>
 };
 
 /** The same outputs (name to traced tensor) for a provider. Derivatives have been traced before. */
-export function substitute(
+export const substitute = (
   outputs: Readonly<Record<string, Tensor>>,
   provider: Provider,
+): Readonly<Record<string, Tensor>> => replaceOps(outputs, substitutes[provider]);
+
+/** The same outputs with the ops that the table names put by others, and what uses them traced again. */
+export function replaceOps(
+  outputs: Readonly<Record<string, Tensor>>,
+  table: Readonly<Record<string, Substitute>>,
 ): Readonly<Record<string, Tensor>> {
-  const table = substitutes[provider];
   if (Object.keys(table).length === 0) return outputs;
   const known = new Map<Tensor, Tensor>();
   const present = (x: Tensor): Tensor => known.get(x) ?? x;

@@ -17,6 +17,7 @@ export type NoteCode =
   | 'OWN_LM_HEAD'
   | 'DEVICE'
   | 'QUANTIZED'
+  | 'ARITHMETIC'
   | 'UNUSED_WEIGHTS'
   | 'FUSED_PROJECTIONS'
   | 'HUB_COMMIT'

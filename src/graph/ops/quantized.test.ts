@@ -1,14 +1,12 @@
 // Dequantized matrices in both directions of a product and as embeddings, against the same matrix in float32.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compile } from '../../engine/session.ts';
-import { createRandom } from '../../random.ts';
-import { blocksOf, blockSize, dequantizeRows, quantizeRows } from '../../models/quantize.ts';
+import { codeMatrix } from '../few-bits.test-helper.ts';
 import { expectClose } from '../gradient-check.test-helper.ts';
-import { dequantize, emit, gatherRows, gemm, input, linear, weight } from '../index.ts';
-import type { Tensor } from '../index.ts';
+import { dequantize, emit, gatherRows, gemm, input, linear } from '../index.ts';
 import { testDevice } from '../../../test/device.ts';
 
 let root: string;
@@ -19,38 +17,9 @@ afterAll(() => rm(root, { recursive: true, force: true }));
 
 const rows = 10;
 
-/** A random matrix in a file, as a tensor and as numbers. */
-async function someMatrix(
-  columns: number,
-  dtype: 'int8' | 'int4',
-): Promise<{ w: Tensor; values: Float32Array }> {
-  const random = createRandom(columns);
-  const quantized = quantizeRows(
-    Float32Array.from({ length: rows * columns }, () => random.float() - 0.5),
-    columns,
-    dtype,
-  );
-  const location = `${dtype}-${columns}`;
-  const { codes, scales } = quantized;
-  const scaleBytes = new Uint8Array(scales.buffer);
-  // Scales first, so that both begin at a multiple of their element's size.
-  await writeFile(join(root, location), Buffer.concat([scaleBytes, codes]));
-  const stored = (offset: number, length: number): { location: string; offset: number; length: number } => ({
-    location,
-    offset,
-    length,
-  });
-  const w = dequantize(
-    weight('codes', dtype, [rows, columns], stored(scaleBytes.length, codes.length)),
-    weight('scales', 'float32', [rows, blocksOf(columns)], stored(0, scaleBytes.length)),
-    blockSize,
-  );
-  return { w, values: dequantizeRows(quantized, columns, dtype) };
-}
-
 describe.each(['int8', 'int4'] as const)('%s', (dtype) => {
   it.each([64, 192, 96, 32])('agrees with the same numbers in float32, %i columns', async (columns) => {
-    const { w, values } = await someMatrix(columns, dtype);
+    const { w, values } = await codeMatrix(root, rows, columns, dtype);
     const x = input('x', 'float32', [3, columns]);
     const g = input('g', 'float32', [3, rows]);
     const ids = input('ids', 'int32', [4]);
@@ -86,7 +55,7 @@ describe.each(['int8', 'int4'] as const)('%s', (dtype) => {
 });
 
 it('is computed for each use, so that no copy in float32 lives between them', async () => {
-  const { w } = await someMatrix(64, 'int8');
+  const { w } = await codeMatrix(root, rows, 64, 'int8');
   const x = input('x', 'float32', [3, 64]);
   const text = Buffer.from(emit({ y: linear(x, w), dx: gemm(linear(x, w), w) }).bytes).toString('latin1');
   // The product of the first is one value with that of the second; its transpose is another use.

@@ -24,4 +24,10 @@ export const compute = {
     default: 'float32',
     help: 'what the frozen weights are stored in: int8 and int4 take a quarter and a seventh of the memory (QLoRA)',
   },
+  base_compute: {
+    kind: 'choice',
+    choices: ['float32', 'int8'],
+    default: 'float32',
+    help: 'arithmetic with frozen weights in few bits: float32, or int8, which rounds what they are multiplied with and is faster (generation)',
+  },
 } as const;

@@ -1,0 +1,83 @@
+// Generation with arithmetic in int8: near the float32 of the same codes, as asked for or said otherwise, and a request
+// gets the same bits alone and beside others.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { failureOf } from '../models/model-files.test-helper.ts';
+import { createRandom } from '../random.ts';
+import type { OnnxEngine } from './onnx-engine.ts';
+import { openEngine } from './onnx-engine.ts';
+
+const model = fileURLToPath(new URL('../../models/world-128', import.meta.url));
+let dir: string;
+const environment = process.env['WHETSTONE_CACHE'];
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'whetstone-arithmetic-'));
+  process.env['WHETSTONE_CACHE'] = dir;
+});
+const engines: OnnxEngine[] = [];
+afterAll(async () => {
+  for (const engine of engines) await engine.dispose();
+  if (environment === undefined) delete process.env['WHETSTONE_CACHE'];
+  else process.env['WHETSTONE_CACHE'] = environment;
+  await rm(dir, { recursive: true, force: true });
+});
+const open = async (options: Partial<Parameters<typeof openEngine>[0]>): Promise<OnnxEngine> => {
+  const engine = await openEngine({ modelDir: model, threads: 1, slots: 8, ...options });
+  engines.push(engine);
+  return engine;
+};
+
+const prompts = Array.from({ length: 5 }, (_, i) => {
+  const random = createRandom(0, i);
+  return Int32Array.from({ length: 4 + 9 * i }, () => 3 + random.below(500));
+});
+
+/** Ids, and the log-prob of each, of a request for each prompt, together or one after the other. */
+async function generated(engine: OnnxEngine, together: boolean): Promise<[number, number][][]> {
+  const log: [number, number][][] = prompts.map(() => []);
+  const requests = prompts.map((prompt, i) => ({
+    prompt,
+    sampling: { maxNewTokens: 6 + 5 * i, temperature: 0 },
+    endTokens: new Set<number>(),
+    topLogProbs: 0,
+    onToken: ({ id, logProb }: { id: number; logProb: number }) => void log[i]!.push([id, logProb]),
+  }));
+  if (together) await engine.generate(requests);
+  else for (const request of requests) await engine.generate([request]);
+  return log;
+}
+
+describe.each(['int8', 'int4'] as const)('%s', (baseDtype) => {
+  it('is near the float32 of the same codes, and the same alone', async () => {
+    const [few, plain] = [
+      await open({ baseDtype, baseCompute: 'int8' }),
+      await open({ baseDtype, baseCompute: 'float32' }),
+    ];
+    const [note] = few.describe().notes!.filter(({ code }) => code === 'ARITHMETIC');
+    expect(note!.text).toMatch(
+      /^Generates with int8 arithmetic: a product takes .* in int8 and .* in float32/,
+    );
+    expect(plain.describe().notes!.some(({ code }) => code === 'ARITHMETIC')).toBe(false);
+    const [own, expected] = [await generated(few, true), await generated(plain, true)];
+    expect(await generated(few, false)).toEqual(own);
+    expect(await generated(plain, false)).toEqual(expected);
+    const pairs = own.flatMap((sequence, i) => {
+      const parts = sequence.findIndex(([id], k) => id !== expected[i]![k]![0]);
+      return sequence.slice(0, parts < 0 ? undefined : parts).map(([, p], k) => [p, expected[i]![k]![1]]);
+    });
+    const differences = pairs.map(([a, b]) => Math.abs(a! - b!));
+    const mean = differences.reduce((a, b) => a + b) / pairs.length;
+    expect(pairs.length).toBeGreaterThan(40);
+    expect(mean).toBeLessThan(0.02);
+    expect(Math.max(...differences)).toBeGreaterThan(0);
+  });
+});
+
+it('is refused where there are no codes, with what to do', async () => {
+  const error = await failureOf(() => openEngine({ modelDir: model, baseCompute: 'int8' }));
+  expect([error.code, error.place.field]).toEqual(['ENGINE_OPTIONS', 'base_compute']);
+  expect(error.hint).toContain('--base_dtype int8');
+});
