@@ -35,7 +35,7 @@ afterAll(async () => {
 
 const fake = (options: object): RunOptions => ({ env: { FAKE_ENGINE: JSON.stringify(options) } });
 const align = (more: string[] = [], options?: RunOptions): Promise<Finished> =>
-  cli.run(['align', data, '--model', model, '--out', out, '--batch_size', '4', ...more], options);
+  cli.call(['align', data, '--model', model, '--out', out, '--batch_size', '4', ...more], options);
 
 /** Waits for a condition; throws if the process ends before it holds. */
 const until = async (child: ChildProcess, holds: () => boolean | Promise<boolean>): Promise<void> => {
@@ -82,18 +82,18 @@ describe('a run', () => {
     const without = await align(['--warmup_steps', '0', '--report', 'false']);
     expect([without.code, await readdir(out)]).toEqual([0, expect.not.arrayContaining(['report.html'])]);
     expect(without.stdout).toMatch(/^next$/m);
-    const later = await cli.run(['report', out]);
+    const later = await cli.call(['report', out]);
     expect([later.code, later.stderr]).toEqual([0, '']);
     expect(await readFile(join(out, 'report.html'), 'utf8')).toContain('Use it');
 
     out += '-blocked';
     await mkdir(join(out, 'report.html'), { recursive: true }); // nothing can be written in its place
     await cp(join(out.slice(0, -'-blocked'.length), 'run.yaml'), join(out, 'run.yaml'));
-    const blocked = await cli.run(['align', '--out', out, '--resume']);
+    const blocked = await cli.call(['align', '--out', out, '--resume']);
     expect(blocked.code).toBe(0);
     expect(blocked.stdout).toMatch(/note The report was not written: /);
     expect(await readdir(out)).toContain('adapter');
-    expect((await cli.run(['report', out])).code).toBe(1);
+    expect((await cli.call(['report', out])).code).toBe(1);
   });
 
   it('cannot be lengthened, and says what can be done', async () => {
@@ -103,9 +103,9 @@ describe('a run', () => {
     expect(longer.stderr).toMatch(/max_steps: the run has 1, now 5[^]*cannot be lengthened[^]*--adapter/);
     expect((await align(['--resume', '--epochs', '5'])).stderr).toMatch(/cannot be lengthened/);
     expect((await align(['--resume', '--seed', '5'])).stderr).not.toMatch(/lengthened/);
-    const done = await cli.run(['align', '--out', out, '--resume']);
+    const done = await cli.call(['align', '--out', out, '--resume']);
     const [, line] = /Train on from its adapter:\n {2}whetstone (.*)\n/.exec(done.stdout)!;
-    const next = await cli.run(line!.replace('ANOTHER', `${out}-next`).split(' '));
+    const next = await cli.call(line!.replace('ANOTHER', `${out}-next`).split(' '));
     expect([next.code, next.stderr]).toEqual([0, '']);
   });
 
@@ -121,7 +121,7 @@ describe('a run', () => {
   it('can be repeated from its run.yaml, with the same bytes', async () => {
     await align(['--seed', '9', '--preset', 'released-code', '--max_steps', '4']);
     const copy = `${out}-copy`;
-    expect((await cli.run(['align', '--config', join(out, 'run.yaml'), '--out', copy])).stderr).toBe('');
+    expect((await cli.call(['align', '--config', join(out, 'run.yaml'), '--out', copy])).stderr).toBe('');
     expect(await adapterOf(copy)).toEqual(await adapterOf(out));
     expect(await metricsOf(copy)).toEqual(await metricsOf(out));
   });
@@ -153,9 +153,9 @@ describe('an --out that holds a run', () => {
     const own = join(dir, 'changing.jsonl');
     await writeJsonl(own, judgedRows(8));
     const args = (...more: string[]): string[] => ['align', own, '--model', model, '--out', out, ...more];
-    await cli.run(args('--max_steps', '2', '--lambda', '1.5'));
+    await cli.call(args('--max_steps', '2', '--lambda', '1.5'));
     await writeJsonl(own, judgedRows(9));
-    const { code, stderr } = await cli.run(
+    const { code, stderr } = await cli.call(
       args('--resume', '--lambda', '1.6', '--lora_r', '4', '--save_steps', '7'),
     );
     expect(code).toBe(1);
@@ -164,7 +164,7 @@ describe('an --out that holds a run', () => {
     expect(stderr).toMatch(/data: the file has other content/);
     expect(stderr).not.toMatch(/save_steps/);
     await writeJsonl(own, judgedRows(8));
-    expect((await cli.run(args('--resume'))).code).toBe(0);
+    expect((await cli.call(args('--resume'))).code).toBe(0);
   });
 
   it('is refused to a second process while the first one works, and free again after it', async () => {
@@ -206,7 +206,7 @@ describe('stopping', () => {
         `Stopped after step ${steps} of 12, with a checkpoint. Go on with:\n  whetstone align --out ${out} --resume\n`,
       );
       expect(await readdir(out)).not.toContain('run.lock');
-      expect((await cli.run(['align', '--out', out, '--resume'])).code).toBe(0);
+      expect((await cli.call(['align', '--out', out, '--resume'])).code).toBe(0);
       expect(await metricsOf(out)).toHaveLength(12);
     },
   );
@@ -266,8 +266,8 @@ describe('failures', () => {
 
   it('WHETSTONE_DEBUG=1 shows the stack, otherwise the message alone is shown', async () => {
     const missing = ['align', join(dir, 'nowhere.json'), '--model', model, '--out', out];
-    expect((await cli.run(missing)).stderr).not.toMatch(/\n\s+at /);
-    expect((await cli.run(missing, { env: { WHETSTONE_DEBUG: '1' } })).stderr).toMatch(/\n\s+at /);
+    expect((await cli.call(missing)).stderr).not.toMatch(/\n\s+at /);
+    expect((await cli.call(missing, { env: { WHETSTONE_DEBUG: '1' } })).stderr).toMatch(/\n\s+at /);
   });
 });
 
@@ -293,18 +293,18 @@ describe('options', () => {
   it('flags win over the config file, which wins over defaults', async () => {
     const config = join(dir, 'good.yaml');
     await writeFile(config, `model: ${model}\ndata: ${data}\nlambda: 1.1\nalpha: 0.25\nmax_steps: 2\n`);
-    expect((await cli.run(['align', '--config', config, '--out', out, '--alpha', '0.5'])).code).toBe(0);
+    expect((await cli.call(['align', '--config', config, '--out', out, '--alpha', '0.5'])).code).toBe(0);
     const record = parse(await readFile(join(out, 'run.yaml'), 'utf8')) as object;
     expect(record).toMatchObject({ lambda: 1.1, alpha: 0.5, gamma: 1, max_steps: 2 });
   });
 
   it('misuse exits with 2, failure with 1, help with 0', async () => {
-    expect((await cli.run(['align'])).code).toBe(2);
-    expect((await cli.run(['algin'])).stderr).toMatch(/no verb "algin" \(did you mean align\?\)/);
+    expect((await cli.call(['align'])).code).toBe(2);
+    expect((await cli.call(['algin'])).stderr).toMatch(/no verb "algin" \(did you mean align\?\)/);
     expect(
-      (await cli.run(['align', data, '--model', model, '--out', out, '--resume', '--overwrite'])).code,
+      (await cli.call(['align', data, '--model', model, '--out', out, '--resume', '--overwrite'])).code,
     ).toBe(2);
-    expect((await cli.run(['align', data, '--model', join(dir, 'none'), '--out', out])).code).toBe(1);
+    expect((await cli.call(['align', data, '--model', join(dir, 'none'), '--out', out])).code).toBe(1);
     for (const verb of [
       ['align'],
       ['score'],
@@ -313,7 +313,7 @@ describe('options', () => {
       ['data', 'check'],
       ['data', 'convert'],
     ]) {
-      const { code, stdout } = await cli.run([...verb, '--help']);
+      const { code, stdout } = await cli.call([...verb, '--help']);
       expect(code).toBe(0);
       expect(stdout).toMatch(new RegExp(`Examples:\\n {2}\\$ whetstone ${verb.join(' ')} `));
     }

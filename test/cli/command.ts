@@ -1,5 +1,5 @@
-// Builds the command line once for all test files and runs it as a child process, as a user would.
-// `fake` puts the stand-in engine behind it; options for it travel in FAKE_ENGINE.
+// Builds the command line once for all test files and runs it as a child process, as a user would, or within this one,
+// which spares the start of a process. `fake` puts the stand-in engine behind it; options for it travel in FAKE_ENGINE.
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -9,12 +9,22 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { build } from 'tsdown';
 import { exists } from '../../src/durable/files.ts';
 import { buildFolder } from './shared-build.ts';
+import type { Engine, runHere } from './here.ts';
+
+interface Here {
+  readonly runHere: typeof runHere;
+}
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 
 export interface Cli {
   /** Runs to the end. */
   run(args: readonly string[], options?: RunOptions): Promise<Finished>;
+  /**
+   * The same built program in this process, one call after another. For what a verb says and writes; standard input,
+   * signals and the end of a process are for `run`.
+   */
+  call(args: readonly string[], options?: RunOptions): Promise<Finished>;
   /** Starts and leaves it to the test when it ends. */
   start(args: readonly string[], options?: RunOptions): { child: ChildProcess; finished: Promise<Finished> };
   /** The built program. */
@@ -53,12 +63,13 @@ export const eventsIn = (stream: string): Event[] =>
 export const eventsOf = (stream: string, type: string): Event[] =>
   eventsIn(stream).filter((event) => event.type === type);
 
-export async function buildCli(engine: 'real' | 'fake'): Promise<Cli> {
-  const outDir = await builtOnce(engine);
+export async function buildCli(engine: Engine): Promise<Cli> {
+  const outDir = await builtOnce();
+  const main = join(outDir, `${engine}.js`);
   const start: Cli['start'] = (args, { env = {}, cwd } = {}) => {
-    const child = spawn(process.execPath, [join(outDir, 'main.js'), ...args], {
+    const child = spawn(process.execPath, [main, ...args], {
       cwd,
-      env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined, ...env },
+      env: { ...process.env, ...plain, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let stdout = '';
@@ -71,29 +82,68 @@ export async function buildCli(engine: 'real' | 'fake'): Promise<Cli> {
     });
     return { child, finished };
   };
+  const call: Cli['call'] = async (args, { env = {}, cwd } = {}) => {
+    const here = (await import(/* @vite-ignore */ join(outDir, 'here.js'))) as Here;
+    return inTurn(() => placed({ env: { ...plain, ...env }, cwd }, () => here.runHere(engine, args)));
+  };
   return {
     start,
-    main: join(outDir, 'main.js'),
+    main,
+    call,
     run: (args, options) => start(args, options).finished,
     remove: () => Promise.resolve(),
   };
 }
 
-/** The folder of a program that the first test file to ask for it builds, and the others wait for. */
-async function builtOnce(engine: 'real' | 'fake'): Promise<string> {
-  const outDir = join(process.env[buildFolder]!, engine);
+/** Without colours, whatever the terminal of the tests has. */
+const plain = { NO_COLOR: '1', FORCE_COLOR: undefined };
+
+let turn: Promise<unknown> = Promise.resolve();
+
+/** Starts `work` when what was started before has ended. */
+function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const mine = turn.then(work);
+  turn = mine.catch(() => undefined);
+  return mine;
+}
+
+/** `work` in a working directory and an environment, which are the process's own again afterwards. */
+async function placed<T>(
+  { env, cwd }: { env: Readonly<Record<string, string | undefined>>; cwd: string | undefined },
+  work: () => Promise<T>,
+): Promise<T> {
+  const before = {
+    cwd: process.cwd(),
+    env: Object.keys(env).map((name) => [name, process.env[name]] as const),
+  };
+  const set = (name: string, value: string | undefined): void => {
+    if (value === undefined) delete process.env[name];
+    else process.env[name] = value;
+  };
+  try {
+    if (cwd !== undefined) process.chdir(cwd);
+    for (const [name, value] of Object.entries(env)) set(name, value);
+    return await work();
+  } finally {
+    process.chdir(before.cwd);
+    for (const [name, value] of before.env) set(name, value);
+  }
+}
+
+/** The folder of the programs, which the first test file to ask builds, and the others wait for. */
+async function builtOnce(): Promise<string> {
+  const outDir = join(process.env[buildFolder]!, 'cli');
   const [whole, broken] = ['whole', 'broken'].map((name) => `${outDir}.${name}`) as [string, string];
   const isFirst = await mkdir(outDir).then(
     () => true,
     () => false,
   );
   if (isFirst) {
-    const entry = engine === 'real' ? 'bin/whetstone.ts' : 'test/cli/fake-main.ts';
     try {
       await build({
         cwd: root,
         config: false,
-        entry: { main: entry },
+        entry: { real: 'bin/whetstone.ts', fake: 'test/cli/fake-main.ts', here: 'test/cli/here.ts' },
         format: 'esm',
         platform: 'node',
         target: 'node20',

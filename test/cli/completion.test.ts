@@ -19,12 +19,12 @@ beforeAll(async () => {
   await writeFile(join(dir, 'cwd/judged rows.jsonl'), '');
   const cli = await buildCli('real');
   for (const shell of ['bash', 'zsh', 'fish'] as const) {
-    const { code, stdout, stderr } = await cli.run(['completion', shell]);
+    const { code, stdout, stderr } = await cli.call(['completion', shell]);
     expect([code, stderr]).toEqual([0, '']);
     scripts[shell] = join(dir, `_${shell}`);
     await writeFile(scripts[shell], stdout);
   }
-  const none = await cli.run(['completion', 'tcsh']);
+  const none = await cli.call(['completion', 'tcsh']);
   expect(none.code).toBe(2);
   expect(none.stderr).toMatch(/SHELL: expected one of bash, zsh, fish, found "tcsh"/);
   await cli.remove();

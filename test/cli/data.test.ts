@@ -48,7 +48,7 @@ const lines = async (file: string): Promise<Record<string, unknown>[]> =>
     .split('\n')
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 const train = (data: string, out: string, ...more: string[]): Promise<Finished> =>
-  cli.run([
+  cli.call([
     'align',
     at(data),
     '--model',
@@ -64,7 +64,7 @@ const train = (data: string, out: string, ...more: string[]): Promise<Finished> 
 
 describe('rows that data check refuses', () => {
   it('are refused by every verb that uses rows, with their count and the command that leaves them out', async () => {
-    const check = await cli.run(['data', 'check', at('mixed.jsonl')]);
+    const check = await cli.call(['data', 'check', at('mixed.jsonl')]);
     expect(check.code).toBe(1);
     expect(check.stdout).toMatch(/4 errors/);
     const use: readonly (readonly string[])[] = [
@@ -73,7 +73,7 @@ describe('rows that data check refuses', () => {
       ['train-judge', at('mixed.jsonl'), '--model', model, '--out', at('refused-judge')],
     ];
     for (const args of use) {
-      const { code, stderr } = await cli.run(args);
+      const { code, stderr } = await cli.call(args);
       expect([args[0], code]).toEqual([args[0], 1]);
       expect(stderr).toMatch(/4 of 10 rows cannot be used:\n +row 7, field "judgment": .*placeholders/);
       expect(stderr).toMatch(/row 10, field "judgement": .*did you mean judgment\?/);
@@ -84,8 +84,8 @@ describe('rows that data check refuses', () => {
   it('are left out by data convert and align if they are told to, with the reasons beside the output', async () => {
     const out = at('sound.jsonl');
     const convert = ['data', 'convert', at('mixed.jsonl'), '--out', out];
-    expect((await cli.run(convert)).code).toBe(1);
-    const { code, stdout } = await cli.run([...convert, '--skip_invalid']);
+    expect((await cli.call(convert)).code).toBe(1);
+    const { code, stdout } = await cli.call([...convert, '--skip_invalid']);
     expect([code, stdout]).toEqual([
       0,
       expect.stringMatching(/6 triplets[^]*left out: 4 rows .*sound\.jsonl\.left-out\.jsonl/),
@@ -98,7 +98,7 @@ describe('rows that data check refuses', () => {
       [9, 'praise-as-critique'],
       [10, 'invalid-row'],
     ]);
-    expect((await cli.run(['data', 'check', out])).code).toBe(0);
+    expect((await cli.call(['data', 'check', out])).code).toBe(0);
     const run = await train('mixed.jsonl', 'skipped', '--skip_invalid');
     expect([run.code, run.stdout]).toEqual([
       0,
@@ -111,7 +111,7 @@ describe('rows that data check refuses', () => {
 
   it('are converted as they are without the switch where they can be read, and counted', async () => {
     await writeJsonl(at('readable.jsonl'), mixed.slice(0, 9));
-    const { code, stdout } = await cli.run([
+    const { code, stdout } = await cli.call([
       'data',
       'convert',
       at('readable.jsonl'),
@@ -127,7 +127,7 @@ describe('rows that data check refuses', () => {
 
 describe('rows that are too long', () => {
   it('are an error of data check with the model, and refused by align and score in the same words and number', async () => {
-    const check = await cli.run(['data', 'check', at('long.jsonl'), '--model', model]);
+    const check = await cli.call(['data', 'check', at('long.jsonl'), '--model', model]);
     expect(check.code).toBe(1);
     expect(check.stdout).toMatch(/the model takes 512 tokens: 2 rows are longer/);
     expect(check.stdout).toMatch(/row 7 output: \d+ tokens with its prompt; the model takes 512/);
@@ -135,12 +135,12 @@ describe('rows that are too long', () => {
       ['align', at('long.jsonl'), '--out', at('r')],
       ['score', at('long.jsonl')],
     ]) {
-      const { code, stderr } = await cli.run([...args, '--model', model]);
+      const { code, stderr } = await cli.call([...args, '--model', model]);
       expect(code).toBe(1);
       expect(stderr).toMatch(/2 of 8 rows cannot be used:\n.*row 7.*longer than the model takes\n.*row 8/);
       expect(stderr).toMatch(/Lower --cutoff_len from 2048 to 512[^]*--long_rows skip/);
     }
-    const cut = await cli.run(['data', 'check', at('long.jsonl'), '--model', model, '--cutoff_len', '512']);
+    const cut = await cli.call(['data', 'check', at('long.jsonl'), '--model', model, '--cutoff_len', '512']);
     expect(cut.stdout).toMatch(/cut-off of 512 tokens: 1 prompts shortened, 1 responses do not fit/);
   });
 
@@ -154,7 +154,7 @@ describe('rows that are too long', () => {
     };
     expect(record).toMatchObject({ long_rows: 'skip', run: { rows_left_out: { too_long: 2 } } });
     const out = at('scores.jsonl');
-    const scored = await cli.run([
+    const scored = await cli.call([
       'score',
       at('long.jsonl'),
       '--model',
@@ -173,7 +173,7 @@ describe('rows that are too long', () => {
 
   it('of generate are named, with a remedy that it has', async () => {
     await writeFile(at('ask.txt'), `Say it.\n\n${words.repeat(40)}\n`);
-    const { code, stderr } = await cli.run(['generate', '--model', model, '--file', at('ask.txt')]);
+    const { code, stderr } = await cli.call(['generate', '--model', model, '--file', at('ask.txt')]);
     expect(code).toBe(1);
     expect(stderr).toMatch(
       /ask\.txt, row 3: the prompt has \d+ tokens, and the model takes 512[^]*Shorten these/,
@@ -186,7 +186,7 @@ it('tokens outside the vocabulary of the model are an error of data check', asyn
   await writeTinyModel(at('small'));
   const config = JSON.parse(await readFile(at('small/config.json'), 'utf8')) as object;
   await writeFile(at('small/config.json'), JSON.stringify({ ...config, vocab_size: 200 }));
-  const { code, stdout } = await cli.run(['data', 'check', at('mixed.jsonl'), '--model', at('small')]);
+  const { code, stdout } = await cli.call(['data', 'check', at('mixed.jsonl'), '--model', at('small')]);
   expect(code).toBe(1);
   expect(stdout).toMatch(
     /error: tokens outside the model's vocabulary \(\d+\)[^]*gives token \d+, and the model has 200/,

@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(() => cli.remove());
 
 it('holds the CPU to itself, and says what fits', async () => {
-  const { code, stdout } = await cli.run(['doctor', '--device', 'cpu', '--json']);
+  const { code, stdout } = await cli.call(['doctor', '--device', 'cpu', '--json']);
   expect(code).toBe(0);
   const [device, memory] = eventsIn(stdout);
   expect(device).toMatchObject({ type: 'device', device: 'cpu', problem: null, healthy: true });
@@ -26,7 +26,7 @@ it('holds the CPU to itself, and says what fits', async () => {
 
 it('says of a device that is not there why, and fails if it was asked for', async () => {
   const missing = process.platform === 'darwin' ? 'dml' : 'coreml';
-  const { code, stdout } = await cli.run(['doctor', '--device', missing]);
+  const { code, stdout } = await cli.call(['doctor', '--device', missing]);
   expect(code).toBe(1);
   expect(stdout).toMatch(/not here: onnxruntime-node has no provider for it/);
 });

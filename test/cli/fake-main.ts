@@ -2,15 +2,12 @@
 import { labVerbs } from '../../lab/cli/verbs.ts';
 import { main } from '../../src/cli/program.ts';
 import { watchStreams } from '../../src/cli/standard-streams.ts';
-import { openFakeEngine } from './fake-engine.ts';
-import type { FakeOptions } from './fake-engine.ts';
-
-const openEngine = openFakeEngine(JSON.parse(process.env['FAKE_ENGINE'] ?? '{}') as Partial<FakeOptions>);
+import { openFromEnvironment } from './fake-open.ts';
 
 const args = process.argv.slice(2);
 watchStreams(args);
 process.exitCode = await main(
   args,
-  { stdout: process.stdout, stderr: process.stderr, openEngine },
+  { stdout: process.stdout, stderr: process.stderr, openEngine: openFromEnvironment },
   labVerbs(),
 );

@@ -40,7 +40,7 @@ afterAll(async () => {
 });
 
 const run = (args: string[], more: Record<string, string> = {}): Promise<Finished> =>
-  cli.run(args, { cwd: dir, env: { ...env, ...more } });
+  cli.call(args, { cwd: dir, env: { ...env, ...more } });
 const generate = (model: string, more?: Record<string, string>): Promise<Finished> =>
   run(
     ['generate', '--model', model, '--instruction', 'Say it.', '--max_new_tokens', '8', '--threads', '1'],

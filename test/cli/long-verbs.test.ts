@@ -64,7 +64,7 @@ describe.each(['generate', 'score'] as const)('%s', (verb) => {
   };
 
   it('killed and stopped at any moment ends with the same bytes, and leaves nothing beside them', async () => {
-    expect((await cli.run(args(), slow)).code).toBe(0);
+    expect((await cli.call(args(), slow)).code).toBe(0);
     const whole = await readFile(out, 'utf8');
     expect(whole.split('\n')).toHaveLength(count + 1);
     expect(await beside()).toEqual(['rows.jsonl']);
@@ -82,11 +82,11 @@ describe.each(['generate', 'score'] as const)('%s', (verb) => {
       const rows = kept.slice(0, kept.length > 4 ? -3 : undefined).join('\n');
       if (i === 2) await writeFile(journal(), `${rows}\n{"index":`);
     }
-    const last = await cli.run(args('--resume'), slow);
+    const last = await cli.call(args('--resume'), slow);
     expect([last.code, last.stderr]).toEqual([0, '']);
     expect(await readFile(out, 'utf8')).toBe(whole);
     expect(await beside()).toEqual(['rows.jsonl']);
-    expect((await cli.run(args('--resume'), slow)).code).toBe(0);
+    expect((await cli.call(args('--resume'), slow)).code).toBe(0);
     expect(await readFile(out, 'utf8')).toBe(whole);
   }, 60_000);
 
@@ -103,35 +103,35 @@ describe.each(['generate', 'score'] as const)('%s', (verb) => {
     });
     const kept = await linesIn(journal());
     expect(kept).toBeGreaterThan(8);
-    const again = await cli.run(args(), slow);
+    const again = await cli.call(args(), slow);
     expect(again.code).toBe(2);
     expect(again.stderr).toMatch(/stopped before all[^]*--resume[^]*--overwrite/);
     const other = verb === 'generate' ? ['--seed', '7'] : ['--lambda', '3'];
-    const mixed = await cli.run(args('--resume', ...other), slow);
+    const mixed = await cli.call(args('--resume', ...other), slow);
     expect(mixed.code).toBe(1);
     expect(mixed.stderr).toMatch(
       verb === 'generate' ? /seed: it was begun with 42, now 7/ : /lambda: it was begun with 1.2, now 3/,
     );
     expect(await linesIn(journal())).toBe(kept);
-    expect((await cli.run(args('--overwrite', ...other), slow)).code).toBe(0);
+    expect((await cli.call(args('--overwrite', ...other), slow)).code).toBe(0);
     expect(await beside()).toEqual(['rows.jsonl']);
   }, 60_000);
 
   it('does not replace what is at --out unless told to, and writes through a link', async () => {
     await writeFile(out, 'precious');
-    const refused = await cli.run(args());
+    const refused = await cli.call(args());
     expect(refused.code).toBe(2);
     expect(refused.stderr).toMatch(/rows\.jsonl: this exists already[^]*--overwrite[^]*--resume/);
-    expect((await cli.run(args('--resume'))).stderr).toMatch(/rows\.jsonl/);
+    expect((await cli.call(args('--resume'))).stderr).toMatch(/rows\.jsonl/);
     expect(await readFile(out, 'utf8')).toBe('precious');
     const target = join(out, '..', 'target.jsonl');
     await rm(out);
     await symlink('target.jsonl', out);
-    expect((await cli.run(args())).code).toBe(0);
+    expect((await cli.call(args())).code).toBe(0);
     expect(await readlink(out)).toBe('target.jsonl');
     expect(await linesIn(target)).toBe(count);
     await writeFile(target, 'old');
-    expect((await cli.run(args('--overwrite'))).code).toBe(0);
+    expect((await cli.call(args('--overwrite'))).code).toBe(0);
     expect(await readlink(out)).toBe('target.jsonl');
     expect(await linesIn(target)).toBe(count);
     expect((await beside()).sort()).toEqual(['rows.jsonl', 'target.jsonl']);

@@ -149,15 +149,15 @@ const cases: Readonly<Record<string, Case>> = {
 };
 
 const verbOf = (name: string): string[] => name.replace(/ (to|of) .*/, '').split(' ');
-const run = (name: string, ...more: string[]): Promise<Finished> =>
-  (cases[name]!.real ? real : cli).run(
+const run = (how: 'run' | 'call', name: string, ...more: string[]): Promise<Finished> =>
+  (cases[name]!.real ? real : cli)[how](
     [...verbOf(name), ...cases[name]!.args(at(`out-${runs++}`)), ...more],
     { cwd: dir },
   );
 
 it('every verb that --help lists has its case; serve has a test of its own', async () => {
   const listed = async (...args: string[]): Promise<string[]> => {
-    const { stdout } = await cli.run([...args, '--help']);
+    const { stdout } = await cli.call([...args, '--help']);
     const [, commands = ''] = /^Commands:\n([^]*?)\n\n/m.exec(`${stdout}\n\n`) ?? [];
     return [...commands.matchAll(/^ {2}([\w-]+)/gm)].map(([, name]) => name!);
   };
@@ -174,7 +174,7 @@ describe.each(Object.entries(cases))('%s', (name, { results, told }) => {
   const kinds = (stream: string): string[] => [...new Set(eventsIn(stream).map(({ type }) => type))];
 
   it('--json: an object a line', async () => {
-    const { code, stdout, stderr } = await run(name, '--json');
+    const { code, stdout, stderr } = await run('run', name, '--json');
     expect([code, eventsOf(stderr, 'error')]).toEqual([0, []]);
     expect(kinds(stdout).sort()).toEqual([...results, ...told].sort());
     const beside = ['progress', 'note', 'model', 'stopping', 'done'];
@@ -185,20 +185,20 @@ describe.each(Object.entries(cases))('%s', (name, { results, told }) => {
 
   // In words what a verb prints is the same with or without --json but for its form, which three verbs show.
   it.runIf(['align', 'score', 'judge'].includes(name))('--quiet: results alone', async () => {
-    const { code, stdout, stderr } = await run(name, '--quiet');
+    const { code, stdout, stderr } = await run('run', name, '--quiet');
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout === '').toBe(results.length === 0);
   });
 
   it('--quiet --json: results alone, as objects', async () => {
-    const { code, stdout, stderr } = await run(name, '--quiet', '--json');
+    const { code, stdout, stderr } = await run('call', name, '--quiet', '--json');
     expect([code, stderr]).toEqual([0, '']);
     expect(kinds(stdout)).toEqual(results);
   });
 
   it('--json: what is misused is an object too', async () => {
     for (const manner of [['--json'], ['--json', '--quiet']]) {
-      const { code, stdout, stderr } = await run(name, ...manner, '--no_such_thing', '1');
+      const { code, stdout, stderr } = await run('call', name, ...manner, '--no_such_thing', '1');
       expect([code, stdout]).toEqual([2, '']);
       expect(eventsIn(stderr)).toMatchObject([
         { type: 'error', code: 'INVALID_OPTIONS', hint: expect.stringContaining('--help') as string },
@@ -210,7 +210,7 @@ describe.each(Object.entries(cases))('%s', (name, { results, told }) => {
 
 describe('errors as events', () => {
   const error = async (...args: string[]): Promise<Record<string, unknown>> => {
-    const { stdout, stderr } = await cli.run([...args, '--json'], { cwd: dir });
+    const { stdout, stderr } = await cli.call([...args, '--json'], { cwd: dir });
     expect(stdout).toBe('');
     const [first, ...others] = eventsIn(stderr).filter(({ type }) => type !== 'progress');
     expect(others).toEqual([]);
@@ -244,12 +244,12 @@ describe('errors as events', () => {
       code: 'INVALID_OPTIONS',
       problem: expect.stringContaining('did you mean align?') as string,
     });
-    const { stderr } = await cli.run(['--json', 'data', 'check', 'gone.jsonl'], { cwd: dir });
+    const { stderr } = await cli.call(['--json', 'data', 'check', 'gone.jsonl'], { cwd: dir });
     expect(eventsIn(stderr)).toHaveLength(1);
   });
 
   it('do not confuse a value that looks like them', async () => {
-    const { code, stdout } = await cli.run(['generate', ...model(), '--instruction', '--json']);
+    const { code, stdout } = await cli.call(['generate', ...model(), '--instruction', '--json']);
     expect(code).toBe(0);
     expect(stdout).not.toMatch(/^\{"type"/);
   });
@@ -270,14 +270,14 @@ it('what a terminal would obey is escaped in objects, and visible in words', asy
     ['align', `--${evil}`, evil],
     ['generate', ...model(), '--file', 'evil.jsonl'],
   ]) {
-    const { stdout, stderr } = await cli.run(args, { cwd: dir });
+    const { stdout, stderr } = await cli.call(args, { cwd: dir });
     // eslint-disable-next-line no-control-regex
     expect(stdout + stderr, args.join(' ')).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/);
     if (args.includes('--json') || args.includes('-'))
       for (const line of `${stdout}${stderr.startsWith('{') ? stderr : ''}`.trimEnd().split('\n'))
         expect(() => JSON.parse(line) as unknown).not.toThrow();
   }
-  const { stdout } = await cli.run(['data', 'convert', 'evil.jsonl', '--out', '-'], { cwd: dir });
+  const { stdout } = await cli.call(['data', 'convert', 'evil.jsonl', '--out', '-'], { cwd: dir });
   expect(JSON.parse(stdout)).toMatchObject({ instruction: evil, output: evil, judgment: evil });
 });
 

@@ -43,7 +43,7 @@ const args = (data: string, method: string, ...more: string[]): string[] => [
   ...['--warmup_steps', '0', ...more],
 ];
 const align = (data: string, method: string, more: string[] = [], options?: RunOptions): Promise<Finished> =>
-  cli.run(args(data, method, ...more), options);
+  cli.call(args(data, method, ...more), options);
 const recordOf = async (run: string): Promise<Record<string, unknown>> =>
   parse(await readFile(join(run, 'run.yaml'), 'utf8')) as Record<string, unknown>;
 interface Revision {
@@ -74,7 +74,7 @@ it.each(methodNames().map((name) => [name]))('%s trains, and its run.yaml repeat
   expect(shown.at(-1)).toMatchObject({ done: 2, total: 2 });
   expect('flagged_fraction' in shown.at(-1)!).toBe('flagged_fraction' in first!);
   const copy = `${out}-copy`;
-  const again = await cli.run(['align', '--config', join(out, 'run.yaml'), '--out', copy]);
+  const again = await cli.call(['align', '--config', join(out, 'run.yaml'), '--out', copy]);
   expect([again.code, again.stderr]).toEqual([0, '']);
   expect(await adapterOf(copy)).toEqual(await adapterOf(out));
 });
@@ -213,7 +213,7 @@ describe('revisions', () => {
     const early = await revisionsOf(out);
     await killAfter(16, '--resume');
     expect((await revisionsOf(out)).slice(0, early.length)).toEqual(early);
-    const last = await cli.run(['align', '--out', out, '--resume'], slow);
+    const last = await cli.call(['align', '--out', out, '--resume'], slow);
     expect([last.code, last.stderr]).toEqual([0, '']);
     const text = await readFile(join(out, 'revisions.jsonl'), 'utf8');
     expect(text).toBe(await readFile(join(whole, 'revisions.jsonl'), 'utf8'));
@@ -235,9 +235,11 @@ describe('revisions', () => {
     const before = await revisionsOf(out);
     expect(before.length).toBeGreaterThan(0);
     expect(before.length).toBeLessThan(20);
-    expect((await cli.run(['align', '--out', out, '--resume'], slow)).code).toBe(0);
+    expect((await cli.call(['align', '--out', out, '--resume'], slow)).code).toBe(0);
     expect(await revisionsOf(out)).toEqual(expect.arrayContaining(before));
-    expect((await cli.run(['align', '--out', out, '--resume'], slow)).stdout).toMatch(/This run is complete/);
+    expect((await cli.call(['align', '--out', out, '--resume'], slow)).stdout).toMatch(
+      /This run is complete/,
+    );
   });
 
   it('that belong to other rows are refused with their line', async () => {
@@ -245,7 +247,7 @@ describe('revisions', () => {
     const file = join(out, 'revisions.jsonl');
     const lines = (await readFile(file, 'utf8')).split('\n');
     await writeFile(file, [lines[0]!.replace('"output":"', '"output":"Not '), ...lines.slice(1)].join('\n'));
-    const { code, stderr } = await cli.run(['align', '--out', out, '--resume'], slow);
+    const { code, stderr } = await cli.call(['align', '--out', out, '--resume'], slow);
     expect(code).toBe(1);
     expect(stderr).toMatch(
       /revisions\.jsonl:1: row 2 of the data is not what was revised[^]*Remove this file/,

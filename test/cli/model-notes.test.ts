@@ -9,7 +9,7 @@ import { judgedRows, writeJsonl, writeTinyModel } from './fixtures.ts';
 
 let dir: string;
 let cli: Cli;
-const run = (...args: string[]): Promise<Finished> => cli.run([...args, '--threads', '1'], { cwd: dir });
+const run = (...args: string[]): Promise<Finished> => cli.call([...args, '--threads', '1'], { cwd: dir });
 const few = [
   '--batch_size',
   '3',

@@ -73,7 +73,7 @@ describe.each(['fake', 'real'] as const)('with the %s engine', (kind) => {
   it('a killed and resumed run equals one that was never killed', async () => {
     const cli = clis[kind]!;
     const [whole, broken] = [join(dir, `${kind}-whole`), join(dir, `${kind}-broken`)];
-    const reference = await cli.run(alignArgs(whole), options);
+    const reference = await cli.call(alignArgs(whole), options);
     expect(reference.stderr).toBe('');
     expect(reference.code).toBe(0);
     expect(await metricsOf(whole)).toHaveLength(30);
@@ -86,7 +86,7 @@ describe.each(['fake', 'real'] as const)('with the %s engine', (kind) => {
       before = step;
       await expect(readdir(join(broken, 'adapter'))).rejects.toThrow(/ENOENT/);
     }
-    const last = await cli.run(['align', '--out', broken, '--resume'], options);
+    const last = await cli.call(['align', '--out', broken, '--resume'], options);
     expect(last.stderr).toBe('');
     expect(last.code).toBe(0);
     expect(last.stdout).toMatch(/going on after step \d+/);
@@ -105,7 +105,7 @@ describe.each(['fake', 'real'] as const)('with the %s engine', (kind) => {
   it('another seed gives other bytes, so that equality above means something', async () => {
     const cli = clis[kind]!;
     const other = join(dir, `${kind}-other`);
-    expect((await cli.run(alignArgs(other, '--seed', '43'), options)).code).toBe(0);
+    expect((await cli.call(alignArgs(other, '--seed', '43'), options)).code).toBe(0);
     const [a, b] = [await adapterOf(join(dir, `${kind}-whole`)), await adapterOf(other)];
     expect(a['adapter_model.safetensors']).not.toBe(b['adapter_model.safetensors']);
     expect(await metricsOf(other)).not.toEqual(await metricsOf(join(dir, `${kind}-whole`)));

@@ -35,7 +35,7 @@ afterAll(async () => {
 });
 
 const run = (args: string[], env: Record<string, string> = {}): Promise<Finished> =>
-  cli.run(args, { cwd: dir, env });
+  cli.call(args, { cwd: dir, env });
 const align = (out: string, ...more: string[]): string[] => [
   ...['align', 'judged.jsonl', '--model', './model', '--out', out],
   ...['--batch_size', '2', '--warmup_steps', '0', '--max_steps', '6', '--save_steps', '2', ...more],

@@ -13,7 +13,7 @@ let dir: string;
 let cli: Cli;
 const at = (name: string): string => join(dir, name);
 const rows = judgedRows(9);
-const run = (...args: string[]): Promise<Finished> => cli.run([...args, '--threads', '1']);
+const run = (...args: string[]): Promise<Finished> => cli.call([...args, '--threads', '1']);
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'whetstone-verbs-'));
   await writeTinyModel(at('model'));
@@ -268,7 +268,7 @@ describe('generate', () => {
 
 describe('data', () => {
   it('check reports counts and findings, and fails for rows that cannot be used', async () => {
-    const check = (...args: string[]): Promise<Finished> => cli.run(['data', 'check', ...args]);
+    const check = (...args: string[]): Promise<Finished> => cli.call(['data', 'check', ...args]);
     const good = await check(at('data.jsonl'), '--model', at('model'));
     expect(good.code).toBe(0);
     expect(good.stdout).toMatch(/unsatisfactory +6/);
@@ -287,7 +287,7 @@ describe('data', () => {
   });
 
   it('convert writes the canonical form', async () => {
-    const { code, stdout } = await cli.run([
+    const { code, stdout } = await cli.call([
       'data',
       'convert',
       at('data.jsonl'),
@@ -297,7 +297,7 @@ describe('data', () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/^9 triplets \(6 align-n, 3 align-p\) from 9 rows/);
     expect(JSON.parse(await readFile(at('canonical.json'), 'utf8'))).toEqual(rows);
-    expect((await cli.run(['data', 'convert', at('data.jsonl'), '--out', at('canonical.json')])).code).toBe(
+    expect((await cli.call(['data', 'convert', at('data.jsonl'), '--out', at('canonical.json')])).code).toBe(
       1,
     );
   });

@@ -33,7 +33,7 @@ afterAll(async () => {
   await cli.remove();
   rmSync(folder, { recursive: true, force: true });
 });
-const evaluate = (...args: string[]): Promise<Finished> => cli.run(['evaluate', '--threads', '1', ...args]);
+const evaluate = (...args: string[]): Promise<Finished> => cli.call(['evaluate', '--threads', '1', ...args]);
 
 /** A benchmark that takes a few seconds: the golden rows again and again, numbered so that no two are alike. */
 function longData(documents: number): string {
@@ -141,12 +141,12 @@ describe('whetstone evaluate', () => {
         '--num_fewshot',
         '2',
       ];
-      const finished = await cli.run([...args, '--data', 'hub', '--out', place('hub')], { env });
+      const finished = await cli.call([...args, '--data', 'hub', '--out', place('hub')], { env });
       expect(finished).toMatchObject({ code: 0 });
       expect(read(place('hub'), 'run.yaml')).toContain(`commit: ${commit}`);
       expect(hub.log.some(({ line }) => line.includes('ARC-Challenge'))).toBe(false);
       // The same rows from elsewhere are the same documents.
-      const local = await cli.run([...args, '--data', data, '--out', place('hub')]);
+      const local = await cli.call([...args, '--data', data, '--out', place('hub')]);
       expect(local.code).toBe(0);
       expect(measured(place('hub'))).toBe(3);
     } finally {

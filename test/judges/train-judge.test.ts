@@ -60,7 +60,7 @@ const rowsOf = async (run: string, name: string): Promise<Record<string, unknown
 describe('train-judge', () => {
   it('leaves a judge, what it learned from, and how far it agrees', async () => {
     const run = join(dir, 'whole');
-    const { code, stdout, stderr } = await cli.run(args(run));
+    const { code, stdout, stderr } = await cli.call(args(run));
     expect(stderr).toBe('');
     expect(code).toBe(0);
     expect(stdout).toMatch(/method +critique/);
@@ -111,7 +111,7 @@ describe('train-judge', () => {
     }
     // The last moment is a short one.
     expect(killed).toBeGreaterThanOrEqual(moments.length - 1);
-    const last = await cli.run(['train-judge', '--out', broken, '--resume']);
+    const last = await cli.call(['train-judge', '--out', broken, '--resume']);
     expect(last.stderr).toBe('');
     expect(last.code).toBe(0);
     expect(await adapterOf(broken)).toEqual(await adapterOf(whole));
@@ -188,7 +188,7 @@ describe('train-judge', () => {
     const given = more.map(
       (arg) => ({ DATA: join(dir, 'data.jsonl'), MODEL: join(dir, 'model') })[arg] ?? arg,
     );
-    const { code, stderr } = await cli.run(['train-judge', ...given, '--out', join(dir, 'whole')]);
+    const { code, stderr } = await cli.call(['train-judge', ...given, '--out', join(dir, 'whole')]);
     expect(stderr).toMatch(message);
     expect(code).toBeGreaterThan(0);
   });
@@ -200,9 +200,9 @@ describe('train-judge', () => {
       judgedRows(60).filter(({ judgment }) => judgment === null),
     );
     const out = join(dir, 'refused');
-    const one = await cli.run(['train-judge', bad, '--model', join(dir, 'model'), '--out', out]);
+    const one = await cli.call(['train-judge', bad, '--model', join(dir, 'model'), '--out', out]);
     expect(one.stderr).toMatch(/all rows to learn from are satisfactory/);
-    const two = await cli.run(args(out, '--yes', 'No.'));
+    const two = await cli.call(args(out, '--yes', 'No.'));
     expect(two.stderr).toMatch(/two words that differ/);
     await expect(readdir(out)).rejects.toThrow(/ENOENT/);
   });
@@ -210,7 +210,7 @@ describe('train-judge', () => {
   it('starts anew beside what was there', async () => {
     const run = join(dir, 'whole');
     const before = await textOf(run, 'agreement.json');
-    const { code, stdout } = await cli.run(args(run, '--overwrite', '--seed', '7'));
+    const { code, stdout } = await cli.call(args(run, '--overwrite', '--seed', '7'));
     expect(code).toBe(0);
     expect(stdout).toMatch(/The old run is now .*whole\.old-1/);
     expect(await textOf(`${run}.old-1`, 'agreement.json')).toBe(before);

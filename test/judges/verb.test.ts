@@ -45,7 +45,7 @@ const command = (url: string, ...more: string[]): string[] => [
   ...['judge', at('rows.jsonl'), '--judge', `${url}#m`, '--out', at('judged.jsonl')],
   ...more,
 ];
-const judge = (url: string, ...more: string[]): Promise<Finished> => cli.run(command(url, ...more), { env });
+const judge = (url: string, ...more: string[]): Promise<Finished> => cli.call(command(url, ...more), { env });
 const readLines = async (name: string): Promise<Record<string, unknown>[]> =>
   (await readFile(at(name), 'utf8'))
     .split('\n')
@@ -273,7 +273,7 @@ it('refuses to go on with other rows or another judge', async () => {
 it('--dry_run asks nobody, needs no key and writes nothing; --config holds prices', async () => {
   await writeRows(10);
   await writeFile(at('judge.yaml'), 'input_price: 2.5\noutput_price: 10\nbudget: 0.001\n');
-  const { code, stdout } = await cli.run(
+  const { code, stdout } = await cli.call(
     [
       'judge',
       at('rows.jsonl'),
@@ -298,7 +298,7 @@ it('--dry_run asks nobody, needs no key and writes nothing; --config holds price
 it('says what is wrong with options before it asks anyone', async () => {
   await writeRows(1);
   const run = (...args: string[]): Promise<Finished> =>
-    cli.run(['judge', at('rows.jsonl'), '--out', at('o.jsonl'), ...args], { env: { OPENAI_API_KEY: '' } });
+    cli.call(['judge', at('rows.jsonl'), '--out', at('o.jsonl'), ...args], { env: { OPENAI_API_KEY: '' } });
   const unknown = await run('--judge', 'gpt-4o');
   expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining('cmd:./critic.sh')]);
   const keyless = await run('--judge', 'openai:gpt-4o');

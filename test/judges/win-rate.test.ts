@@ -67,7 +67,7 @@ it(
   { timeout: 240_000 },
   async () => {
     server = await startChatServer(({ text }, response) => json(response, 200, completion(verdict(text))));
-    const whole = await cli.run(command('whole', '--both_orders'));
+    const whole = await cli.call(command('whole', '--both_orders'));
     expect(whole).toMatchObject({ code: 0, stderr: '' });
     expect(server.received).toHaveLength(2 * instructions.length);
     await server.close();
@@ -104,13 +104,13 @@ it('says how many pairs are scored, and asks again about those that are not', as
   server = await startChatServer(({ text }, response) =>
     json(response, 200, completion(mumbles && numberIn(text) < 4 ? 'Hm.' : verdict(text))),
   );
-  const first = await cli.run(command('out', '--judge_cache', at('first.jsonl')));
+  const first = await cli.call(command('out', '--judge_cache', at('first.jsonl')));
   expect(first.code).toBe(0);
   expect(first.stdout).toMatch(/win_rate +ours +\d+\.\d ± \d+\.\d \(20 of 24 scored\)/);
   expect(first.stdout).toContain('4 of 24 pairs are unscored, the first because the reply has no verdict');
   mumbles = false;
   const before = server.received.length;
-  const second = await cli.run(command('out', '--judge_cache', at('second.jsonl')));
+  const second = await cli.call(command('out', '--judge_cache', at('second.jsonl')));
   expect(second.stdout).toContain('(24 of 24 scored)');
   expect(server.received.length - before).toBe(4);
   const annotations = JSON.parse(
@@ -124,7 +124,7 @@ it('says how many pairs are scored, and asks again about those that are not', as
 
 it('needs a judge and a file', async () => {
   server = await startChatServer((_, response) => json(response, 200, completion('')));
-  const { code, stderr } = await cli.run([
+  const { code, stderr } = await cli.call([
     'evaluate',
     '--model',
     model,
@@ -135,7 +135,7 @@ it('needs a judge and a file', async () => {
   ]);
   expect([code, stderr]).toEqual([expect.any(Number), expect.stringContaining('--data win_rate=FILE')]);
   expect(code).not.toBe(0);
-  const other = await cli.run([
+  const other = await cli.call([
     ...['evaluate', '--model', model, '--tasks', 'win_rate', '--out', at('x')],
     ...['--data', `win_rate=${at('references.json')}`],
   ]);

@@ -82,7 +82,7 @@ describe.each([
     const whole = join(dir, `${kind}-whole`);
     const broken = join(dir, `${kind}-broken`);
     const start = server.asked.length;
-    const reference = await cli.run(onlineArgs(whole), options);
+    const reference = await cli.call(onlineArgs(whole), options);
     expect(reference.stderr).toBe('');
     expect(reference.code).toBe(0);
     const total = await progressOf(whole);
@@ -109,7 +109,7 @@ describe.each([
       if (i % 4 === 3) await writeFile(join(broken, 'events.jsonl'), '{"event":"resp', { flag: 'a' });
     }
     const from = server.asked.length;
-    const last = await cli.run(['online', '--out', broken, '--resume'], options);
+    const last = await cli.call(['online', '--out', broken, '--resume'], options);
     expect(last.stderr).toBe('');
     expect(last.code).toBe(0);
     expect(server.asked.slice(from).filter((key) => known.has(key))).toEqual([]);
@@ -122,7 +122,7 @@ describe.each([
     expect((await readdir(broken)).sort()).toEqual([
       ...['adapter', 'events.jsonl', 'metrics.jsonl', 'replies.jsonl', 'report.html', 'rounds', 'run.yaml'],
     ]);
-    const done = await cli.run(['online', '--out', broken, '--resume'], options);
+    const done = await cli.call(['online', '--out', broken, '--resume'], options);
     expect([done.code, server.asked.length]).toEqual([0, askedByWhole + askedByBroken.length]);
   }, 240_000);
 });

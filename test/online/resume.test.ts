@@ -109,15 +109,17 @@ process.stdin.on('data', (piece) => (rest += piece)).on('end', () => {
       await writeFile(join(dir, 'critic.cjs'), critic);
       await chmod(join(dir, 'critic.sh'), 0o755);
       await writeFile(join(dir, 'critic-module.mjs'), `export default () => 'It is wrong.';\n`);
-      const first = await cli.run(args(judge), { cwd: dir });
+      const first = await cli.call(args(judge), { cwd: dir });
       expect([first.code, first.stderr]).toEqual([0, '']);
       const elsewhere = join(dir, 'elsewhere');
       await mkdir(elsewhere, { recursive: true });
-      const longer = await cli.run(['online', '--out', out, '--resume', '--rounds', '2'], { cwd: elsewhere });
+      const longer = await cli.call(['online', '--out', out, '--resume', '--rounds', '2'], {
+        cwd: elsewhere,
+      });
       expect([longer.code, longer.stderr]).toEqual([0, '']);
       expect(longer.stdout).toContain('round 2');
       // Another session, without the option: the run still has two rounds.
-      const again = await cli.run(['online', '--out', out, '--resume'], { cwd: elsewhere });
+      const again = await cli.call(['online', '--out', out, '--resume'], { cwd: elsewhere });
       expect(again.stdout).toContain('2 of 6 instructions');
       expect(parse(await readFile(join(out, 'run.yaml'), 'utf8'))).toMatchObject({ rounds: 2, per_round: 6 });
     },
@@ -126,12 +128,12 @@ process.stdin.on('data', (piece) => (rest += piece)).on('end', () => {
   it('says beforehand what a chat server will cost, and afterwards what it did', async () => {
     const server = await startJudgeServer(() => 1);
     const prices = ['--input_price', '1000', '--output_price', '1000'];
-    const dry = await cli.run([...args(server.spec), ...prices, '--dry_run'], { cwd: dir });
+    const dry = await cli.call([...args(server.spec), ...prices, '--dry_run'], { cwd: dir });
     expect([dry.code, dry.stderr, server.asked]).toEqual([0, '', []]);
     expect(dry.stdout).toMatch(
       /calls +10, at most 20[^]*input tokens +about [\d,]+[^]*cost +about [\d.]+ USD, at most/,
     );
-    const { code, stdout } = await cli.run([...args(server.spec), ...prices], { cwd: dir });
+    const { code, stdout } = await cli.call([...args(server.spec), ...prices], { cwd: dir });
     await server.close();
     expect(code).toBe(0);
     expect(stdout).toContain('judge, in this session: 10 calls, 0 cached, 1,000 + 100 tokens, 1.10 USD');
@@ -139,9 +141,9 @@ process.stdin.on('data', (piece) => (rest += piece)).on('end', () => {
 
   it('writes a record that is itself a --config, so that another run does the same', async () => {
     const judge = './critic-module.mjs';
-    expect((await cli.run(args(judge), { cwd: dir })).code).toBe(0);
+    expect((await cli.call(args(judge), { cwd: dir })).code).toBe(0);
     const config = join(out, 'run.yaml');
-    const again = await cli.run(['online', '--config', config, '--out', `${out}-again`], { cwd: tmpdir() });
+    const again = await cli.call(['online', '--config', config, '--out', `${out}-again`], { cwd: tmpdir() });
     expect([again.code, again.stderr]).toEqual([0, '']);
     const settings = async (file: string): Promise<object> => ({
       ...(parse(await readFile(file, 'utf8')) as object),

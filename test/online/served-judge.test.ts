@@ -17,7 +17,7 @@ beforeAll(async () => {
   // It cannot judge, but it speaks in sentences: it answers the instruction itself.
   await writeFile(join(dir, 'prompt.txt'), '{instruction} {input} {output}');
   cli = await buildCli('real');
-  await cli.run(['world', 'tasks', '--count', '30', '--out', join(dir, 'tasks.jsonl')]);
+  await cli.call(['world', 'tasks', '--count', '30', '--out', join(dir, 'tasks.jsonl')]);
   const { child, finished } = cli.start([
     ...['serve', '--model', 'models/world-96', '--port', '0', '--threads', '1'],
     ...['--template', 'models/world-96/template.json'],
@@ -48,7 +48,7 @@ it('a model learns online from the judgments of another, and each judgment is wh
   const judge = ['--judge', `${url}/v1#${data[0]!.id}`, '--judge_max_tokens', '40', '--concurrency', '4'];
   judge.push('--judge_prompt', join(dir, 'prompt.txt'));
   const run = join(dir, 'run');
-  const { code, stdout, stderr } = await cli.run([
+  const { code, stdout, stderr } = await cli.call([
     ...['online', '--model', 'models/world-64', '--template', 'models/world-64/template.json', '--out', run],
     ...['--instructions', join(dir, 'tasks.jsonl')],
     ...[
@@ -84,7 +84,7 @@ it('a model learns online from the judgments of another, and each judgment is wh
   expect(await readFile(join(run, 'report.html'), 'utf8')).toContain('Round by round');
 
   // The same responses judged by the verb, of the same judge, get the same judgments.
-  const { code: judgedCode } = await cli.run([
+  const { code: judgedCode } = await cli.call([
     ...['judge', join(run, 'rounds', '1', 'judged.jsonl'), '--out', join(dir, 'again.jsonl'), ...judge],
   ]);
   expect(judgedCode).toBe(0);
