@@ -38,6 +38,12 @@ export async function runMerge(
         ? [`${out} was there already`]
         : [
             `${plural(written.mergedProjections, 'projection')} merged into ${out}`,
+            ...(written.unquantized
+              ? [
+                  `the base is quantized with ${written.unquantized.method}; the merged weights are written unquantized, in ` +
+                    written.unquantized.dtype,
+                ]
+              : []),
             ...(written.leftOutFiles.length > 0
               ? [`not taken over: ${written.leftOutFiles.join(', ')}`]
               : []),

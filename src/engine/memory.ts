@@ -75,7 +75,7 @@ function weightBytes({ checkpoint, trainable, prepack }: MemoryPlan): number {
   if (prepack) return 2.2 * floatBytes(checkpoint);
   const stored = [...checkpoint.weights.values()];
   const resting = stored.reduce((sum, { length, dtype, quantized }) => {
-    if (quantized) return sum + length + quantized.scales.length;
+    if (quantized) return sum + length + quantized.scales.length + (quantized.zeros?.length ?? 0);
     return sum + (dtype === 'F32' ? length : 3 * length);
   }, 0);
   // The largest matrix in float32 while it is used; the LM head's derivative uses it beside its logits.

@@ -22,6 +22,7 @@ import type { Feed } from './session.ts';
 import { chooseTrainable, initialParameters, requireUsableLora, trainableParameters } from './trainable.ts';
 import { requireFiniteWeights } from './weight-check.ts';
 import { adapterNotes } from '../runs/adapter-folder.ts';
+import { WhetstoneError } from '../errors.ts';
 import { note } from '../words/note.ts';
 import { thousands } from '../words/numbers.ts';
 import type { Note } from '../words/note.ts';
@@ -101,19 +102,54 @@ export async function readModel(options: EngineOptions): Promise<EngineModel> {
 /** The weights as they are run, each value seen to be finite. */
 async function inBaseDType(
   checkpoint: Checkpoint,
-  { baseDtype = 'float32' }: EngineOptions,
+  { baseDtype = 'float32', lora }: EngineOptions,
   notes: Note[],
 ): Promise<Checkpoint> {
   const check = (): Promise<void> => requireFiniteWeights(checkpoint);
-  if (baseDtype === 'float32') {
+  const packed = [...checkpoint.weights.values()].flatMap((stored) => stored.packed ?? []);
+  const [first] = packed;
+  if (first) requireFrozenCodes(first.method, baseDtype, lora);
+  if (baseDtype === 'float32' && !first) {
     await check();
     return checkpoint;
   }
-  const onQuantize = (parameters: number, file: string): void => {
-    const text = `Quantized ${thousands(parameters)} parameters to ${baseDtype}; they are kept in ${file} for the next time.`;
-    notes.push(note('QUANTIZED', text));
+  const onWrite = (parameters: number, file: string): void => {
+    const what = first
+      ? `Unpacked the codes of ${thousands(packed.length)} matrices of ${first.method}, as they are`
+      : `Quantized ${thousands(parameters)} parameters to ${baseDtype}`;
+    notes.push(note('QUANTIZED', `${what}; they are kept in ${file} for the next time.`));
   };
-  return inFewBits(checkpoint, { dtype: baseDtype, cache: cacheFolder(), check, onQuantize });
+  const dtype = baseDtype === 'float32' ? null : baseDtype;
+  const made = await inFewBits(checkpoint, { dtype, cache: cacheFolder(), check, onWrite });
+  const inOrder = [...made.weights].filter(
+    ([name, { quantized }]) => quantized && checkpoint.weights.get(name)!.packed,
+  );
+  const reordered = packed.length - inOrder.length;
+  if (reordered > 0) {
+    const text = `${thousands(reordered)} of ${thousands(packed.length)} quantized matrices have groups in another order than their columns (act order): they are kept in float32, with the same values.`;
+    notes.push(note('DEQUANTIZED', text));
+  }
+  return made;
+}
+
+/** Codes that came with the model stay as they are, and no weight behind them can be trained. */
+function requireFrozenCodes(method: string, baseDtype: string, lora: LoraConfig | null | undefined): void {
+  if (baseDtype !== 'float32') {
+    throw new WhetstoneError(
+      'ENGINE_OPTIONS',
+      `the model is quantized already, with ${method}; found ${baseDtype}`,
+      {
+        field: 'base_dtype',
+        hint: 'Leave it out: the codes are used as they are. To quantize again would only lose more.',
+      },
+    );
+  }
+  if (lora === null) {
+    throw new WhetstoneError('ENGINE_OPTIONS', `weights quantized with ${method} are frozen`, {
+      field: 'lora',
+      hint: 'Train an adapter, or the model that this one was made from.',
+    });
+  }
 }
 
 /** Where the adapter has other projections than those that were asked for. */

@@ -254,8 +254,8 @@ describe('weights that do not fit config.json are refused by name', () => {
   it.each([
     ['model.layers.1.mlp._fsdp_wrapped_module.up_proj.weight', /take "_fsdp_wrapped_module\." out/],
     ['model.layers.1.mlp.up_proj.base_layer.weight', /take "base_layer\." out/],
-    ['model.layers.1.mlp.up_proj.qweight', /quantized cannot be used/],
-    ['model.layers.1.mlp.up_proj.weight_packed', /quantized cannot be used/],
+    ['model.layers.1.mlp.up_proj.qweight', /look quantized/],
+    ['model.layers.1.mlp.up_proj.weight_packed', /look quantized/],
     ['layers.1.mlp.up_proj.weight', /Rename the tensors/],
   ])('a tensor that is called %s', async (key, hint) => {
     const dir = await rewrite((tensors) => {

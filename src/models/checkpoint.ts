@@ -2,8 +2,9 @@
 import { realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { WhetstoneError } from '../errors.ts';
-import type { FewBits } from './quantize.ts';
 import { readJsonObject } from './json-file.ts';
+import type { PackedMatrix } from './packed-matrix.ts';
+import type { FewBits } from './quantize.ts';
 import { readSafetensorsHeader } from './safetensors.ts';
 import type { TensorInfo } from './safetensors.ts';
 import { isMissing, unreadable } from './unreadable.ts';
@@ -11,8 +12,20 @@ import { isMissing, unreadable } from './unreadable.ts';
 export interface StoredWeight extends TensorInfo {
   /** Real path of the file that holds it. */
   readonly file: string;
-  /** Where it is a matrix of codes: what they are stored in, and the scales of their blocks. `shape` is the matrix's. */
-  readonly quantized?: { readonly dtype: FewBits; readonly scales: StoredWeight };
+  /** Where it is a matrix of codes: what they are stored in. `shape` is the matrix's. */
+  readonly quantized?: StoredCodes;
+  /** Where it is spread over other tensors, as who quantized the checkpoint wrote them: no graph can use it in place. */
+  readonly packed?: PackedMatrix;
+}
+
+export interface StoredCodes {
+  readonly dtype: FewBits;
+  /** Elements of a row that share a scale; the last block may be shorter. */
+  readonly block: number;
+  /** float32 [rows, blocks]. */
+  readonly scales: StoredWeight;
+  /** Codes that stand for 0, [rows, blocks] in `dtype`; left out where they are 0. */
+  readonly zeros?: StoredWeight;
 }
 
 export interface Checkpoint {

@@ -440,14 +440,37 @@ it('a config of text and images is refused with what to do about it', async () =
   expect(error.hint).toMatch(/text part, gemma3_text, is/);
 });
 
-describe('quantized models are refused by the name of the method, before anything else', () => {
+const compressed = (weights: object, more: object = {}): object => ({
+  quant_method: 'compressed-tensors',
+  format: 'pack-quantized',
+  config_groups: { group_0: { targets: ['Linear'], weights } },
+  ...more,
+});
+
+describe('quantized models that are not read are refused by the name of the method, before anything else', () => {
   it.each([
-    [{ quant_method: 'gptq', bits: 4, group_size: 128 }, /a model quantized with GPTQ \(4 bits\)/],
+    [{ quant_method: 'gptq', bits: 3, group_size: 128 }, /a model quantized with GPTQ \(3 bits\)/],
+    [{ quant_method: 'gptq', bits: 4, checkpoint_format: 'marlin' }, /GPTQ \(4 bits\) in the format "marlin"/],
+    [{ quant_method: 'gptq', bits: 4, is_marlin_format: true }, /in the format marlin/],
+    [{ quant_method: 'gptq', bits: 4, format: 'gptq_p' }, /in the format "gptq_p"/],
+    [{ quant_method: 'gptq', bits: 4, pack_dtype: 'int16' }, /packed in "int16"/],
+    [compressed({ num_bits: 8, type: 'float' }, { format: 'float-quantized' }), /the format "float-quantized"/],
+    [compressed({ num_bits: 8, type: 'float' }), /compressed-tensors to "float"8 is/],
+    [compressed({ num_bits: 3 }), /compressed-tensors to 3 bits/],
+    [compressed({ num_bits: 4, strategy: 'tensor_group' }), /with the strategy "tensor_group"/],
+    [compressed({ num_bits: 8, strategy: 'block' }), /with the strategy "block"/],
+    [compressed({ num_bits: 4 }, { quantization_status: 'frozen' }), /with the status "frozen"/],
+    [compressed({ num_bits: 4 }, { sparsity_config: { format: 'sparse-24-bitmask' } }), /sparse/],
+    [compressed({ num_bits: 4 }, { transform_config: { config_groups: { R1: {} } } }), /transformed/],
+    [compressed({ num_bits: 4 }, { format: 'mixed-precision' }), /in the format nothing/],
+    [{ quant_method: 'auto-round', bits: 4 }, /AutoRound \(4 bits\)/],
+    [{ quant_method: 'torchao' }, /TorchAO/],
     [{ quant_method: 'awq', bits: 4 }, /AWQ \(4 bits\)/],
     [{ quant_method: 'bitsandbytes', load_in_4bit: true, load_in_8bit: false }, /bitsandbytes \(4 bits\)/],
     [{ load_in_8bit: true }, /bitsandbytes \(8 bits\)/],
     [{ quant_method: 'fp8', weight_block_size: [128, 128] }, /quantized with FP8 is/],
-    [{ quant_method: 'hqq' }, /quantized with "hqq" is/],
+    [{ quant_method: 'hqq' }, /quantized with HQQ is/],
+    [{ quant_method: 'brand-new' }, /quantized with "brand-new" is/],
     [{}, /a method that it does not name/],
     ['int4', /a method that it does not name/],
   ])('%j', async (settings, message) => {
@@ -459,7 +482,7 @@ describe('quantized models are refused by the name of the method, before anythin
 
   it.each([
     [{ quantization: { group_size: 64, bits: 4 } }, 'quantization', /MLX \(4 bits\)/],
-    [{ compression_config: { format: 'int-quantized' } }, 'compression_config', /with compressed-tensors is/],
+    [{ compression_config: { format: 'dense' } }, 'compression_config', /with compressed-tensors in the format "dense" is/],
   ])('%j', async (fields, field, message) => {
     const error = await failureOf(() => parseDecoderConfig({ ...fields, model_type: 'llama', ...sizes }));
     expect([error.code, error.place.field]).toEqual(['MODEL_UNSUPPORTED', field]);
@@ -473,10 +496,21 @@ describe('quantized models are refused by the name of the method, before anythin
     const dir = newFolder();
     writeFileSync(join(dir, 'config.json'), JSON.stringify({ model_type: 'llama', ...sizes }));
     expect((await readDecoderConfig(dir)).layers).toBe(3);
-    writeFileSync(join(dir, name), '{"bits": 4}');
+    writeFileSync(join(dir, name), '{"bits": 2}');
     const error = await failureOf(() => readDecoderConfig(dir));
     expect([error.code, error.place.file]).toEqual(['MODEL_UNSUPPORTED', join(dir, name)]);
     expect(error.message).toMatch(message);
+  });
+
+  it.each([
+    [{ quant_method: 'gptq', bits: 4, group_size: 0 }, 'group_size'],
+    [{ quant_method: 'gptq', bits: 4, group_size: '128' }, 'group_size'],
+    [{ quant_method: 'gptq', bits: 4, desc_act: 'yes' }, 'desc_act'],
+    [{ quant_method: 'compressed-tensors', format: 'int-quantized' }, 'config_groups'],
+    [compressed({ num_bits: 4, strategy: 'group', group_size: 0 }), 'config_groups.weights.group_size'],
+  ])('and %j by its field', async (settings, field) => {
+    const error = await failureOf(() => parseDecoderConfig({ quantization_config: settings }));
+    expect([error.code, error.place.field]).toEqual(['MODEL_CONFIG', `quantization_config.${field}`]);
   });
 
   it('null says that it is not', () => {

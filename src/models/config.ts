@@ -8,7 +8,7 @@ import type { FactorField, Family, ModelType } from './families.ts';
 import { families, supportedModelTypes } from './families.ts';
 import type { Json } from './json-file.ts';
 import { readJsonObject } from './json-file.ts';
-import { refuseQuantized, refuseQuantizedFolder } from './quantization.ts';
+import { parseQuantization, readQuantization } from './quantization.ts';
 import type { Rope } from './rope-config.ts';
 
 export type ActivationName = 'silu' | 'gelu_tanh';
@@ -83,13 +83,13 @@ export async function readDecoderConfig(modelDir: string): Promise<DecoderConfig
     'A model is a Hugging Face folder with config.json, tokenizer.json and *.safetensors.',
   );
   const config = parseDecoderConfig(json, file);
-  await refuseQuantizedFolder(modelDir);
+  await readQuantization(modelDir);
   return config;
 }
 
 /** The same from the parsed JSON; `file` is for messages. Defaults are those of transformers' config classes. */
 export function parseDecoderConfig(json: Json, file = 'config.json'): DecoderConfig {
-  refuseQuantized(json, file);
+  parseQuantization(json, file);
   const read = fieldReader(json, file);
   const modelType = json.model_type;
   if (!isSupported(modelType)) throw unsupportedType(json, file);

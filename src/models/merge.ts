@@ -1,26 +1,32 @@
 // Folds a LoRA adapter into its base model, and saves a model whose weights were trained as a whole.
 // Both write a complete Hugging Face folder; neither runs a model.
 import { WhetstoneError } from '../errors.ts';
-import type { StoredWeight } from './checkpoint.ts';
+import type { Checkpoint, StoredWeight } from './checkpoint.ts';
 import { embeddingName, headName } from './decoder.ts';
 import { loraScale } from './lora.ts';
 import { readModelFolder } from './read-model.ts';
 import { readChunks, rewriteModel } from './model-folder.ts';
 import type { Replacement, WriteModelOptions, WrittenModel } from './model-folder.ts';
+import type { PackedMatrix } from './packed-matrix.ts';
+import { unpackRows } from './packed-matrix.ts';
 import { adapterMisfit, readAdapter } from './peft.ts';
 import type { Adapter } from './peft.ts';
+import { quantizationFields, quantizationFiles } from './quantization.ts';
 import { fromFloat32, isStoredDType, storedBytes, toFloat32 } from './safetensors.ts';
 import type { StoredDType } from './safetensors.ts';
 
 export interface MergedModel extends WrittenModel {
   /** How many projections the adapter changed. */
   readonly mergedProjections: number;
+  /** What the base was quantized with, and the dtype that its matrices are written in; null where it was not. */
+  readonly unquantized: { readonly method: string; readonly dtype: StoredDType } | null;
 }
 
 /**
  * Writes `outDir`: the base model with W + scale * B A in place of every adapted W, in the base's own dtypes and
  * shards. The update is accumulated in float64, added in float32, and rounded once more to the stored dtype.
- * Memory is bounded by the adapter and a few megabytes, whatever the model's size.
+ * Memory is bounded by the adapter and a few megabytes, whatever the model's size. Of a base that was quantized every
+ * matrix is written as the numbers that its codes stand for, in the dtype of their scales.
  *
  * Throws `OUT_EXISTS`, `DISK_FULL`, `ADAPTER` (also for an adapter of another model), `ADAPTER_UNSUPPORTED`,
  * `MODEL_*`, `SAFETENSORS`, and `WEIGHT_RANGE` where a sum does not fit into the stored dtype.
@@ -35,14 +41,61 @@ export async function mergeAdapter(
   const adapter = await readAdapter(adapterDir, config);
   const updates = updatesOf(adapter);
   for (const [weight, update] of updates) requireFit(update, checkpoint.weights.get(weight), adapter);
+  const packed = packedMatrices(checkpoint);
+  const [first] = packed.wholes.values();
   const written = await rewriteModel(modelDir, outDir, {
     ...options,
+    ...(first && { withoutFields: quantizationFields, withoutFiles: quantizationFiles }),
     replace: (name, stored) => {
+      const whole = packed.wholes.get(name);
+      if (whole) return unpackedWeight(whole.name, whole.matrix, updates.get(whole.name));
+      if (packed.parts.has(name)) return 'left out';
       const update = updates.get(name);
       return update ? mergedWeight(stored, update) : null;
     },
   });
-  return { ...written, mergedProjections: updates.size };
+  const unquantized = first ? { method: first.matrix.method, dtype: scaleDTypeOf(first.matrix) } : null;
+  return { ...written, mergedProjections: updates.size, unquantized };
+}
+
+interface PackedMatrices {
+  /** By the first of the tensors that a matrix is read from, in whose place it is written. */
+  readonly wholes: ReadonlyMap<string, { readonly name: string; readonly matrix: PackedMatrix }>;
+  /** Names of all of those tensors. */
+  readonly parts: ReadonlySet<string>;
+}
+
+function packedMatrices({ weights }: Checkpoint): PackedMatrices {
+  const found = [...weights].flatMap(([name, { packed }]) => (packed ? [{ name, matrix: packed }] : []));
+  return {
+    wholes: new Map(found.map((one) => [[...one.matrix.parts.keys()][0]!, one])),
+    parts: new Set(found.flatMap(({ matrix }) => [...matrix.parts.keys()])),
+  };
+}
+
+const scaleDTypeOf = ({ scaleDType }: PackedMatrix): StoredDType =>
+  isStoredDType(scaleDType) ? scaleDType : 'F32';
+
+/** The matrix as numbers, with the update if there is one. */
+function unpackedWeight(name: string, matrix: PackedMatrix, update: Update | undefined): Replacement {
+  const { rows, columns } = matrix;
+  const dtype = scaleDTypeOf(matrix);
+  const rowsAtOnce = Math.max(1, Math.floor(chunkElements / columns));
+  return {
+    name,
+    dtype,
+    shape: [rows, columns],
+    length: rows * columns * storedBytes[dtype],
+    chunks: async function* () {
+      const [blocks, codes] = [await matrix.readBlocks(), await matrix.readCodes()];
+      for (let row = 0; row < rows; row += rowsAtOnce) {
+        const some = codes.subarray(row * columns, (row + rowsAtOnce) * columns);
+        const values = unpackRows(matrix, blocks, some, row);
+        if (update) addUpdate(values, row, update);
+        yield encode(values, dtype, name);
+      }
+    },
+  };
 }
 
 /** One projection's update: scale * B A, A [rank, in], B [out, rank]. */
@@ -80,7 +133,7 @@ function requireFit({ weight, a, b }: Update, stored: StoredWeight | undefined, 
     throw adapterMisfit(adapter, `${projection}.lora_A.weight`, [rank, columns]);
   if (b.shape.join() !== [rows, rank].join())
     throw adapterMisfit(adapter, `${projection}.lora_B.weight`, [rows, rank]);
-  requireFloat(weight, stored);
+  if (!stored.packed) requireFloat(weight, stored);
 }
 
 function requireFloat(name: string, { dtype, file }: StoredWeight): StoredDType {

@@ -16,8 +16,11 @@ import type { StoredDType } from './safetensors.ts';
 import { writeSafetensors } from './safetensors-writer.ts';
 import type { TensorSource } from './safetensors-writer.ts';
 
-/** What is written in place of a stored weight; its shape stays. */
-export type Replacement = Pick<TensorSource, 'dtype' | 'length' | 'chunks'>;
+/** What is written in place of a stored tensor; its name and shape stay where they are left out. */
+export type Replacement = Pick<TensorSource, 'dtype' | 'length' | 'chunks'> & {
+  readonly name?: string;
+  readonly shape?: readonly number[];
+};
 
 export interface WriteModelOptions {
   /** Called as bytes of weights are written. */
@@ -41,10 +44,13 @@ export interface KeptFiles {
 }
 
 export interface ModelRewrite extends WriteModelOptions {
-  /** What takes the place of a weight; null copies its bytes. */
-  readonly replace: (name: string, stored: StoredWeight) => Replacement | null;
-  /** The dtype that config.json shall name; left out, config.json is copied. */
+  /** What takes the place of a tensor; null copies its bytes, `left out` is not written at all. */
+  readonly replace: (name: string, stored: StoredWeight) => Replacement | null | 'left out';
+  /** The dtype that config.json shall name; left out, that of the source. */
   readonly dtype?: StoredDType;
+  /** Fields of config.json, and files beside it, that the new folder has not. */
+  readonly withoutFields?: readonly string[];
+  readonly withoutFiles?: readonly string[];
 }
 
 export interface WrittenModel {
@@ -76,7 +82,8 @@ export async function rewriteModel(
   await requirePlace(out, kept?.replace ?? false);
   const names = await checkpointFileNames(sourceDir);
   const shards = await planShards(sourceDir, names, rewrite.replace);
-  const companions = await listCompanions(sourceDir, new Set([...names, indexName]));
+  const { dtype, withoutFields = [], withoutFiles = [] } = rewrite;
+  const companions = await listCompanions(sourceDir, new Set([...names, indexName, ...withoutFiles]));
   const open = shards.filter(({ name }) => kept?.has(name) !== true);
 
   await makeFolder(dirname(out));
@@ -96,12 +103,11 @@ export async function rewriteModel(
     await writeShards(partial, out, shards, rewrite);
     for (const name of companions.copied) {
       const bytes = await readFile(join(sourceDir, name));
-      const { dtype } = rewrite;
-      const renamed = name === 'config.json' && dtype !== undefined;
-      await put(name, renamed ? withDType(bytes, dtype) : bytes);
+      const edited = name === 'config.json' && (dtype !== undefined || withoutFields.length > 0);
+      await put(name, edited ? editedConfig(bytes, dtype, withoutFields) : bytes);
     }
     const index = names.includes(singleName) ? null : await readFile(join(sourceDir, indexName));
-    if (index) await put(indexName, withTotalSize(index, shards));
+    if (index) await put(indexName, editedIndex(index, shards));
     await explainWriting(out, () => syncDirectory(partial), { until: partial });
     await rewrite.check?.(partial);
     await putInPlace(partial, out, kept?.replace ?? false);
@@ -181,8 +187,8 @@ interface Shard {
   readonly tensors: ReadonlyMap<string, TensorSource>;
   readonly metadata: Readonly<Record<string, string>>;
   readonly bytes: number;
-  /** Whether some tensor's size differs from the source's. */
-  readonly resized: boolean;
+  /** Whether some tensor's name or size differs from the source's. */
+  readonly changed: boolean;
 }
 
 async function planShards(
@@ -197,18 +203,23 @@ async function planShards(
     const file = files[i]!;
     const { tensors: infos, metadata } = await readSafetensorsHeader(file);
     const tensors = new Map<string, TensorSource>();
-    let resized = false;
+    let changed = false;
     for (const [tensor, info] of [...infos].sort(([, a], [, b]) => a.offset - b.offset)) {
       const stored: StoredWeight = { ...info, file };
       const replacement = replace(tensor, stored);
-      const source = replacement
-        ? { shape: info.shape, ...replacement }
+      if (replacement === 'left out') {
+        changed = true;
+        continue;
+      }
+      const own = replacement?.name ?? tensor;
+      const source: TensorSource = replacement
+        ? { ...replacement, shape: replacement.shape ?? info.shape }
         : { ...info, chunks: () => readChunks(stored, chunkBytes) };
-      resized ||= source.length !== info.length;
-      tensors.set(tensor, source);
+      changed ||= own !== tensor || source.length !== info.length;
+      tensors.set(own, source);
     }
     const bytes = [...tensors.values()].reduce((sum, { length }) => sum + length, 0);
-    shards.push({ name, tensors, metadata, bytes, resized });
+    shards.push({ name, tensors, metadata, bytes, changed });
   }
   return shards;
 }
@@ -287,18 +298,31 @@ async function listCompanions(
 /** A byte order mark before it is skipped, as everywhere. */
 const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8').replace(/^\uFEFF/, '');
 
-/** config.json with the dtype under the name that it has there: "dtype", or "torch_dtype" before transformers 5. */
-function withDType(config: Uint8Array, dtype: StoredDType): Uint8Array {
+/**
+ * config.json without some fields, and with the dtype under the name that it has there: "dtype", or "torch_dtype" before
+ * transformers 5.
+ */
+function editedConfig(
+  config: Uint8Array,
+  dtype: StoredDType | undefined,
+  without: readonly string[],
+): Uint8Array {
   const json = JSON.parse(textOf(config)) as Record<string, unknown>;
+  const kept = Object.fromEntries(Object.entries(json).filter(([field]) => !without.includes(field)));
+  if (dtype === undefined) return toJson(kept);
   const field = 'dtype' in json ? 'dtype' : 'torch_dtype';
-  return toJson({ ...json, [field]: { F32: 'float32', F16: 'float16', BF16: 'bfloat16' }[dtype] });
+  return toJson({ ...kept, [field]: { F32: 'float32', F16: 'float16', BF16: 'bfloat16' }[dtype] });
 }
 
-function withTotalSize(index: Uint8Array, shards: readonly Shard[]): Uint8Array {
-  if (!shards.some(({ resized }) => resized)) return index;
+function editedIndex(index: Uint8Array, shards: readonly Shard[]): Uint8Array {
+  if (!shards.some(({ changed }) => changed)) return index;
   const json = JSON.parse(textOf(index)) as { metadata?: object };
-  const total = shards.reduce((sum, { bytes }) => sum + bytes, 0);
-  return toJson({ ...json, metadata: { ...json.metadata, total_size: total } });
+  const places = shards.flatMap(({ name, tensors }) => [...tensors.keys()].map((tensor) => [tensor, name]));
+  return toJson({
+    ...json,
+    metadata: { ...json.metadata, total_size: totalBytes(shards) },
+    weight_map: Object.fromEntries(places) as object,
+  });
 }
 
 const toJson = (value: object): Uint8Array => new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`);

@@ -125,8 +125,9 @@ function extremeOf(values: Float32Array, start: number, end: number): number {
   return extreme;
 }
 
-function packHalves(codes: Int8Array): Uint8Array {
-  const packed = new Uint8Array(codes.length / 2);
-  for (let i = 0; i < packed.length; i++) packed[i] = (codes[2 * i]! & 15) | ((codes[2 * i + 1]! & 15) << 4);
+/** Two codes a byte, the first in the low half; an odd one leaves the last half empty. */
+export function packHalves(codes: Int8Array): Uint8Array {
+  const packed = new Uint8Array(Math.ceil(codes.length / 2));
+  for (let i = 0; i < packed.length; i++) packed[i] = (codes[2 * i]! & 15) | (((codes[2 * i + 1] ?? 0) & 15) << 4);
   return packed;
 }

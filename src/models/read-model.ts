@@ -4,10 +4,14 @@ import { join } from 'node:path';
 import { WhetstoneError } from '../errors.ts';
 import type { Checkpoint, StoredWeight } from './checkpoint.ts';
 import { openCheckpoint } from './checkpoint.ts';
+import { compressedMatrices } from './compressed-tensors.ts';
 import type { DecoderConfig } from './config.ts';
 import { readDecoderConfig } from './config.ts';
 import { embeddingName, headName } from './decoder.ts';
+import { gptqMatrices } from './gptq.ts';
 import { readChunks } from './model-folder.ts';
+import type { Quantization } from './quantization.ts';
+import { readQuantization } from './quantization.ts';
 import { isStoredDType, storedBytes, toFloat32 } from './safetensors.ts';
 import { note } from '../words/note.ts';
 import type { Note } from '../words/note.ts';
@@ -22,9 +26,34 @@ export interface ModelFolder {
 /** Throws what `readDecoderConfig` and `openCheckpoint` throw, and `MODEL_CONFIG` where the two contradict. */
 export async function readModelFolder(modelDir: string): Promise<ModelFolder> {
   const config = await readDecoderConfig(modelDir);
-  const checkpoint = await openCheckpoint(modelDir);
+  const quantization = await readQuantization(modelDir);
+  const stored = await openCheckpoint(modelDir);
+  const checkpoint = quantization ? await withPacked(stored, quantization) : stored;
   requireAllLayers(config, checkpoint, join(modelDir, 'config.json'));
-  return config.tiedEmbeddings ? tieHead({ config, checkpoint, notes: [] }) : { config, checkpoint, notes: [] };
+  const model = { config, checkpoint, notes: notesOn(quantization) };
+  return config.tiedEmbeddings ? tieHead(model) : model;
+}
+
+/** Each packed matrix as one weight, in place of the tensors that it is read from. */
+async function withPacked(checkpoint: Checkpoint, quantization: Quantization): Promise<Checkpoint> {
+  const weights = new Map(checkpoint.weights);
+  const matrices =
+    quantization.method === 'gptq'
+      ? gptqMatrices(weights, quantization)
+      : await compressedMatrices(weights, quantization);
+  for (const [module, packed] of matrices) {
+    const [first] = packed.parts.values();
+    for (const name of packed.parts.keys()) weights.delete(name);
+    const shape = [packed.rows, packed.columns];
+    weights.set(`${module}.weight`, { ...first!, dtype: packed.method, shape, packed });
+  }
+  return { ...checkpoint, weights };
+}
+
+function notesOn(quantization: Quantization | null): Note[] {
+  if (!quantization?.quantizedActivations) return [];
+  const text = `This model was quantized with ${quantization.name} for activations that are quantized too; here they are not.`;
+  return [note('QUANTIZED_ACTIVATIONS', text)];
 }
 
 /** A model cut short by its config would run, and answer with noise. */
@@ -62,6 +91,7 @@ async function tieHead(model: ModelFolder): Promise<ModelFolder> {
     notes: [
       note('OWN_LM_HEAD', `config.json ties ${headName} to the embeddings, but the weights have one of its own, which is used. ` +
         'Write "tie_word_embeddings": false into config.json to say so.'),
+      ...model.notes,
     ],
   };
 }

@@ -2,9 +2,8 @@
 import { WhetstoneError } from '../errors.ts';
 import type { DType, Shape, Tensor } from '../graph/index.ts';
 import { cast, dequantize, input, linear, weight } from '../graph/index.ts';
-import type { Checkpoint, StoredWeight } from './checkpoint.ts';
+import type { Checkpoint, StoredCodes, StoredWeight } from './checkpoint.ts';
 import { locationOf } from './checkpoint.ts';
-import { blockSize } from './quantize.ts';
 import type { Activation, LoraConfig } from './lora.ts';
 import { adaptedLinear, loraScale } from './lora.ts';
 
@@ -73,15 +72,12 @@ export function bindWeights(
   };
   const inPlace = (name: string, dtype: DType, shape: readonly number[], stored: StoredWeight): Tensor =>
     weight(name, dtype, shape, { ...stored, location: locationOf(checkpoint, stored) });
-  const ofCodes = (
-    name: string,
-    stored: StoredWeight,
-    { dtype, scales }: NonNullable<StoredWeight['quantized']>,
-  ): Tensor =>
+  const ofCodes = (name: string, stored: StoredWeight, { dtype, block, scales, zeros }: StoredCodes): Tensor =>
     dequantize(
       inPlace(name, dtype, stored.shape, stored),
       inPlace(`${name}.scales`, 'float32', scales.shape, scales),
-      blockSize,
+      block,
+      zeros && inPlace(`${name}.zeros`, dtype, scales.shape, zeros),
     );
   const mask = (name: string, shape: Shape): Tensor => {
     const made = input(`${name}.keep`, 'uint8', shape);
@@ -121,7 +117,7 @@ export const isTarget = ({ targetModules }: LoraConfig, name: string): boolean =
 function requireWeight(checkpoint: Checkpoint, name: string, shape: readonly number[]): StoredWeight {
   const stored = checkpoint.weights.get(name);
   if (!stored) throw missingWeight(checkpoint, name);
-  if (!(stored.dtype in storedDTypes) && !stored.quantized) {
+  if (!(stored.dtype in storedDTypes) && !stored.quantized && !stored.packed) {
     throw new WhetstoneError(
       'MODEL_WEIGHTS',
       `tensor "${name}" has dtype ${stored.dtype}; supported are F32, F16 and BF16`,
@@ -139,7 +135,8 @@ function requireWeight(checkpoint: Checkpoint, name: string, shape: readonly num
 }
 
 const unquantized =
-  'Weights that were quantized cannot be used: name the model that they were made from, in float32, float16 or bfloat16.';
+  'The weights look quantized, and config.json does not say how: it needs its "quantization_config". Or name the model that ' +
+  'they were made from, in float32, float16 or bfloat16.';
 
 function missingWeight({ weights, files }: Checkpoint, name: string): WhetstoneError {
   const relative = relativeOf([...weights.keys()], name);

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { expect } from 'vitest';
 import { openEngine } from '../../src/engine/index.ts';
 import { parseDecoderConfig, readDecoderConfig } from '../../src/models/config.ts';
+import { readModelFolder } from '../../src/models/read-model.ts';
 import { copyModel, rawSafetensors, temporaryFolders } from '../../src/models/model-files.test-helper.ts';
 import { readSafetensorsHeader } from '../../src/models/safetensors.ts';
 import { modelDir } from '../golden/golden.ts';
@@ -96,6 +97,42 @@ fuzz('config.json: models opened and asked for log-probs', {
     } finally {
       await engine.dispose();
     }
+  },
+});
+
+const quantized = ['gptq-4', 'ct-pack-4-asym', 'ct-int-8'].map((name) => copyModel(name, newFolder()));
+const settingsOf = (name: string): Record<string, unknown> =>
+  (
+    JSON.parse(readFileSync(join(modelDir(name), 'config.json'), 'utf8')) as Record<
+      string,
+      Record<string, unknown>
+    >
+  )['quantization_config']!;
+const settingNames = [
+  ...['quant_method', 'bits', 'group_size', 'sym', 'desc_act', 'checkpoint_format', 'dynamic', 'pack_dtype'],
+  ...['format', 'config_groups', 'quantization_status', 'ignore', 'kv_cache_scheme', 'sparsity_config'],
+];
+const scheme = fc.dictionary(
+  fc.constantFrom('num_bits', 'type', 'group_size', 'strategy', 'symmetric', 'dynamic'),
+  fc.oneof(strange, fc.constantFrom(4, 8, 16, 'int', 'group', 'channel')),
+  { maxKeys: 4 },
+);
+fuzz('config.json: quantized models opened', {
+  inputs: fc.record({
+    model: fc.nat(quantized.length - 1),
+    some: fc.dictionary(fc.constantFrom(...settingNames), strange, { maxKeys: 2 }),
+    weights: fc.option(scheme, { nil: undefined }),
+  }),
+  runs: 150,
+  readOneIn: 20,
+  read: async ({ model, some, weights }) => {
+    const dir = quantized[model]!;
+    const name = ['gptq-4', 'ct-pack-4-asym', 'ct-int-8'][model]!;
+    const groups = weights && { config_groups: { group_0: { targets: ['Linear'], weights } } };
+    const settings = { ...settingsOf(name), ...groups, ...some };
+    const config = JSON.parse(readFileSync(join(modelDir(name), 'config.json'), 'utf8')) as object;
+    writeFileSync(join(dir, 'config.json'), JSON.stringify({ ...config, quantization_config: settings }));
+    await readModelFolder(dir);
   },
 });
 

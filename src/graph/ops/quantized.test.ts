@@ -18,8 +18,15 @@ afterAll(() => rm(root, { recursive: true, force: true }));
 const rows = 10;
 
 describe.each(['int8', 'int4'] as const)('%s', (dtype) => {
-  it.each([64, 192, 96, 32])('agrees with the same numbers in float32, %i columns', async (columns) => {
-    const { w, values } = await codeMatrix(root, rows, columns, dtype);
+  it.each([
+    [64, false],
+    [192, false],
+    [96, false],
+    [32, false],
+    [64, true],
+    [96, true],
+  ])('agrees with the same numbers in float32, %i columns, zeros %s', async (columns, hasZeros) => {
+    const { w, values } = await codeMatrix(root, rows, columns, dtype, hasZeros);
     const x = input('x', 'float32', [3, columns]);
     const g = input('g', 'float32', [3, rows]);
     const ids = input('ids', 'int32', [4]);
@@ -70,4 +77,6 @@ it('refuses what is no matrix in few bits, and shows it', () => {
   expect(() => dequantize(input('x', 'float32', [4, 128]), input('scales', 'float32', [4, 2]), 64)).toThrow(
     /needs int8 or int4/,
   );
+  const scales = input('scales', 'float32', [4, 2]);
+  expect(() => dequantize(codes, scales, 64, input('zeros', 'int4', [4, 2]))).toThrow(/zeros must be int8/);
 });

@@ -5,11 +5,11 @@ import { recordOp } from '../tensor.ts';
 import { requireDType, requireRank, shapeError } from './check.ts';
 
 /**
- * scale * code: codes int8 or int4 [rows, columns], scales float32 [rows, ceil(columns / block)]; the result is float32
- * [rows, columns]. It is computed for each op that uses it and let go after that, so that only the codes stay in
+ * (code - zero) * scale: codes int8 or int4 [rows, columns], scales float32 [rows, ceil(columns / block)], zeros of the
+ * codes' dtype and the scales' shape, 0 where they are left out; the result is float32 [rows, columns]. It is computed for each op that uses it and let go after that, so that only the codes stay in
  * memory. Frozen: it has no derivative.
  */
-export function dequantize(codes: Tensor, scales: Tensor, block: number): Tensor {
+export function dequantize(codes: Tensor, scales: Tensor, block: number, zeros?: Tensor): Tensor {
   requireDType('dequantize', codes, 'int8', 'int4');
   requireDType('dequantize', scales, 'float32');
   requireRank('dequantize', codes, 2);
@@ -18,25 +18,36 @@ export function dequantize(codes: Tensor, scales: Tensor, block: number): Tensor
   if (scales.shape.length !== 2 || !sameDim(scales.shape[0]!, rows!) || scales.shape[1] !== blocks) {
     throw shapeError('dequantize', `scales must be [rows, columns / ${block}]`, codes, scales);
   }
-  return recordOp('DequantizeLinear', [codes, scales], [{ dtype: 'float32', shape: codes.shape }], {
-    attributes: { axis: 1, block_size: block },
-    eachUse: true,
-  })[0]!;
+  const isLike = (a: Tensor, b: Tensor): boolean =>
+    a.shape.length === b.shape.length && a.shape.every((size, i) => sameDim(size, b.shape[i]!));
+  if (zeros && (zeros.dtype !== codes.dtype || !isLike(zeros, scales))) {
+    throw shapeError('dequantize', `zeros must be ${codes.dtype}, one for each scale`, zeros, scales);
+  }
+  return recordOp(
+    'DequantizeLinear',
+    zeros ? [codes, scales, zeros] : [codes, scales],
+    [{ dtype: 'float32', shape: codes.shape }],
+    {
+      attributes: { axis: 1, block_size: block },
+      eachUse: true,
+    },
+  )[0]!;
 }
 
 /** Rows of a dequantized matrix by int32 or int64 indices, only those being dequantized; null for any other tensor. */
 export function dequantizedRows(x: Tensor, indices: Tensor): Tensor | null {
   const { node } = x;
   if (node.kind !== 'op' || node.op !== 'DequantizeLinear') return null;
-  const [codes, scales] = node.inputs as readonly [Tensor, Tensor];
+  const [codes, scales, zeros] = node.inputs as readonly [Tensor, Tensor, Tensor?];
   const shape = [...indices.shape, x.shape[1]!];
   if (codes.dtype === 'int4') {
-    return recordOp('GatherBlockQuantized', [codes, indices, scales], [{ dtype: 'float32', shape }], {
+    const parts = zeros ? [codes, indices, scales, zeros] : [codes, indices, scales];
+    return recordOp('GatherBlockQuantized', parts, [{ dtype: 'float32', shape }], {
       domain: 'com.microsoft',
       attributes: { gather_axis: 0, quantize_axis: 1, block_size: blockOf(node) },
     })[0]!;
   }
-  const [someCodes, someScales] = [codes, scales].map(
+  const some = [codes, scales, ...(zeros ? [zeros] : [])].map(
     (part) =>
       recordOp(
         'Gather',
@@ -48,7 +59,7 @@ export function dequantizedRows(x: Tensor, indices: Tensor): Tensor | null {
       )[0]!,
   );
   const last = shape.length - 1;
-  return recordOp('DequantizeLinear', [someCodes!, someScales!], [{ dtype: 'float32', shape }], {
+  return recordOp('DequantizeLinear', some, [{ dtype: 'float32', shape }], {
     attributes: { axis: last, block_size: blockOf(node) },
   })[0]!;
 }
