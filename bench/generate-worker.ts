@@ -4,9 +4,17 @@ import { createInterface } from 'node:readline';
 import { openEngine } from '../src/engine/index.ts';
 import { peakMemory } from './peak-memory.ts';
 
-const [modelDir, threads = '2', slots = '8'] = process.argv.slice(2);
-if (!modelDir) throw new Error('usage: generate-worker MODEL_DIR [threads] [slots]');
-const engine = await openEngine({ modelDir, threads: Number(threads), slots: Number(slots) });
+const [modelDir, threads = '2', slots = '8', baseDtype = 'float32', baseCompute = 'float32'] =
+  process.argv.slice(2);
+if (!modelDir)
+  throw new Error('usage: generate-worker MODEL_DIR [threads] [slots] [base_dtype] [base_compute]');
+const engine = await openEngine({
+  modelDir,
+  threads: Number(threads),
+  slots: Number(slots),
+  baseDtype: baseDtype as 'float32' | 'int8' | 'int4',
+  baseCompute: baseCompute as 'float32' | 'int8',
+});
 const answer = (line: unknown): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
 answer({ ready: true });
 for await (const line of createInterface({ input: process.stdin })) {

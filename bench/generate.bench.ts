@@ -1,8 +1,10 @@
 // Tokens a second of greedy generation against transformers' `generate`, on the same prompts, taking turns.
 //   node scripts/run-ts.mjs bench/generate.bench.ts --model DIR --rows rows.json --python PYTHON [--rounds 5]
+//     [--base_dtype int8 --base_compute int8] [--kinds "one alone,eight alike"]
 //     [--peer "llama.cpp node bench/peers/llama_cpp.mjs FOLDER MODEL.gguf"]
-// DIR and rows.json come from bench/peers/make_checkpoint.py and rows.py. Two kinds of work: eight prompts that are
-// all continued by --tokens tokens, and 32 prompts whose responses end at lengths from 8 to --tokens, as real ones do.
+// DIR and rows.json come from bench/peers/make_checkpoint.py and rows.py. Kinds of work: one prompt that is continued by
+// --tokens tokens, eight of them side by side, and 32 prompts whose responses end at lengths from 8 to --tokens, as real
+// ones do. With --base_dtype a side "DTYPE/COMPUTE" is ours in few bits, beside "ours" in float32.
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -25,6 +27,9 @@ const { values: args } = parseArgs({
     /** Another process that speaks the protocol of generate-worker.ts, as a command line; may be given often. */
     peer: { type: 'string', multiple: true, default: [] },
     only: { type: 'string' },
+    kinds: { type: 'string' },
+    base_dtype: { type: 'string' },
+    base_compute: { type: 'string', default: 'float32' },
   },
 });
 if (!args.model || !args.rows) throw new Error('--model and --rows are needed');
@@ -57,6 +62,7 @@ const pick = (round: number, count: number): number[][] =>
   Array.from({ length: count }, (_, i) => prompts[(round * count + i * 7) % prompts.length]!);
 
 const kinds: Record<string, (round: number) => Work> = {
+  'one alone': (round) => ({ prompts: pick(round, 1), limits: [most] }),
   'eight alike': (round) => ({ prompts: pick(round, 8), limits: new Array<number>(8).fill(most) }),
   'thirty-two that end': (round) => {
     const random = createRandom(round);
@@ -91,8 +97,15 @@ const median = (list: readonly number[]): number =>
 const tokensOf = ({ ids }: Answer): number => ids.reduce((sum, row) => sum + row.length, 0);
 
 const peers = fileURLToPath(new URL('../bench/peers/', import.meta.url));
+const worker = (...bits: readonly string[]): readonly string[] => [
+  ...[process.execPath, 'scripts/run-ts.mjs', 'bench/generate-worker.ts', model, threads, args.slots],
+  ...bits,
+];
 const commands: Record<string, readonly string[]> = {
-  ours: [process.execPath, 'scripts/run-ts.mjs', 'bench/generate-worker.ts', model, threads, args.slots],
+  ours: worker(),
+  ...(args.base_dtype && {
+    [`${args.base_dtype}/${args.base_compute}`]: worker(args.base_dtype, args.base_compute),
+  }),
   transformers: [args.python, `${peers}generate.py`, '--model', model, '--threads', threads],
   ...Object.fromEntries(args.peer.map((line) => [line.split(' ')[0]!, line.split(' ').slice(1)])),
 };
@@ -102,7 +115,8 @@ for (const name of names) sides.push(await start(name, commands[name]!));
 console.log(`${cpus()[0]!.model}, ${threads} threads, load ${loadavg()[0]!.toFixed(2)}`);
 for (const side of sides) await side.ask({ prompts: pick(99, 2), limits: [4, 4] });
 
-for (const [kind, workOf] of Object.entries(kinds)) {
+const wanted = args.kinds?.split(',') ?? Object.keys(kinds);
+for (const [kind, workOf] of Object.entries(kinds).filter(([name]) => wanted.includes(name))) {
   const speeds = new Map<string, number[]>(names.map((name) => [name, []]));
   const equal = new Map<string, number>(names.map((name) => [name, 0]));
   let compared = 0;
@@ -131,7 +145,7 @@ for (const [kind, workOf] of Object.entries(kinds)) {
   for (const [name, list] of speeds) {
     const ratios = ours ? list.map((speed, i) => ours[i]! / speed) : [NaN];
     console.log(
-      `${kind}: ${name.padEnd(13)} ${median(list).toFixed(1)} tokens/s by median; ours is ` +
+      `${kind}: ${name.padEnd(14)} ${median(list).toFixed(1)} tokens/s by median; ours is ` +
         `${median(ratios).toFixed(2)}x (${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}); ` +
         `${equal.get(name)} of ${compared} responses equal ours`,
     );

@@ -1,4 +1,4 @@
-# A GGUF in float32 of a Llama checkpoint with a byte-level BPE tokenizer, such as make_checkpoint.py writes, for
+# A GGUF in float32, or with --q8_0 its matrices in Q8_0, of a Llama checkpoint with a byte-level BPE tokenizer, such as make_checkpoint.py writes, for
 # llama_cpp.mjs. `pip install gguf safetensors numpy`.
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--q8_0", action="store_true")
     arguments = parser.parse_args()
     config = json.loads((arguments.model / "config.json").read_text())
     tokenizer = json.loads((arguments.model / "tokenizer.json").read_text())
@@ -51,7 +52,7 @@ def main() -> None:
     writer.add_rope_freq_base(theta)
     writer.add_rope_dimension_count(config["hidden_size"] // heads)
     writer.add_vocab_size(config["vocab_size"])
-    writer.add_file_type(gguf.LlamaFileType.ALL_F32)
+    writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0 if arguments.q8_0 else gguf.LlamaFileType.ALL_F32)
 
     vocabulary = {index: token for token, index in tokenizer["model"]["vocab"].items()}
     special = {token["id"]: token["content"] for token in tokenizer["added_tokens"]}
@@ -71,15 +72,22 @@ def main() -> None:
     writer.add_eos_token_id(eos[0] if isinstance(eos, list) else eos)
     writer.add_add_bos_token(False)
 
+    def add(name: str, tensor: np.ndarray) -> None:
+        if arguments.q8_0 and tensor.ndim == 2:
+            kind = gguf.GGMLQuantizationType.Q8_0
+            writer.add_tensor(name, gguf.quants.quantize(tensor, kind), raw_dtype=kind)
+        else:
+            writer.add_tensor(name, tensor)
+
     for file in sorted(arguments.model.glob("*.safetensors")):
         for name, tensor in load_file(file).items():
             tensor = tensor.astype(np.float32)
             if name == "model.embed_tokens.weight":
-                writer.add_tensor("token_embd.weight", tensor)
+                add("token_embd.weight", tensor)
             elif name == "model.norm.weight":
-                writer.add_tensor("output_norm.weight", tensor)
+                add("output_norm.weight", tensor)
             elif name == "lm_head.weight":
-                writer.add_tensor("output.weight", tensor)
+                add("output.weight", tensor)
             else:
                 _, _, layer, rest = name.split(".", 3)
                 part = rest.removesuffix(".weight")
@@ -87,7 +95,7 @@ def main() -> None:
                     tensor = rotated_in_pairs(tensor, heads)
                 if part == "self_attn.k_proj":
                     tensor = rotated_in_pairs(tensor, kv_heads)
-                writer.add_tensor(f"blk.{layer}.{LAYER[part]}.weight", tensor)
+                add(f"blk.{layer}.{LAYER[part]}.weight", tensor)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

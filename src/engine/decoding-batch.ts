@@ -1,14 +1,16 @@
 // The sequences that grow side by side: prompts are read into free slots, and every run adds a token to each. Knows
 // slots and the cache; what waits outside is the generator's.
 //
-// What a request gets does not depend on what runs beside it: every run has the shape that the model and the
-// request's own length give it, slots without a sequence included, so that each row meets the same kernels.
+// What a request gets does not depend on what runs beside it: prompts are read in shapes that the model and the
+// request's own length give them, and a step has as many rows as are needed of those that give the same bits (row-counts.ts).
 import type { DecoderConfig } from '../models/index.ts';
 import { isNarrow } from './arrangement.ts';
 import { runFeeds } from './decoding-feeds.ts';
 import type { Generation } from './engine.ts';
 import { createCache } from './key-value-cache.ts';
 import type { Fresh, KeyValueCache } from './key-value-cache.ts';
+import { evenRows, findRows } from './row-counts.ts';
+import type { RowCounts } from './row-counts.ts';
 import type { EngineModel } from './model.ts';
 import { advance, begin, isAborted } from './running.ts';
 import type { Running, Waiting } from './running.ts';
@@ -27,7 +29,9 @@ export interface Batch {
   /** Of requests that name none. */
   readonly endTokens: ReadonlySet<number>;
   readonly slots: (Running | null)[];
+  /** A slot for each sequence, and one more where their number is odd. */
   readonly cache: KeyValueCache;
+  readonly rowCounts: RowCounts;
   /** The beginning of a prompt has nothing cached before it: the graph reads this instead of the slots. */
   readonly blank: KeyValueCache;
 }
@@ -35,15 +39,21 @@ export interface Batch {
 export function createBatch(
   model: EngineModel,
   session: Session,
-  { slots, endTokens }: { readonly slots: number; readonly endTokens: ReadonlySet<number> },
+  settings: {
+    readonly slots: number;
+    readonly endTokens: ReadonlySet<number>;
+    readonly rowCounts: RowCounts;
+  },
 ): Batch {
   const { config } = model;
+  const { slots, endTokens, rowCounts } = settings;
   return {
     model,
     session,
     endTokens,
+    rowCounts,
     slots: new Array<Running | null>(slots).fill(null),
-    cache: createCache(config, slots, roomStep),
+    cache: createCache(config, evenRows(slots), roomStep),
     blank: createCache(config, isNarrow(config) ? narrowPrompts.rows : 1, 1),
   };
 }
@@ -79,11 +89,13 @@ export async function step(batch: Batch): Promise<void> {
   const sequences = running(batch);
   if (sequences.length === 0) return;
   makeRoom(batch, 0);
-  const rows = slots.map((sequence) => ({
-    ids: Int32Array.of(sequence?.made.at(-1) ?? 0),
-    cached: sequence?.cached ?? 0,
+  closeRanks(batch);
+  const count = await rowsFor(batch, sequences.length);
+  const rows = Array.from({ length: count }, (_, slot) => ({
+    ids: Int32Array.of(slots[slot]?.made.at(-1) ?? 0),
+    cached: slots[slot]?.cached ?? 0,
   }));
-  const feeds = { ...runFeeds(model.config, cache.room, rows, 1), ...cache.feeds() };
+  const feeds = { ...runFeeds(model.config, cache.room, rows, 1), ...cache.feeds(0, count) };
   await run(batch, feeds, async (outputs, logitsOf) => {
     for (const sequence of sequences) {
       cache.write(sequence.slot, sequence.cached, { outputs, row: sequence.slot, fresh: 1, count: 1 });
@@ -91,6 +103,42 @@ export async function step(batch: Batch): Promise<void> {
     }
     await Promise.all(sequences.map((sequence) => grow(batch, sequence, logitsOf(sequence.slot))));
   });
+}
+
+/** Rows of a step of so many sequences, which lie in the first slots. */
+function rowsFor({ slots, cache, rowCounts, model, session }: Batch, needed: number): Promise<number> {
+  const most = evenRows(slots.length);
+  let scribbled = 0;
+  return findRows(rowCounts, { needed, most, cache }, async (count) => {
+    // All slots are run after fewer, and are looked at as far as those are.
+    for (; scribbled < count && count < most; scribbled++) {
+      cache.scribble(scribbled, slots[scribbled]?.cached ?? 0);
+    }
+    const rows = Array.from({ length: count }, (_, slot) => ({
+      ids: Int32Array.of((slot + 1) % model.config.vocabSize),
+      cached: cache.room,
+    }));
+    const feeds = { ...runFeeds(model.config, cache.room, rows, 1), ...cache.feeds(0, count) };
+    const outputs = await session.runKeeping({ ...model.parameters, ...feeds });
+    const tensors = Object.values(outputs);
+    return {
+      values: tensors.map(({ data }) => data as Float32Array),
+      dispose: () => tensors.forEach((tensor) => tensor.dispose()),
+    };
+  });
+}
+
+/** Moves the last sequences into slots that have become free before them. */
+function closeRanks({ slots, cache }: Batch): void {
+  for (;;) {
+    const free = slots.indexOf(null);
+    const last = slots.findLastIndex((each) => each !== null);
+    if (free < 0 || free > last) return;
+    const sequence = slots[last]!;
+    cache.move(last, free, sequence.cached);
+    sequence.slot = free;
+    [slots[free], slots[last]] = [sequence, null];
+  }
 }
 
 /** Rejects every request that is running. */
@@ -129,7 +177,7 @@ async function readAlone(batch: Batch, sequence: Running): Promise<void> {
     const at = sequence.cached;
     const [before, slot] = at === 0 ? [blank, 0] : [cache, sequence.slot];
     const feeds = runFeeds(model.config, before.room, [{ ids: piece, cached: at }], piece.length);
-    await run(batch, { ...feeds, ...before.feeds(slot) }, async (outputs, logitsOf) => {
+    await run(batch, { ...feeds, ...before.feeds(slot, 1) }, async (outputs, logitsOf) => {
       const { length } = piece;
       cache.write(sequence.slot, at, { outputs, row: 0, fresh: length, count: length });
       sequence.cached += length;
@@ -147,7 +195,7 @@ async function readTogether(batch: Batch, sequences: readonly Running[]): Promis
     ids: sequences[i]?.waiting.request.prompt ?? new Int32Array(1),
     cached: 0,
   }));
-  const feeds = { ...runFeeds(model.config, blank.room, rows, fresh), ...blank.feeds() };
+  const feeds = { ...runFeeds(model.config, blank.room, rows, fresh), ...blank.feeds(0, rows.length) };
   await run(batch, feeds, async (outputs, logitsOf) => {
     for (const [row, sequence] of sequences.entries()) {
       const count = sequence.waiting.request.prompt.length;

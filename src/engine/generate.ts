@@ -7,6 +7,7 @@ import { isNarrow } from './arrangement.ts';
 import { admit, createBatch, fail, running, step } from './decoding-batch.ts';
 import { traceDecoding } from './decoding-graph.ts';
 import type { EngineModel } from './model.ts';
+import type { RowCounts } from './row-counts.ts';
 import type { Waiting } from './running.ts';
 import { compile } from './session.ts';
 
@@ -23,6 +24,8 @@ export interface GeneratorSettings {
   readonly endTokens: ReadonlySet<number>;
   /** Sequences that run side by side. */
   readonly slots: number;
+  /** What is known of this model as it is; cleared by whoever changes it. */
+  readonly rowCounts: RowCounts;
 }
 
 /** Sequences side by side where nobody asks for another number; each costs memory for its cache. */

@@ -7,8 +7,8 @@ import type { Feed } from './session.ts';
 export interface KeyValueCache {
   /** Tokens that a slot has room for. */
   readonly room: number;
-  /** What the graph reads: of all slots, or of one. */
-  feeds(slot?: number): Record<string, Feed>;
+  /** What the graph reads: of `count` slots from `first` on. */
+  feeds(first: number, count: number): Record<string, Feed>;
   /**
    * Takes over the first `count` tokens of row `row` of a run's outputs ([rows * fresh, width] each) as the tokens
    * of `slot` from position `at` on. There must be room.
@@ -20,6 +20,10 @@ export interface KeyValueCache {
   ): void;
   /** Fills a slot with zeros. */
   clear(slot: number): void;
+  /** Fills a slot from position `at` on, where nobody looks, with numbers of which no two neighbours are equal. */
+  scribble(slot: number, at: number): void;
+  /** Copies the first `count` tokens of a slot over another. */
+  move(from: number, to: number, count: number): void;
   /** Gives every slot room for so many tokens; what lies beyond is lost. */
   resize(room: number): void;
 }
@@ -51,8 +55,8 @@ export function createCache(
     get room() {
       return room;
     },
-    feeds: (slot) => {
-      const [rows, start, end] = slot === undefined ? [slots, 0, slots] : [1, slot, slot + 1];
+    feeds: (start, rows) => {
+      const end = start + rows;
       return Object.fromEntries(
         layers.flatMap(({ keys, values }, layer) => [
           [
@@ -86,6 +90,29 @@ export function createCache(
         for (const data of [keys, values]) data.fill(0, slot * width * room, (slot + 1) * width * room);
       }
     },
+    scribble: (slot, at) => {
+      for (const { keys, values } of layers) {
+        for (let line = slot * width; line < (slot + 1) * width; line++) {
+          for (let i = line * room + at; i < (line + 1) * room; i++) keys[i] = scribbled(i);
+        }
+        for (let head = slot * kvHeads; head < (slot + 1) * kvHeads; head++) {
+          for (let i = (head * room + at) * headDim; i < (head + 1) * room * headDim; i++)
+            values[i] = scribbled(i);
+        }
+      }
+    },
+    move: (from, to, tokens) => {
+      for (const { keys, values } of layers) {
+        for (let line = 0; line < width; line++) {
+          const start = (from * width + line) * room;
+          keys.copyWithin((to * width + line) * room, start, start + tokens);
+        }
+        for (let head = 0; head < kvHeads; head++) {
+          const start = (from * kvHeads + head) * room * headDim;
+          values.copyWithin((to * kvHeads + head) * room * headDim, start, start + tokens * headDim);
+        }
+      }
+    },
     resize: (wanted) => {
       if (wanted === room) return;
       const before = room;
@@ -105,3 +132,6 @@ export function createCache(
     },
   };
 }
+
+/** From -1 to 1, as if at random. */
+const scribbled = (i: number): number => (Math.imul(i + 1, 0x9e3779b1) >>> 0) / 2 ** 31 - 1;

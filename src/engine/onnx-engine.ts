@@ -15,6 +15,7 @@ import type { EngineModel, EngineOptions } from './model.ts';
 import { requireEngineOptions } from './options.ts';
 import type { ParameterLayout } from './parameters.ts';
 import { views } from './parameters.ts';
+import type { RowCounts } from './row-counts.ts';
 import type { Scorer } from './scoring.ts';
 import { openScorer } from './scoring.ts';
 import { requireContinuation, requireUsable } from './sequence-check.ts';
@@ -39,8 +40,10 @@ export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
   const initial = openInitialScorer(model);
   const branches = openBranchScorer(model);
   const trainer = openTrainer(model, { present, initial, seed, profile });
+  const rowCounts: RowCounts = new Map();
   const generator = lazily(async () =>
     openGenerator(model, {
+      rowCounts,
       slots: options.slots ?? usualSlots(config),
       endTokens: new Set(await readEndTokens(modelDir)),
     }),
@@ -70,7 +73,10 @@ export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
         return results;
       },
     ),
-    step: inTurn(trainer.step),
+    step: inTurn((...asked: Parameters<typeof trainer.step>) => {
+      rowCounts.clear();
+      return trainer.step(...asked);
+    }),
     generate: async (requests) => {
       for (const { prompt } of requests) requireUsable({ ids: prompt, responseStart: prompt.length }, config);
       return generate(requests);
@@ -78,7 +84,10 @@ export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
     gradient: trainer.gradient,
     layout,
     trainingState: trainer.state,
-    restore: trainer.restore,
+    restore: (state) => {
+      rowCounts.clear();
+      trainer.restore(state);
+    },
     saveAdapter: (dir) =>
       saveAdapterOf(model, dir, options.baseModelName ?? model.adapter?.baseModel ?? modelDir),
     saveModel: (dir, dtype) => saveModelOf(model, modelDir, dir, dtype),

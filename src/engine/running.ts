@@ -16,7 +16,7 @@ export interface Waiting {
 /** A sequence in its slot. */
 export interface Running {
   readonly waiting: Waiting;
-  readonly slot: number;
+  slot: number;
   readonly random: Random;
   readonly made: number[];
   /** Tokens that penalties fall on; null where the logits stay as they are. */
