@@ -11,6 +11,7 @@ import type { ChoiceSetting, Setting } from '../options/kinds.ts';
 import { camelCase, snakeCase } from '../options/names.ts';
 import type { Table } from '../options/table.ts';
 import { method as methodTable, methodDefaults } from '../options/tables/method.ts';
+import { promptKey } from '../rows/conversation.ts';
 import type { AlignSettings } from './settings.ts';
 
 export interface Method {
@@ -330,8 +331,8 @@ export function requireUsableRows(triplets: readonly Triplet[], settings: AlignS
 export function describeRows(triplets: readonly Triplet[]): string {
   const count = (is: (triplet: Triplet) => boolean): number => triplets.filter(is).length;
   const responses = new Map<string, number>();
-  for (const { instruction, input } of triplets) {
-    const key = JSON.stringify([instruction, input ?? '']);
+  for (const triplet of triplets) {
+    const key = JSON.stringify(promptKey(triplet));
     responses.set(key, (responses.get(key) ?? 0) + 1);
   }
   const several = [...responses.values()].filter((times) => times > 1).length;

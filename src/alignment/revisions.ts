@@ -7,6 +7,8 @@ import { inParallel } from '../durable/pool.ts';
 import { doWork } from '../durable/work.ts';
 import type { Engine } from '../engine/engine.ts';
 import { WhetstoneError } from '../errors.ts';
+import { promptRow } from '../rows/conversation.ts';
+import type { PromptRow } from '../rows/conversation.ts';
 import type { Triplet } from '../judgments/index.ts';
 import { createRandom } from '../random.ts';
 import type { Tokenizer } from '../tokens/index.ts';
@@ -115,11 +117,10 @@ async function revise(
   const [found] = await engine.generate([{ prompt, sampling, endTokens, signal }]);
   const { ids, finish } = found!;
   if (finish === 'aborted') return null;
-  const { instruction, input, output, judgment } = triplet;
+  const { output, judgment } = triplet;
   return {
     index,
-    instruction,
-    ...(input !== undefined && { input }),
+    ...promptRow(triplet),
     output,
     judgment: judgment ?? '',
     revision: await tokenizer.decode(ids, { skipSpecialTokens: true }),

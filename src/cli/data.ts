@@ -45,7 +45,8 @@ const convertVerb: Verb<typeof dataConvertTable> = {
   name: 'convert',
   summary: 'Write the canonical form of a file of judged triplets',
   about: `Reads JSON, JSONL, CSV, TSV and Parquet in the layouts it knows and writes rows of
-instruction, input?, output, judgment (null = satisfactory), score?, revision?, id?.`,
+instruction, input?, output (or messages), judgment (null = satisfactory), score?,
+revision?, id?.`,
   examples: [
     ['data convert shepherd.jsonl --out judged.jsonl', 'the layout is found from the columns'],
     ['data convert ratings.parquet --layout ultrafeedback --out judged.jsonl', 'or named'],

@@ -11,6 +11,7 @@ import { plural } from '../words/numbers.ts';
 import { openRowsOut, runKept, toStandardOutput } from './rows-out.ts';
 import type { VerbContext } from './screen.ts';
 import type { Colors } from './terminal.ts';
+import { conversationText } from '../rows/conversation.ts';
 
 type ScoreTable = WithConfig<typeof scoreEntry.table>;
 
@@ -88,7 +89,7 @@ function describe(row: ScoreRow, triplet: Triplet, colors: Colors): string {
   const end = row.tokens.at(-1)!;
   const lines = [
     `${colors.bold(`#${row.index} ${row.label}`)}${share}`,
-    colors.dim(firstLine(triplet.instruction)),
+    colors.dim(firstLine(conversationText(triplet))),
     ...(row.label === 'align-n' && triplet.judgment !== null
       ? [colors.dim(`judgment: ${firstLine(triplet.judgment)}`)]
       : []),

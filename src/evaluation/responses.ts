@@ -2,7 +2,7 @@
 // the responses are for.
 import type { Response } from '../generation/index.ts';
 import { createRandom } from '../random.ts';
-import type { PromptText } from '../tokens/index.ts';
+import type { PromptText } from '../rows/conversation.ts';
 import type { Subject } from './subject/subject.ts';
 
 export interface GenerationSettings {

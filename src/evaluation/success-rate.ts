@@ -2,7 +2,7 @@
 import { respond } from '../generation/respond.ts';
 import type { Response, ResponseSettings } from '../generation/respond.ts';
 import type { Speaker } from '../generation/speaker.ts';
-import type { PromptText } from '../tokens/prompt.ts';
+import type { PromptText } from '../rows/conversation.ts';
 
 export interface GradedAnswer<Verdict> extends Response {
   readonly verdict: Verdict;

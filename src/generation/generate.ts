@@ -9,7 +9,8 @@ import { createRandom } from '../random.ts';
 import { readSamplingDefaults } from '../models/sampling-defaults.ts';
 import { folderDigests, textDigest } from '../runs/digests.ts';
 import { encodePrompt } from '../tokens/encode.ts';
-import type { PromptText } from '../tokens/prompt.ts';
+import { isConversation, messagesOf } from '../rows/conversation.ts';
+import type { Message, PromptText } from '../rows/conversation.ts';
 import { contextOf } from './context.ts';
 import type { Context } from './context.ts';
 import { generateText } from './generate-text.ts';
@@ -42,6 +43,8 @@ export interface GeneratedRow {
   /** Position of the instruction in the input, from 0. */
   readonly index: number;
   readonly instruction: string;
+  /** The whole conversation that was responded to, where more was said than the instruction. */
+  readonly messages?: readonly Message[];
   readonly output: string;
   /** Whether the model ended it, or a stop text; else it was cut off at the limit of tokens. */
   readonly finished: boolean;
@@ -100,7 +103,7 @@ export async function* generate(options: GenerateOptions): AsyncGenerator<Genera
           pending,
           atOnce,
           async (index, giveUp) => {
-            const { text, ids } = prompts[index]!;
+            const { text, messages, ids } = prompts[index]!;
             const found = await generateText(speaker, {
               prompt: ids,
               sampling: { ...sampling, seed: createRandom(seed, index).uint32() },
@@ -113,6 +116,7 @@ export async function* generate(options: GenerateOptions): AsyncGenerator<Genera
             await hand({
               index,
               instruction: text,
+              ...(messages && { messages }),
               output: found.text,
               finished: found.finish !== 'length',
               token_ids: [...found.ids],
@@ -129,6 +133,7 @@ export async function* generate(options: GenerateOptions): AsyncGenerator<Genera
 
 interface Prompt {
   readonly text: string;
+  readonly messages?: readonly Message[];
   readonly ids: Int32Array;
   /** Where it stands, where that is in a file. */
   readonly place?: { readonly file: string; readonly row: number };
@@ -173,7 +178,8 @@ async function readPrompts(
   const found: Prompt[] = [];
   for (const { prompt, place } of asked) {
     const ids = await encodePrompt(tokenizer, template, prompt, judgment, place ?? {});
-    found.push({ text: prompt.instruction, ids, ...(place && { place }) });
+    const messages = isConversation(prompt) ? messagesOf(prompt) : undefined;
+    found.push({ text: prompt.instruction, ...(messages && { messages }), ids, ...(place && { place }) });
   }
   return found;
 }

@@ -2,21 +2,21 @@
 import { extname } from 'node:path';
 import { readTextFile } from '../decode.ts';
 import { WhetstoneError } from '../errors.ts';
-import { refuseMisspelt, refuseTurns } from '../rows/columns.ts';
-import { isFields, optionalId, optionalText, text } from '../rows/fields.ts';
+import { refuseMisspelt } from '../rows/columns.ts';
+import { promptOf } from '../rows/conversation.ts';
+import type { PromptFields } from '../rows/conversation.ts';
+import { isFields, optionalId } from '../rows/fields.ts';
 import type { RowId, RowReader } from '../rows/fields.ts';
 import { FORMATS } from '../rows/input-file.ts';
 import { invalidRows, readerOf } from '../rows/problems.ts';
 import type { Findings } from '../rows/problems.ts';
+import { readPrompt } from '../rows/read-prompt.ts';
 import { openRows } from '../rows/rows.ts';
 import type { Row } from '../rows/rows.ts';
 import { isSystemError, reasonOf } from '../words/system-errors.ts';
 
 /** An instruction to respond to. */
-export interface Instruction {
-  readonly instruction: string;
-  /** Further text that the instruction is about. */
-  readonly input?: string;
+export interface Instruction extends PromptFields {
   /** The source's own name for the row. */
   readonly id?: RowId;
   /** Counted from 1. */
@@ -24,7 +24,7 @@ export interface Instruction {
 }
 
 /**
- * Rows { instruction, input?, id? } of a JSON, JSONL, CSV, TSV or Parquet file, where a JSON row may also be the
+ * Rows { instruction, input?, id? }, or { messages, id? } that end with the user, of a JSON, JSONL, CSV, TSV or Parquet file, where a JSON row may also be the
  * instruction itself; of a .txt file the lines that are not empty.
  *
  * Throws WhetstoneError as `openRows` does, `INVALID_ROWS` with all rows that cannot be used, and `FILE_NOT_FOUND`,
@@ -51,18 +51,16 @@ function instructionOf({ value, source: { row } }: Row, reader: RowReader): Inst
   if (typeof value === 'string' && value.trim() !== '') return { instruction: value, row };
   if (!isFields(value)) {
     const found = value === '' ? 'an empty text' : typeof value;
-    reader.problem('', 'an object with "instruction", or a text', found);
+    reader.problem('', 'an object with "instruction" or "messages", or a text', found);
     return null;
   }
-  const instruction = text(value, 'instruction', reader);
-  if (instruction?.trim() === '') reader.problem('instruction', 'a text', 'an empty one');
-  const input = optionalText(value, 'input', reader);
+  const prompt = readPrompt(value, reader);
+  if (prompt.instruction.trim() === '' && value['instruction'] !== undefined)
+    reader.problem('instruction', 'a text', 'an empty one');
   const id = optionalId(value, 'id', reader);
-  refuseTurns(value, reader);
   refuseMisspelt(value, reader, { required: ['instruction'], optional: ['input'] });
   return {
-    instruction: instruction ?? '',
-    ...(input !== undefined && input !== '' && { input }),
+    ...promptOf({ ...prompt, input: prompt.input || undefined }),
     ...(id !== undefined && { id }),
     row,
   };

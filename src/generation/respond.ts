@@ -1,7 +1,7 @@
 // A model's responses to instructions. Knows prompt templates and random streams; it does not know judgments' rules.
 import { createRandom } from '../random.ts';
 import { encodePrompt } from '../tokens/encode.ts';
-import type { PromptText } from '../tokens/prompt.ts';
+import type { PromptText } from '../rows/conversation.ts';
 import { generateText } from './generate-text.ts';
 import { samplingOf } from './sampling.ts';
 import type { SamplingSettings } from './sampling.ts';

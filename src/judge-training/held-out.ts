@@ -7,6 +7,7 @@ import type { LineFormat } from '../durable/kept.ts';
 import { inParallel } from '../durable/pool.ts';
 import { doWork } from '../durable/work.ts';
 import { labelOf, readTriplets } from '../judgments/index.ts';
+import { promptRow } from '../rows/conversation.ts';
 import { outcomeOfReply, readDecision } from '../judges/local/decision.ts';
 import { isJudged } from '../judges/judge.ts';
 import { openJudgeModel } from '../judges/local/judge-model.ts';
@@ -77,10 +78,9 @@ export async function testJudge(
         text === null ? { id: '', unscored: impossible ?? '' } : outcomeOfReply('', text, model.words);
       const expected = labelOf(triplet) === 'align-p';
       const found = text === null ? null : (readDecision(text, model.words)?.perfect ?? null);
-      const { instruction, input, output, judgment } = triplet;
+      const { output, judgment } = triplet;
       const line = {
-        instruction,
-        ...(input !== undefined && { input }),
+        ...promptRow(triplet),
         output,
         data: { perfect: expected, judgment },
         judge: {

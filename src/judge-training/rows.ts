@@ -4,6 +4,8 @@ import { createHash } from 'node:crypto';
 import { WhetstoneError } from '../errors.ts';
 import { labelOf, wordsOf } from '../judgments/index.ts';
 import type { Triplet } from '../judgments/index.ts';
+import { promptKey } from '../rows/conversation.ts';
+import type { PromptText } from '../rows/conversation.ts';
 import { withDecision } from '../judges/local/decision.ts';
 import type { DecisionWords } from '../judges/local/decision.ts';
 
@@ -13,7 +15,7 @@ export interface JudgeRows {
 }
 
 /**
- * Keeps about `share` of the instructions back, chosen by a hash of instruction and input: all responses to one
+ * Keeps about `share` of the instructions back, chosen by a hash of the prompt: all responses to one
  * instruction lie in the same part, and more data leaves earlier rows where they were.
  */
 export function splitByInstruction(triplets: readonly Triplet[], share: number): JudgeRows {
@@ -25,8 +27,8 @@ export function splitByInstruction(triplets: readonly Triplet[], share: number):
 }
 
 /** In [0, 1). */
-function placeOf({ instruction, input }: Pick<Triplet, 'instruction' | 'input'>): number {
-  const digest = createHash('sha256').update(JSON.stringify([instruction, input ?? '']));
+function placeOf(prompt: PromptText): number {
+  const digest = createHash('sha256').update(JSON.stringify(promptKey(prompt)));
   return digest.digest().readUInt32BE(0) / 2 ** 32;
 }
 

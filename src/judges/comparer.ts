@@ -1,12 +1,11 @@
 // What a comparer is: something that says which of two responses to one instruction is better. Knows no way of asking
 // one.
+import type { PromptFields } from '../rows/conversation.ts';
 import type { JudgeUsage, Unscored } from './judge.ts';
 
 /** Two responses in the order in which they are shown. `id` is the caller's, unique within a call. */
-export interface PairRequest {
+export interface PairRequest extends PromptFields {
   readonly id: string;
-  readonly instruction: string;
-  readonly input?: string;
   readonly output_1: string;
   readonly output_2: string;
 }

@@ -1,9 +1,11 @@
 // Reads responses that are to be judged out of a data file. Knows the fields of a row, no judge.
 import { refuseMisspelt } from '../rows/columns.ts';
-import { optionalId, optionalText, text } from '../rows/fields.ts';
+import { promptOf } from '../rows/conversation.ts';
+import { optionalId, optionalText } from '../rows/fields.ts';
 import type { Fields, RowReader } from '../rows/fields.ts';
 import type { Format } from '../rows/input-file.ts';
 import { readEach } from '../rows/read-each.ts';
+import { readExchange } from '../rows/read-prompt.ts';
 import type { Triplet } from '../judgments/triplet.ts';
 import type { JudgeRequest } from './judge.ts';
 
@@ -20,7 +22,7 @@ export interface JudgeRowFile {
 }
 
 /**
- * Rows of instruction, input?, output, and optionally id and revision, in any format that `openRows` reads. Requests
+ * Rows of instruction, input?, output, or of messages, and optionally id and revision, in any format that `openRows` reads. Requests
  * are named by the rows' own ids where every row has one and no two are equal, else by the rows' numbers.
  *
  * Throws WhetstoneError as `openRows` does, and `INVALID_ROWS` for everything wrong with the rows at once.
@@ -35,23 +37,20 @@ export async function readJudgeRows(file: string, format?: Format): Promise<Judg
   const ids = triplets.map(({ id }) => (id === undefined ? null : String(id)));
   const named = !ids.includes(null) && new Set(ids).size === ids.length;
   const rows = triplets.map((triplet, i): JudgeRow => {
-    const { instruction, input, output, source } = triplet;
+    const { output, source } = triplet;
     const id = named ? ids[i]! : String(source.row);
-    return { triplet, request: { id, instruction, ...(input !== undefined && { input }), output } };
+    return { triplet, request: { id, ...promptOf(triplet), output } };
   });
   return { rows, judgedBefore };
 }
 
 function readFields(value: Fields, reader: RowReader): Omit<Triplet, 'judgment' | 'source'> {
   const id = optionalId(value, 'id', reader);
-  const input = optionalText(value, 'input', reader);
   const revision = optionalText(value, 'revision', reader);
   refuseMisspelt(value, reader, { required: ['instruction', 'output'], optional: ['input', 'revision'] });
   return {
     ...(id !== undefined && { id }),
-    instruction: text(value, 'instruction', reader) ?? '',
-    ...(input !== undefined && { input }),
-    output: text(value, 'output', reader) ?? '',
+    ...readExchange(value, reader),
     ...(revision !== undefined && !(reader.textOnly && revision === '') && { revision }),
   };
 }

@@ -1,12 +1,11 @@
 // What a judge is: something that says in words what is wrong with a response. Knows no way of asking one.
 import { WhetstoneError } from '../errors.ts';
 import type { ClientUsage } from '../openai/client.ts';
+import type { PromptFields } from '../rows/conversation.ts';
 
 /** A response to be judged. `id` is the caller's, unique within a call. */
-export interface JudgeRequest {
+export interface JudgeRequest extends PromptFields {
   readonly id: string;
-  readonly instruction: string;
-  readonly input?: string;
   readonly output: string;
 }
 

@@ -287,7 +287,7 @@ describe('the report', () => {
     );
     expect(text).toContain('left out: 1 (neither critique nor high score)');
     expect(text).toContain('1 by their score');
-    expect(text).toContain('cut-off of 6 tokens: 1 prompts shortened, 0 responses do not fit');
+    expect(text).toContain('cut-off of 6 tokens: 1 prompts shortened, 0 rows do not fit');
     expect(text).toContain('row 1 completions[1] instruction: 7 tokens; 1 of the prompt');
   });
 });

@@ -11,7 +11,9 @@ import type { Spread, TokenLengths } from './lengths.ts';
 import { readTriplets } from './read.ts';
 import type { ReadOptions, TripletFile } from './read.ts';
 import { halfCharacterAt } from '../rows/text.ts';
+import { conversationText, isConversation } from '../rows/conversation.ts';
 import type { ResponseEnd } from '../tokens/encode.ts';
+import { isRefusal } from '../tokens/prompt.ts';
 import { labelOf, labelReason } from './triplet.ts';
 import type { LabelReason, Triplet } from './triplet.ts';
 
@@ -42,7 +44,7 @@ export interface DataReport {
   readonly reasons: Readonly<Record<LabelReason, number>>;
   /** Parts of rows that the layout left out, by reason. */
   readonly skipped: Readonly<Record<string, number>>;
-  /** Code points; input counts to the instruction, judgments are those of unsatisfactory rows. */
+  /** Code points; input and earlier messages count to the instruction, judgments are those of unsatisfactory rows. */
   readonly characters: {
     readonly instruction: Spread | null;
     readonly response: Spread | null;
@@ -124,7 +126,11 @@ function characterLengths(triplets: readonly Triplet[]): DataReport['characters'
   const negatives = triplets.filter((triplet) => labelOf(triplet) === 'align-n');
   return {
     instruction: spreadOf(
-      triplets.map(({ instruction, input }) => codePointLength(instruction) + codePointLength(input ?? '')),
+      triplets.map(({ instruction, input, before = [] }) =>
+        [instruction, input ?? '', ...before.map(({ content }) => content)]
+          .map(codePointLength)
+          .reduce((sum, length) => sum + length, 0),
+      ),
     ),
     response: spreadOf(triplets.map(({ output }) => codePointLength(output))),
     judgment: spreadOf(negatives.map(({ judgment }) => codePointLength(judgment ?? ''))),
@@ -157,13 +163,13 @@ async function measure(
       continue;
     }
     const length = await tokenLengths(triplet).catch((error: unknown) => {
-      if (error instanceof WhetstoneError && error.code === 'RESPONSE_CHANGED') return null;
-      throw error;
+      const found = error instanceof WhetstoneError ? untokenized(error, triplet) : null;
+      if (found === null) throw error;
+      return found;
     });
-    if (length === null) {
+    if ('code' in length) {
       failed++;
-      const message = 'the template changes more than the white space at its ends';
-      findings.push(finding('changed-response', triplet, 'output', message, triplet.output));
+      findings.push(length);
       continue;
     }
     lengths.push(length);
@@ -177,6 +183,10 @@ async function measure(
       unfit++;
       const message = `${length.response} tokens with its end token; the cut-off is ${cutoffLength}`;
       findings.push(finding('unfit-row', triplet, 'output', message, triplet.output));
+    } else if (outcome === 'cut') {
+      unfit++;
+      const message = `the judgment and what follows it have ${length.response + (length.judgment ?? 0)} tokens; the cut-off is ${cutoffLength}`;
+      findings.push(finding('judgment-cut', triplet, 'judgment', message, triplet.judgment));
     } else if (outcome === 'beyond') {
       beyond++;
       const tokens = Math.min(longestOf(length), cutoffLength ?? Infinity);
@@ -185,7 +195,7 @@ async function measure(
     } else if (outcome === 'truncated') {
       truncated++;
       const longest = longestOf(length);
-      const message = `${longest} tokens; ${longest - cutoffLength!} of the prompt's first are dropped`;
+      const message = `${longest} tokens; ${longest - cutoffLength!} of the prompt's first are dropped${isConversation(triplet) ? ', which are what was said first' : ''}`;
       findings.push(finding('truncated-prompt', triplet, 'instruction', message, triplet.instruction));
     }
   }
@@ -209,6 +219,19 @@ async function measure(
   };
 }
 
-function hasHalfCharacter({ instruction, input, output, judgment }: Triplet): boolean {
-  return [instruction, input, output, judgment].some((text) => text != null && halfCharacterAt(text) >= 0);
+/** What a template that cannot render a row means for it; null for other errors. */
+function untokenized(error: WhetstoneError, triplet: Triplet): Finding | null {
+  if (error.code === 'RESPONSE_CHANGED') {
+    const message = 'the template changes more than the white space at its ends';
+    return finding('changed-response', triplet, 'output', message, triplet.output);
+  }
+  if (!(isRefusal(error) && isConversation(triplet))) return null;
+  return finding('no-place-for-turns', triplet, 'messages', error.problem, conversationText(triplet));
+}
+
+function hasHalfCharacter({ instruction, input, before = [], output, judgment }: Triplet): boolean {
+  const said = before.map(({ content }) => content);
+  return [instruction, input, ...said, output, judgment].some(
+    (text) => text != null && halfCharacterAt(text) >= 0,
+  );
 }

@@ -1,6 +1,7 @@
 // Rows that say the same thing twice, and rows that contradict each other. It knows exact equality only.
 import { createHash } from 'node:crypto';
 import { labelOf } from './triplet.ts';
+import { promptKey } from '../rows/conversation.ts';
 import type { Triplet } from './triplet.ts';
 
 /** Why a triplet resembles an earlier one with the same instruction, input and response. */
@@ -49,8 +50,8 @@ function resemblance(triplets: readonly Triplet[], earlier: readonly number[], s
 }
 
 /** A digest, so that memory does not grow with the length of the rows. */
-function contentKey({ instruction, input, output }: Triplet): string {
+function contentKey(triplet: Triplet): string {
   return createHash('sha256')
-    .update(JSON.stringify([instruction, input ?? '', output]))
+    .update(JSON.stringify([...promptKey(triplet), triplet.output]))
     .digest('base64');
 }

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { WhetstoneError } from '../errors.ts';
 import type { PromptTemplate } from '../tokens/prompt.ts';
+import { ALPACA, stringTemplate } from '../tokens/template.ts';
 import { bareTurn } from '../tokens/turn.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 import { checkTriplets } from './check.ts';
@@ -47,11 +49,22 @@ const tokenizer: Tokenizer = {
   fingerprint: '',
 };
 
+/** What is known of a file of rows that was read. */
+const readFile = {
+  file: 'rows.json',
+  format: 'json',
+  layout: 'canonical',
+  rows: 3,
+  skipped: {},
+  problems: [],
+} as const;
+
 const template: PromptTemplate = {
   name: 'test',
   specialTokens: 'tokenizer',
   record: { template: 'bare' },
   turn: bareTurn,
+  conversations: true,
   praise: 'Perfect.',
   renderCritique: ({ instruction }, output) => [`${instruction}>${output}`, '?'],
   renderRevision: ({ instruction }, output, judgment) => [`${instruction}>${output}`, `[${judgment}]>`],
@@ -212,14 +225,59 @@ describe('buildExamples', () => {
   });
 
   it('shortens prompts from the left and counts them', async () => {
-    const rows = [triplet(1, { judgment: 'a long complaint' }), triplet(2, {})];
-    const { examples, summary } = await buildExamples(rows, { ...settings, cutoffLength: 12 });
-    expect(await read(examples[0]!.sequences.judged!.ids)).toBe('plaint]>'.slice(1) + 'say');
-    expect(examples[0]!.sequences.judged!.ids).toHaveLength(12);
+    const rows = [triplet(1, { instruction: 'a long question', judgment: 'bad' }), triplet(2, {})];
+    const { examples, summary } = await buildExamples(rows, { ...settings, cutoffLength: 15 });
+    expect(await read(examples[0]!.sequences.judged!.ids)).toBe('tion[bad]>say'.slice(-13));
+    expect(examples[0]!.sequences.judged!.ids).toHaveLength(15);
     expect(examples[0]!.sequences.judged!.ids[0]).toBe(BOS);
     expect(examples[0]!.dropped).toBeGreaterThan(0);
     expect(examples[1]!.dropped).toBe(0);
     expect(summary).toMatchObject({ truncated: 1, alignN: 1, alignP: 1 });
+  });
+
+  it('never cuts a judgment: such rows are refused, or left out and counted', async () => {
+    const rows = [triplet(1, { judgment: 'a long complaint' }), triplet(2, {})];
+    // The BOS, "a long complaint]>" and "say" with its end token: one more than the cut-off.
+    const cutoffLength = 1 + 18 + 4 - 1;
+    const refused = buildExamples(rows, { ...settings, cutoffLength });
+    await expect(refused).rejects.toMatchObject({
+      code: 'JUDGMENT_CUT',
+      place: { file: 'rows.json', row: 1, field: 'judgment' },
+    });
+    const left = await buildExamples(rows, { ...settings, cutoffLength, longRows: 'skip' });
+    expect(left.summary).toMatchObject({ alignN: 0, alignP: 1, tooLong: 1 });
+    expect(left.long).toMatchObject([{ row: 1, field: 'judgment', code: 'judgment-cut' }]);
+    const { examples } = await buildExamples(rows, { ...settings, cutoffLength: cutoffLength + 1 });
+    expect(await read(examples[0]!.sequences.judged!.ids)).toBe('a long complaint]>say'.slice(-21));
+    const data = { ...readFile, triplets: rows };
+    const report = await checkTriplets(data, {
+      tokenLengths: tokenLengths(tokenizer, template),
+      cutoffLength,
+    });
+    const errors = report.findings.filter(({ severity }) => severity === 'error');
+    expect(errors).toMatchObject([{ code: 'judgment-cut', row: 1, field: 'judgment' }]);
+  });
+
+  it('refuses all conversations that the template has no place for, each with its row', async () => {
+    const before = [
+      { role: 'user', content: 'a' },
+      { role: 'assistant', content: 'b' },
+    ] as const;
+    const rows = [triplet(1, {}), triplet(2, { before }), triplet(3, { before, judgment: 'no' })];
+    const alpaca = stringTemplate('alpaca', ALPACA);
+    const refused = await buildExamples(rows, { ...settings, cutoffLength: 500, template: alpaca }).catch(
+      (error: unknown) => error as WhetstoneError,
+    );
+    expect(refused).toMatchObject({ code: 'NO_PLACE_FOR_TURNS', problems: [{ row: 2 }, { row: 3 }] });
+    const one = buildExamples(rows.slice(0, 2), { ...settings, cutoffLength: 500, template: alpaca });
+    await expect(one).rejects.toThrow(/row 2: the template "alpaca" takes one instruction, and 2 messages/);
+    const count = tokenLengths(tokenizer, alpaca);
+    const report = await checkTriplets({ ...readFile, triplets: rows }, { tokenLengths: count });
+    const refusals = report.findings.filter(({ severity }) => severity === 'error');
+    expect(refusals).toMatchObject([
+      { code: 'no-place-for-turns', row: 2 },
+      { code: 'no-place-for-turns', row: 3 },
+    ]);
   });
 
   it('counts responses tokenized apart from their prompt', async () => {
@@ -335,22 +393,15 @@ it('tokenLengths agrees with what buildExamples makes', async () => {
     expect(lengths).toEqual({
       prompt: example.sequences.plain!.responseStart,
       judgedPrompt: example.sequences.judged?.responseStart ?? null,
+      judgment: example.sequences.judged ? 1 + 'quite wrong]>'.length : 0,
       response: example.sequences.plain!.ids.length - example.sequences.plain!.responseStart,
       retokenized: false,
       largestToken: Math.max(...Object.values(example.sequences).flatMap(({ ids }) => [...ids])),
     });
   }
-  const data = {
-    file: 'rows.json',
-    format: 'json',
-    layout: 'canonical',
-    rows: 3,
-    triplets,
-    skipped: {},
-    problems: [],
-  } as const;
-  const report = await checkTriplets(data, { tokenLengths: count, cutoffLength: 12 });
+  const data = { ...readFile, triplets };
+  const report = await checkTriplets(data, { tokenLengths: count, cutoffLength: 19 });
   expect(report.tokens).toMatchObject({ truncated: 1, unfit: 0 });
-  const built = await buildExamples(triplets, { ...settings, cutoffLength: 12 });
+  const built = await buildExamples(triplets, { ...settings, cutoffLength: 19 });
   expect(built.summary.truncated).toBe(1);
 });

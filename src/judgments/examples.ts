@@ -1,17 +1,20 @@
 // Judged triplets as token examples: for each the sequences that a method asks for. It knows the tokenizer's
 // interface and what each role of a sequence means, not the engine or the loss.
-import type { TokenExample } from '../engine/engine.ts';
+import type { Sequence, TokenExample } from '../engine/engine.ts';
 import { WhetstoneError } from '../errors.ts';
 import { option } from '../words/option.ts';
 import type { Place } from '../errors.ts';
 import type { Role } from '../objectives/objective.ts';
-import { encodeResponse, encodeTriplet } from '../tokens/encode.ts';
+import { encodeResponse, encodeTriplet, tokensFrom } from '../tokens/encode.ts';
 import type { EncodedResponse, EncodedTriplet, Retokenized } from '../tokens/encode.ts';
+import { isRefusal, rendered } from '../tokens/prompt.ts';
 import type { PromptPieces, PromptTemplate } from '../tokens/prompt.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 import { responseTooLong, truncateLeft } from '../tokens/truncate.ts';
+import { isConversation, promptOf, requireUnicodeMessages } from '../rows/conversation.ts';
 import { requireUnicode } from '../rows/unicode.ts';
 import type { Span } from '../rows/unicode.ts';
+import type { FindingCode } from './findings.ts';
 import type { TokenLengths } from './lengths.ts';
 import type { LeftOut } from './sound.ts';
 import { labelOf, wordsOf } from './triplet.ts';
@@ -87,7 +90,8 @@ const SHOWN_UNUSABLE = 10;
 /**
  * Encodes and truncates triplets, in order. Where pairs share a response they share its sequence object.
  *
- * Throws WhetstoneError `EMPTY_RESPONSE`, `RESPONSE_TOO_LONG` or `SEQUENCE_TOO_LONG` (`UNUSABLE_ROWS` if several kinds occur) that names
+ * Throws WhetstoneError `EMPTY_RESPONSE`, `RESPONSE_TOO_LONG`, `JUDGMENT_CUT`, `SEQUENCE_TOO_LONG` or, of a
+ * conversation that the template does not take, `NO_PLACE_FOR_TURNS` and `BAD_CHAT_TEMPLATE` (`UNUSABLE_ROWS` if several kinds occur) that names
  * the rows, unless they are to be skipped; `NO_EXAMPLES` if nothing is left; and what `encodeTriplet` throws.
  */
 export async function buildExamples(
@@ -138,14 +142,20 @@ export async function buildExamples(
       ...(line !== undefined && { line }),
       ...(part !== undefined && { part }),
       field,
-      code: code === 'RESPONSE_TOO_LONG' ? 'unfit-row' : 'beyond-context',
+      code: longFindings[code]!,
       reason: problem,
     })),
   };
 }
 
-const isLong = ({ code }: WhetstoneError): boolean =>
-  code === 'RESPONSE_TOO_LONG' || code === 'SEQUENCE_TOO_LONG';
+/** Findings of rows that are too long, by the errors that refuse them. */
+const longFindings: Readonly<Record<string, FindingCode>> = {
+  RESPONSE_TOO_LONG: 'unfit-row',
+  JUDGMENT_CUT: 'judgment-cut',
+  SEQUENCE_TOO_LONG: 'beyond-context',
+};
+
+const isLong = ({ code }: WhetstoneError): boolean => Object.hasOwn(longFindings, code);
 
 /** Sequences of whole responses after the plain prompt, by prompt and response. */
 type SharedSequences = Map<string, Promise<Fitted | WhetstoneError>>;
@@ -161,13 +171,31 @@ async function buildExample(
   settings: ExampleSettings,
   shared: SharedSequences,
 ): Promise<Example | WhetstoneError | null> {
-  const { template } = settings;
   const roles = (settings.roles ?? contrastRoles)(triplet);
   if (roles.length === 0) return null;
   const location = triplet.source;
   const { output } = triplet;
   if (output.trim() === '') return emptyResponse(location, 'output');
   for (const field of TEXT_FIELDS) requireUnicode(triplet[field] ?? '', { ...location, field });
+  requireUnicodeMessages(triplet.before, location);
+  try {
+    return await encodeRoles(triplet, index, roles, settings, shared);
+  } catch (error) {
+    // All rows with such a conversation are told together.
+    if (error instanceof WhetstoneError && isConversation(triplet) && isRefusal(error)) return error;
+    throw error;
+  }
+}
+
+async function encodeRoles(
+  triplet: Triplet,
+  index: number,
+  roles: readonly Role[],
+  settings: ExampleSettings,
+  shared: SharedSequences,
+): Promise<Example | WhetstoneError> {
+  const { template } = settings;
+  const { output, source: location } = triplet;
   const ofResponse = roles.filter((role) => role !== 'critique' && role !== 'preferred');
   const paired = roles.includes('preferred');
 
@@ -179,14 +207,14 @@ async function buildExample(
     parts.push([['preferred'], () => shareFitted(shared, triplet, revision, place, settings)]);
   }
   if (roles.includes('critique')) {
-    const prompt = template.renderCritique(triplet, output);
+    const prompt = rendered(location, () => template.renderCritique(triplet, output));
     const words = wordsOf(triplet) ?? template.praise;
     const place = { ...location, field: 'judgment' };
-    parts.push([['critique'], () => encodeFitted([prompt], words, place, settings)]);
+    parts.push([['critique'], () => encodeFitted([{ prompt, whole: output }], words, place, settings)]);
   }
   if (ofResponse.length > 0) {
     const place = { ...location, field: 'output' };
-    const prompts = ofResponse.map((role) => promptOf(role, triplet, template));
+    const prompts = rendered(location, () => ofResponse.map((role) => promptFor(role, triplet, template)));
     const fit =
       paired && ofResponse.join() === 'plain'
         ? () => shareFitted(shared, triplet, output, place, settings)
@@ -214,18 +242,24 @@ async function buildExample(
 
 const TEXT_FIELDS = ['instruction', 'input', 'output', 'judgment', 'revision'] as const;
 
+interface Prompt {
+  readonly prompt: PromptPieces;
+  /** What the cut-off must not reach into. */
+  readonly whole: string | null;
+}
+
 /** What stands before y in a sequence that ends in it. */
-function promptOf(role: Role, triplet: Triplet, template: PromptTemplate): PromptPieces {
+function promptFor(role: Role, triplet: Triplet, template: PromptTemplate): Prompt {
   const words = wordsOf(triplet) ?? template.praise;
   switch (role) {
     case 'judged':
-      return [template.render(triplet, words)];
+      return { prompt: [template.render(triplet, words)], whole: words };
     case 'praised':
-      return [template.render(triplet, template.praise)];
+      return { prompt: [template.render(triplet, template.praise)], whole: template.praise };
     case 'revising':
-      return template.renderRevision(triplet, triplet.output, words);
+      return { prompt: template.renderRevision(triplet, triplet.output, words), whole: triplet.output };
     default:
-      return [template.render(triplet, null)];
+      return { prompt: [template.render(triplet, null)], whole: null };
   }
 }
 
@@ -236,25 +270,34 @@ function shareFitted(
   location: Place,
   settings: ExampleSettings,
 ): Promise<Fitted | WhetstoneError> {
-  const prompt = settings.template.render(triplet, null);
+  const prompt = rendered(triplet.source, () => settings.template.render(triplet, null));
   const key = `${prompt.length} ${prompt}${response}`;
-  const known = shared.get(key) ?? encodeFitted([[prompt]], response, location, settings);
+  const known =
+    shared.get(key) ?? encodeFitted([{ prompt: [prompt], whole: null }], response, location, settings);
   shared.set(key, known);
   return known;
 }
 
 async function encodeFitted(
-  prompts: readonly PromptPieces[],
+  prompts: readonly Prompt[],
   response: string,
   location: Place,
   { tokenizer, template, cutoffLength, maxPositions = Infinity }: ExampleSettings,
 ): Promise<Fitted | WhetstoneError> {
-  const encoded = await encodeResponse(tokenizer, template, prompts, response, location);
+  const pieces = prompts.map(({ prompt }) => prompt);
+  const encoded = await encodeResponse(tokenizer, template, pieces, response, location);
   const { sequences, responseIds, offsets, retokenized } = encoded;
   const limits = { cutoffLength, bosTokenId: tokenizer.bosTokenId };
   const cut = sequences.flatMap((sequence) => truncateLeft(sequence, limits) ?? []);
   if (cut.length < sequences.length) {
     return responseTooLong({ responseTokens: responseIds.length, cutoffLength }, location);
+  }
+  for (const [i, { prompt, whole }] of prompts.entries()) {
+    const { sequence, dropped } = cut[i]!;
+    if (whole === null || dropped === 0) continue;
+    const needed = (await tokensFrom(tokenizer, prompt, whole)) + bosOf(sequence, tokenizer);
+    if (needed > sequence.responseStart)
+      return judgmentCut(needed + responseIds.length, cutoffLength, location);
   }
   const longest = Math.max(...cut.map(({ sequence }) => sequence.ids.length));
   if (longest > maxPositions) return beyondContext(longest, { cutoffLength, maxPositions }, location);
@@ -266,15 +309,24 @@ async function encodeFitted(
   };
 }
 
+/** A BOS is kept at the front of a shortened prompt, in the place of a token. */
+const bosOf = ({ ids }: Sequence, { bosTokenId }: Pick<Tokenizer, 'bosTokenId'>): number =>
+  Number(bosTokenId !== null && ids[0] === bosTokenId);
+
 /** Encodes a triplet by its label: a satisfactory one has no judged sequence, whatever its judgment says. */
 export function encodeLabelled(
   triplet: Triplet,
   tokenizer: Tokenizer,
   template: PromptTemplate,
 ): Promise<EncodedTriplet> {
-  const { instruction, input, output, judgment } = triplet;
+  const { output, judgment } = triplet;
   const shown = labelOf(triplet) === 'align-n' ? judgment : null;
-  return encodeTriplet(tokenizer, template, { instruction, input, output, judgment: shown }, triplet.source);
+  return encodeTriplet(
+    tokenizer,
+    template,
+    { ...promptOf(triplet), output, judgment: shown },
+    triplet.source,
+  );
 }
 
 /** Counts tokens as training would see them, for `checkFile`. */
@@ -287,6 +339,11 @@ export function tokenLengths(
     return {
       prompt: plain.responseStart,
       judgedPrompt: judged?.responseStart ?? null,
+      judgment:
+        judged === null
+          ? 0
+          : (await tokensFrom(tokenizer, [template.render(triplet, triplet.judgment)], triplet.judgment!)) +
+            bosOf(judged, tokenizer),
       response: responseIds.length,
       retokenized: retokenized !== null,
       largestToken: [...plain.ids, ...(judged?.ids ?? [])].reduce((a, b) => Math.max(a, b), 0),
@@ -299,6 +356,15 @@ function emptyResponse(location: Place, field: 'output' | 'revision'): Whetstone
     ...location,
     field,
     hint: 'Remove the row: without a response there is nothing to learn from.',
+  });
+}
+
+function judgmentCut(tokens: number, cutoffLength: number, location: Place): WhetstoneError {
+  const problem = `the judgment and what follows it have ${tokens} tokens, response included, and the cut-off of ${cutoffLength} reaches into the judgment`;
+  return new WhetstoneError('JUDGMENT_CUT', problem, {
+    ...location,
+    field: 'judgment',
+    hint: remedies['JUDGMENT_CUT']!({ cutoffLength } as ExampleSettings),
   });
 }
 
@@ -320,7 +386,13 @@ const brief: Readonly<Record<string, string>> = {
   EMPTY_RESPONSE: 'empty',
   RESPONSE_TOO_LONG: 'longer than the cut-off',
   SEQUENCE_TOO_LONG: 'longer than the model takes',
+  JUDGMENT_CUT: 'a judgment that the cut-off reaches into',
+  NO_PLACE_FOR_TURNS: 'a conversation, and the template takes one instruction',
+  BAD_CHAT_TEMPLATE: 'a conversation that the chat template refuses',
 };
+
+const noPlaceRemedy = (): string =>
+  `Use the ${option('template')} chat with a model whose chat template takes such conversations, or leave these rows out.`;
 
 const remedies: Readonly<Record<string, (settings: ExampleSettings) => string>> = {
   EMPTY_RESPONSE: () => 'Remove these rows: without a response there is nothing to learn from.',
@@ -329,6 +401,10 @@ const remedies: Readonly<Record<string, (settings: ExampleSettings) => string>> 
   SEQUENCE_TOO_LONG: ({ cutoffLength, maxPositions }) =>
     `Lower ${option('cutoffLen')} from ${cutoffLength} to ${maxPositions}: prompts then lose their beginning, responses stay whole. ` +
     `Or leave these rows out with the ${option('longRows')} skip.`,
+  JUDGMENT_CUT: () =>
+    `Raise ${option('cutoffLen')} so that judgment and response fit together, or leave these rows out with the ${option('longRows')} skip.`,
+  NO_PLACE_FOR_TURNS: noPlaceRemedy,
+  BAD_CHAT_TEMPLATE: noPlaceRemedy,
 };
 
 function oneError(

@@ -35,6 +35,8 @@ export const FINDING_TITLES = {
   'beyond-context': 'rows longer than the model takes',
   'outside-vocabulary': "tokens outside the model's vocabulary",
   'changed-response': 'responses of which the template makes another text',
+  'no-place-for-turns': 'conversations that the template does not take',
+  'judgment-cut': 'judgments that the cut-off reaches into',
   'placeholder-judgment': 'judgments that are placeholders of a program',
   'contradicting-judgments': 'the same response judged satisfactory and not',
   'praise-as-critique': 'judgments that only praise, in rows that count as unsatisfactory',
@@ -64,6 +66,8 @@ export const SEVERITIES: Readonly<Record<FindingCode, Severity>> = {
   'beyond-context': 'error',
   'outside-vocabulary': 'error',
   'changed-response': 'error',
+  'no-place-for-turns': 'error',
+  'judgment-cut': 'error',
   'placeholder-judgment': 'error',
   'contradicting-judgments': 'warning',
   'praise-as-critique': 'error',
@@ -140,7 +144,7 @@ function suspicionsOf(triplet: Triplet): Finding[] {
   const report = (code: FindingCode, field: string, message: string, text: string | null): void => {
     found.push(finding(code, triplet, field, message, text));
   };
-  const { instruction, input, output, judgment } = triplet;
+  const { instruction, input, before, output, judgment } = triplet;
   const emptyResponse = output.trim() === '';
   if (emptyResponse) report('empty-response', 'output', 'there is no response to learn from', instruction);
   if (instruction.trim() === '' && (input ?? '').trim() === '') {
@@ -150,7 +154,8 @@ function suspicionsOf(triplet: Triplet): Finding[] {
   if (!emptyResponse && instruction.trim().length > 20 && sameWords(output, instruction)) {
     report('response-is-instruction', 'output', 'the response is the instruction', output);
   }
-  for (const [field, text] of Object.entries({ instruction, input, output, judgment })) {
+  const said = (before ?? []).map(({ content }, i) => [`messages[${i}].content`, content] as const);
+  for (const [field, text] of [...said, ...Object.entries({ instruction, input, output, judgment })]) {
     if (text) reportCharacters(field, text, report);
   }
   if (judgment !== null) reportJudgment(triplet, judgment, report);

@@ -36,6 +36,20 @@ it('fit leaves room for one token of prompt', () => {
   expect(fit(lengths, 4)).toBe('unfit');
 });
 
+it('fit says where the cut-off would reach into the judgment', () => {
+  const lengths = {
+    prompt: 6,
+    judgedPrompt: 9,
+    judgment: 3,
+    response: 4,
+    retokenized: false,
+    largestToken: 0,
+  };
+  expect(fit(lengths, 7)).toBe('truncated');
+  expect(fit(lengths, 6)).toBe('cut');
+  expect(fit(lengths, 4)).toBe('unfit');
+});
+
 it('fit says which rows the model has no positions for, once the cut-off has done its part', () => {
   const lengths = { prompt: 6, judgedPrompt: 9, response: 4, retokenized: false, largestToken: 0 };
   expect(fit(lengths, 20, 13)).toBe('whole');

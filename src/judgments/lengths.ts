@@ -32,6 +32,8 @@ export interface TokenLengths {
   /** The plain prompt, and the prompt that shows the judgment (null for a satisfactory row). */
   readonly prompt: number;
   readonly judgedPrompt: number | null;
+  /** Of the prompt that shows the judgment, what stands from the judgment on, and a BOS; 0 where there is none. */
+  readonly judgment?: number;
   /** The response with its end token. */
   readonly response: number;
   /** True if the response had to be tokenized apart from its prompt. */
@@ -41,15 +43,16 @@ export interface TokenLengths {
 }
 
 /**
- * What a cut-off and the model's positions, both in tokens, do to a row: the response is never cut, one prompt token has
- * to stay, and what is left has to have positions.
+ * What a cut-off and the model's positions, both in tokens, do to a row: neither the response nor the judgment is ever cut,
+ * one prompt token has to stay, and what is left has to have positions.
  */
 export function fit(
   lengths: TokenLengths,
   cutoff: number,
   positions: number = Infinity,
-): 'whole' | 'truncated' | 'unfit' | 'beyond' {
+): 'whole' | 'truncated' | 'unfit' | 'cut' | 'beyond' {
   if (lengths.response + 1 > cutoff) return 'unfit';
+  if (lengths.response + (lengths.judgment ?? 0) > cutoff) return 'cut';
   const longest = longestOf(lengths);
   if (Math.min(longest, cutoff) > positions) return 'beyond';
   return longest > cutoff ? 'truncated' : 'whole';

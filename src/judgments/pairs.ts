@@ -1,9 +1,10 @@
 // Pairs of responses to one instruction, one better than the other. It knows triplets, not how they are used.
 import { labelOf } from './triplet.ts';
+import { promptKey } from '../rows/conversation.ts';
 import type { Triplet } from './triplet.ts';
 
 /**
- * All pairs of different responses to the same instruction and input of which one is better: each as a triplet
+ * All pairs of different responses to the same prompt of which one is better: each as a triplet
  * of the worse one, whose `revision` is the better one. (arXiv 2312.14591: all pairs with different rewards.)
  *
  * Where both responses have a score, the higher one is better and equal ones make no pair. Where one of them or
@@ -15,7 +16,7 @@ import type { Triplet } from './triplet.ts';
 export function preferencePairs(triplets: readonly Triplet[]): Triplet[] {
   const groups = new Map<string, Triplet[]>();
   for (const triplet of triplets) {
-    const key = JSON.stringify([triplet.instruction, triplet.input ?? '']);
+    const key = JSON.stringify(promptKey(triplet));
     const group = groups.get(key);
     if (group) group.push(triplet);
     else groups.set(key, [triplet]);

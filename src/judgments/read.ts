@@ -77,7 +77,7 @@ export async function readJudgedRows<T>(
     const fields = fieldsOf(row, reader);
     if (fields === null) continue;
     const before = findings.problems.length;
-    refuseTurns(fields, reader);
+    if (layout.conversations !== true) refuseTurns(fields, reader);
     const drafts = layout.convert(fields, reader);
     if (findings.problems.length > before) continue;
     const triplets = drafts.map(({ part, ...draft }) => ({

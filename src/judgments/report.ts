@@ -72,7 +72,7 @@ function formatLengths({ characters, tokens }: DataReport): string[] {
     if (tokens.cutoffLength !== null) {
       lines.push(
         `cut-off of ${tokens.cutoffLength} tokens: ${tokens.truncated} prompts shortened, ` +
-          `${tokens.unfit} responses do not fit`,
+          `${tokens.unfit} rows do not fit`,
       );
     }
     if (tokens.maxPositions !== null && tokens.beyond > 0)

@@ -16,7 +16,7 @@ const bad = [
   { ...good, output: ' ' },
   { ...good, output: 'a \ud83d b' },
   { ...good, judgment: 5 },
-  { ...good, history: [['a', 'b']] },
+  { ...good, history: [['a', 5]] },
 ];
 const file = write(
   'mixed.jsonl',

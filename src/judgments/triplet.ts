@@ -1,5 +1,6 @@
 // The judged triplet, the one record that every layer below works on, and the rule that labels it.
 // It knows nothing of files, tokens or models.
+import type { PromptFields } from '../rows/conversation.ts';
 import type { RowId } from '../rows/fields.ts';
 import type { RowSource } from '../rows/rows.ts';
 
@@ -9,11 +10,8 @@ export interface TripletSource extends RowSource {
   readonly part?: string;
 }
 
-/** An instruction x, a response y and a judgment j of that response. */
-export interface Triplet {
-  readonly instruction: string;
-  /** Further text that the instruction is about. Empty and absent mean the same. */
-  readonly input?: string;
+/** An instruction x, or a conversation that ends with one, a response y and a judgment j of that response. */
+export interface Triplet extends PromptFields {
   /** The response that was judged. */
   readonly output: string;
   /** What the judge wrote; null if the response is satisfactory and nothing was written. */

@@ -3,6 +3,7 @@ import { link, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { exists, makeFolder, replaceFile } from '../durable/files.ts';
 import { WhetstoneError } from '../errors.ts';
+import { isConversation, messagesOf } from '../rows/conversation.ts';
 import { jsonText } from '../rows/json.ts';
 import type { Triplet } from './triplet.ts';
 import { option } from '../words/option.ts';
@@ -14,13 +15,17 @@ export interface WriteOptions {
   readonly overwrite?: boolean;
 }
 
-/** A triplet as the canonical row: absent fields are left out, `judgment` is always there. */
-export function canonicalRow({ id, instruction, input, output, judgment, score, revision }: Triplet): object {
+/**
+ * A triplet as the canonical row: absent fields are left out, `judgment` is always there. A conversation is `messages`, of
+ * which the last is the response.
+ */
+export function canonicalRow(triplet: Triplet): object {
+  const { id, instruction, input, output, judgment, score, revision } = triplet;
   return {
     ...(id !== undefined && { id }),
-    instruction,
-    ...(input !== undefined && { input }),
-    output,
+    ...(isConversation(triplet)
+      ? { messages: [...messagesOf(triplet), { role: 'assistant', content: output }] }
+      : { instruction, ...(input !== undefined && { input }), output }),
     judgment,
     ...(score !== undefined && { score }),
     ...(revision !== undefined && { revision }),

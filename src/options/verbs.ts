@@ -129,7 +129,7 @@ const judge = {
     data: {
       stream: 'rows',
       placeholder: 'FILE',
-      help: 'rows of instruction, input?, output: JSON, JSONL, CSV, TSV or Parquet; - for standard input',
+      help: 'rows of instruction, input?, output or of messages: JSON, JSONL, CSV, TSV or Parquet; - for standard input',
     },
     out: { placeholder: 'FILE', help: 'judged triplets, .jsonl or .json' },
     format: { group: 'Files', help: 'format of FILE', defaultText: 'by its name' },

@@ -23,9 +23,6 @@ const readers: readonly (readonly [string, (file: string) => Promise<unknown>])[
 
 describe.each(readers)('%s', (_, read) => {
   it.each([
-    ['system', 'Answer in French only.'],
-    ['history', [['What is the capital?', 'Paris.']]],
-    ['messages', [{ role: 'user', content: 'Hello' }]],
     ['System', 'Be brief.'],
     ['system_prompt', 'Be brief.'],
     ['conversations', [{ from: 'human', value: 'x' }]],
@@ -54,8 +51,8 @@ describe.each(readers)('%s', (_, read) => {
   it('take an empty list that a table writes as text', async () => {
     const table = 'instruction,output,judgment,history,system\nAnd?,Yes.,Wrong.,[],null\n';
     await expect(read(write(`${files++}.csv`, table))).resolves.toBeDefined();
-    const told = 'instruction,output,judgment,history\nAnd?,Yes.,Wrong.,"[[""a"",""b""]]"\n';
-    await expect(read(write(`${files++}.csv`, told))).rejects.toThrow(/field "history"/);
+    const told = 'instruction,output,judgment,dialog\nAnd?,Yes.,Wrong.,"[[""a"",""b""]]"\n';
+    await expect(read(write(`${files++}.csv`, told))).rejects.toThrow(/field "dialog"/);
   });
 
   it('ask whether a slip was meant', async () => {

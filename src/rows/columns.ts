@@ -1,5 +1,5 @@
-// Columns that nothing reads and that would change what a row means: turns of a conversation, and names that were meant
-// to be another's. Knows names and when a value says something, no layout.
+// Columns that nothing reads and that would change what a row means: turns of a conversation under other names, and names
+// that were meant to be another's. Knows names and when a value says something, no layout.
 import { describe, parseNumber } from './fields.ts';
 import type { Fields, RowReader } from './fields.ts';
 import { isSlip, isSynonym } from './names.ts';
@@ -16,19 +16,24 @@ const TURNS: readonly string[] = [
   'dialog',
 ];
 
-/** Notes every column with turns of a conversation that says something: leaving it out would change the prompt. */
-export function refuseTurns(fields: Fields, reader: RowReader): void {
+/**
+ * Notes every column with turns of a conversation that says something and is none of `read`: leaving it out would change
+ * the prompt.
+ */
+export function refuseTurns(fields: Fields, reader: RowReader, read: readonly string[] = []): void {
   for (const [name, value] of Object.entries(fields)) {
-    if (!TURNS.includes(name.trim().toLowerCase()) || !saysSomething(value, reader)) continue;
-    reader.problem(
-      name,
-      'none, since a system prompt and turns before the instruction are not read',
-      describe(value),
-    );
+    if (read.includes(name) || !TURNS.includes(name.trim().toLowerCase()) || !saysSomething(value, reader))
+      continue;
+    const others =
+      read.length === 0
+        ? 'rows of this layout have none that are read'
+        : `they are read from ${read.map((each) => `"${each}"`).join(', ')}`;
+    reader.problem(name, `no turns of a conversation here: ${others}`, describe(value));
   }
 }
 
-function saysSomething(value: unknown, { textOnly }: RowReader): boolean {
+/** Whether a column of text or turns has anything in it; tables have lists as JSON text. */
+export function saysSomething(value: unknown, { textOnly }: Pick<RowReader, 'textOnly'>): boolean {
   if (typeof value === 'string')
     return value.trim() !== '' && !(textOnly && /^\s*(?:\[\s*\]|\{\s*\}|null)\s*$/.test(value));
   return typeof value === 'object' && value !== null && Object.keys(value).length > 0;

@@ -1,5 +1,4 @@
 // Reads every row of a file, and tells all that is wrong with them. Knows no layout.
-import { refuseTurns } from './columns.ts';
 import type { Fields, RowReader } from './fields.ts';
 import type { Format } from './input-file.ts';
 import { fieldsOf, invalidRows, readerOf } from './problems.ts';
@@ -24,9 +23,7 @@ export async function readEach<T>(
     count++;
     const reader = readerOf(row, file, findings);
     const fields = fieldsOf(row, reader);
-    if (!fields) continue;
-    refuseTurns(fields, reader);
-    found.push(read(fields, reader));
+    if (fields) found.push(read(fields, reader));
   }
   if (findings.problems.length > 0) throw invalidRows(findings.problems, count);
   return found;

@@ -2,6 +2,7 @@
 import type { AnswerPair, Change, FlaggedWords, ReportData, TokenHeatMap } from '../report/index.ts';
 import { labelOf } from '../judgments/index.ts';
 import type { Triplet } from '../judgments/index.ts';
+import { conversationText } from '../rows/conversation.ts';
 import { mean } from '../statistics/spread.ts';
 import { plural } from '../words/numbers.ts';
 import type { Measured, Reply, Scored } from './measure.ts';
@@ -39,7 +40,7 @@ export function learned(measured: Measured, source: Source): Partial<ReportData>
     heatMaps: mostFlagged(wrong).map((each) => heatMap(each, source)),
     ...(replies.length > 0 && {
       answers: replies.map(({ prompt, before, after }): AnswerPair => ({
-        instruction: prompt.input ? `${prompt.instruction}\n${prompt.input}` : prompt.instruction,
+        instruction: conversationText(prompt),
         before: { text: shown(before), satisfactory: null },
         after: { text: shown(after), satisfactory: null },
       })),
@@ -96,9 +97,10 @@ function mostFlagged(rows: readonly Scored[]): Scored[] {
 }
 
 function heatMap({ example, before }: Scored, { rows, lambda }: Source): TokenHeatMap {
-  const { instruction, input, judgment, output } = rows[example.index]!;
+  const row = rows[example.index]!;
+  const { judgment, output } = row;
   return {
-    instruction: input ? `${instruction}\n${input}` : instruction,
+    instruction: conversationText(row),
     judgment,
     response: output,
     lambda,

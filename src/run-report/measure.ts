@@ -8,7 +8,7 @@ import { generateText, withModel } from '../generation/index.ts';
 import type { OpenedModel, Voice } from '../generation/index.ts';
 import type { Example } from '../judgments/index.ts';
 import { encodePrompt } from '../tokens/index.ts';
-import type { PromptText } from '../tokens/index.ts';
+import type { PromptText } from '../rows/conversation.ts';
 
 export interface MeasureSettings {
   readonly model: string;

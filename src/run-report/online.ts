@@ -5,6 +5,7 @@ import { bootstrapMean } from '../statistics/bootstrap.ts';
 import { labelOf, readTriplets } from '../judgments/index.ts';
 import type { Triplet } from '../judgments/index.ts';
 import type { AnswerPair, JudgedAnswer, ReportData, SuccessRate } from '../report/index.ts';
+import { conversationText } from '../rows/conversation.ts';
 import type { RunFacts } from './facts.ts';
 import { curveOf } from './steps.ts';
 import type { StepLine } from './steps.ts';
@@ -134,7 +135,7 @@ function pairs(before: readonly Triplet[], after: readonly Triplet[]): AnswerPai
     .flatMap((triplet) => {
       const other = later.get(triplet.id);
       return other
-        ? [{ instruction: triplet.instruction, before: answerOf(triplet), after: answerOf(other) }]
+        ? [{ instruction: conversationText(triplet), before: answerOf(triplet), after: answerOf(other) }]
         : [];
     })
     .slice(0, shownAnswers);

@@ -7,7 +7,8 @@ import { readInstructions } from '../generation/instructions.ts';
 import { buildExamples, createRandom, readTriplets, shuffle } from '../judgments/index.ts';
 import type { Example, Triplet } from '../judgments/index.ts';
 import { startOf } from '../runs/resume.ts';
-import type { PromptText } from '../tokens/index.ts';
+import { promptKey, promptOf } from '../rows/conversation.ts';
+import type { PromptText } from '../rows/conversation.ts';
 import type { RunFacts } from './facts.ts';
 import { isWrong } from './learned.ts';
 import type { Source } from './learned.ts';
@@ -118,8 +119,8 @@ async function prompts(
   if (online) return { prompts: [], promptsAre: '' };
   const some = new Map(
     chosen.map((position) => {
-      const { instruction, input } = rows[position]!;
-      return [`${instruction}\n${input ?? ''}`, { instruction, input }];
+      const prompt = promptOf(rows[position]!);
+      return [JSON.stringify(promptKey(prompt)), prompt];
     }),
   );
   return { prompts: [...some.values()].slice(0, counts.prompts), promptsAre: `instructions of ${rowsAre}` };
@@ -127,8 +128,7 @@ async function prompts(
 
 /** Rows to measure on that were trained on as well. */
 async function overlap(rows: readonly Triplet[], file: string, trainedOn: string): Promise<string[]> {
-  const keyOf = ({ instruction, input, output }: Triplet): string =>
-    JSON.stringify([instruction, input ?? '', output]);
+  const keyOf = (triplet: Triplet): string => JSON.stringify([...promptKey(triplet), triplet.output]);
   const { triplets } = await readTriplets(trainedOn).catch(() => ({ triplets: [] }));
   const known = new Set(triplets.map(keyOf));
   const both = rows.filter((row) => known.has(keyOf(row))).length;

@@ -6,6 +6,7 @@ import { byteLevel, load } from '../tokens/test-tokenizers.ts';
 import { encodeMessages, instructionPieces, readTemplateArgs } from './chat-messages.ts';
 import { fakeModel } from './fake-model.test-helper.ts';
 import type { ServedModel } from './served-model.ts';
+import type { Message, Role } from '../rows/conversation.ts';
 
 const source =
   "{{ bos_token }}{% for m in messages %}{% if m.role == 'system' and not loop.first %}" +
@@ -46,7 +47,7 @@ describe("the model's chat template", () => {
     ['continued', '', '<s>[user] One?\n[assistant] '],
     ['continued', '</s>\n[user] ', '<s>[user] One?\n[assistant] </s>\n[user] '],
   ] as const)('ends %s, after %j', async (opening, content, expected) => {
-    const messages = [
+    const messages: readonly Message[] = [
       { role: 'user', content: 'One?' },
       { role: 'assistant', content },
     ];
@@ -75,7 +76,7 @@ describe("the model's chat template", () => {
   });
 
   it('has its refusal passed on as a fault of the messages', async () => {
-    const messages = [
+    const messages: readonly Message[] = [
       { role: 'user', content: 'One?' },
       { role: 'system', content: 'Be brief.' },
     ];
@@ -95,7 +96,7 @@ describe('chat_template_kwargs', () => {
     const renderChat = conversationTemplate(tokenizer, () => new Date(0), { tone: 'calm' });
     return { ...fakeModel(), tokenizer, template, renderChat };
   };
-  const asked = [{ role: 'user', content: 'One?' }];
+  const asked: readonly Message[] = [{ role: 'user', content: 'One?' }];
 
   it.each([
     [{}, 'calm <s>'],
@@ -133,7 +134,7 @@ describe('chat_template_kwargs', () => {
 
 describe('a template of instructions', () => {
   const { template } = fakeModel();
-  const turn = (role: string, content: string): { role: string; content: string } => ({ role, content });
+  const turn = (role: Role, content: string): Message => ({ role, content });
 
   it('takes what is said before an answer as one instruction', () => {
     expect(instructionPieces(template, [turn('user', 'a')])).toEqual(['<a>']);

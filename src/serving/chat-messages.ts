@@ -1,7 +1,9 @@
 // The messages of a chat request as a prompt: by the model's chat template, or turned into instructions for a template
 // that knows only those.
 import { encodePieces } from '../tokens/index.ts';
-import type { ChatMessage, PromptPieces, PromptTemplate, RenderChat, TemplateArgs } from '../tokens/index.ts';
+import { roleNamed, roles } from '../rows/conversation.ts';
+import type { Message } from '../rows/conversation.ts';
+import type { PromptPieces, PromptTemplate, RenderChat, TemplateArgs } from '../tokens/index.ts';
 import { badRequest, blaming } from './api-error.ts';
 import { requireFitting, tokenizerFor } from './choices.ts';
 import type { Fields } from '../rows/fields.ts';
@@ -14,20 +16,13 @@ const messageFields: ReadonlySet<string> = new Set([
   ...['role', 'content', 'name', 'refusal', 'audio', 'tool_calls', 'function_call'],
 ]);
 
-const roles: Readonly<Record<string, string>> = {
-  system: 'system',
-  developer: 'system',
-  user: 'user',
-  assistant: 'assistant',
-};
-
 /** What follows the messages: the assistant's turn begins, nothing does, or the last message goes on. */
 export type Opening = 'opened' | 'bare' | 'continued';
 
 /** Tokens of the prompt that the messages of a request make. */
 export function encodeMessages(
   model: ServedModel,
-  messages: readonly ChatMessage[],
+  messages: readonly Message[],
   { opening = 'opened', args = {}, signal = never }: MessageSettings = {},
 ): Promise<Int32Array> {
   const { template, renderChat } = model;
@@ -51,7 +46,7 @@ const never = new AbortController().signal;
 
 function chatText(
   render: RenderChat,
-  messages: readonly ChatMessage[],
+  messages: readonly Message[],
   opening: Opening,
   args: TemplateArgs,
 ): string {
@@ -103,7 +98,7 @@ function isShallow(value: unknown, depth: number): boolean {
 }
 
 /** Field `messages`: texts only, by system (or developer), user and assistant. */
-export function readMessages(fields: Fields): ChatMessage[] {
+export function readMessages(fields: Fields): Message[] {
   const value = fields['messages'] ?? null;
   if (value === null)
     throw badRequest("Missing required parameter: 'messages'.", 'messages', 'missing_required_parameter');
@@ -117,11 +112,11 @@ export function readMessages(fields: Fields): ChatMessage[] {
   return value.map((message: unknown, i) => readMessage(message, `messages[${i}]`));
 }
 
-function readMessage(message: unknown, where: string): ChatMessage {
+function readMessage(message: unknown, where: string): Message {
   if (!isFields(message)) throw invalidType(where, 'an object', message);
   const given = message['role'] ?? null;
   if (typeof given !== 'string') throw invalidType(`${where}.role`, 'a string', given);
-  const role = Object.hasOwn(roles, given) ? roles[given] : undefined;
+  const role = roleNamed(given);
   if (role === undefined)
     throw invalidValue(`${where}.role`, `one of ${Object.keys(roles).join(', ')}, since there are no tools`);
   for (const name of Object.keys(message))
@@ -160,7 +155,7 @@ function readContent(content: unknown, where: string): string {
  */
 export function instructionPieces(
   template: PromptTemplate,
-  messages: readonly ChatMessage[],
+  messages: readonly Message[],
   opening: Opening = 'opened',
 ): PromptPieces {
   if (opening === 'bare')

@@ -1,11 +1,13 @@
-// The model's own chat template as a prompt template: one user message, then the turn of the assistant.
+// The model's own chat template as a prompt template: a conversation, then the turn of the assistant.
 // It does not know tokens or where templates are kept.
 import { WhetstoneError } from '../errors.ts';
 import type { Value } from '../jinja/index.ts';
 import { callable, compileTemplate, fault, fromJson, variablesOf } from '../jinja/index.ts';
-import type { PromptTemplate, PromptText } from './prompt.ts';
+import { conversationText, isConversation, messagesOf } from '../rows/conversation.ts';
+import type { Message, PromptText } from '../rows/conversation.ts';
+import type { PromptTemplate } from './prompt.ts';
 import { suggestion } from '../options/suggest.ts';
-import { instructionWithInput, PRAISE } from './prompt.ts';
+import { noPlace, PRAISE } from './prompt.ts';
 import { formatTime } from './strftime.ts';
 import type { Tokenizer } from './tokenizer.ts';
 import { thousands } from '../words/numbers.ts';
@@ -18,18 +20,15 @@ export const JUDGED_REQUEST = '\n\nWrite a response that deserves the following 
 
 /** The user message of a critique prompt and of a revision prompt. Responses in it are quoted, not spoken. */
 const critiqueRequest = (prompt: PromptText, output: string): string =>
-  'Say what is wrong with the response to the following instruction, if anything is.\n\n' +
-  `Instruction: ${instructionWithInput(prompt)}\n\nResponse: ${output}`;
+  `Say what is wrong with the response to the following ${kindOf(prompt)}, if anything is.\n\n${quoted(prompt, output)}`;
 const revisionRequest = (prompt: PromptText, output: string, judgment: string): string =>
-  'Write a better response to the following instruction, one that the judgment of this response would find no ' +
-  `fault with. Write nothing else.\n\nInstruction: ${instructionWithInput(prompt)}\n\nResponse: ${output}\n\n` +
-  `Judgment: ${judgment}`;
+  `Write a better response to the following ${kindOf(prompt)}, one that the judgment of this response would find no ` +
+  `fault with. Write nothing else.\n\n${quoted(prompt, output)}\n\nJudgment: ${judgment}`;
 
-/** One turn of a conversation. Which roles and orders there may be is the template's choice. */
-export interface ChatMessage {
-  readonly role: string;
-  readonly content: string;
-}
+const kindOf = (prompt: PromptText): string => (isConversation(prompt) ? 'conversation' : 'instruction');
+
+const quoted = (prompt: PromptText, output: string): string =>
+  `${isConversation(prompt) ? '' : 'Instruction: '}${conversationText(prompt)}\n\nResponse: ${output}`;
 
 /** What a chat template is made of. */
 export type ChatTokenizer = Pick<Tokenizer, 'chatTemplate' | 'specialTokens' | 'addedTokens'>;
@@ -45,7 +44,7 @@ export interface Rendering {
   readonly args?: TemplateArgs;
 }
 
-export type RenderChat = (messages: readonly ChatMessage[], rendering?: Rendering) => string;
+export type RenderChat = (messages: readonly Message[], rendering?: Rendering) => string;
 
 /**
  * Renders a conversation by a tokenizer's chat template; `now` gives what its `strftime_now` tells, `args` the values
@@ -89,7 +88,7 @@ export function requireKnownArgs(source: string, args: TemplateArgs): void {
   });
 }
 
-const asked = (content: string): ChatMessage => ({ role: 'user', content });
+const asked = (content: string): Message => ({ role: 'user', content });
 
 /** How the template writes an answer; null where it shows none, or takes no turn of an assistant. */
 function turnShape(render: RenderChat, tokens: ReadonlySet<string>): TurnShape | null {
@@ -123,7 +122,7 @@ const lastToken = (text: string, tokens: ReadonlySet<string>): string | null =>
   [...tokens].filter((token) => text.endsWith(token)).sort((a, b) => b.length - a.length)[0] ?? null;
 
 /**
- * The chat template of a tokenizer as a prompt template: the instruction is the only message. Throws what
+ * The chat template of a tokenizer as a prompt template. Throws what
  * `conversationTemplate` and `requireKnownArgs` throw; a first rendering is tried at once.
  */
 export function chatTemplate(tokenizer: ChatTokenizer, now: Date, args: TemplateArgs = {}): PromptTemplate {
@@ -137,15 +136,31 @@ export function chatTemplate(tokenizer: ChatTokenizer, now: Date, args: Template
     record: { template: 'chat', ...(Object.keys(args).length > 0 && { template_args: args }) },
     specialTokens: 'template',
     praise: PRAISE,
+    conversations: true,
     render: (prompt, judgment) => {
-      const instruction = instructionWithInput(prompt);
-      return renderMessage(judgment === null ? instruction : instruction + JUDGED_REQUEST + judgment);
+      const messages = judgment === null ? messagesOf(prompt) : judgedMessages(prompt, judgment);
+      const text = render(messages);
+      requireSystem(messages, text);
+      return text;
     },
     turn: (response) => (shape === null ? bareTurn(response) : shape.turnOf(response)),
     // One user message each, so that the model's own turn holds nothing but what it is to write.
     renderCritique: (prompt, output) => [renderMessage(critiqueRequest(prompt, output))],
     renderRevision: (prompt, output, judgment) => [renderMessage(revisionRequest(prompt, output, judgment))],
   };
+}
+
+/** The conversation with the judgment of the response to come behind what the user says last. */
+export function judgedMessages(prompt: PromptText, judgment: string): Message[] {
+  const messages = messagesOf(prompt);
+  const { role, content } = messages.at(-1)!;
+  return [...messages.slice(0, -1), { role, content: content + JUDGED_REQUEST + judgment }];
+}
+
+/** Some templates leave a system message out without a word. */
+function requireSystem([first]: readonly Message[], text: string): void {
+  if (first?.role === 'system' && !text.includes(first.content.trim()))
+    throw noPlace("the model's chat template leaves the system message out");
 }
 
 /** Characters that a template may write around a short message; those that are in use stay below a tenth of it. */

@@ -3,7 +3,10 @@
 import type { Sequence } from '../engine/engine.ts';
 import { WhetstoneError } from '../errors.ts';
 import type { Place } from '../errors.ts';
-import type { PromptPieces, PromptTemplate, PromptText } from './prompt.ts';
+import { requireUnicodeMessages } from '../rows/conversation.ts';
+import type { PromptText } from '../rows/conversation.ts';
+import { rendered } from './prompt.ts';
+import type { PromptPieces, PromptTemplate } from './prompt.ts';
 import { bareTurn } from './turn.ts';
 import type { Turn } from './turn.ts';
 import type { Encoding, Tokenizer } from './tokenizer.ts';
@@ -97,9 +100,10 @@ export async function encodeTriplet(
   location: Place = {},
 ): Promise<EncodedTriplet> {
   requireUnicodeFields(row, location);
+  requireUnicodeMessages(row.before, location);
   const { output, judgment } = row;
-  const prompts = [[template.render(row, null)]];
-  if (judgment !== null) prompts.push([template.render(row, judgment)]);
+  const shown = judgment === null ? [null] : [null, judgment];
+  const prompts = rendered(location, () => shown.map((words) => [template.render(row, words)]));
   const { sequences, ...rest } = await encodeResponse(tokenizer, template, prompts, output, location);
   return { plain: sequences[0]!, judged: sequences[1] ?? null, ...rest };
 }
@@ -116,7 +120,9 @@ export async function encodePrompt(
   location: Place = {},
 ): Promise<Int32Array> {
   requireUnicodeFields({ ...prompt, judgment }, location);
-  return encodePieces(tokenizer, template, [template.render(prompt, judgment)], location);
+  requireUnicodeMessages(prompt.before, location);
+  const pieces = rendered(location, () => [template.render(prompt, judgment)]);
+  return encodePieces(tokenizer, template, pieces, location);
 }
 
 /** What a template writes around a response, and the tokens that end it. */
@@ -147,6 +153,20 @@ export async function encodePieces(
   const { ids } = await promptAlone(tokenizer, template, pieces);
   if (ids.length === 0) throw emptyPrompt(template, location);
   return Int32Array.from(ids);
+}
+
+/** How many tokens of a prompt there are from the last place of a text in it to its end; 0 where it is not there. */
+export async function tokensFrom(tokenizer: Tokenizer, pieces: PromptPieces, text: string): Promise<number> {
+  const words = text.trim();
+  const first = words === '' ? -1 : pieces.findLastIndex((piece) => piece.includes(words));
+  if (first < 0) return 0;
+  const tail = pieces.slice(first);
+  tail[0] = tail[0]!.slice(tail[0]!.lastIndexOf(words));
+  const encoded = await Promise.all(
+    tail.map((piece) => tokenizer.encode(piece, { addSpecialTokens: false })),
+  );
+  // An end token stands between two pieces.
+  return encoded.reduce((sum, { ids }) => sum + ids.length, tail.length - 1);
 }
 
 /** Prompt tokens and response tokens of one tokenization, and whether a token belongs to both. */

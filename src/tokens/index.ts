@@ -3,8 +3,8 @@ export { codePointLength } from '../rows/unicode.ts';
 export type { Span } from '../rows/unicode.ts';
 export { loadTokenizer } from './tokenizer.ts';
 export type { Encoding, Tokenizer } from './tokenizer.ts';
-export { instructionWithInput, PRAISE } from './prompt.ts';
-export type { PromptPieces, PromptTemplate, PromptText } from './prompt.ts';
+export { PRAISE } from './prompt.ts';
+export type { PromptPieces, PromptTemplate } from './prompt.ts';
 export { ALPACA, loadTemplate, recordedTemplate, stringTemplate } from './template.ts';
 export {
   describeTemplate,
@@ -14,7 +14,7 @@ export {
 } from './template-record.ts';
 export type { TemplateRecord, TemplateStrings } from './template-record.ts';
 export { conversationTemplate, JUDGED_REQUEST } from './chat-template.ts';
-export type { ChatMessage, ChatTokenizer, RenderChat, TemplateArgs } from './chat-template.ts';
+export type { ChatTokenizer, RenderChat, TemplateArgs } from './chat-template.ts';
 export type { Turn } from './turn.ts';
 export {
   encodeContinuation,

@@ -1,12 +1,13 @@
-// What a prompt template is: how an instruction, a response and its judgment become the text before what the
-// model writes next. It knows no particular template.
+// What a prompt template is: how a conversation, a response and its judgment become the text before what the model writes
+// next. It knows no particular template.
+import { WhetstoneError } from '../errors.ts';
+import type { Place } from '../errors.ts';
+import { isConversation } from '../rows/conversation.ts';
+import type { PromptText } from '../rows/conversation.ts';
+import { plural } from '../words/numbers.ts';
+import { option } from '../words/option.ts';
 import type { TemplateRecord } from './template-record.ts';
 import type { Turn } from './turn.ts';
-
-export interface PromptText {
-  readonly instruction: string;
-  readonly input?: string | null | undefined;
-}
 
 /**
  * A prompt as pieces of running text; between each piece and the next stands the model's end token.
@@ -32,7 +33,12 @@ export interface PromptTemplate {
   readonly specialTokens: 'tokenizer' | 'template';
   /** What stands for a judgment that finds nothing wrong. */
   readonly praise: string;
-  /** The prompt for a response; a judgment of null gives the plain prompt, the one used at inference. */
+  /** Whether it has a place for what was said before the instruction. */
+  readonly conversations: boolean;
+  /**
+   * The prompt for a response; a judgment of null gives the plain prompt, the one used at inference. In a conversation the
+   * judgment stands with what the user says last. Throws `NO_PLACE_FOR_TURNS`, here and below.
+   */
   render(prompt: PromptText, judgment: string | null): string;
   /** How a response stands behind a prompt of this template, and what ends it; null where it would be changed. */
   turn(response: string): Turn | null;
@@ -42,7 +48,37 @@ export interface PromptTemplate {
   renderRevision(prompt: PromptText, output: string, judgment: string): PromptPieces;
 }
 
-/** Instruction and input as one text, joined by one newline where there is an input. */
-export function instructionWithInput({ instruction, input }: PromptText): string {
-  return input ? `${instruction}\n${input}` : instruction;
+/**
+ * Throws `NO_PLACE_FOR_TURNS` for a conversation where the template has a place for an instruction alone; `location` goes
+ * to the error.
+ */
+export function requirePlace(
+  { name, conversations }: Pick<PromptTemplate, 'name' | 'conversations'>,
+  prompt: PromptText,
+  location: Place = {},
+): void {
+  if (conversations || !isConversation(prompt)) return;
+  const earlier = plural(prompt.before!.length, 'message');
+  throw noPlace(`the template "${name}" takes one instruction, and ${earlier} were said before it`, location);
 }
+
+export const noPlace = (problem: string, location: Place = {}): WhetstoneError =>
+  new WhetstoneError('NO_PLACE_FOR_TURNS', problem, {
+    ...location,
+    hint: `Use the ${option('template')} chat with a model that has a chat template, or leave out what it has no place for.`,
+  });
+
+/** What `render` gives; the errors of templates that have no place for a conversation, or refuse it, get its location. */
+export function rendered<T>(location: Place, render: () => T): T {
+  try {
+    return render();
+  } catch (error) {
+    if (!(error instanceof WhetstoneError && isRefusal(error))) throw error;
+    const { code, problem, hint, cause } = error;
+    throw new WhetstoneError(code, problem, { ...location, ...(hint !== undefined && { hint }), cause });
+  }
+}
+
+/** Whether a template takes no such conversation as a row has. */
+export const isRefusal = ({ code }: WhetstoneError): boolean =>
+  code === 'NO_PLACE_FOR_TURNS' || code === 'BAD_CHAT_TEMPLATE';

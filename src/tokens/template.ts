@@ -11,8 +11,10 @@ import type { YamlText } from '../options/yaml.ts';
 import { halfCharacterAt } from '../rows/text.ts';
 import { chatTemplate } from './chat-template.ts';
 import type { ChatTokenizer, TemplateArgs } from './chat-template.ts';
-import type { PromptPieces, PromptTemplate, PromptText } from './prompt.ts';
-import { instructionWithInput, PRAISE } from './prompt.ts';
+import type { PromptPieces, PromptTemplate } from './prompt.ts';
+import { PRAISE, requirePlace } from './prompt.ts';
+import { instructionWithInput } from '../rows/conversation.ts';
+import type { PromptText } from '../rows/conversation.ts';
 import type { TemplateRecord, TemplateStrings } from './template-record.ts';
 import { readText } from './tokenizer-config.ts';
 import { option } from '../words/option.ts';
@@ -85,7 +87,7 @@ export async function recordedTemplate(
   return stringTemplate(template, strings);
 }
 
-/** A template from strings with placeholders; see `loadTemplate`. */
+/** A template from strings with placeholders, for single instructions; see `loadTemplate`. */
 export function stringTemplate(name: string, strings: TemplateStrings): PromptTemplate {
   const need = (field: 'critique' | 'revision'): string => {
     const text = strings[field];
@@ -96,16 +98,21 @@ export function stringTemplate(name: string, strings: TemplateStrings): PromptTe
       hint: `Add one, for instance ${JSON.stringify(EXAMPLES[field])}, or use the ${option('template')} alpaca or chat.`,
     });
   };
+  const one = (prompt: PromptText): PromptText => {
+    requirePlace({ name, conversations: false }, prompt);
+    return prompt;
+  };
   return {
     name,
+    conversations: false,
     record: strings === ALPACA ? { template: name } : { template: basename(name), strings },
     specialTokens: 'tokenizer',
     praise: strings.praise ?? PRAISE,
     render: (prompt, judgment) =>
-      fill(judgment === null ? strings.plain : strings.with_judgment, prompt, judgment),
+      fill(judgment === null ? strings.plain : strings.with_judgment, one(prompt), judgment),
     turn: bareTurn,
-    renderCritique: (prompt, output) => fillPieces(need('critique'), prompt, output, null),
-    renderRevision: (prompt, output, judgment) => fillPieces(need('revision'), prompt, output, judgment),
+    renderCritique: (prompt, output) => fillPieces(need('critique'), one(prompt), output, null),
+    renderRevision: (prompt, output, judgment) => fillPieces(need('revision'), one(prompt), output, judgment),
   };
 }
 

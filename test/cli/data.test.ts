@@ -141,7 +141,7 @@ describe('rows that are too long', () => {
       expect(stderr).toMatch(/Lower --cutoff_len from 2048 to 512[^]*--long_rows skip/);
     }
     const cut = await cli.call(['data', 'check', at('long.jsonl'), '--model', model, '--cutoff_len', '512']);
-    expect(cut.stdout).toMatch(/cut-off of 512 tokens: 1 prompts shortened, 1 responses do not fit/);
+    expect(cut.stdout).toMatch(/cut-off of 512 tokens: 1 prompts shortened, 1 rows do not fit/);
   });
 
   it('are left out, counted and recorded with --long_rows skip', async () => {

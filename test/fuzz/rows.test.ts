@@ -19,6 +19,8 @@ const names = [
   'judgement',
   'system',
   'messages',
+  'history',
+  'response',
   '__proto__',
 ];
 const text = fc.oneof(
@@ -41,9 +43,22 @@ const text = fc.oneof(
 );
 const usual = fc.record({ instruction: fc.constant('i'), output: text, judgment: fc.option(text) });
 const odd = fc.dictionary(fc.constantFrom(...names), fc.oneof(text, strange), { maxKeys: 6 });
+const message = fc.record(
+  {
+    role: fc.constantFrom('system', 'user', 'assistant', 'tool', 5),
+    content: fc.oneof(text, strange),
+    tool_calls: strange,
+  },
+  { requiredKeys: ['role', 'content'] },
+);
+const chat = fc.record({
+  messages: fc.array(fc.oneof({ weight: 5, arbitrary: message }, strange), { maxLength: 5 }),
+  judgment: fc.option(text),
+});
 const rows = fc.array(
   fc.oneof(
     { weight: 3, arbitrary: usual },
+    { weight: 1, arbitrary: chat },
     { weight: 1, arbitrary: fc.tuple(usual, odd).map(([a, b]) => ({ ...a, ...b })) },
     { weight: 1, arbitrary: fc.oneof(odd, strange) },
   ),

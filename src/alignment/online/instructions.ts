@@ -3,6 +3,7 @@ import { WhetstoneError } from '../../errors.ts';
 import { readInstructions } from '../../generation/instructions.ts';
 import type { Instruction } from '../../generation/instructions.ts';
 import { createRandom, shuffle } from '../../random.ts';
+import { promptKey } from '../../rows/conversation.ts';
 import { encodePrompt } from '../../tokens/index.ts';
 import type { PromptTemplate, Tokenizer } from '../../tokens/index.ts';
 import type { OnlineSettings } from './settings.ts';
@@ -60,7 +61,7 @@ export async function readRunInstructions(
   return { training, heldOut: held, notes };
 }
 
-const keyOf = ({ instruction, input }: Instruction): string => JSON.stringify([instruction, input ?? '']);
+const keyOf = (instruction: Instruction): string => JSON.stringify(promptKey(instruction));
 
 /** `count` of the instructions, in their order. */
 function draw(all: readonly Instruction[], count: number, seed: number): Instruction[] {

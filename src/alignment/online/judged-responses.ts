@@ -9,6 +9,7 @@ import { isJudged } from '../../judges/judge.ts';
 import type { Instruction } from '../../generation/instructions.ts';
 import type { Triplet } from '../../judgments/index.ts';
 import { createRandom } from '../../random.ts';
+import { promptOf } from '../../rows/conversation.ts';
 import type { History, Part } from './history.ts';
 import { countOutcomes } from './history.ts';
 import type { OnlineProgress } from './progress.ts';
@@ -94,9 +95,8 @@ export async function judgeAll(
     work: (missing, hand) =>
       judge.judge(
         missing.map((position) => {
-          const { instruction, input } = instructions[position]!;
           const { output } = responses.get(position)!;
-          return { id: String(position), instruction, ...(input !== undefined && { input }), output };
+          return { id: String(position), ...promptOf(instructions[position]!), output };
         }),
         {
           ...(signal && { signal }),
@@ -188,12 +188,11 @@ export function tripletsOf(
   for (const position of positions) {
     const outcome = outcomes.get(position);
     if (outcome === undefined || !isJudged(outcome)) continue;
-    const { instruction, input, id, row } = instructions[position]!;
+    const { id, row, ...prompt } = instructions[position]!;
     const response = responses.get(position)!;
     triplets.push({
       id: id ?? row,
-      instruction,
-      ...(input !== undefined && { input }),
+      ...promptOf(prompt),
       output: response.output,
       judgment: outcome.judgment,
       source: { file: `round ${round}`, row },

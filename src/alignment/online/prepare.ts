@@ -15,6 +15,7 @@ import { estimateJudging, openJudge } from '../../judges/open-judge.ts';
 import { defaultJudgeSettings } from '../../judges/settings.ts';
 import { readSoundTriplets } from '../../judgments/index.ts';
 import type { Triplet } from '../../judgments/index.ts';
+import { promptOf } from '../../rows/conversation.ts';
 import { withStart } from '../start.ts';
 import { claimRun } from '../../runs/claim.ts';
 import type { RunClaim } from '../../runs/claim.ts';
@@ -335,12 +336,7 @@ function estimateOnline(
     ...training.slice(0, rounds * perRound),
     ...Array.from({ length: rounds + 1 }, () => heldOut).flat(),
   ];
-  const rows = all.map(({ instruction, input }, i) => ({
-    id: String(i),
-    instruction,
-    output,
-    ...(input !== undefined && { input }),
-  }));
+  const rows = all.map((instruction, i) => ({ id: String(i), ...promptOf(instruction), output }));
   return estimateJudging(
     settings.judge,
     { ...defaultJudgeSettings, ...judgeSettingsOf(settings), cache: null },

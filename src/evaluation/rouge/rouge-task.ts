@@ -56,10 +56,18 @@ export function rougeTask({
       stem,
     },
     // The reference and the stemmer are no part of it: a response is scored anew each time.
-    items: rows.map(({ instruction, input }, i) => ({
+    items: rows.map(({ instruction, input, before }, i) => ({
       id: String(i),
       key: createHash('sha256')
-        .update(JSON.stringify([...common, instruction, input ?? null, generation.temperature > 0 ? i : 0]))
+        .update(
+          JSON.stringify([
+            ...common,
+            instruction,
+            input ?? null,
+            ...(before ? [before] : []),
+            generation.temperature > 0 ? i : 0,
+          ]),
+        )
         .digest('hex'),
     })),
     measure: (subject, pending, { signal, onResult }) =>

@@ -10,8 +10,10 @@ import { openClient } from '../../openai/client.ts';
 import type { Client, ClientRequest } from '../../openai/client.ts';
 import { chatRequest, echoRequest } from '../../openai/requests.ts';
 import { refusalText, unavailableText } from '../../openai/server-error.ts';
-import type { PromptText, Tokenizer } from '../../tokens/index.ts';
-import { instructionWithInput, loadTokenizer } from '../../tokens/index.ts';
+import { messagesOf } from '../../rows/conversation.ts';
+import type { PromptText } from '../../rows/conversation.ts';
+import type { Tokenizer } from '../../tokens/index.ts';
+import { loadTokenizer } from '../../tokens/index.ts';
 import { echoedLikelihoods, noLogProbs } from './echoed-log-probs.ts';
 import type { EchoedSpan } from './echoed-log-probs.ts';
 import { inParallel } from '../../durable/pool.ts';
@@ -193,7 +195,7 @@ async function answers(
     const request = chatRequest(
       {
         model: address.model,
-        messages: [{ role: 'user', content: instructionWithInput(prompts[index]!) }],
+        messages: messagesOf(prompts[index]!),
         max_tokens: maxNewTokens,
         temperature,
         ...(topP !== undefined && { top_p: topP }),

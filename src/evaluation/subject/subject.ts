@@ -3,7 +3,8 @@
 import type { Place } from '../../errors.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { Response, ResponseSettings } from '../../generation/index.ts';
-import type { PromptTemplate, PromptText, Tokenizer } from '../../tokens/index.ts';
+import type { PromptText } from '../../rows/conversation.ts';
+import type { PromptTemplate, Tokenizer } from '../../tokens/index.ts';
 
 /** Continuations of one context, as texts. */
 export interface LikelihoodRequest {

@@ -2,7 +2,7 @@
 // its fields.
 import { join } from 'node:path';
 import { makeFolder, writeFileDurably } from '../../durable/files.ts';
-import { instructionWithInput } from '../../tokens/index.ts';
+import { conversationText } from '../../rows/conversation.ts';
 import type { ReferenceRow } from '../references.ts';
 import type { WinRateResult } from './win-rate-task.ts';
 
@@ -13,14 +13,14 @@ export interface AlpacaNames {
 
 const unnamed = { generator: 'reference', dataset: 'whetstone' } as const;
 
-/** `model_outputs.json`: an input, which AlpacaEval does not know, goes behind its instruction. */
+/** `model_outputs.json`: an input, which AlpacaEval does not know, goes behind its instruction; a conversation is one text. */
 export const modelOutputs = (
   rows: readonly ReferenceRow[],
   results: readonly WinRateResult[],
   subject: string,
 ): object[] =>
   rows.map((row, i) => ({
-    instruction: instructionWithInput(row),
+    instruction: conversationText(row),
     dataset: row.dataset ?? unnamed.dataset,
     output: results[i]!.output,
     generator: subject,
@@ -29,7 +29,7 @@ export const modelOutputs = (
 /** `reference_outputs.json`. */
 export const referenceOutputs = (rows: readonly ReferenceRow[]): object[] =>
   rows.map((row) => ({
-    instruction: instructionWithInput(row),
+    instruction: conversationText(row),
     dataset: row.dataset ?? unnamed.dataset,
     output: row.reference,
     generator: row.generator ?? unnamed.generator,
@@ -42,7 +42,7 @@ export const annotations = (
   { subject, judge }: AlpacaNames,
 ): object[] =>
   rows.map((row, i) => ({
-    instruction: instructionWithInput(row),
+    instruction: conversationText(row),
     output_1: row.reference,
     generator_1: row.generator ?? unnamed.generator,
     dataset: row.dataset ?? unnamed.dataset,

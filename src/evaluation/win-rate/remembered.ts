@@ -28,9 +28,18 @@ export async function rememberComparisons(comparer: Comparer, path: string): Pro
     await lock.release();
     throw error;
   }
-  const keyOf = ({ instruction, input, output_1, output_2 }: PairRequest): string =>
+  const keyOf = ({ instruction, input, before, output_1, output_2 }: PairRequest): string =>
     createHash('sha256')
-      .update(JSON.stringify([comparer.fingerprint, instruction, input ?? null, output_1, output_2]))
+      .update(
+        JSON.stringify([
+          comparer.fingerprint,
+          instruction,
+          input ?? null,
+          ...(before ? [before] : []),
+          output_1,
+          output_2,
+        ]),
+      )
       .digest('hex');
   return {
     name: comparer.name,

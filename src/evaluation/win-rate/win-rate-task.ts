@@ -3,7 +3,8 @@
 import { createHash } from 'node:crypto';
 import { isCompared } from '../../judges/comparer.ts';
 import type { Comparer, Comparison, PairRequest } from '../../judges/comparer.ts';
-import { codePointLength, instructionWithInput } from '../../tokens/index.ts';
+import { conversationText, promptOf } from '../../rows/conversation.ts';
+import { codePointLength } from '../../tokens/index.ts';
 import type { ReferenceFile, ReferenceRow } from '../references.ts';
 import { respondInTurns } from '../responses.ts';
 import type { GenerationSettings } from '../responses.ts';
@@ -57,14 +58,15 @@ export function winRateTask(settings: WinRateSettings): EvaluationTask {
   const { references, comparer, bothOrders, template, generation, limit, lengthTable } = settings;
   const rows = limit === null ? references.rows : references.rows.slice(0, limit);
   const orders = (row: ReferenceRow): boolean[] =>
-    comparer.ordered ? (bothOrders ? [false, true] : [isSwitched(instructionWithInput(row))]) : [false];
+    comparer.ordered ? (bothOrders ? [false, true] : [isSwitched(conversationText(row))]) : [false];
   const common = [version, comparer.fingerprint, comparer.ordered && bothOrders, template, generation];
   const items = rows.map((row, i) => {
-    const { instruction, input, reference } = row;
+    const { instruction, input, before, reference } = row;
     const content = JSON.stringify([
       ...common,
       instruction,
       input ?? null,
+      ...(before ? [before] : []),
       reference,
       generation.temperature > 0 ? i : 0,
     ]);
@@ -143,8 +145,7 @@ async function compareAll(
     for (const switched of pair.orders) {
       const name = switched ? `${id}-switched` : id;
       const [output_1, output_2] = switched ? [output, row.reference] : [row.reference, output];
-      const { instruction, input } = row;
-      requests.push({ id: name, instruction, ...(input !== undefined && { input }), output_1, output_2 });
+      requests.push({ id: name, ...promptOf(row), output_1, output_2 });
       shown.set(name, { pair, switched });
     }
   }

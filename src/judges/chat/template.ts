@@ -2,6 +2,8 @@
 import { readTextFile } from '../../decode.ts';
 import { WhetstoneError } from '../../errors.ts';
 import type { ChatMessage } from '../../openai/answers.ts';
+import { conversationText, isConversation } from '../../rows/conversation.ts';
+import type { PromptFields } from '../../rows/conversation.ts';
 import { isSystemError } from '../../words/system-errors.ts';
 
 /** What is asked of a row. */
@@ -32,12 +34,11 @@ export interface TemplateKind<Field extends string> {
   readonly presetVersion: number;
 }
 
-export type TemplateRow<Field extends string> = Readonly<Record<Field | 'instruction', string>> & {
-  readonly input?: string;
-};
+export type TemplateRow<Field extends string> = Readonly<Record<Field, string>> & PromptFields;
 
 /**
- * A preset by name, or a file: {instruction}, {input} and the kind's fields are replaced by the row's texts; a paragraph
+ * A preset by name, or a file: {instruction} (of a conversation all messages, with who said each), {input} and the kind's
+ * fields are replaced by the row's texts; a paragraph
  * with {input} is left out where a row has none, and a template without it gets the input behind the instruction. A file
  * that ends in .json holds { "system": ..., "user": ... }; any other is the user's message.
  *
@@ -99,8 +100,9 @@ function createPrompt<Field extends string>(
   const { reminder } = kind;
   const placesInput = `${system ?? ''}${user}`.includes('{input}');
   const messages = (row: TemplateRow<Field>): ChatMessage[] => {
-    const texts =
-      placesInput || !row.input ? row : { ...row, instruction: `${row.instruction}\n\n${row.input}` };
+    const { instruction, input } = row;
+    const asked = isConversation(row) ? askedIn(row) : instruction;
+    const texts = { ...row, instruction: placesInput || !input ? asked : `${asked}\n\n${input}` };
     return [
       ...(system === undefined ? [] : [{ role: 'system', content: fill(system, texts, kind) } as const]),
       { role: 'user', content: fill(user, texts, kind) },
@@ -116,6 +118,9 @@ function createPrompt<Field extends string>(
       ),
   };
 }
+
+const askedIn = (row: PromptFields): string =>
+  `The last message of the user in this conversation:\n\n${conversationText(row)}`;
 
 /** In one pass, so that a row's text that looks like a placeholder stays as it is. */
 function fill<Field extends string>(

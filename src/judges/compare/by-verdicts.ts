@@ -1,6 +1,7 @@
 // Pairs compared by a judge that sees one response at a time: satisfactory beats unsatisfactory, else it is a draw.
 // Knows the judge's interface only.
 import { labelOf } from '../../judgments/triplet.ts';
+import { promptOf } from '../../rows/conversation.ts';
 import type { Comparer, Comparison, PairRequest } from '../comparer.ts';
 import { isJudged } from '../judge.ts';
 import type { Judge, JudgeRequest, Outcome } from '../judge.ts';
@@ -55,9 +56,8 @@ export function compareByVerdicts(judge: Judge): Comparer {
   };
 }
 
-const requestOf = ({ instruction, input }: PairRequest, output: string): Omit<JudgeRequest, 'id'> => ({
-  instruction,
-  ...(input !== undefined && { input }),
+const requestOf = (pair: PairRequest, output: string): Omit<JudgeRequest, 'id'> => ({
+  ...promptOf(pair),
   output,
 });
 

@@ -90,26 +90,22 @@ export async function openJudgeModel(run: string, settings: JudgeModelSettings):
 }
 
 // Rows that this model cannot be asked about, whatever is done.
-const impossible = new Set(['ENGINE_SEQUENCE', 'LONE_SURROGATE', 'EMPTY_PROMPT']);
+const impossible = new Set(['ENGINE_SEQUENCE', 'LONE_SURROGATE', 'EMPTY_PROMPT', 'NO_PLACE_FOR_TURNS']);
 
 async function ask(
   { engine, tokenizer, template }: Speaker,
-  { instruction, input, output }: Omit<JudgeRequest, 'id'>,
+  { output, ...prompt }: Omit<JudgeRequest, 'id'>,
   maxNewTokens: number,
   signal: AbortSignal | undefined,
 ): Promise<ModelReply> {
   try {
-    const prompt = await encodePieces(
-      tokenizer,
-      template,
-      template.renderCritique({ instruction, input }, output),
-    );
+    const asked = await encodePieces(tokenizer, template, template.renderCritique(prompt, output));
     const { text, ids, finish } = await generateText(
       { engine, tokenizer },
-      { prompt, sampling: { maxNewTokens, temperature: 0 }, ...(signal && { signal }) },
+      { prompt: asked, sampling: { maxNewTokens, temperature: 0 }, ...(signal && { signal }) },
     );
     if (finish === 'aborted') throw new WhetstoneError('STOPPED', 'stopped while judging');
-    const spent = { promptTokens: prompt.length, tokens: ids.length };
+    const spent = { promptTokens: asked.length, tokens: ids.length };
     if (finish === 'length')
       return { ...spent, impossible: `the reply did not end within ${ids.length} tokens` };
     return { ...spent, text };

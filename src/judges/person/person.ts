@@ -7,6 +7,7 @@ import { hasCode, makeFolder, replaceFile, writeFileDurably } from '../../durabl
 import { WhetstoneError } from '../../errors.ts';
 import type { Problem } from '../../errors.ts';
 import { isPlaceholder } from '../../judgments/wording.ts';
+import { conversationText, isConversation, promptKey } from '../../rows/conversation.ts';
 import { usageOf } from '../answers.ts';
 import type { Judge, JudgeRequest, Outcome } from '../judge.ts';
 import { addRows, personFormat, readFilled } from './person-file.ts';
@@ -55,8 +56,8 @@ export function openPersonJudge(file: string, settings: object = {}): Promise<Ju
  * The row's name in the file: the caller's id with a digest of the texts, so that neither an id that is used again for
  * another response nor a text that a spreadsheet program respelled is mistaken.
  */
-function keyOf({ id, instruction, input, output }: JudgeRequest): string {
-  const digest = createHash('sha256').update(JSON.stringify([instruction, input ?? '', output]));
+function keyOf({ id, output, ...prompt }: JudgeRequest): string {
+  const digest = createHash('sha256').update(JSON.stringify([...promptKey(prompt), output]));
   return `${id.trim()}#${digest.digest('hex').slice(0, 8)}`;
 }
 
@@ -99,7 +100,8 @@ function outcomeOf(id: string, words: string): Outcome {
 
 async function addToFile(file: string, rows: readonly JudgeRequest[]): Promise<void> {
   const open = rows.map((request) => {
-    const { instruction, input, output } = request;
+    const { input, output } = request;
+    const instruction = isConversation(request) ? conversationText(request) : request.instruction;
     return { id: keyOf(request), instruction, ...(input !== undefined && { input }), output };
   });
   await makeFolder(dirname(resolve(file)));

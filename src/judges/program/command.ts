@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { StringDecoder } from 'node:string_decoder';
 import { setImmediate as afterOthers, setTimeout as sleep } from 'node:timers/promises';
+import { promptRow } from '../../rows/conversation.ts';
 import { WhetstoneError } from '../../errors.ts';
 import type { Fields } from '../../rows/fields.ts';
 import { excerpt } from '../../rows/text.ts';
@@ -40,7 +41,7 @@ const timeToFlush = 500;
 
 /**
  * Opens a command as a judge, which is started once for each call of `judge`. It reads
- * `{ id, instruction, input?, output }`, a JSON object a line, and writes `{ id, judgment }` for each: null, or words
+ * `{ id, instruction, input?, messages?, output }`, a JSON object a line (`messages`: the whole conversation, where it is one), and writes `{ id, judgment }` for each: null, or words
  * that begin with "perfect", where the response is satisfactory. Each answer is handed on as it arrives. `timeout` is in
  * seconds without an answer.
  *
@@ -62,7 +63,7 @@ export async function openCommandJudge(command: string, settings: CommandSetting
 }
 
 /**
- * Likewise as a comparer: it reads `{ id, instruction, input?, output_1, output_2 }` and writes `{ id, preference }`, a
+ * Likewise as a comparer: it reads `{ id, instruction, input?, messages?, output_1, output_2 }` and writes `{ id, preference }`, a
  * number from 1 (the first is better) to 2 (the second is), 1.5 for a draw.
  */
 export async function openCommandComparer(command: string, settings: CommandSettings): Promise<Comparer> {
@@ -84,12 +85,7 @@ interface Protocol<Request extends { readonly id: string }, Answer> {
 }
 
 const judgments: Protocol<JudgeRequest, Outcome> = {
-  line: ({ id, instruction, input, output }) => ({
-    id,
-    instruction,
-    ...(input !== undefined && { input }),
-    output,
-  }),
+  line: ({ id, output, ...prompt }) => ({ id, ...promptRow(prompt), output }),
   read: (id, answer, line) =>
     'judgment' in answer
       ? outcomeOf(id, answer['judgment'])
@@ -97,13 +93,7 @@ const judgments: Protocol<JudgeRequest, Outcome> = {
 };
 
 const preferences: Protocol<PairRequest, Comparison> = {
-  line: ({ id, instruction, input, output_1, output_2 }) => ({
-    id,
-    instruction,
-    ...(input !== undefined && { input }),
-    output_1,
-    output_2,
-  }),
+  line: ({ id, output_1, output_2, ...prompt }) => ({ id, ...promptRow(prompt), output_1, output_2 }),
   read: (id, answer, line) =>
     'preference' in answer
       ? comparisonOf(id, answer['preference'])

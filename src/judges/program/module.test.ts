@@ -56,12 +56,14 @@ describe('a module', () => {
     const { found, error } = await run(path, [
       ...rows(2),
       { id: 'x', instruction: 'a', input: 'b', output: 'c' },
+      { id: 'y', instruction: 'a', before: [{ role: 'system', content: 's' }], output: 'c' },
     ]);
     expect(error).toBeUndefined();
     expect(found).toEqual({
       r0: '{"id":"r0","instruction":"Say 0.","output":"0"}',
       r1: null,
       x: '{"id":"x","instruction":"a","input":"b","output":"c"}',
+      y: '{"id":"y","instruction":"a","messages":[{"role":"system","content":"s"},{"role":"user","content":"a"}],"output":"c"}',
     });
   });
 

@@ -1,6 +1,8 @@
 // A function of a module of the user's as a judge. Knows how functions fail; not what this one does.
 import { inParallel } from '../../durable/pool.ts';
 import { WhetstoneError } from '../../errors.ts';
+import { promptRow } from '../../rows/conversation.ts';
+import type { PromptFields, PromptRow } from '../../rows/conversation.ts';
 import { describe, isFields } from '../../rows/fields.ts';
 import { excerpt } from '../../rows/text.ts';
 import { outcomeOf, shortenTo, usageOf } from '../answers.ts';
@@ -15,24 +17,27 @@ import type { JudgeSettings } from '../settings.ts';
 
 export type ModuleSettings = Pick<JudgeSettings, 'concurrency' | 'timeout' | 'maxTokens' | 'onNote'>;
 
+/** A row as programs of the user's get it; `messages` are the whole conversation, where more was said than the instruction. */
+export type ProgramRow<Request extends PromptFields> = Omit<Request, keyof PromptFields> & PromptRow;
+
 /**
  * What a module exports as default or as `judge`. Null, or words that begin with "perfect": satisfactory. `signal` is
  * aborted when nobody waits for the answer any more.
  */
 export type JudgeFunction = (
-  request: JudgeRequest,
+  request: ProgramRow<JudgeRequest>,
   context: { readonly signal: AbortSignal },
 ) => string | null | Promise<string | null>;
 
 /** What a module exports as `judgeAll`: judgments in the order of the requests, or `{ id, judgment }` in any. */
 export type JudgeAllFunction = (
-  requests: readonly JudgeRequest[],
+  requests: readonly ProgramRow<JudgeRequest>[],
   context: { readonly signal: AbortSignal },
 ) => readonly Answer[] | Promise<readonly Answer[]>;
 
 /** What a module exports as `compare`: 1 where `output_1` is better, 2 where `output_2` is, 1.5 for a draw. */
 export type CompareFunction = (
-  request: PairRequest,
+  request: ProgramRow<PairRequest>,
   context: { readonly signal: AbortSignal },
 ) => number | Promise<number>;
 
@@ -102,11 +107,8 @@ export async function openModuleComparer(path: string, settings: ModuleSettings)
   const rows = createRowCalls(
     path,
     settings,
-    ({ id, instruction, input, output_1, output_2 }: PairRequest, context) =>
-      (compare as CompareFunction)(
-        { id, instruction, ...(input !== undefined && { input }), output_1, output_2 },
-        context,
-      ),
+    ({ id, output_1, output_2, ...prompt }: PairRequest, context) =>
+      (compare as CompareFunction)({ id, ...promptRow(prompt), output_1, output_2 }, context),
     comparisonOf,
   );
   const digest = await fileDigest(path);
@@ -184,10 +186,9 @@ function functionOf(module: Readonly<Record<string, unknown>>, file: string): Ex
 }
 
 /** The fields of the contract alone, in an object of its own. */
-const requestOf = ({ id, instruction, input, output }: JudgeRequest): JudgeRequest => ({
+const requestOf = ({ id, output, ...prompt }: JudgeRequest): ProgramRow<JudgeRequest> => ({
   id,
-  instruction,
-  ...(input !== undefined && { input }),
+  ...promptRow(prompt),
   output,
 });
 

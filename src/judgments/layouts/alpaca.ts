@@ -11,6 +11,7 @@ import type { Layout } from './layout.ts';
 export const alpaca: Layout = {
   name: 'alpaca',
   columns: 'instruction, output, judgment with id and input, or with i_ans',
+  conversations: true,
   matches: (columns) =>
     hasAll(columns, 'instruction', 'output', 'judgment') &&
     !columns.has('revision') &&

@@ -1,14 +1,18 @@
 // Whetstone's own rows: { instruction, input?, output, judgment, score?, revision?, id? }.
-import { optionalId, optionalNumber, optionalText, text, textOrNull } from '../../rows/fields.ts';
+import { optionalId, optionalNumber, optionalText, textOrNull } from '../../rows/fields.ts';
 import type { Fields, RowReader } from '../../rows/fields.ts';
 import { refuseMisspelt } from '../../rows/columns.ts';
+import { readExchange } from '../../rows/read-prompt.ts';
 import { hasAll } from './layout.ts';
 import type { Draft, Layout } from './layout.ts';
 
 export const canonical: Layout = {
   name: 'canonical',
-  columns: 'instruction, output, judgment, and optionally input, score, revision, id',
-  matches: (columns) => hasAll(columns, 'instruction', 'output', 'judgment'),
+  columns:
+    'instruction, output (or messages), judgment, and optionally input, system, history, score, revision, id',
+  conversations: true,
+  matches: (columns) =>
+    columns.has('judgment') && (hasAll(columns, 'instruction', 'output') || columns.has('messages')),
   convert: (row, reader) => [convertRow(row, reader, 'revision')],
 };
 
@@ -17,9 +21,7 @@ export const canonical: Layout = {
  * may have been meant to be one of those.
  */
 export function convertRow(row: Fields, reader: RowReader, revisionField: string): Draft {
-  const instruction = text(row, 'instruction', reader);
-  const input = optionalText(row, 'input', reader);
-  const output = text(row, 'output', reader);
+  const exchange = readExchange(row, reader);
   const judgment = textOrNull(row, 'judgment', reader);
   const score = optionalNumber(row, 'score', reader);
   const revision = optionalText(row, revisionField, reader);
@@ -30,9 +32,7 @@ export function convertRow(row: Fields, reader: RowReader, revisionField: string
     known: ['reason', 'ref', 'errors'],
   });
   return {
-    instruction: instruction ?? '',
-    ...(input !== undefined && { input }),
-    output: output ?? '',
+    ...exchange,
     judgment,
     ...(score !== undefined && { score }),
     ...(revision !== undefined && !(reader.textOnly && revision === '') && { revision }),

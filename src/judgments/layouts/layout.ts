@@ -11,6 +11,8 @@ export interface Layout {
   readonly name: string;
   /** The columns it is known by, for people. */
   readonly columns: string;
+  /** Whether what was said before the instruction is read; columns that say such things are refused otherwise. */
+  readonly conversations?: boolean;
   /** True if rows with these columns are of this layout. */
   matches(columns: ReadonlySet<string>, sample: Fields): boolean;
   /** The triplets of one row. Fields that do not fit go to `reader.problem`. */

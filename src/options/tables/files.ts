@@ -7,7 +7,7 @@ export const files = {
     path: true,
     resume: 'content',
     placeholder: 'DATA',
-    help: 'judged triplets as JSON, JSONL, CSV or Parquet: instruction, input?, output, judgment (null = satisfactory), score?',
+    help: 'judged triplets as JSON, JSONL, CSV or Parquet: instruction, input?, output (or messages), judgment (null = satisfactory), score?',
   },
   model: {
     kind: 'text',
@@ -60,7 +60,7 @@ export const prompts = {
     nullable: true,
     path: true,
     placeholder: 'FILE',
-    help: 'instructions: a .txt file with one a line, or JSON, JSONL, CSV, TSV or Parquet rows of instruction, input?',
+    help: 'instructions: a .txt file with one a line, or JSON, JSONL, CSV, TSV or Parquet rows of instruction, input? or messages',
     defaultText: '',
   },
 } as const;
@@ -86,13 +86,13 @@ export const rows = {
     default: 2048,
     integer: true,
     min: 2,
-    help: 'most tokens of prompt and response; longer prompts lose their beginning, responses are never cut',
+    help: 'most tokens of prompt and response; longer prompts lose their beginning, responses and judgments are never cut',
   },
   long_rows: {
     kind: 'choice',
     choices: ['refuse', 'skip'],
     default: 'refuse',
-    help: 'rows whose response does not fit into cutoff_len, or that are longer than the model takes: refuse them all, or leave them out and count them',
+    help: 'rows whose response and judgment do not fit into cutoff_len, or that are longer than the model takes: refuse them all, or leave them out and count them',
   },
   downsample: {
     kind: 'number',

@@ -25,7 +25,7 @@ export const reporting = {
     path: true,
     resume: 'free',
     placeholder: 'FILE',
-    help: 'instructions to which the report shows responses before and after: a .txt file with one a line, or rows of instruction, input?',
+    help: 'instructions to which the report shows responses before and after: a .txt file with one a line, or rows of instruction, input? or messages',
     defaultText: 'some of the rows that it measures on',
   },
   report_seconds: {

@@ -7,7 +7,7 @@ export const roundFiles = {
     path: true,
     resume: 'content',
     placeholder: 'FILE',
-    help: 'instructions to respond to: JSONL, JSON, CSV, TSV or Parquet rows of instruction, input?; or .txt',
+    help: 'instructions to respond to: JSONL, JSON, CSV, TSV or Parquet rows of instruction, input? or messages; or .txt',
   },
   from: {
     kind: 'text',

@@ -3,11 +3,37 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { generateText } from '../../../src/generation/index.ts';
 import type { GenerationRequest } from '../../../src/engine/engine.ts';
-import { encodePrompt, encodeTriplet, loadTemplate } from '../../../src/tokens/index.ts';
+import type { WhetstoneError } from '../../../src/errors.ts';
+import type { Message, PromptText } from '../../../src/rows/conversation.ts';
+import { encodePrompt, encodeTriplet, JUDGED_REQUEST, loadTemplate } from '../../../src/tokens/index.ts';
 import type { TemplateArgs } from '../../../src/tokens/index.ts';
 import { load } from '../../../src/tokens/test-tokenizers.ts';
 
+/** What stands behind the first so many ids of the prompt. */
+type Behind = readonly [same: number, rest: readonly number[]];
+
+type Talk = {
+  readonly args: TemplateArgs;
+  readonly turns: number;
+  readonly system: boolean;
+} & (
+  | { readonly refused: true }
+  | {
+      readonly refused?: undefined;
+      readonly prompt: readonly number[];
+      readonly judged: Behind;
+      readonly finished: Behind;
+      readonly changed: boolean;
+    }
+);
+
 interface Golden {
+  readonly talk: {
+    readonly system: string;
+    readonly turns: readonly (readonly [asked: string, answered: string])[];
+    readonly request: string;
+    readonly judgment: string;
+  };
   readonly instruction: string;
   readonly tokenizers: Readonly<Record<string, string>>;
   readonly shapes: readonly {
@@ -16,6 +42,7 @@ interface Golden {
     readonly config: { readonly eos_token: string };
     /** The token that ends a turn; null where the template writes none. */
     readonly end: string | null;
+    readonly talks: readonly Talk[];
     readonly conversations: readonly {
       readonly args: TemplateArgs;
       readonly response: string;
@@ -33,7 +60,31 @@ test('there are templates of twelve shapes and more', () => {
   expect(golden.shapes.length).toBeGreaterThan(12);
 });
 
-describe.each(golden.shapes)('$name', ({ tokenizer: json, config, end, conversations }) => {
+test('most templates take conversations, some no system message', () => {
+  const taken = (system: boolean): number =>
+    golden.shapes.filter(({ talks }) => talks.some((talk) => talk.system === system && !talk.refused)).length;
+  expect(taken(false)).toBe(golden.shapes.length);
+  expect(taken(true)).toBeGreaterThanOrEqual(8);
+  expect(taken(true)).toBeLessThan(golden.shapes.length);
+  expect(golden.talk.request).toBe(JUDGED_REQUEST);
+});
+
+/** A conversation of the golden file as a row. */
+function talkRow({ turns, system }: Talk): PromptText & { readonly output: string } {
+  const { talk } = golden;
+  const said = talk.turns.slice(0, turns);
+  const [instruction, output] = said.at(-1)!;
+  const before: Message[] = [
+    ...(system ? [{ role: 'system', content: talk.system } as const] : []),
+    ...said.slice(0, -1).flatMap(([asked, answered]): Message[] => [
+      { role: 'user', content: asked },
+      { role: 'assistant', content: answered },
+    ]),
+  ];
+  return { instruction, before, output };
+}
+
+describe.each(golden.shapes)('$name', ({ tokenizer: json, config, end, conversations, talks }) => {
   const loading = load({ 'tokenizer.json': golden.tokenizers[json]!, 'tokenizer_config.json': config });
 
   test.each(conversations)('$args $response', async ({ args, response, prompt, ids, changed }) => {
@@ -51,6 +102,32 @@ describe.each(golden.shapes)('$name', ({ tokenizer: json, config, end, conversat
     expect(said.trimStart().startsWith(response.trim())).toBe(true);
     expect(offsets[0]![0]).toBe(0);
     expect(Math.max(...offsets.map(([, to]) => to))).toBe(Array.from(response).length);
+  });
+
+  test.each(talks)('$turns turns, system $system, $args', async (talk) => {
+    const tokenizer = await loading;
+    const template = await loadTemplate('chat', tokenizer, { args: talk.args });
+    const row = talkRow(talk);
+    const { judgment } = golden.talk;
+    const asked = encodePrompt(tokenizer, template, row, null, { row: 7 });
+    if (talk.refused) {
+      const error = (await asked.catch((error: unknown) => error)) as WhetstoneError;
+      expect(['NO_PLACE_FOR_TURNS', 'BAD_CHAT_TEMPLATE']).toContain(error.code);
+      expect(error.place.row).toBe(7);
+      return;
+    }
+    const { prompt } = talk;
+    const idsOf = ([same, rest]: Behind): number[] => [...prompt.slice(0, same), ...rest];
+    expect(Array.from(await asked)).toEqual(prompt);
+    expect(Array.from(await encodePrompt(tokenizer, template, row, judgment))).toEqual(idsOf(talk.judged));
+    const encoding = encodeTriplet(tokenizer, template, { ...row, judgment });
+    if (talk.changed) return expect(encoding).rejects.toMatchObject({ code: 'RESPONSE_CHANGED' });
+    const { plain, judged, responseIds } = await encoding;
+    expect(Array.from(plain.ids)).toEqual(idsOf(talk.finished));
+    const said = await tokenizer.decode(responseIds);
+    expect(said.trimStart().startsWith(row.output.trim())).toBe(true);
+    // The same response stands behind the prompt that shows its judgment.
+    expect(Array.from(judged!.ids.subarray(judged!.responseStart))).toEqual(Array.from(responseIds));
   });
 
   test('generation stops where the turn ends', async () => {

@@ -5,7 +5,7 @@
 
 The templates have the structure of those that well-known models come with, in words of our own. For each, and for a
 number of responses, the file holds the ids of the prompt and of the finished conversation up to the end of the
-assistant's turn. `end` is the token that ends a turn; where a template writes none, the tokenizer's end token follows.
+assistant's turn; likewise for conversations of two to five turns (`talks`), whose prompts with a judgment are there too. `end` is the token that ends a turn; where a template writes none, the tokenizer's end token follows.
 """
 
 import json
@@ -117,7 +117,7 @@ SHAPES = {
     },
     "zephyr": {
         "tokenizer": "pieces",
-        "template": "{% for message in messages %}\n{% if message['role'] == 'user' %}\n{{ '<|user|>\\n' + message['content'] + eos_token }}\n"
+        "template": "{% for message in messages %}\n{% if message['role'] == 'system' %}\n{{ '<|system|>\\n' + message['content'] + eos_token }}\n{% elif message['role'] == 'user' %}\n{{ '<|user|>\\n' + message['content'] + eos_token }}\n"
         "{% elif message['role'] == 'assistant' %}\n{{ '<|assistant|>\\n'  + message['content'] + eos_token }}\n{% endif %}\n"
         "{% if loop.last and add_generation_prompt %}\n{{ '<|assistant|>' }}\n{% endif %}\n{% endfor %}",
         "bos": "<s>",
@@ -126,15 +126,16 @@ SHAPES = {
     },
     "phi": {
         "template": "{% for message in messages %}{% if message['role'] == 'user' %}{{ '<|user|>\\n' + message['content'] + '<|end|>\\n' }}"
-        "{% elif message['role'] == 'assistant' %}{{ '<|assistant|>\\n' + message['content'] + '<|end|>\\n' }}{% endif %}{% endfor %}"
+        "{% elif message['role'] == 'assistant' %}{{ '<|assistant|>\\n' + message['content'] + '<|end|>\\n' }}"
+        "{% elif message['role'] == 'system' %}{{ '<|system|>\\n' + message['content'] + '<|end|>\\n' }}{% endif %}{% endfor %}"
         "{% if add_generation_prompt %}{{ '<|assistant|>\\n' }}{% else %}{{ eos_token }}{% endif %}",
         "eos": "<|endoftext|>",
         "end": "<|end|>",
     },
     "granite": {
-        "template": "{%- if messages[0]['role'] == 'system' %}{%- set rest = messages[1:] %}{%- else %}{%- set rest = messages %}"
+        "template": "{%- if messages[0]['role'] != 'system' %}"
         "{{- '<|start_of_role|>system<|end_of_role|>You are a helpful assistant.<|end_of_text|>\\n' }}{%- endif %}"
-        "{%- for message in rest %}{{- '<|start_of_role|>' + message['role'] + '<|end_of_role|>' + message['content'] + '<|end_of_text|>\\n' }}{%- endfor %}"
+        "{%- for message in messages %}{{- '<|start_of_role|>' + message['role'] + '<|end_of_role|>' + message['content'] + '<|end_of_text|>\\n' }}{%- endfor %}"
         "{%- if add_generation_prompt %}{{- '<|start_of_role|>assistant<|end_of_role|>' }}{%- endif %}",
         "eos": "<|end_of_text|>",
         "end": "<|end_of_text|>",
@@ -250,6 +251,61 @@ def conversations(shape, fast):
             }
 
 
+# What stands between the user's last message and the judgment of the answer to come.
+REQUEST = "\n\nWrite a response that deserves the following judgment.\n\nJudgment: "
+JUDGMENT = "It leaves out the Danube."
+TURNS = [
+    ("Name three rivers of Europe.", "The Rhine, the Danube and the Loire."),
+    ("Where do they go?", "<think>\nInto seas.\n</think>\n\nInto the sea."),
+    ("And the rain?", "  It goes into the ground. "),
+    ("Into which sea?", "The North Sea\nand others."),
+    ("Which is the longest?", "The Danube."),
+]
+SYSTEM = "You are a helpful assistant of three words."
+
+
+def behind(prompt, ids):
+    """What of `ids` is not the beginning of `prompt`, and how much of it is."""
+    same = next((i for i, (a, b) in enumerate(zip(prompt, ids)) if a != b), min(len(prompt), len(ids)))
+    return [same, ids[same:]]
+
+
+def talks(shape, fast, request):
+    """Conversations of two to five turns, with and without a system message; null where the template refuses them."""
+    end = shape["end"] and fast.convert_tokens_to_ids(shape["end"])
+    for args in shape.get("args", [{}]):
+        for count in range(2, 6):
+            for system in [None, SYSTEM]:
+                said = [{"role": "system", "content": system}] if system else []
+                for asked, answered in TURNS[:count]:
+                    said += [{"role": "user", "content": asked}, {"role": "assistant", "content": answered}]
+                context = said[:-1]
+                judged = context[:-1] + [{"role": "user", "content": context[-1]["content"] + request + JUDGMENT}]
+                talk = {"args": args, "turns": count, "system": system is not None}
+                try:
+                    text = fast.apply_chat_template(said, tokenize=False, **args)
+                except jinja2.TemplateError:
+                    yield {**talk, "refused": True}
+                    continue
+                if system and system not in fast.apply_chat_template(context, tokenize=False, **args):
+                    yield {**talk, "refused": True}
+                    continue
+                options = {"add_generation_prompt": True, "tokenize": True, "return_dict": False, **args}
+                prompt = fast.apply_chat_template(context, **options)
+                if end is None:
+                    ids = fast(text.rstrip() if shape["template"].count("<|done|>") else text[:-2], add_special_tokens=False)["input_ids"] + [fast.eos_token_id]
+                else:
+                    ids = fast.apply_chat_template(said, tokenize=True, return_dict=False, **args)
+                    ids = ids[: len(ids) - ids[::-1].index(end)]
+                yield {
+                    **talk,
+                    "prompt": prompt,
+                    "judged": behind(prompt, fast.apply_chat_template(judged, **options)),
+                    "finished": behind(prompt, ids),
+                    "changed": said[-1]["content"].strip() not in text,
+                }
+
+
 def main():
     made = {"bytes": byte_level(), "pieces": pieces()}
     shapes = []
@@ -270,6 +326,7 @@ def main():
                 "config": config,
                 "end": shape["end"],
                 "conversations": list(conversations(shape, fast)),
+                "talks": list(talks(shape, fast, REQUEST)),
             }
         )
     golden = {
@@ -280,6 +337,7 @@ def main():
             "jinja2": jinja2.__version__,
         },
         "instruction": "Name three rivers of Europe.",
+        "talk": {"system": SYSTEM, "turns": TURNS, "request": REQUEST, "judgment": JUDGMENT},
         "tokenizers": {name: tokenizer.to_str() for name, tokenizer in made.items()},
         "shapes": shapes,
     }
