@@ -25,11 +25,9 @@ export interface Draft {
 }
 
 /** A line of revisions.jsonl. */
-export interface RevisionRow {
+export interface RevisionRow extends PromptRow {
   /** Position of the row in the data, from 0. */
   readonly index: number;
-  readonly instruction: string;
-  readonly input?: string;
   readonly output: string;
   readonly judgment: string;
   readonly revision: string;
