@@ -2,7 +2,7 @@
 import type { TemplateArgs } from '../tokens/index.ts';
 import { Command } from 'commander';
 import { WhetstoneError } from '../errors.ts';
-import type { CheckOptions, Format } from '../judgments/index.ts';
+import type { ChatFile, CheckOptions, Format, SoundTriplets, Triplet } from '../judgments/index.ts';
 import type { Given, Verb } from './flags.ts';
 import type { OnRead } from '../rows/input-file.ts';
 import { command } from '../options/tables/command.ts';
@@ -46,10 +46,13 @@ const convertVerb: Verb<typeof dataConvertTable> = {
   summary: 'Write the canonical form of a file of judged triplets',
   about: `Reads JSON, JSONL, CSV, TSV and Parquet in the layouts it knows and writes rows of
 instruction, input?, output (or messages), judgment (null = satisfactory), score?,
-revision?, id?.`,
+revision?, id?. Chats without judgments (messages, ShareGPT's conversations, system and
+history, recordings of "whetstone serve --record") become rows to judge.`,
   examples: [
     ['data convert shepherd.jsonl --out judged.jsonl', 'the layout is found from the columns'],
     ['data convert ratings.parquet --layout ultrafeedback --out judged.jsonl', 'or named'],
+    ['data convert chats.jsonl --out to-judge.jsonl', 'OpenAI or ShareGPT chats, for "whetstone judge"'],
+    ['data convert chats.jsonl --judge next-message --out judged.jsonl', 'judged by what the user said next'],
   ],
   table: dataConvertTable,
   tellsOnStderr: ({ out }) => out === '-',
@@ -99,37 +102,27 @@ async function runConvert(
   { screen }: VerbContext,
 ): Promise<number> {
   const { data, out, overwrite, skipInvalid } = values;
-  const {
-    canonicalRow,
-    isSound,
-    labelOf,
-    readSoundTriplets,
-    readTriplets,
-    rowsIn,
-    writeLeftOut,
-    writeTriplets,
-  } = await import('../judgments/index.ts');
+  const judgments = await import('../judgments/index.ts');
+  const { isSound, labelOf, rowsIn, writeLeftOut, writeRows } = judgments;
   // The standard output has no file beside it, so the reasons are told.
   const beside = out === '-' ? null : `${out}.left-out.jsonl`;
   if (beside !== null && skipInvalid && !overwrite) await requireFree(beside);
-  const how = { ...reading(values), onRead: readingOn(screen) };
-  const file = skipInvalid
-    ? await readSoundTriplets(data, { ...how, skipInvalid })
-    : { ...(await readTriplets(data, how)), leftOut: [] };
+  const file = await readToConvert(values, readingOn(screen));
   screen.endProgress();
-  if (file.triplets.length === 0) {
+  if (file.rowsOut.length === 0) {
     throw new WhetstoneError('EMPTY_FILE', 'no row can be converted', { file: data });
   }
   if (out === '-') {
     await requireOutput();
-    for (const triplet of file.triplets) screen.row(canonicalRow(triplet));
-  } else await writeTriplets(out, file.triplets, { overwrite });
+    for (const row of file.rowsOut) screen.row(row);
+  } else await writeRows(out, file.rowsOut, { overwrite });
   if (beside !== null && file.leftOut.length > 0) await writeLeftOut(beside, file.leftOut);
   const refused = file.triplets.filter((triplet) => !isSound(triplet)).length;
+  const judged = file.triplets.length > 0;
   const negative = file.triplets.filter((triplet) => labelOf(triplet) === 'align-n').length;
   const counts = `${negative} align-n, ${file.triplets.length - negative} align-p`;
   const words = [
-    `${plural(file.triplets.length, 'triplet')} (${counts}) from ${plural(file.rows, 'row')} of layout ${file.layout} written to ${out === '-' ? 'standard output' : out}`,
+    `${judged ? `${plural(file.triplets.length, 'triplet')} (${counts})` : plural(file.rowsOut.length, 'chat')} from ${plural(file.rows, 'row')} of layout ${file.layout} written to ${out === '-' ? 'standard output' : out}`,
     ...Object.entries(file.skipped).map(([reason, count]) => `left out: ${count} (${reason})`),
     ...(file.leftOut.length > 0
       ? [
@@ -139,6 +132,11 @@ async function runConvert(
             : []),
         ]
       : []),
+    ...(judged
+      ? []
+      : [
+          'none has a judgment yet: "whetstone judge" writes them, or --judge next-message takes what the user said next',
+        ]),
     ...(refused > 0
       ? [
           `data check and training refuse ${plural(refused, 'of these triplet', 'of these triplets')}; --skip_invalid leaves them out`,
@@ -147,6 +145,7 @@ async function runConvert(
   ];
   const fields = {
     triplets: file.triplets.length,
+    ...(!judged && { chats: file.rowsOut.length }),
     align_n: negative,
     rows: file.rows,
     layout: file.layout,
@@ -157,6 +156,53 @@ async function runConvert(
   };
   screen.tell('converted', fields, words.join('\n'));
   return 0;
+}
+
+interface ToConvert extends Pick<SoundTriplets, 'leftOut' | 'layout' | 'rows' | 'skipped'> {
+  /** None where nothing is judged. */
+  readonly triplets: readonly Triplet[];
+  /** What is written. */
+  readonly rowsOut: readonly object[];
+}
+
+type ConvertValues = Given<typeof dataConvertTable>['values'];
+
+/** Judged rows, or chats without judgments as rows to judge, or judged by what the user said next. */
+async function readToConvert(values: ConvertValues, onRead: OnRead): Promise<ToConvert> {
+  const { data, judge, layout, skipInvalid } = values;
+  const { canonicalRow, readChats, readSoundTriplets, readTriplets } = await import('../judgments/index.ts');
+  const how = { ...reading(values), onRead };
+  const chats =
+    layout === null
+      ? await readChats(data, { ...how, ...(skipInvalid && { onProblem: 'collect' as const }) })
+      : null;
+  if (chats !== null) return ofChats(chats, judge !== null, skipInvalid);
+  if (judge !== null)
+    throw new WhetstoneError('INVALID_OPTIONS', 'these rows are no chats without judgments', {
+      file: data,
+      options: ['judge'],
+      hint: `Leave ${option('judge')} out: it is for rows of messages, or of ShareGPT's conversations, that have no judgment.`,
+    });
+  const read = skipInvalid
+    ? await readSoundTriplets(data, { ...how, skipInvalid })
+    : { ...(await readTriplets(data, how)), leftOut: [] };
+  return { ...read, rowsOut: read.triplets.map(canonicalRow) };
+}
+
+async function ofChats(file: ChatFile, judged: boolean, skipInvalid: boolean): Promise<ToConvert> {
+  const { asLeftOut, canonicalRow, nextMessages, separateSound, unjudgedRows } =
+    await import('../judgments/index.ts');
+  const unreadable = file.problems.map(asLeftOut);
+  const about = { layout: file.layout, rows: file.rows };
+  if (!judged) {
+    const { found, skipped } = unjudgedRows(file.chats);
+    return { ...about, triplets: [], rowsOut: found, skipped, leftOut: unreadable };
+  }
+  const { found, skipped } = nextMessages(file.chats);
+  const { sound, leftOut } = skipInvalid
+    ? separateSound(found, unreadable)
+    : { sound: found, leftOut: unreadable };
+  return { ...about, triplets: sound, rowsOut: sound.map(canonicalRow), skipped, leftOut };
 }
 
 /** What an earlier command left out is not written over. */

@@ -7,7 +7,15 @@ export { readTriplets } from './read.ts';
 export type { ReadOptions, TripletFile } from './read.ts';
 export { FORMATS } from '../rows/input-file.ts';
 export type { Format } from '../rows/input-file.ts';
-export { isSound, readSoundTriplets, requireSound, rowsIn, writeLeftOut } from './sound.ts';
+export {
+  asLeftOut,
+  isSound,
+  readSoundTriplets,
+  requireSound,
+  rowsIn,
+  separateSound,
+  writeLeftOut,
+} from './sound.ts';
 export type { LeftOut, SoundOptions, SoundTriplets } from './sound.ts';
 export { LAYOUTS } from './layouts/index.ts';
 export type { Draft, Layout } from './layouts/index.ts';
@@ -26,5 +34,7 @@ export type { Finding, FindingCode, Severity } from './findings.ts';
 export type { Spread, TokenLengths } from './lengths.ts';
 export { formatReport, reportToJson } from './report.ts';
 export type { ReportStyle } from './report.ts';
-export { canonicalRow, writeTriplets } from './write.ts';
+export { canonicalRow, writeRows, writeTriplets } from './write.ts';
+export { chatLayoutOf, nextMessages, readChats, unjudgedRows } from './chats.ts';
+export type { Chat, ChatFile } from './chats.ts';
 export type { WriteOptions } from './write.ts';

@@ -41,7 +41,7 @@ export async function readSoundTriplets(
 ): Promise<SoundTriplets> {
   const { problems, ...read } = await readTriplets(path, { ...options, onProblem: 'collect' });
   const unreadable = problems.map(asLeftOut);
-  const { sound, leftOut } = separate(read.triplets, unreadable);
+  const { sound, leftOut } = separateSound(read.triplets, unreadable);
   if (leftOut.length > 0 && !skipInvalid) throw refused(leftOut, read.rows, path);
   if (sound.length === 0) {
     throw new WhetstoneError('NO_ROWS', `none of ${plural(read.rows, 'row')} can be used`, {
@@ -54,14 +54,15 @@ export async function readSoundTriplets(
 
 /** Throws `INVALID_ROWS` for triplets in memory, or of `file`, in which the check finds an error. */
 export function requireSound(triplets: readonly Triplet[], file?: string): void {
-  const { leftOut } = separate(triplets, []);
+  const { leftOut } = separateSound(triplets, []);
   if (leftOut.length > 0) throw refused(leftOut, triplets.length, file);
 }
 
 /** Whether the check finds no error in a triplet's texts. */
 export const isSound = (triplet: Triplet): boolean => errorsIn(triplet).length === 0;
 
-const asLeftOut = ({ source: { row, line }, field, expected, found }: RowProblem): LeftOut => ({
+/** What could not be read, as a row that is left out. */
+export const asLeftOut = ({ source: { row, line }, field, expected, found }: RowProblem): LeftOut => ({
   row,
   ...(line !== undefined && { line }),
   field,
@@ -69,7 +70,8 @@ const asLeftOut = ({ source: { row, line }, field, expected, found }: RowProblem
   reason: `expected ${expected}, found ${found}`,
 });
 
-function separate(
+/** Those in which the check finds no error, and why the others, and rows that could not be read, are left out. */
+export function separateSound(
   triplets: readonly Triplet[],
   unreadable: readonly LeftOut[],
 ): { readonly sound: readonly Triplet[]; readonly leftOut: readonly LeftOut[] } {

@@ -38,16 +38,29 @@ export function canonicalRow(triplet: Triplet): object {
  *
  * Throws WhetstoneError `FILE_EXISTS` (unless told to overwrite), `UNKNOWN_FORMAT`, and as `explainWriting`.
  */
-export async function writeTriplets(
+export function writeTriplets(
   path: string,
   triplets: Iterable<Triplet>,
+  options: WriteOptions = {},
+): Promise<void> {
+  return writeRows(path, canonicalRows(triplets), options);
+}
+
+function* canonicalRows(triplets: Iterable<Triplet>): Generator<object> {
+  for (const triplet of triplets) yield canonicalRow(triplet);
+}
+
+/** Likewise for rows of any kind. */
+export async function writeRows(
+  path: string,
+  rows: Iterable<object>,
   { format = formatOf(path), overwrite = false }: WriteOptions = {},
 ): Promise<void> {
   if (!overwrite && (await exists(path))) throw fileExists(path);
   await makeFolder(dirname(path));
   await replaceFile(
     path,
-    (append) => writeRows(append, triplets, format),
+    (append) => appendRows(append, rows, format),
     overwrite ? undefined : moveWithoutReplacing,
   );
 }
@@ -55,15 +68,15 @@ export async function writeTriplets(
 // Large enough that a call to the system costs little, small enough to stay far below a string's limit.
 const PIECE = 1 << 20;
 
-async function writeRows(
+async function appendRows(
   append: (text: string) => Promise<void>,
-  triplets: Iterable<Triplet>,
+  rows: Iterable<object>,
   format: 'json' | 'jsonl',
 ): Promise<void> {
   let pending = format === 'json' ? '[' : '';
   let first = true;
-  for (const triplet of triplets) {
-    const row = jsonText(canonicalRow(triplet));
+  for (const each of rows) {
+    const row = jsonText(each);
     pending += format === 'jsonl' ? `${row}\n` : `${first ? '' : ','}\n  ${row}`;
     first = false;
     if (pending.length >= PIECE) {

@@ -446,9 +446,17 @@ const dataCheck = {
 export const dataCheckTable: TableOf<typeof dataCheck> = tableOf(dataCheck);
 
 const dataConvert = {
-  takes: ['data', 'out', 'format', 'layout', 'skip_invalid', 'overwrite'],
+  takes: ['data', 'out', 'judge', 'format', 'layout', 'skip_invalid', 'overwrite'],
   differs: {
     data: { stream: 'rows', help: 'file to convert; - for standard input' },
+    judge: {
+      kind: 'choice',
+      choices: ['next-message'],
+      nullable: true,
+      default: null,
+      help: "of chats without judgments: next-message takes the user's next message as the judgment of the response before it",
+      defaultText: 'none: chats become rows for "whetstone judge"',
+    },
     out: {
       stream: 'out',
       placeholder: 'FILE',

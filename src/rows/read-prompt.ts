@@ -146,7 +146,7 @@ function readMessages(fields: Fields, reader: RowReader): Message[] | null {
     reader.problem('messages', 'a list of messages', describe(fields['messages']));
     return null;
   }
-  return readConversation(list, 'messages', reader, readMessage);
+  return readConversation(list, 'messages', reader);
 }
 
 /** Reads one item of a list of messages; null after a problem. `path` is the item's. */
@@ -159,7 +159,7 @@ export function readConversation(
   list: readonly unknown[],
   name: string,
   reader: RowReader,
-  read: ReadMessage,
+  read: ReadMessage = readMessage,
 ): Message[] | null {
   if (list.length === 0) {
     reader.problem(name, 'at least one message', 'an empty list');
@@ -172,7 +172,8 @@ export function readConversation(
     return null;
   });
   if (!messages.every((message) => message !== null)) return null;
-  return inTurn(messages, name, reader) ? messages : null;
+  const spoken = list.some((item) => isFields(item) && 'from' in item) ? 'from' : 'role';
+  return inTurn(messages, { name, role: spoken }, reader) ? messages : null;
 }
 
 const readMessage: ReadMessage = (item, path, reader) => {
@@ -194,7 +195,11 @@ const readMessage: ReadMessage = (item, path, reader) => {
 const aRole = `one of ${Object.keys(roles).join(', ')}, since tools are not read`;
 
 /** Notes the first message that is out of turn. */
-function inTurn(messages: readonly Message[], name: string, reader: RowReader): boolean {
+function inTurn(
+  messages: readonly Message[],
+  { name, role: spoken }: { readonly name: string; readonly role: string },
+  reader: RowReader,
+): boolean {
   const first = messages[0]!.role === 'system' ? 1 : 0;
   if (messages.length === first) {
     reader.problem(name, 'a message of the user', 'a system message alone');
@@ -210,7 +215,7 @@ function inTurn(messages: readonly Message[], name: string, reader: RowReader): 
         : i === first
           ? `the role ${role} first`
           : `two messages of the ${role} in a row`;
-    reader.problem(`${name}[${i}].role`, `the role ${wanted}`, found);
+    reader.problem(`${name}[${i}].${spoken}`, `the role ${wanted}`, found);
     return false;
   }
   return true;
@@ -228,6 +233,11 @@ function promptOfMessages(messages: readonly Message[], fields: Fields, reader: 
       'none beside "messages", or what the user says last in them',
       describe(repeated),
     );
+  return promptOfTurns(messages);
+}
+
+/** Messages that end with the user as instruction and what was said before it. */
+export function promptOfTurns(messages: readonly Message[]): PromptFields {
   const before = messages.slice(0, -1);
-  return { instruction, ...(before.length > 0 && { before }) };
+  return { instruction: messages.at(-1)?.content ?? '', ...(before.length > 0 && { before }) };
 }

@@ -233,3 +233,39 @@ describe('files that unfold into more than the heap holds', () => {
     expect(stderr).toMatch(/max-old-space-size/);
   });
 });
+
+describe('chats without judgments', () => {
+  const chat = [
+    { role: 'user', content: 'Where was the pear?' },
+    { role: 'assistant', content: 'In the attic.' },
+    { role: 'user', content: 'No, it was in the cellar.' },
+    { role: 'assistant', content: 'In the cellar.' },
+  ];
+
+  it('become rows to judge, or are judged by what the user said next', async () => {
+    await writeJsonl(at('chats.jsonl'), [{ messages: chat }, { messages: [chat[0], chat[1], chat[1]] }]);
+    const refused = await cli.call(['data', 'convert', at('chats.jsonl'), '--out', '-']);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain('messages[2].role');
+    const convert = ['data', 'convert', at('chats.jsonl'), '--skip_invalid', '--out'];
+    const rows = await cli.call([...convert, at('to-judge.jsonl')]);
+    expect(rows.stderr + rows.stdout).toMatch(/1 chat from 2 rows of layout messages[^]*whetstone judge/);
+    expect(JSON.parse(await readFile(at('to-judge.jsonl'), 'utf8'))).toEqual({ messages: chat });
+    const judged = await cli.call([...convert, at('judged.jsonl'), '--judge', 'next-message']);
+    expect(judged.stderr + judged.stdout).toMatch(/1 triplet \(1 align-n, 0 align-p\)/);
+    expect(JSON.parse(await readFile(at('judged.jsonl'), 'utf8'))).toEqual({
+      messages: chat.slice(0, 2),
+      judgment: 'No, it was in the cellar.',
+    });
+    const again = await cli.call([
+      'data',
+      'convert',
+      at('judged.jsonl'),
+      '--out',
+      '-',
+      '--judge',
+      'next-message',
+    ]);
+    expect(again.stderr).toMatch(/no chats without judgments/);
+  });
+});

@@ -1,6 +1,7 @@
 // All layouts, and which one a file has. The order matters: the more particular come first.
 import { WhetstoneError } from '../../errors.ts';
 import { maybeMeant } from '../../rows/names.ts';
+import { option } from '../../words/option.ts';
 import type { Fields } from '../../rows/fields.ts';
 import { alpaca } from './alpaca.ts';
 import { canonical } from './canonical.ts';
@@ -43,9 +44,18 @@ export function detectLayout(rows: readonly Fields[], file: string): Layout {
   const shown = names.slice(0, 12).join(', ') + (names.length > 12 ? `, and ${names.length - 12} more` : '');
   throw new WhetstoneError('UNKNOWN_LAYOUT', `the columns fit no known layout: ${shown || 'none'}`, {
     file,
-    hint: [...missingCanonical(columns), knownLayouts()].join('\n  '),
+    hint: [...chatsHint(columns), ...missingCanonical(columns), knownLayouts()].join('\n  '),
   });
 }
+
+/** For chats that nobody has judged yet. */
+const chatsHint = (columns: ReadonlySet<string>): string[] =>
+  !['messages', 'conversations', 'conversation'].some((name) => columns.has(name))
+    ? []
+    : [
+        'Chats without judgments: "whetstone data convert FILE --out chats.jsonl" makes rows of them that "whetstone judge" judges, ' +
+          `or with ${option('judge')} next-message takes what the user said next as the judgment.`,
+      ];
 
 /** For a file that is nearly canonical: what is missing. */
 function missingCanonical(columns: ReadonlySet<string>): string[] {
