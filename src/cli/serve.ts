@@ -1,7 +1,7 @@
 // whetstone serve: a model and its adapters behind OpenAI's API.
 import { computeOf } from '../engine/open-weights.ts';
-import { WhetstoneError } from '../errors.ts';
-import type { NamedAdapter } from '../serving/index.ts';
+import { briefly, WhetstoneError } from '../errors.ts';
+import type { NamedAdapter, Recording } from '../serving/index.ts';
 import type { Given, Verb } from './flags.ts';
 import { serveTable } from '../options/verbs.ts';
 import { plural } from '../words/numbers.ts';
@@ -15,7 +15,8 @@ export const serveVerb: Verb<ServeTable> = {
   summary: "Serve a model and its adapters over OpenAI's API",
   about: `GET /v1/models, POST /v1/chat/completions and /v1/completions, streamed or not. Requests share
 the running batch. The first Ctrl+C (or SIGTERM) lets those under way finish and refuses new
-ones; the second ends at once. Prompts and keys are not logged.`,
+ones; the second ends at once. Prompts and keys are not logged; with --record chats are kept
+in a file, for "whetstone data convert".`,
   examples: [
     [
       'serve --model ./model --adapter ./run/adapter',
@@ -25,6 +26,7 @@ ones; the second ends at once. Prompts and keys are not logged.`,
       'serve --model ./model --adapter a=./run-1/adapter --adapter b=./run-2/adapter --port 0',
       'two adapters to compare',
     ],
+    ['serve --model ./model --record chats.jsonl', 'what is said is kept, to learn from'],
     ['serve --model ./model --host 0.0.0.0 --api_key_env WHETSTONE_KEY', 'for other machines, with a key'],
   ],
   table: serveTable,
@@ -39,7 +41,7 @@ export async function runServe(
 ): Promise<number> {
   const { host, port, maxNewTokens, maxBodyBytes, shutdownTimeout } = values;
   const apiKey = readKey(values.apiKeyEnv);
-  const { isLoopback, openModels, startServer } = await import('../serving/index.ts');
+  const { isLoopback, openModels, openRecording, startServer } = await import('../serving/index.ts');
   const asked = interruption({ inNative: true });
   // Weights that are being opened cannot be given up: the process ends with them.
   asked.onFirst(() => asked.endNow());
@@ -54,7 +56,13 @@ export async function runServe(
     openEngine,
     onNote: screen.note,
   });
+  let recording: Recording | null = null;
   try {
+    if (values.record !== null) {
+      const tell = (error: WhetstoneError): void =>
+        screen.warn('fault', `Chats are no longer recorded: ${briefly(error)}`);
+      recording = await openRecording(values.record, tell, screen.note);
+    }
     const server = await startServer({
       models: served.models,
       host,
@@ -65,6 +73,7 @@ export async function runServe(
       allowedHosts: values.allowedHosts,
       corsOrigins: values.corsOrigin ?? [],
       shutdownTimeout,
+      ...(recording && { record: recording.record }),
       log: (line, kind) => (kind === 'fault' ? screen.warn : screen.aside)(kind, line),
     });
     if (!isLoopback(host) && apiKey === null) {
@@ -94,6 +103,7 @@ export async function runServe(
     return 0;
   } finally {
     asked.dispose();
+    await recording?.close();
     await served.dispose();
   }
 }

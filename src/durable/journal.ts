@@ -25,14 +25,15 @@ const anyObject = <T>(value: unknown): T | null =>
   typeof value === 'object' && value !== null ? (value as T) : null;
 
 /**
- * Opens or makes the journal `path`. Throws WhetstoneError `DAMAGED_JOURNAL` with the line of a record that cannot be
+ * Opens or makes the journal `path`, with the permissions `mode` where it is made. Throws WhetstoneError `DAMAGED_JOURNAL` with the line of a record that cannot be
  * read, unless it is the last and has no line end; appending throws as `explainWriting`, and `LOCK_LOST`.
  */
 export async function openJournal<T extends object>(
   path: string,
   parse: ParseRecord<T> = anyObject,
+  { mode }: { readonly mode?: number } = {},
 ): Promise<Journal<T>> {
-  const file = await explainWriting(path, () => open(path, 'a+'), growing);
+  const file = await explainWriting(path, () => open(path, 'a+', mode), growing);
   const records: T[] = [];
   let repaired: boolean;
   try {

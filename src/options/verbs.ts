@@ -252,6 +252,7 @@ const serve = {
     'api_key_env',
     'allowed_hosts',
     'cors_origin',
+    'record',
     'max_new_tokens',
     'max_body_bytes',
     'shutdown_timeout',

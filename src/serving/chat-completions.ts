@@ -1,7 +1,9 @@
 // POST /v1/chat/completions. Knows the fields and replies of that endpoint.
 import type { TextPiece } from '../generation/index.ts';
 import { badRequest } from './api-error.ts';
+import type { Message } from '../rows/conversation.ts';
 import { encodeMessages, readMessages, readOpening, readTemplateArgs } from './chat-messages.ts';
+import type { Opening } from './chat-messages.ts';
 import { finishReason, requireRoomForLeast, responseRoom } from './choices.ts';
 import { completionReply } from './completion-reply.ts';
 import type { ChoiceFormat, ReplyNames } from './completion-reply.ts';
@@ -11,6 +13,7 @@ import type { Fields } from '../rows/fields.ts';
 import { readGenerationFields } from './generation-fields.ts';
 import { chatLogProbs } from './log-probs.ts';
 import { chatFields, requireKnownFields } from './request-fields.ts';
+import type { Exchange } from './recording.ts';
 import type { ServedModel } from './served-model.ts';
 
 const names: ReplyNames = { id: 'chatcmpl', body: 'chat.completion', chunk: 'chat.completion.chunk' };
@@ -20,6 +23,7 @@ export const chatCompletions: Endpoint = async ({
   fields: given,
   maxNewTokens,
   signal,
+  record,
   onEncoded,
 }) => {
   requireKnownFields(given, chatFields);
@@ -40,9 +44,26 @@ export const chatCompletions: Endpoint = async ({
     topLogProbs,
     // What goes on in the middle of a text may begin with a space.
     continues: opening === 'continued',
+    onChoices: (choices) => {
+      for (const choice of choices) {
+        const exchange = exchangeOf(messages, opening, choice.text);
+        if (exchange) record({ model: model.id, ...exchange, finish: finishReason(choice) });
+      }
+    },
     openFormat: () => Promise.resolve(chatFormat(model, fields.n, topLogProbs)),
   });
 };
+
+/** What was said and answered; null where the answer is no message of its own. */
+function exchangeOf(
+  messages: readonly Message[],
+  opening: Opening,
+  text: string,
+): Pick<Exchange, 'messages' | 'response'> | null {
+  if (opening === 'opened') return { messages, response: text };
+  if (opening === 'bare') return null;
+  return { messages: messages.slice(0, -1), response: messages.at(-1)!.content + text };
+}
 
 function chatFormat(model: ServedModel, count: number, topLogProbs: number | null): ChoiceFormat {
   const logProbsOf = async (tokens: TextPiece['tokens']): Promise<object | null> =>

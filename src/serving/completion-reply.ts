@@ -28,6 +28,8 @@ export interface ChoiceFormat {
 
 export interface CompletionRequest extends Omit<ChoiceSettings, 'signal' | 'onText' | 'onEnd'> {
   readonly prompts: readonly Int32Array[];
+  /** Hears of the choices once all are complete, before the client has the last of them. */
+  readonly onChoices?: (choices: readonly TextGeneration[]) => void;
   /** Called once, before anything is generated. */
   readonly openFormat: () => Promise<ChoiceFormat>;
 }
@@ -35,7 +37,7 @@ export interface CompletionRequest extends Omit<ChoiceSettings, 'signal' | 'onTe
 export async function completionReply(
   { model, signal }: Pick<Call, 'model' | 'signal'>,
   names: ReplyNames,
-  { prompts, openFormat, ...settings }: CompletionRequest,
+  { prompts, openFormat, onChoices, ...settings }: CompletionRequest,
 ): Promise<Reply> {
   const { fields, topLogProbs } = settings;
   const head = headOf(model, names, fields.stream);
@@ -57,6 +59,7 @@ export async function completionReply(
           onText: async (index, piece) => chunk([await format.part(index, piece)], null),
           onEnd: (index, choice) => chunk([format.end(index, choice)], null),
         });
+        onChoices?.(choices);
         const usage = usageOf(choices);
         if (fields.includeUsage) chunk([], usageBody(usage));
         return usage;
@@ -71,6 +74,7 @@ export async function completionReply(
     signal,
     onText: topLogProbs === null ? undefined : keep,
   });
+  onChoices?.(choices);
   const usage = usageOf(choices);
   const written = await Promise.all(choices.map((choice, i) => format.whole(i, choice, pieces[i]!)));
   return { kind: 'body', body: { ...head, choices: written, usage: usageBody(usage) }, usage };

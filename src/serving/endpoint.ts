@@ -1,5 +1,6 @@
 // What an endpoint is: fields in, a reply out, as one body or as a stream of events. Knows no HTTP.
 import type { Fields } from '../rows/fields.ts';
+import type { Exchange } from './recording.ts';
 import type { ServedModel } from './served-model.ts';
 
 export interface Usage {
@@ -14,6 +15,8 @@ export interface Call {
   readonly maxNewTokens: number | null;
   /** Aborted when the client is gone. */
   readonly signal: AbortSignal;
+  /** Hears of each response that is complete. */
+  readonly record: (exchange: Exchange) => void;
   /** Called when the prompts are tokens, so that nothing else of the request is needed any more. */
   readonly onEncoded: () => void;
 }

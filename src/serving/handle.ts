@@ -7,6 +7,7 @@ import type { Endpoint, Reply, Usage } from './endpoint.ts';
 import { textField } from './fields.ts';
 import { createLargeBodies } from './large-bodies.ts';
 import { openEventStream, sendJson } from './replies.ts';
+import type { Exchange } from './recording.ts';
 import { readJsonBody } from './request-body.ts';
 import { routeOf } from './routes.ts';
 import type { ServedModel } from './served-model.ts';
@@ -21,6 +22,7 @@ export interface HandlerSettings {
   readonly maxNewTokens: number | null;
   readonly maxBodyBytes: number;
   readonly maxUnsentBytes: number;
+  readonly record: (exchange: Exchange) => void;
   /** Whether new requests are refused. */
   readonly isDraining: () => boolean;
 }
@@ -42,8 +44,18 @@ export type Handler = (
 ) => Promise<void>;
 
 export function createHandler(settings: HandlerSettings): Handler {
-  const { models, isHost, apiKey, origins, maxNewTokens, maxBodyBytes, maxUnsentBytes, isDraining, version } =
-    settings;
+  const {
+    models,
+    isHost,
+    apiKey,
+    origins,
+    maxNewTokens,
+    maxBodyBytes,
+    maxUnsentBytes,
+    isDraining,
+    version,
+    record,
+  } = settings;
   const largeBodies = createLargeBodies();
   return async (request, response, story, signal) => {
     const { method = '' } = request;
@@ -97,7 +109,7 @@ export function createHandler(settings: HandlerSettings): Handler {
         throw badRequest('you must provide a model parameter', 'model', 'missing_required_parameter');
       const model = findModel(models, name);
       story.model = model.id;
-      return endpoint({ model, fields, maxNewTokens, signal, onEncoded: () => leave() });
+      return endpoint({ model, fields, maxNewTokens, signal, record, onEncoded: () => leave() });
     };
     const reply = await answer(route.endpoint).finally(() => leave());
     if (reply.kind === 'body') {

@@ -2,5 +2,7 @@
 export { isLoopback } from './access.ts';
 export { openModels } from './served-model.ts';
 export type { ModelsToServe, NamedAdapter, ServedModel, ServedModels } from './served-model.ts';
+export { openRecording } from './recording.ts';
+export type { Exchange, Recording } from './recording.ts';
 export { startServer } from './server.ts';
 export type { RunningServer, ServerOptions } from './server.ts';

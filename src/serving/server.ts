@@ -10,6 +10,7 @@ import { ApiError, asApiError, errorBody } from './api-error.ts';
 import { createHandler } from './handle.ts';
 import type { Story } from './handle.ts';
 import { sendError, sendJson } from './replies.ts';
+import type { Exchange } from './recording.ts';
 import type { ServedModel } from './served-model.ts';
 import { option } from '../words/option.ts';
 import { versions } from '../runs/versions.ts';
@@ -20,6 +21,8 @@ import type { ServerSettings } from './settings.ts';
 export interface ServerOptions extends Partial<ServerSettings> {
   /** In the order in which they are listed. */
   readonly models: readonly ServedModel[];
+  /** Hears of each chat that was answered; nothing waits for it. */
+  readonly record?: (exchange: Exchange) => void;
   /** Hears one line a request, without prompts and keys, and of faults of the server itself. */
   readonly log?: (line: string, kind: 'request' | 'fault') => void;
 }
@@ -46,7 +49,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const settings = { ...serverDefaults, ...checkOptions(serverEntry, options) };
   const { host, port, apiKey, corsOrigins, maxNewTokens, maxBodyBytes, maxUnsentBytes } = settings;
   const isHost = hostTest({ host, allowed: settings.allowedHosts ?? [], hasKey: apiKey !== null });
-  const { models, log = () => undefined } = options;
+  const { models, log = () => undefined, record = () => undefined } = options;
   let draining = false;
   const handle = createHandler({
     models,
@@ -56,6 +59,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     maxUnsentBytes,
     origins: corsOrigins,
     isHost,
+    record,
     version: (await versions()).whetstone,
     isDraining: () => draining,
   });

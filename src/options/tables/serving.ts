@@ -41,6 +41,13 @@ export const server = {
     help: 'origin of web pages that may use the server, such as http://localhost:3000, or * for all',
     defaultText: 'none may',
   },
+  record: {
+    kind: 'text',
+    nullable: true,
+    placeholder: 'FILE',
+    help: 'file to which each chat that was answered is added as a JSON line: time, model, messages, response; readable by its owner alone',
+    defaultText: 'nothing is recorded',
+  },
   max_body_bytes: {
     kind: 'number',
     default: 4194304,
