@@ -42,6 +42,7 @@ async function ask(model: ServedModel, fields: object): Promise<Choice> {
     fields: given,
     maxNewTokens: null,
     signal,
+    record: () => undefined,
     onEncoded: () => undefined,
   });
   if (reply.kind !== 'body') throw new Error('no stream was asked for');
