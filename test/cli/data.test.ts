@@ -254,7 +254,8 @@ describe('chats without judgments', () => {
     const judged = await cli.call([...convert, at('judged.jsonl'), '--judge', 'next-message']);
     expect(judged.stderr + judged.stdout).toMatch(/1 triplet \(1 align-n, 0 align-p\)/);
     expect(JSON.parse(await readFile(at('judged.jsonl'), 'utf8'))).toEqual({
-      messages: chat.slice(0, 2),
+      instruction: chat[0]!.content,
+      output: chat[1]!.content,
       judgment: 'No, it was in the cellar.',
     });
     const again = await cli.call([
