@@ -24,6 +24,8 @@ export interface StepRecord {
   readonly learningRate: number;
   /** L2 norm of the gradient before clipping. */
   readonly gradNorm: number;
+  /** What the loss was multiplied by on its way back; only where values are kept in float16. */
+  readonly lossScale?: number;
   /** Response tokens of the batch, each row once. */
   readonly responseTokens: number;
   /** Response tokens per second of this step's own time; the one field that a repeated run changes. */
@@ -42,7 +44,7 @@ export interface StepPosition {
 }
 
 export function stepRecord(metrics: StepMetrics, position: StepPosition): StepRecord {
-  const { loss, flaggedTokens, comparedTokens, responseTokens, gradNorm } = metrics;
+  const { loss, flaggedTokens, comparedTokens, responseTokens, gradNorm, lossScale } = metrics;
   const { step, epoch, learningRate, seconds, flags } = position;
   const names = Object.keys(metrics.parts).filter((name) => position.parts?.includes(name) ?? true);
   return {
@@ -54,6 +56,7 @@ export function stepRecord(metrics: StepMetrics, position: StepPosition): StepRe
     flags,
     learningRate,
     gradNorm,
+    ...(lossScale !== undefined && { lossScale }),
     responseTokens,
     tokensPerSecond: responseTokens / Math.max(seconds, 1e-9),
   };
@@ -74,6 +77,7 @@ export function metricsLine(record: StepRecord): string {
     ...(flags && { flagged_fraction: record.flaggedFraction }),
     learning_rate: record.learningRate,
     grad_norm: record.gradNorm,
+    ...(record.lossScale !== undefined && { loss_scale: record.lossScale }),
     response_tokens: record.responseTokens,
     tokens_per_second: Math.round(record.tokensPerSecond * 100) / 100,
   });

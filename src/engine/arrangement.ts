@@ -3,6 +3,7 @@
 import type { Dim, Tensor } from '../graph/index.ts';
 import {
   addDims,
+  cast,
   concat,
   dim,
   gatherRows,
@@ -125,7 +126,9 @@ export function gridArrangement(): Arrangement {
       const takeCells = (y: Tensor): Tensor =>
         gatherRows(reshape(y, [mulDims(batch, longest), y.shape[2]!]), cells);
       const fromGrid = (y: Tensor): Tensor =>
-        withGradient([takeCells(y)], [y], ([g]) => [g ? mul(gatherRows(g, grid), real) : null])[0]!;
+        withGradient([takeCells(y)], [y], ([g]) => [
+          g ? mul(gatherRows(g, grid), cast(real, g.dtype)) : null,
+        ])[0]!;
       return {
         input: {
           ids: input('ids', 'int32', [tokens]),

@@ -8,13 +8,14 @@ import { isNarrow } from './arrangement.ts';
 import { runFeeds } from './decoding-feeds.ts';
 import type { Generation } from './engine.ts';
 import { createCache } from './key-value-cache.ts';
-import type { Fresh, KeyValueCache } from './key-value-cache.ts';
+import type { Fresh, KeyValueCache, Numbers } from './key-value-cache.ts';
 import { evenRows, findRows } from './row-counts.ts';
 import type { RowCounts } from './row-counts.ts';
 import type { EngineModel } from './model.ts';
 import { advance, begin, isAborted } from './running.ts';
 import type { Running, Waiting } from './running.ts';
 import type { Feed, Session } from './session.ts';
+import type { Tensor as OrtTensor } from './runtime.ts';
 
 /** Prompts of narrow models are read so many at a time, padded to a multiple of so many tokens. */
 const narrowPrompts = { rows: 16, tokens: 16 } as const;
@@ -24,7 +25,7 @@ const pieceLength = 512;
 const roomStep = 64;
 
 export interface Batch {
-  readonly model: Pick<EngineModel, 'config' | 'parameters'>;
+  readonly model: Pick<EngineModel, 'config' | 'checkpoint' | 'parameters'>;
   readonly session: Session;
   /** Of requests that name none. */
   readonly endTokens: ReadonlySet<number>;
@@ -45,16 +46,18 @@ export function createBatch(
     readonly rowCounts: RowCounts;
   },
 ): Batch {
-  const { config } = model;
+  const { config, checkpoint } = model;
   const { slots, endTokens, rowCounts } = settings;
+  const cacheOf = (sequences: number, room: number): KeyValueCache =>
+    createCache(config, sequences, room, checkpoint.computeDtype);
   return {
     model,
     session,
     endTokens,
     rowCounts,
     slots: new Array<Running | null>(slots).fill(null),
-    cache: createCache(config, evenRows(slots), roomStep),
-    blank: createCache(config, isNarrow(config) ? narrowPrompts.rows : 1, 1),
+    cache: cacheOf(evenRows(slots), roomStep),
+    blank: cacheOf(isNarrow(config) ? narrowPrompts.rows : 1, 1),
   };
 }
 
@@ -122,7 +125,7 @@ function rowsFor({ slots, cache, rowCounts, model, session }: Batch, needed: num
     const outputs = await session.runKeeping({ ...model.parameters, ...feeds });
     const tensors = Object.values(outputs);
     return {
-      values: tensors.map(({ data }) => data as Float32Array),
+      values: tensors.map(numbersOf),
       dispose: () => tensors.forEach((tensor) => tensor.dispose()),
     };
   });
@@ -240,13 +243,19 @@ async function run(
 ): Promise<void> {
   const outputs = await session.runKeeping({ ...parameters, ...feeds });
   try {
-    const valuesOf: Fresh = (name) => outputs[name]!.data as Float32Array;
-    const logits = valuesOf('logits');
+    const valuesOf: Fresh = (name) => numbersOf(outputs[name]!);
+    const logits = valuesOf('logits') as Float32Array;
     const width = config.vocabSize;
     await use(valuesOf, (row) => logits.subarray(row * width, (row + 1) * width));
   } finally {
     for (const output of Object.values(outputs)) output.dispose();
   }
+}
+
+/** Newer versions of Node have an array of halves; their bits are what the cache keeps. */
+function numbersOf({ data, type }: OrtTensor): Numbers {
+  const { buffer, byteOffset, length } = data as Numbers;
+  return type === 'float16' ? new Uint16Array(buffer, byteOffset, length) : (data as Float32Array);
 }
 
 const roundUp = (n: number, step: number): number => Math.ceil(n / step) * step;

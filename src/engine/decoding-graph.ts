@@ -4,6 +4,7 @@ import type { Tensor } from '../graph/index.ts';
 import {
   add,
   addDims,
+  cast,
   concat,
   dim,
   input,
@@ -15,7 +16,7 @@ import {
   transpose,
 } from '../graph/index.ts';
 import type { Checkpoint, DecoderConfig, Trainable } from '../models/index.ts';
-import { bindWeights, decode, logitsOf, softcap } from '../models/index.ts';
+import { bindWeights, decode, logitsOf, softcap, wide } from '../models/index.ts';
 
 export const cachedName = (kind: 'key' | 'value', layer: number): string => `${kind}.${layer}`;
 export const freshName = (kind: 'key' | 'value', layer: number): string => `fresh_${kind}.${layer}`;
@@ -29,7 +30,7 @@ export const biasName = (window: number | null): string => (window === null ? 'b
  * to the attention scores: 0 where a token may look, -inf where not.
  *
  * Outputs: `logits` [rows, vocab] after the last tokens, and for each layer `fresh_key.L` and `fresh_value.L`
- * [rows * fresh, kv * headDim], to be cached.
+ * [rows * fresh, kv * headDim], to be cached. Keys and values are float32, or float16 where values are kept in it.
  *
  * The scores of cached and fresh keys are computed apart and joined, so that no step copies the cache.
  */
@@ -65,14 +66,17 @@ export function traceDecoding(
     (layer, { query, key, value }) => {
       outputs[freshName('key', layer)] = key;
       outputs[freshName('value', layer)] = value;
-      const cachedKeys = input(cachedName('key', layer), 'float32', [rows, kvHeads, headDim, room]);
-      const cachedValues = input(cachedName('value', layer), 'float32', [rows, kvHeads, room, headDim]);
+      const cachedKeys = wide(input(cachedName('key', layer), key.dtype, [rows, kvHeads, headDim, room]));
+      const cachedValues = wide(input(cachedName('value', layer), key.dtype, [rows, kvHeads, room, headDim]));
       // Queries that share a key head are stacked into one matrix: [rows, kv, groups * fresh, headDim].
       const grouped = transpose(reshape(query, [rows, fresh, kvHeads, groups, headDim]), [0, 2, 3, 1, 4]);
-      const stacked = reshape(grouped, [...scores, headDim]);
+      const stacked = wide(reshape(grouped, [...scores, headDim]));
       const alpha = config.attentionScale;
       const products = concat(
-        [matmul(stacked, cachedKeys, { alpha }), matmul(stacked, toHeads(key), { transB: true, alpha })],
+        [
+          matmul(stacked, cachedKeys, { alpha }),
+          matmul(stacked, wide(toHeads(key)), { transB: true, alpha }),
+        ],
         3,
       );
       const both = softcap(products, config.attentionCap).value;
@@ -83,9 +87,9 @@ export function traceDecoding(
       );
       const shares = reshape(softmax(biased), [...scores, total]);
       const [ofCached, ofFresh] = split(shares, 3, [room, fresh]);
-      const mixed = add(matmul(ofCached!, cachedValues), matmul(ofFresh!, toHeads(value)));
+      const mixed = add(matmul(ofCached!, cachedValues), matmul(ofFresh!, wide(toHeads(value))));
       const back = transpose(reshape(mixed, [rows, kvHeads, groups, fresh, headDim]), [0, 3, 1, 2, 4]);
-      return reshape(back, query.shape);
+      return cast(reshape(back, query.shape), query.dtype);
     },
   );
   return { logits: logitsOf(config, weights, hidden), ...outputs };

@@ -3,7 +3,8 @@
 import { InferenceSession, Tensor as OrtTensor, listSupportedBackends } from './runtime.ts';
 import { WhetstoneError } from '../errors.ts';
 import type { Provider } from '../graph/index.ts';
-import { emit, input, linear } from '../graph/index.ts';
+import { cast, emit, input, linear, substitute } from '../graph/index.ts';
+import type { ComputeDType } from '../models/index.ts';
 import { note } from '../words/note.ts';
 import type { Note } from '../words/note.ts';
 
@@ -31,8 +32,32 @@ export interface FoundDevice {
   readonly notes: readonly Note[];
 }
 
-/** Throws `ENGINE_DEVICE` for a device that this machine has not, with the driver's words and what to install. */
-export async function findDevice(wanted: Device): Promise<FoundDevice> {
+/**
+ * Throws `ENGINE_DEVICE` for a device that this machine has not, or that does not compute in `dtype`, with the driver's words
+ * and what to do.
+ */
+export async function findDevice(wanted: Device, dtype: ComputeDType = 'float32'): Promise<FoundDevice> {
+  const found = await findAny(wanted);
+  if (dtype === 'float32') return found;
+  const problem = await problemOf(found.device, dtype);
+  if (problem !== null) {
+    throw new WhetstoneError(
+      'ENGINE_DEVICE',
+      `the device ${found.device} does not compute in ${dtype}: ${problem}`,
+      {
+        field: 'compute_dtype',
+        hint: 'Leave compute_dtype at float32; base_dtype int8 and int4 save memory on every device.',
+      },
+    );
+  }
+  const slow = note(
+    'HALF_ON_CPU',
+    `The CPU computes ${dtype} in float32, converting to and fro: less memory, more time.`,
+  );
+  return { ...found, notes: [...found.notes, ...(found.device === 'cpu' ? [slow] : [])] };
+}
+
+async function findAny(wanted: Device): Promise<FoundDevice> {
   if (wanted === 'cpu') return { device: 'cpu', notes: [] };
   if (wanted !== 'auto') {
     const problem = await problemOf(wanted);
@@ -53,12 +78,14 @@ export async function findDevice(wanted: Device): Promise<FoundDevice> {
   throw new Error('unreachable: the CPU is always there');
 }
 
-/** Why a device cannot be used, in a few words; null where it computes, and right. */
-export async function problemOf(device: Provider): Promise<string | null> {
+/** Why a device cannot be used for values of a dtype, in a few words; null where it computes, and right. */
+export async function problemOf(device: Provider, dtype: ComputeDType = 'float32'): Promise<string | null> {
   if (!listSupportedBackends().some(({ name }) => name === device))
     return `onnxruntime-node has no provider for it on ${process.platform} ${process.arch}`;
   try {
-    const model = emit({ y: linear(input('x', 'float32', [3, 4]), input('w', 'float32', [2, 4])) });
+    const [left, right] = [input('x', 'float32', [3, 4]), input('w', 'float32', [2, 4])];
+    const product = cast(linear(cast(left, dtype), cast(right, dtype)), 'float32');
+    const model = emit(substitute({ y: product }, device));
     const session = await InferenceSession.create(model.bytes, {
       executionProviders: [device],
       logSeverityLevel: 4,
@@ -69,8 +96,9 @@ export async function problemOf(device: Provider): Promise<string | null> {
     const { y } = await session.run({ x: new OrtTensor(x, [3, 4]), w: new OrtTensor(w, [2, 4]) });
     const found = Array.from(y!.data as Float32Array);
     await session.release();
-    const right = found.every((value, i) => Math.abs(value - productAt(x, w, i)) < 1e-3);
-    return right ? null : 'its product of two small matrices is wrong';
+    // The values are halves, and so are their products.
+    const isRight = found.every((value, i) => Math.abs(value - productAt(x, w, i)) < 1e-3);
+    return isRight ? null : 'its product of two small matrices is wrong';
   } catch (cause) {
     return firstLine((cause as Error).message);
   }

@@ -1,6 +1,6 @@
 // The Engine interface: what any training back end offers to the layers below it in the data flow.
 // It knows token sequences and objectives; it does not know text, files of judgments or run directories.
-import type { BaseDType, LoraConfig } from '../models/index.ts';
+import type { BaseDType, ComputeDType, LoraConfig } from '../models/index.ts';
 import type { Arithmetic } from '../graph/index.ts';
 import type { Objective, Role } from '../objectives/objective.ts';
 import type { Device } from './device.ts';
@@ -18,6 +18,8 @@ export interface OpenEngineOptions {
   readonly threads?: number;
   /** Where the model computes; default the CPU. */
   readonly device?: Device;
+  /** What frozen matrices and the values between ops are kept in; default float32. Not with every weight trained. */
+  readonly computeDtype?: ComputeDType;
   /** What frozen matrices are stored in; default float32. Not with every weight trained. */
   readonly baseDtype?: BaseDType;
   /** What generation multiplies frozen matrices of codes in; default float32. int8 wants codes. */
@@ -83,6 +85,8 @@ export interface StepMetrics {
   readonly responseTokens: number;
   /** L2 norm of the gradient before clipping. */
   readonly gradNorm: number;
+  /** What the loss was multiplied by, and the gradient divided by, where values are kept in float16; a power of two. */
+  readonly lossScale?: number;
 }
 
 export interface OptimizerSettings {

@@ -1,6 +1,7 @@
 // Keys and values of the sequences that are being continued, a slot each, in the layout that the decoding graph
 // reads in place: keys [slots, kvHeads, headDim, room], values [slots, kvHeads, room, headDim]. Knows no tokens.
-import type { DecoderConfig } from '../models/index.ts';
+import { halfBits } from '../graph/index.ts';
+import type { ComputeDType, DecoderConfig } from '../models/index.ts';
 import { cachedName, freshName } from './decoding-graph.ts';
 import type { Feed } from './session.ts';
 
@@ -28,24 +29,30 @@ export interface KeyValueCache {
   resize(room: number): void;
 }
 
+/** Numbers of float32, or the bits of float16. */
+export type Numbers = Float32Array | Uint16Array;
+
 /** The values of a run's outputs by name. */
-export type Fresh = (name: string) => Float32Array;
+export type Fresh = (name: string) => Numbers;
 
 interface Layer {
-  keys: Float32Array;
-  values: Float32Array;
+  keys: Numbers;
+  values: Numbers;
 }
 
 export function createCache(
   { layers: count, kvHeads, headDim }: Pick<DecoderConfig, 'layers' | 'kvHeads' | 'headDim'>,
   slots: number,
   initialRoom: number,
+  dtype: ComputeDType = 'float32',
 ): KeyValueCache {
+  const numbers = dtype === 'float16' ? Uint16Array : Float32Array;
+  const asKept = (x: number): number => (dtype === 'float16' ? halfBits(x) : x);
   let room = initialRoom;
   const width = kvHeads * headDim;
   const empty = (): Layer => ({
-    keys: new Float32Array(slots * width * room),
-    values: new Float32Array(slots * width * room),
+    keys: new numbers(slots * width * room),
+    values: new numbers(slots * width * room),
   });
   const layers = Array.from({ length: count }, empty);
   const keyDims = (rows: number): number[] => [rows, kvHeads, headDim, room];
@@ -93,11 +100,11 @@ export function createCache(
     scribble: (slot, at) => {
       for (const { keys, values } of layers) {
         for (let line = slot * width; line < (slot + 1) * width; line++) {
-          for (let i = line * room + at; i < (line + 1) * room; i++) keys[i] = scribbled(i);
+          for (let i = line * room + at; i < (line + 1) * room; i++) keys[i] = asKept(scribbled(i));
         }
         for (let head = slot * kvHeads; head < (slot + 1) * kvHeads; head++) {
           for (let i = (head * room + at) * headDim; i < (head + 1) * room * headDim; i++)
-            values[i] = scribbled(i);
+            values[i] = asKept(scribbled(i));
         }
       }
     },

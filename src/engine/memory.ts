@@ -21,12 +21,12 @@ const prepackShare = 1 / 8;
 export function worthPrepacking(checkpoint: Checkpoint): boolean {
   const limit = process.constrainedMemory();
   const memory = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
-  // What is dequantized for each use is no weight that could be repacked.
-  return !isInFewBits(checkpoint) && 2 * floatBytes(checkpoint) <= memory * prepackShare;
+  // What is dequantized or widened for each use is no weight that could be repacked.
+  return !isConvertedOnUse(checkpoint) && 2 * floatBytes(checkpoint) <= memory * prepackShare;
 }
 
-const isInFewBits = ({ weights }: Checkpoint): boolean =>
-  [...weights.values()].some(({ quantized }) => quantized !== undefined);
+const isConvertedOnUse = ({ weights, computeDtype = 'float32' }: Checkpoint): boolean =>
+  computeDtype !== 'float32' || [...weights.values()].some(({ quantized }) => quantized !== undefined);
 
 const floatBytes = ({ weights }: Checkpoint): number =>
   [...weights.values()].reduce((sum, { shape }) => sum + 4 * shape.reduce((a, b) => a * b, 1), 0);

@@ -61,12 +61,12 @@ export interface EngineModel {
 /** Throws what reading the folders throws, and `ENGINE_OPTIONS` for a `lora` that does not fit the model. */
 export async function readModel(options: EngineOptions): Promise<EngineModel> {
   const { modelDir, adapterDir, seed = 0 } = options;
-  const found = await findDevice(options.device ?? 'cpu');
+  const found = await findDevice(options.device ?? 'cpu', options.computeDtype);
   const folder = await readModelFolder(modelDir);
   const { config } = folder;
   const stored = usedWeights(folder);
   const notes: Note[] = [];
-  const checkpoint = await inBaseDType(stored, options, notes);
+  const checkpoint = await asComputed(stored, options, notes);
   const threads = options.threads ?? usefulThreads(config);
   const chosen = await chooseArithmetic({ checkpoint, threads, device: found.device }, options.baseCompute);
   const adapter = adapterDir == null ? null : await readAdapter(adapterDir, config);
@@ -99,27 +99,31 @@ export async function readModel(options: EngineOptions): Promise<EngineModel> {
   };
 }
 
-/** The weights as they are run, each value seen to be finite. */
-async function inBaseDType(
+/** The weights as they are run, each value seen to be finite there. */
+async function asComputed(
   checkpoint: Checkpoint,
-  { baseDtype = 'float32', lora }: EngineOptions,
+  { baseDtype = 'float32', computeDtype = 'float32', lora }: EngineOptions,
   notes: Note[],
 ): Promise<Checkpoint> {
-  const check = (): Promise<void> => requireFiniteWeights(checkpoint);
-  const packed = [...checkpoint.weights.values()].flatMap((stored) => stored.packed ?? []);
+  const stored = [...checkpoint.weights.values()];
+  const packed = stored.flatMap((weight) => weight.packed ?? []);
   const [first] = packed;
   if (first) requireFrozenCodes(first.method, baseDtype, lora);
-  if (baseDtype === 'float32' && !first) {
+  const halves = baseDtype === 'float32' && computeDtype === 'float16';
+  const dtype = baseDtype !== 'float32' ? baseDtype : halves ? 'float16' : null;
+  const check = (): Promise<void> => requireFiniteWeights(checkpoint, halves ? 'float16' : 'float32');
+  const areHalves = stored.every((weight) => weight.shape.length < 2 || weight.dtype === 'F16');
+  if (!first && (dtype === null || (halves && areHalves))) {
     await check();
-    return checkpoint;
+    return { ...checkpoint, computeDtype };
   }
   const onWrite = (parameters: number, file: string): void => {
     const what = first
       ? `Unpacked the codes of ${thousands(packed.length)} matrices of ${first.method}, as they are`
-      : `Quantized ${thousands(parameters)} parameters to ${baseDtype}`;
-    notes.push(note('QUANTIZED', `${what}; they are kept in ${file} for the next time.`));
+      : `${halves ? 'Converted' : 'Quantized'} ${thousands(parameters)} parameters to ${dtype}`;
+    const code = halves && !first ? 'CONVERTED' : 'QUANTIZED';
+    notes.push(note(code, `${what}; they are kept in ${file} for the next time.`));
   };
-  const dtype = baseDtype === 'float32' ? null : baseDtype;
   const made = await inFewBits(checkpoint, { dtype, cache: cacheFolder(), check, onWrite });
   const inOrder = [...made.weights].filter(
     ([name, { quantized }]) => quantized && checkpoint.weights.get(name)!.packed,
@@ -129,7 +133,7 @@ async function inBaseDType(
     const text = `${thousands(reordered)} of ${thousands(packed.length)} quantized matrices have groups in another order than their columns (act order): they are kept in float32, with the same values.`;
     notes.push(note('DEQUANTIZED', text));
   }
-  return made;
+  return { ...made, computeDtype };
 }
 
 /** Codes that came with the model stay as they are, and no weight behind them can be trained. */

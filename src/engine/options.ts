@@ -29,11 +29,12 @@ const engineEntry: Entry<typeof engineTable> = {
   others: { lora: 'anything', prepack: 'boolean', wholeBatches: 'boolean', profile: 'text' },
   required: () => ['modelDir'],
   together: (given) => {
-    const { adapterDir, lora, baseDtype = 'float32' } = given as Partial<OpenEngineOptions>;
-    if (lora === null && baseDtype !== 'float32') {
-      const message = `weights in ${baseDtype} are frozen; every weight can be trained in float32 alone`;
-      return [{ keys: ['baseDtype', 'lora'], message }];
-    }
+    const { adapterDir, lora, baseDtype, computeDtype } = given as Partial<OpenEngineOptions>;
+    const frozen = Object.entries({ baseDtype, computeDtype }).flatMap(([key, dtype = 'float32']) => {
+      const message = `weights in ${dtype} are frozen; every weight can be trained in float32 alone`;
+      return dtype === 'float32' ? [] : [{ keys: [key, 'lora'], message }];
+    });
+    if (lora === null && frozen.length > 0) return frozen;
     if (lora === undefined) return [];
     if (lora !== null) return ofLora(lora);
     const message =

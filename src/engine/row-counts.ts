@@ -4,7 +4,7 @@
 //
 // It is seen on the cache as it is, with numbers where nothing is cached yet, every row looking at all of it: a sum in
 // another order then differs somewhere among some thousand results.
-import type { KeyValueCache } from './key-value-cache.ts';
+import type { KeyValueCache, Numbers } from './key-value-cache.ts';
 
 /** What was seen, by numbers of rows and room of the cache. To be cleared when parameters change: zeros hide much. */
 export type RowCounts = Map<string, boolean>;
@@ -14,7 +14,7 @@ export const evenRows = (rows: number): number => rows + (rows % 2);
 
 /** The results of a step with so many rows: a value for each output, row by row. Disposed of by the caller. */
 export interface Results {
-  readonly values: readonly Float32Array[];
+  readonly values: readonly Numbers[];
   dispose(): void;
 }
 
@@ -44,7 +44,9 @@ export async function findRows(
 }
 
 /** Whether the bits of the first are those with which the second begins. */
-function areSame(own: Float32Array, all: Float32Array): boolean {
-  const [a, b] = [own, all].map(({ buffer, byteOffset }) => new Uint32Array(buffer, byteOffset, own.length));
-  return a!.every((bits, i) => bits === b![i]);
+function areSame(own: Numbers, all: Numbers): boolean {
+  const [a, b] = [own, all].map(
+    ({ buffer, byteOffset }) => new Uint8Array(buffer, byteOffset, own.byteLength),
+  );
+  return Buffer.compare(a!, b!) === 0;
 }

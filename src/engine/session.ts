@@ -1,10 +1,11 @@
 // One compiled graph in ONNX Runtime. Knows names, shapes and buffers; nothing of what they mean.
 import { InferenceSession, Tensor as OrtTensor } from './runtime.ts';
 import { WhetstoneError } from '../errors.ts';
-import type { DType, Provider, Tensor } from '../graph/index.ts';
+import type { DType, EmittedModel, Provider, Tensor } from '../graph/index.ts';
 import { emit, substitute } from '../graph/index.ts';
 
-export type Buffer1D = Float32Array | Int32Array | BigInt64Array | Uint8Array;
+/** Uint16Array holds the bits of float16. */
+export type Buffer1D = Float32Array | Uint16Array | Int32Array | BigInt64Array | Uint8Array;
 
 /** A value to feed: a flat buffer, read in place, and its dimensions. */
 export interface Feed {
@@ -43,14 +44,16 @@ export interface SessionSettings {
   readonly profile?: string;
 }
 
-const tensorType = (data: Buffer1D): DType & ('float32' | 'int32' | 'int64' | 'uint8') =>
+const tensorType = (data: Buffer1D): DType & ('float32' | 'float16' | 'int32' | 'int64' | 'uint8') =>
   data instanceof Float32Array
     ? 'float32'
-    : data instanceof Int32Array
-      ? 'int32'
-      : data instanceof BigInt64Array
-        ? 'int64'
-        : 'uint8';
+    : data instanceof Uint16Array
+      ? 'float16'
+      : data instanceof Int32Array
+        ? 'int32'
+        : data instanceof BigInt64Array
+          ? 'int64'
+          : 'uint8';
 
 const isOrt = (value: Feed | OrtTensor): value is OrtTensor => value instanceof OrtTensor;
 
@@ -63,7 +66,7 @@ export async function compile(
   settings: SessionSettings,
 ): Promise<Session> {
   const model = emit(substitute(outputs, settings.device ?? 'cpu'));
-  const session = await load(model.bytes, settings);
+  const session = await load(model, settings);
   const outputNames = model.outputs.map(({ name }) => name);
   const given = (feeds: Readonly<Record<string, Feed | OrtTensor>>): Record<string, OrtTensor> =>
     Object.fromEntries(model.inputs.map(({ name }) => [name, toOrt(requireFeed(feeds, name))]));
@@ -96,7 +99,7 @@ function requireFeed(feeds: Readonly<Record<string, Feed | OrtTensor>>, name: st
 }
 
 async function load(
-  bytes: Uint8Array,
+  { bytes, convertsWeights }: EmittedModel,
   { root, threads, device = 'cpu', prepack = false, profile }: SessionSettings,
 ): Promise<InferenceSession> {
   try {
@@ -112,7 +115,12 @@ async function load(
       ...(profile ? { enableProfiling: true, profileFilePrefix: profile } : {}),
       extra: {
         // Equal nodes are merged when a graph is emitted; those that are left are meant to be computed twice.
-        optimization: { disable_specified_optimizers: 'CommonSubexpressionElimination' },
+        optimization: {
+          disable_specified_optimizers: [
+            'CommonSubexpressionElimination',
+            ...(convertsWeights ? ['ConstantFolding'] : []),
+          ].join(';'),
+        },
         session: {
           disable_prepacking: prepack ? '0' : '1',
           ...(root ? { model_external_initializers_file_folder_path: root } : {}),

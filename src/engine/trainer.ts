@@ -110,5 +110,6 @@ function metricsOf(
     comparedTokens: sums.comparedTokens,
     responseTokens: batch.reduce((sum, example) => sum + responseTokensOf(sizeOf(example)), 0),
     gradNorm,
+    ...(sums.lossScale !== undefined && { lossScale: sums.lossScale }),
   };
 }

@@ -4,22 +4,23 @@ import type { Objective, Role } from '../objectives/objective.ts';
 import { createRandom } from '../random.ts';
 import type { Arrangement } from './arrangement.ts';
 import { arrangementFor, intoRuns } from './arrangement.ts';
-import type { Job } from './batch-plan.ts';
+import type { BatchPlan, Job } from './batch-plan.ts';
 import { planBatch, sizeOf } from './batch-plan.ts';
 import type { MaskSource } from './dropout.ts';
 import { maskSource } from './dropout.ts';
 import type { TokenExample } from './engine.ts';
 import { responseLength } from './engine.ts';
 import { lossFeeds } from './loss-feeds.ts';
+import { lossScales } from './loss-scale.ts';
 import type { EngineModel } from './model.ts';
 import { views } from './parameters.ts';
 import type { Scorer } from './scoring.ts';
 import type { Session } from './session.ts';
 import { compile } from './session.ts';
-import { traceStep } from './step-graph.ts';
+import { feeds, traceStep } from './step-graph.ts';
 import type { Testimony } from './testimony.ts';
 import { callWitnesses } from './testimony.ts';
-import { addInto, sumOf } from './vectors.ts';
+import { addInto, l2Norm, sumOf } from './vectors.ts';
 
 /** Sums over a batch. Losses in nats. */
 export interface BatchLoss {
@@ -27,6 +28,8 @@ export interface BatchLoss {
   readonly comparison: number;
   readonly flaggedTokens: number;
   readonly comparedTokens: number;
+  /** Where values are kept in halves: the scale of the loss at which no gradient overflowed. */
+  readonly lossScale?: number;
 }
 
 export interface StepRunner {
@@ -63,12 +66,13 @@ export function openStepRunner(
   const runGradient = new Float32Array(model.layout.total);
   const gradientFeeds = views(model.layout, runGradient, 'grad.');
   const graphs = stepGraphs(model, profile);
+  const halves = model.checkpoint.computeDtype === 'float16';
   const witnesses = callWitnesses(present, initial);
 
   /** Gradients and losses of some sequences, a run at a time; returns each one's log-probs. */
   const runJobs = async (
     groups: readonly (readonly Job[])[],
-    { objective, step, total, testimony }: Pass,
+    { objective, step, total, testimony, lossScale }: Pass,
   ): Promise<Map<Job, Float32Array>> => {
     const results = new Map<Job, Float32Array>();
     if (groups.length === 0) return results;
@@ -87,6 +91,7 @@ export function openStepRunner(
             })),
           ),
           ...lossFeeds(jobs, objective.comparison, testimony, model.config.vocabSize),
+          ...(halves && { [feeds.lossScale]: { data: Float32Array.of(lossScale), dims: [] } }),
         },
         gradientFeeds,
       );
@@ -96,17 +101,38 @@ export function openStepRunner(
     return results;
   };
 
+  const runPlan = async (
+    batch: readonly TokenExample[],
+    plan: BatchPlan,
+    settings: Pick<Pass, 'objective' | 'step' | 'lossScale'>,
+  ): Promise<BatchLoss> => {
+    const { comparison } = settings.objective;
+    const pass = {
+      ...settings,
+      total: { likelihood: 0, comparison: 0, flaggedTokens: 0, comparedTokens: 0 },
+    };
+    gradient.fill(0);
+    const alone = plan.alone.map((job) => [job]);
+    const trained = await runJobs(alone, { ...pass, testimony: new Map() });
+    const testimony = await witnesses.testify(batch, plan.compared.flat(), comparison, trained);
+    await runJobs(plan.compared, { ...pass, testimony });
+    return pass.total;
+  };
+
   return {
     run: async (batch, objective, step) => {
       const plan = planBatch(batch, objective.weigh(batch.map(sizeOf)), objective.comparison);
-      const total = { likelihood: 0, comparison: 0, flaggedTokens: 0, comparedTokens: 0 };
-      gradient.fill(0);
-      const alone = plan.alone.map((job) => [job]);
-      const trained = await runJobs(alone, { objective, step, total, testimony: new Map() });
-      const compared = plan.compared.flat();
-      const testimony = await witnesses.testify(batch, compared, objective.comparison, trained);
-      await runJobs(plan.compared, { objective, step, total, testimony });
-      return total;
+      if (!halves) return runPlan(batch, plan, { objective, step, lossScale: 1 });
+      const [first, ...others] = lossScales(plan);
+      let lossScale = first!;
+      let sums = await runPlan(batch, plan, { objective, step, lossScale });
+      for (const smaller of others) {
+        const isLost = !Number.isFinite(sums.likelihood + sums.comparison);
+        if (isLost || Number.isFinite(l2Norm(gradient))) break;
+        lossScale = smaller;
+        sums = await runPlan(batch, plan, { objective, step, lossScale });
+      }
+      return { ...sums, lossScale };
     },
     release: () => graphs.release(),
   };
@@ -118,6 +144,7 @@ interface Pass {
   readonly step: number;
   readonly total: { -readonly [K in keyof BatchLoss]: number };
   readonly testimony: Testimony;
+  readonly lossScale: number;
 }
 
 /** Adds a run's outputs to the batch's sums; returns each sequence's log-probs. */

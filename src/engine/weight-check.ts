@@ -1,12 +1,19 @@
 // Looks for values that are not finite in a checkpoint before anything is trained on it.
 import { open } from 'node:fs/promises';
 import { WhetstoneError } from '../errors.ts';
-import type { Checkpoint, StoredWeight } from '../models/index.ts';
+import type { Checkpoint, ComputeDType, StoredWeight } from '../models/index.ts';
 
 const chunkBytes = 8 << 20;
 
-/** Throws `MODEL_WEIGHTS` naming the first float tensor that holds a NaN or an infinity. Reads every byte once. */
-export async function requireFiniteWeights(checkpoint: Checkpoint): Promise<void> {
+/**
+ * Throws `MODEL_WEIGHTS` naming the first float tensor that holds a NaN or an infinity, or what is one in `dtype`. Reads every
+ * byte once.
+ */
+export async function requireFiniteWeights(
+  checkpoint: Checkpoint,
+  dtype: ComputeDType = 'float32',
+): Promise<void> {
+  const tests = dtype === 'float16' ? testsForHalf : testsForSingle;
   const words = new Uint32Array(chunkBytes / 4);
   for (const file of checkpoint.files) {
     const handle = await open(file, 'r');
@@ -18,7 +25,9 @@ export async function requireFiniteWeights(checkpoint: Checkpoint): Promise<void
           const bytes = Math.min(chunkBytes, info.length - done);
           words.fill(0, bytes >> 2, (bytes + 3) >> 2);
           await handle.read(words, 0, bytes, info.offset + done);
-          if (test(words, (bytes + 3) >> 2)) throw notFinite(name, info);
+          const count = (bytes + 3) >> 2;
+          if (testsForSingle[info.dtype]!(words, count)) throw notFinite(name, info);
+          if (test(words, count)) throw tooLarge(name, info);
         }
       }
     } finally {
@@ -27,14 +36,32 @@ export async function requireFiniteWeights(checkpoint: Checkpoint): Promise<void
   }
 }
 
+type Test = (words: Uint32Array, count: number) => boolean;
+
 /** Whether any float has all exponent bits set; two halves are tested in one word. */
-const tests: Readonly<Record<string, (words: Uint32Array, count: number) => boolean>> = {
+const testsForSingle: Readonly<Record<string, Test>> = {
   F32: (words, count) => {
     for (let i = 0; i < count; i++) if ((words[i]! & 0x7f800000) === 0x7f800000) return true;
     return false;
   },
   BF16: (words, count) => anyHalf(words, count, 0x7f80),
   F16: (words, count) => anyHalf(words, count, 0x7c00),
+};
+
+/** Whether any float rounds to infinity as a half: from 65520 on, which in bfloat16 is 65536. */
+const testsForHalf: Readonly<Record<string, Test>> = {
+  ...testsForSingle,
+  F32: (words, count) => {
+    for (let i = 0; i < count; i++) if ((words[i]! & 0x7fffffff) >= 0x477ff000) return true;
+    return false;
+  },
+  BF16: (words, count) => {
+    for (let i = 0; i < count; i++) {
+      const word = words[i]!;
+      if ((word & 0x7fff) >= 0x4780 || ((word >>> 16) & 0x7fff) >= 0x4780) return true;
+    }
+    return false;
+  },
 };
 
 function anyHalf(words: Uint32Array, count: number, exponent: number): boolean {
@@ -56,3 +83,13 @@ function notFinite(name: string, { file }: StoredWeight): WhetstoneError {
     },
   );
 }
+
+const tooLarge = (name: string, { file }: StoredWeight): WhetstoneError =>
+  new WhetstoneError(
+    'MODEL_WEIGHTS',
+    `tensor "${name}" holds a value that float16 has no number for; it ends at 65504`,
+    {
+      file,
+      hint: 'Leave compute_dtype at float32 for this model.',
+    },
+  );

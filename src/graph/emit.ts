@@ -13,6 +13,11 @@ export interface EmittedModel {
   readonly inputs: readonly OnnxValue[];
   readonly outputs: readonly OnnxValue[];
   readonly nodeCount: number;
+  /**
+   * Whether weights are converted where they are used. Folding such a conversion would put the converted copy in the
+   * weight's place, for good.
+   */
+  readonly convertsWeights: boolean;
 }
 
 /**
@@ -33,7 +38,11 @@ export function emit(outputs: Readonly<Record<string, Tensor>>): EmittedModel {
   }));
   const ordered = earlyResultsLast(nodes, leaving);
   const bytes = encodeModel({ nodes: ordered, initializers, inputs, outputs: results, values });
-  return { bytes, inputs, outputs: results, nodeCount: ordered.length };
+  const convertsWeights = order.some(
+    (node) =>
+      node.kind === 'op' && node.op === 'Cast' && node.eachUse && node.inputs[0]!.node.kind === 'weight',
+  );
+  return { bytes, inputs, outputs: results, nodeCount: ordered.length, convertsWeights };
 }
 
 /** A model on its way. */

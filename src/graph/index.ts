@@ -3,6 +3,7 @@ export type { Dim, Shape, SymbolicDim } from './dim.ts';
 export { addDims, dim, dimKey, formatShape, mulDims, sameDim, sameShape } from './dim.ts';
 export type { DType, ExternalData, Tensor, Vjp } from './tensor.ts';
 export { constant, input, recompute, recordOp, stopGradient, weight, withGradient } from './tensor.ts';
+export { halfBits } from './half.ts';
 export * from './ops/elementwise.ts';
 export * from './ops/reduce.ts';
 export * from './ops/shape.ts';

@@ -1,6 +1,7 @@
 // Traces for other devices: where an execution provider of ONNX Runtime lacks a kernel, or has one that is wrong, the op
 // is put in others that it has. Knows single ops; what a graph computes stays the same.
-import { matmul } from './ops/matmul.ts';
+import { cast } from './ops/elementwise.ts';
+import { gemm, matmul } from './ops/matmul.ts';
 import { inverseRms } from './ops/nn.ts';
 import type { OpNode, Tensor } from './tensor.ts';
 import { inputsOf, recordOp, withMark } from './tensor.ts';
@@ -27,12 +28,27 @@ const inverseBesides: Substitute = ({ op, inputs, attributes }, [normed]) => [
   inverseRms(inputs[0]!, (attributes['epsilon'] as { float: number }).float),
 ];
 
+/**
+ * Products of halves are added up in half precision on WebGPU, which leaves two digits of a sum of thousands
+ * (dev/LOG.md), and have no kernel on most CPUs: operands become float32 for the product alone, and it is rounded once.
+ */
+const halfProduct: Substitute = ({ op, inputs, attributes }) => {
+  if (inputs[0]!.dtype !== 'float16') return null;
+  const [a, b, c] = inputs.map((x) => x && cast(x, 'float32', { eachUse: true }));
+  if (op === 'MatMul') return [cast(matmul(a!, b!), 'float16')];
+  const { transA, transB, alpha } = attributes;
+  const options = { transA: transA === 1, transB: transB === 1, alpha: (alpha as { float: number }).float };
+  return [cast(gemm(a!, b!, { ...options, c: c ?? undefined }), 'float16')];
+};
+
+const halfProducts = { Gemm: halfProduct, MatMul: halfProduct };
+
 const substitutes: Readonly<Record<Provider, Readonly<Record<string, Substitute>>>> = {
-  cpu: {},
-  webgpu: { FusedMatMul: plainProduct, SimplifiedLayerNormalization: inverseBesides },
+  cpu: halfProducts,
+  webgpu: { FusedMatMul: plainProduct, SimplifiedLayerNormalization: inverseBesides, ...halfProducts },
   cuda: {},
-  coreml: { FusedMatMul: plainProduct },
-  dml: {},
+  coreml: { FusedMatMul: plainProduct, ...halfProducts },
+  dml: halfProducts,
 };
 
 /** The same outputs (name to traced tensor) for a provider. Derivatives have been traced before. */
@@ -51,7 +67,10 @@ export function replaceOps(
   const present = (x: Tensor): Tensor => known.get(x) ?? x;
   for (const node of topologicalOrder(Object.values(outputs))) {
     if (node.kind === 'alias') {
-      node.outputs.forEach((value, i) => known.set(value, present(node.inputs[i]!)));
+      node.outputs.forEach((value, i) => {
+        const passed = known.get(node.inputs[i]!);
+        if (passed) known.set(value, passed);
+      });
       continue;
     }
     if (node.kind !== 'op') continue;
@@ -65,5 +84,6 @@ export function replaceOps(
     const values = replaced ?? withMark(mark, again);
     node.outputs.forEach((value, i) => known.set(value, values[i]!));
   }
+  if (known.size === 0) return outputs;
   return Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, present(value)]));
 }

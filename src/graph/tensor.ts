@@ -3,6 +3,7 @@
 import { WhetstoneError } from '../errors.ts';
 import type { Shape } from './dim.ts';
 import { formatShape } from './dim.ts';
+import { halfBits } from './half.ts';
 
 export type DType =
   'float32' | 'float64' | 'float16' | 'bfloat16' | 'int64' | 'int32' | 'uint8' | 'int8' | 'int4' | 'bool';
@@ -194,6 +195,8 @@ function encodeValues(values: readonly number[], dtype: DType): Uint8Array {
       return bytesOf(Float32Array.from(values));
     case 'float64':
       return bytesOf(Float64Array.from(values));
+    case 'float16':
+      return bytesOf(Uint16Array.from(values, halfBits));
     case 'int64':
       return bytesOf(BigInt64Array.from(values, (v) => BigInt(v)));
     case 'int32':

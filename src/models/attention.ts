@@ -4,6 +4,7 @@ import {
   add,
   addDims,
   and,
+  cast,
   concat,
   constant,
   greater,
@@ -23,6 +24,7 @@ import {
   withGradient,
 } from '../graph/index.ts';
 import type { DecoderConfig } from './config.ts';
+import { wide } from './precision.ts';
 import { softcap } from './softcap.ts';
 
 /** Query, key and value of a batch of sequences. */
@@ -80,12 +82,12 @@ export function attention(config: AttentionConfig, heads: Heads, bias: Tensor): 
   const layout = layoutOf(config, heads);
   const query = toGroups(heads.query, layout);
   const key = toHeads(heads.key, layout);
-  const out = matmul(attentionWeights(query, key, bias, layout).weights, toHeads(heads.value, layout));
-  return fromGroups(reshape(out, query.shape), layout);
+  const out = matmul(attentionWeights(query, key, bias, layout).weights, wide(toHeads(heads.value, layout)));
+  return fromGroups(reshape(cast(out, query.dtype), query.shape), layout);
 }
 
 /**
- * Attention weights [batch, kvHeads, groups * seq, keys] of grouped queries, and the slope of the scores' cap of the
+ * Attention weights [batch, kvHeads, groups * seq, keys] of grouped queries, in float32, and the slope of the scores' cap of the
  * same shape, if there is one. Queries that share a key head are stacked into one matrix, so that each key head costs
  * one product.
  */
@@ -97,7 +99,7 @@ function attentionWeights(
 ): { weights: Tensor; slope: Tensor | null } {
   const { batch, kvHeads, groups } = layout;
   const [seq, keys] = [query.shape[3]!, key.shape[2]!];
-  const product = matmul(stacked(query, layout), key, { transB: true, alpha: layout.scale });
+  const product = matmul(wide(stacked(query, layout)), wide(key), { transB: true, alpha: layout.scale });
   const { value: scores, slope } = softcap(product, layout.cap);
   const biased = add(reshape(scores, [batch, kvHeads, groups, seq, keys]), bias);
   return { weights: reshape(softmax(biased), [batch, kvHeads, mulDims(groups, seq), keys]), slope };
@@ -146,7 +148,8 @@ export function causalAttention(
       causalBias(positions[i]!, concat(positions.slice(0, i + 1), 0), window),
       layout,
     );
-  const outs = blocks.map((_, i) => matmul(weightsOf(i).weights, slice(value, 2, 0, ends[i]!)));
+  const kept = (x: Tensor): Tensor => cast(x, heads.query.dtype);
+  const outs = blocks.map((_, i) => kept(matmul(weightsOf(i).weights, wide(slice(value, 2, 0, ends[i]!)))));
   const joined = concat(
     outs.map((out, i) => reshape(out, queries[i]!.shape)),
     3,
@@ -156,17 +159,17 @@ export function causalAttention(
     if (!cotangent) return [null, null, null];
     const cotangents = split(toGroups(cotangent, layout), 3, blocks);
     const parts = blocks.map((_, i) => {
-      const g = stacked(cotangents[i]!, layout);
-      const [k, v] = [slice(key, 2, 0, ends[i]!), slice(value, 2, 0, ends[i]!)];
+      const g = wide(stacked(cotangents[i]!, layout));
+      const [k, v] = [wide(slice(key, 2, 0, ends[i]!)), wide(slice(value, 2, 0, ends[i]!))];
       const { weights: p, slope } = recompute(() => weightsOf(i));
       // sum_j p_ij dp_ij is the dot product of row i of the output and of its cotangent (arXiv 2205.14135, B.4).
-      const rowDot = sum(mul(g, outs[i]!), { axes: [-1], keepDims: true });
+      const rowDot = sum(mul(g, wide(outs[i]!)), { axes: [-1], keepDims: true });
       const dCapped = mul(p, sub(matmul(g, v, { transB: true }), rowDot));
       const ds = slope ? mul(dCapped, slope) : dCapped;
       const alpha = layout.scale;
       return {
-        dq: reshape(matmul(ds, k, { alpha }), queries[i]!.shape),
-        dk: matmul(ds, stacked(queries[i]!, layout), { transA: true, alpha }),
+        dq: reshape(kept(matmul(ds, k, { alpha })), queries[i]!.shape),
+        dk: matmul(ds, wide(stacked(queries[i]!, layout)), { transA: true, alpha }),
         dv: matmul(p, g, { transA: true }),
       };
     });
@@ -176,8 +179,8 @@ export function causalAttention(
     );
     return [
       fromGroups(dq, layout),
-      fromHeads(sumPrefixes(parts.map((part) => part.dk)), layout),
-      fromHeads(sumPrefixes(parts.map((part) => part.dv)), layout),
+      fromHeads(kept(sumPrefixes(parts.map((part) => part.dk))), layout),
+      fromHeads(kept(sumPrefixes(parts.map((part) => part.dv))), layout),
     ];
   })[0]!;
 }

@@ -4,6 +4,7 @@ import { basename, dirname, join, relative, sep } from 'node:path';
 import { WhetstoneError } from '../errors.ts';
 import { readJsonObject } from './json-file.ts';
 import type { PackedMatrix } from './packed-matrix.ts';
+import type { ComputeDType } from './precision.ts';
 import type { FewBits } from './quantize.ts';
 import { readSafetensorsHeader } from './safetensors.ts';
 import type { TensorInfo } from './safetensors.ts';
@@ -34,6 +35,8 @@ export interface Checkpoint {
   readonly weights: ReadonlyMap<string, StoredWeight>;
   /** Files in the order they are named by the index. */
   readonly files: readonly string[];
+  /** What the values that are computed from the weights are kept in; default float32. */
+  readonly computeDtype?: ComputeDType;
 }
 
 /**

@@ -3,12 +3,12 @@
 import type { Dim, Tensor } from '../graph/index.ts';
 import {
   add,
+  cast,
   gatherRows,
   geluTanh,
   linear,
   mul,
   reshape,
-  rmsNorm,
   rotary,
   silu,
   split,
@@ -20,6 +20,8 @@ import { kept } from './lora.ts';
 import { tokenLogProbs } from './lm-head.ts';
 import type { Heads } from './attention.ts';
 import type { Weights } from './weights.ts';
+import type { ComputeDType } from './precision.ts';
+import { norm as normOf, wide } from './precision.ts';
 import { rotaryTables } from './rope.ts';
 import { softcap } from './softcap.ts';
 
@@ -48,11 +50,12 @@ export function decode(config: DecoderConfig, weights: Weights, input: DecoderIn
   const norm = normsOf(config, weights);
   const rotate = rotations(config, input.positions);
   const embedding = weights.matrix(embeddingName, config.vocabSize, config.hiddenSize);
-  let x = scaled(gatherRows(embedding, input.ids), config.embeddingScale);
+  // The sum that every layer adds to is kept in float32: its size grows with depth, and halves end at 65504.
+  let x = scaled(cast(gatherRows(embedding, input.ids), 'float32'), config.embeddingScale);
 
   for (let layer = 0; layer < config.layers; layer++) {
     const at = `model.layers.${layer}`;
-    const h = norm(x, norms.beforeAttention, at);
+    const h = norm(x, norms.beforeAttention, at, weights.dtype);
     const { query, key, value } = projectHeads(config, weights, h, `${at}.self_attn`, norm);
     let mixed = attend(layer, { query: rotate(query, layer), key: rotate(key, layer), value });
     if (layer === config.layers - 1 && input.outputRows) {
@@ -66,24 +69,24 @@ export function decode(config: DecoderConfig, weights: Weights, input: DecoderIn
       config.hiddenSize,
       config.outputBias,
     );
-    x = add(x, scaled(norm(attended, norms.afterAttention, at), residualScale));
-    const changed = mlp(config, weights, norm(x, norms.beforeMlp, at), `${at}.mlp`);
-    x = add(x, scaled(norm(changed, norms.afterMlp, at), residualScale));
+    x = add(x, scaled(norm(attended, norms.afterAttention, at, 'float32'), residualScale));
+    const changed = mlp(config, weights, norm(x, norms.beforeMlp, at, weights.dtype), `${at}.mlp`);
+    x = add(x, scaled(norm(changed, norms.afterMlp, at, 'float32'), residualScale));
   }
-  return scaled(norm(x, 'norm', 'model'), logitScale);
+  return scaled(norm(x, 'norm', 'model', 'float32'), logitScale);
 }
 
 const scaled = (x: Tensor, factor: number): Tensor => (factor === 1 ? x : mul(x, factor));
 
-/** RMS norm over the last axis with the weight of that name in the module `at`; without a name none. */
-type Norm = (x: Tensor, name: string | null, at: string) => Tensor;
+/** RMS norm over the last axis with the weight of that name in the module `at`, or none without a name, in `dtype`. */
+type Norm = (x: Tensor, name: string | null, at: string, dtype: ComputeDType) => Tensor;
 
 const normsOf =
   ({ normOffset, normEpsilon }: DecoderConfig, weights: Weights): Norm =>
-  (x, name, at) => {
-    if (name === null) return x;
+  (x, name, at, dtype) => {
+    if (name === null) return cast(x, dtype);
     const w = weights.vector(`${at}.${name}.weight`, x.shape.at(-1) as number);
-    return rmsNorm(x, normOffset === 0 ? w : add(w, normOffset), normEpsilon);
+    return normOf(x, normOffset === 0 ? w : add(w, normOffset), normEpsilon, dtype);
   };
 
 /** Turns queries or keys [rows, heads * headDim] of a layer by their positions. */
@@ -94,7 +97,8 @@ function rotations({ headDim, ropes }: DecoderConfig, positions: Tensor): (x: Te
     const table = tables.get(ropes[layer]!);
     if (!table) return x;
     const [rows, width] = x.shape as [Dim, number];
-    return reshape(rotary(reshape(x, [1, rows, width]), table.cos, table.sin, first, width / headDim), x.shape);
+    const turned = rotary(cast(reshape(x, [1, rows, width]), 'float32'), table.cos, table.sin, first, width / headDim);
+    return reshape(cast(turned, x.dtype), x.shape);
   };
 }
 
@@ -106,9 +110,9 @@ function projectHeads(config: DecoderConfig, weights: Weights, h: Tensor, at: st
     weights.project(kept(h), `${at}.${name}`, hiddenSize, width, config.qkvBias);
   const normed = (x: Tensor, name: string): Tensor => {
     if (qkNorm === 'none') return x;
-    if (qkNorm === 'whole') return norm(x, name, at);
+    if (qkNorm === 'whole') return norm(x, name, at, weights.dtype);
     const [rows, width] = x.shape as [Dim, number];
-    return reshape(norm(reshape(x, [rows, width / headDim, headDim]), name, at), x.shape);
+    return reshape(norm(reshape(x, [rows, width / headDim, headDim]), name, at, weights.dtype), x.shape);
   };
   const [query, key, value] = config.fusedProjections
     ? split(project('qkv_proj', widths[0] + widths[1] + widths[2]), 1, widths)
@@ -128,13 +132,11 @@ function mlp(config: DecoderConfig, weights: Weights, m: Tensor, at: string): Te
   return weights.project(hidden, `${at}.down_proj`, intermediateSize, hiddenSize, mlpBias);
 }
 
-/** The LM head's matrix [vocab, hiddenSize]. */
-const headMatrix = (config: DecoderConfig, weights: Weights): Tensor =>
-  weights.matrix(
-    config.tiedEmbeddings ? embeddingName : headName,
-    config.vocabSize,
-    config.hiddenSize,
-  );
+/** The LM head's matrix [vocab, hiddenSize]: logits in half precision would be off by as much as detection looks for. */
+const headMatrix = (config: DecoderConfig, weights: Weights): Tensor => {
+  const name = config.tiedEmbeddings ? embeddingName : headName;
+  return wide(weights.matrix(name, config.vocabSize, config.hiddenSize));
+};
 
 /** Logits [rows, vocab] from final hidden states. */
 export const logitsOf = (config: DecoderConfig, weights: Weights, hidden: Tensor): Tensor =>

@@ -1,13 +1,14 @@
-// What the cache of few bits holds of a weight: codes, the scales of their blocks and their zeros, or float32. Weights that
+// What the cache of few bits holds of a weight: codes, the scales of their blocks and their zeros, or floats. Weights that
 // are quantized here are read and written row by row; unpacking takes one matrix at a time.
 import type { StoredCodes, StoredWeight } from './checkpoint.ts';
 import { embeddingName, headName } from './decoder.ts';
 import { readChunks } from './model-folder.ts';
+import type { KeptDType } from './few-bits.ts';
 import type { Blocks, PackedMatrix } from './packed-matrix.ts';
 import { unpackRows } from './packed-matrix.ts';
 import type { FewBits } from './quantize.ts';
 import { blocksOf, blockSize, codeBytes, codesOf, packHalves, scalesOf } from './quantize.ts';
-import { isStoredDType, storedBytes, toFloat32 } from './safetensors.ts';
+import { fromFloat32, isStoredDType, storedBytes, toFloat32 } from './safetensors.ts';
 import type { SafetensorsHeader } from './safetensors.ts';
 import type { TensorSource } from './safetensors-writer.ts';
 
@@ -17,8 +18,12 @@ const zerosName = (name: string): string => `${name}.zeros`;
 const elementsOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
 /** A code is half a byte in int4, so that rows must have an even number of them to begin at whole bytes. */
-const isQuantized = ({ shape }: StoredWeight, dtype: FewBits): boolean =>
-  shape.length === 2 && (dtype === 'int8' || shape[1]! % 2 === 0);
+const isQuantized = ({ shape }: StoredWeight, dtype: KeptDType | null): dtype is FewBits =>
+  dtype !== null && dtype !== 'float16' && shape.length === 2 && (dtype === 'int8' || shape[1]! % 2 === 0);
+
+/** What is stored of a weight that is not quantized: vectors are float32 everywhere. */
+const floatOf = ({ shape, packed }: StoredWeight, dtype: KeptDType | null): 'F16' | 'F32' =>
+  dtype === 'float16' && shape.length === 2 && !packed ? 'F16' : 'F32';
 
 /** The weight as the cache's file has it; null where the file has it otherwise. */
 export function findTensors(
@@ -26,14 +31,15 @@ export function findTensors(
   file: string,
   name: string,
   stored: StoredWeight,
-  dtype: FewBits | null,
+  dtype: KeptDType | null,
 ): StoredWeight | null {
   const [info, scales, zeros] = [name, scalesName(name), zerosName(name)].map((own) => tensors.get(own));
   if (!info) return null;
   const { shape, packed } = stored;
-  if (info.dtype === 'F32') {
-    const fits = info.length === 4 * elementsOf(shape) && (packed || !dtype || !isQuantized(stored, dtype));
-    return fits ? { ...info, shape, file } : null;
+  if (isStoredDType(info.dtype)) {
+    const expected = floatOf(stored, dtype);
+    const fits = info.dtype === expected && info.length === storedBytes[expected] * elementsOf(shape);
+    return fits && (packed || !isQuantized(stored, dtype)) ? { ...info, shape, file } : null;
   }
   const own = info.dtype === 'I8' ? 'int8' : 'int4';
   if (!scales || info.length !== codeBytes(elementsOf(shape), own)) return null;
@@ -50,12 +56,12 @@ export function findTensors(
 export async function tensorsOf(
   name: string,
   stored: StoredWeight,
-  dtype: FewBits | null,
+  dtype: KeptDType | null,
 ): Promise<[string, TensorSource][]> {
   if (stored.packed) return unpackedTensors(name, stored.packed);
-  return dtype && isQuantized(stored, dtype)
+  return isQuantized(stored, dtype)
     ? quantizedTensors(name, stored, dtype)
-    : [[name, floatTensor(name, stored)]];
+    : [[name, floatTensor(name, stored, floatOf(stored, dtype))]];
 }
 
 const chunkElements = 2 << 20;
@@ -119,12 +125,12 @@ async function unpackedTensors(name: string, packed: PackedMatrix): Promise<[str
   ];
 }
 
-function floatTensor(name: string, stored: StoredWeight): TensorSource {
+function floatTensor(name: string, stored: StoredWeight, dtype: 'F16' | 'F32'): TensorSource {
   const { shape } = stored;
   const chunks = async function* (): AsyncGenerator<Uint8Array> {
-    for await (const values of readFloats(name, stored, chunkElements)) yield bytesOf(values);
+    for await (const values of readFloats(name, stored, chunkElements)) yield fromFloat32(values, dtype);
   };
-  return { dtype: 'F32', shape, length: 4 * elementsOf(shape), chunks };
+  return { dtype, shape, length: storedBytes[dtype] * elementsOf(shape), chunks };
 }
 
 function quantizedTensors(name: string, stored: StoredWeight, dtype: FewBits): [string, TensorSource][] {

@@ -1,4 +1,4 @@
-// A checkpoint's matrices in few bits, quantized once, or unpacked from another's layout, and kept in a cache of the
+// A checkpoint's matrices in fewer bits, codes or halves, made once, or unpacked from another's layout, and kept in a cache of the
 // user's, never beside the weights. Knows when a cached file is good; what it holds of a weight is few-bits-tensors.ts.
 import { createHash } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
@@ -18,12 +18,15 @@ import { writeSafetensors } from './safetensors-writer.ts';
 /** Changed whenever the same weights would be quantized to other codes or kept in another layout. */
 const layoutVersion = 1;
 
+/** What matrices are kept in. */
+export type KeptDType = FewBits | 'float16';
+
 export interface FewBitsSettings {
-  /** What matrices are quantized to; null unpacks those that were quantized and leaves the others in float32. */
-  readonly dtype: FewBits | null;
+  /** What matrices are converted to; null unpacks those that were quantized and leaves the others in float32. */
+  readonly dtype: KeptDType | null;
   /** Folder of the cache. */
   readonly cache: string;
-  /** Looked at before weights are quantized: throws where one of them cannot be. */
+  /** Called before weights are converted: throws where one of them cannot be. */
   readonly check: () => Promise<void>;
   /** Hears, before it begins, that a file with so many parameters is written. */
   readonly onWrite?: (parameters: number, file: string) => void;
@@ -55,7 +58,7 @@ export async function inFewBits(checkpoint: Checkpoint, settings: FewBitsSetting
 const sampleBytes = 4096;
 
 /** What the codes follow from: the layout, and of every tensor its place, its file's age and a sample from its middle. */
-async function keyOf({ weights, files }: Checkpoint, dtype: FewBits | null): Promise<string> {
+async function keyOf({ weights, files }: Checkpoint, dtype: KeptDType | null): Promise<string> {
   const hash = createHash('sha256').update(JSON.stringify({ layoutVersion, dtype, blockSize }));
   const tensors = [...weights].flatMap(([name, stored]) => {
     if (!stored.packed) return [[name, stored] as const];
@@ -85,7 +88,7 @@ async function readKept(
   file: string,
   key: string,
   checkpoint: Checkpoint,
-  dtype: FewBits | null,
+  dtype: KeptDType | null,
 ): Promise<Checkpoint | null> {
   const header = await readSafetensorsHeader(file).catch(() => null);
   if (header?.metadata['key'] !== key) return null;
@@ -102,7 +105,7 @@ async function write(
   file: string,
   key: string,
   checkpoint: Checkpoint,
-  dtype: FewBits | null,
+  dtype: KeptDType | null,
 ): Promise<void> {
   await makeFolder(dirname(file));
   const tensors = new Map<string, TensorSource>();

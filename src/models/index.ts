@@ -9,6 +9,8 @@ export * from './rope.ts';
 export * from './attention.ts';
 export * from './softcap.ts';
 export * from './lora.ts';
+export type { ComputeDType } from './precision.ts';
+export { wide } from './precision.ts';
 export * from './gated-unit.ts';
 export * from './weights.ts';
 export * from './lm-head.ts';

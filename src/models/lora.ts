@@ -1,6 +1,7 @@
 // Low-rank adapters (LoRA, arXiv 2106.09685) on named projections, in the arithmetic of PEFT.
 import type { Tensor } from '../graph/index.ts';
-import { cast, gemm, linear, mul, recompute, withGradient } from '../graph/index.ts';
+import { cast, gemm, mul, recompute, withGradient } from '../graph/index.ts';
+import { frozenLinear, frozenPullBack, wide } from './precision.ts';
 
 export interface LoraConfig {
   /** Rank r. */
@@ -46,21 +47,23 @@ export interface Adapted {
 }
 
 /**
- * x W^T + bias + scale * (x * keep) A^T B^T: x [rows, in] to [rows, out]. The derivative masks x again rather
- * than keeping a second copy of it, and sums both paths to x within one product.
+ * x W^T + bias + scale * (x * keep) A^T B^T: x [rows, in] to [rows, out]. A and B are float32, and so are their products and
+ * derivatives; the result has the dtype of x. The derivative masks x again rather than keeping a second copy of it, and in
+ * float32 sums both paths to x within one product.
  */
 export function adaptedLinear(x: Activation, { weight, bias, pair: { a, b }, scale, keep }: Adapted): Tensor {
   const masked = (value: Tensor): Tensor => (keep ? mul(value, cast(keep, 'float32')) : value);
-  const low = gemm(masked(x.value), a, { transB: true });
-  const y = gemm(low, b, { transB: true, alpha: scale, c: linear(x.value, weight, bias) });
+  const low = gemm(masked(wide(x.value)), a, { transB: true });
+  const frozen = wide(frozenLinear(x.value, weight, bias));
+  const y = cast(gemm(low, b, { transB: true, alpha: scale, c: frozen }), x.value.dtype);
   return withGradient([y], [x.value, a, b], ([g]) => {
     if (!g) return [null, null, null];
-    const dLow = gemm(g, b, { alpha: scale });
+    const dLow = gemm(wide(g), b, { alpha: scale });
     const dMasked = gemm(dLow, a);
     return recompute(() => [
-      gemm(g, weight, { c: masked(dMasked) }),
-      gemm(dLow, masked(x.again()), { transA: true }),
-      gemm(g, low, { transA: true, alpha: scale }),
+      frozenPullBack(g, weight, masked(dMasked)),
+      gemm(dLow, masked(wide(x.again())), { transA: true }),
+      gemm(wide(g), low, { transA: true, alpha: scale }),
     ]);
   })[0]!;
 }

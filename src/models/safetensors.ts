@@ -3,6 +3,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { open } from 'node:fs/promises';
 import { WhetstoneError } from '../errors.ts';
+import { halfBits } from '../graph/index.ts';
 import { unreadable } from './unreadable.ts';
 
 export type StoredDType = 'F32' | 'F16' | 'BF16';
@@ -265,25 +266,8 @@ export function fromFloat32(values: Float32Array, dtype: StoredDType): Uint8Arra
 }
 
 function halvesOfFloats(values: Float32Array): Uint16Array {
-  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  const sum = new Float32Array(1);
-  const sumWord = new Uint32Array(sum.buffer);
-  const halves = new Uint16Array(words.length);
-  for (let i = 0; i < words.length; i++) {
-    const word = words[i]!;
-    const sign = (word >>> 16) & 0x8000;
-    const magnitude = word & 0x7fffffff;
-    if (magnitude > 0x7f800000) halves[i] = sign | 0x7e00;
-    else if (magnitude >= 0x477ff000) halves[i] = sign | 0x7c00;
-    else if (magnitude >= 0x38800000) {
-      // Exponent rebased from 127 to 15, 13 bits of fraction rounded away, ties to even.
-      halves[i] = sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13);
-    } else {
-      // Below 2^-14 halves lie 2^-24 apart, as floats do between 0.5 and 1: the addition rounds to them.
-      sum[0] = Math.abs(values[i]!) + 0.5;
-      halves[i] = sign | (sumWord[0]! - 0x3f000000);
-    }
-  }
+  const halves = new Uint16Array(values.length);
+  for (let i = 0; i < values.length; i++) halves[i] = halfBits(values[i]!);
   return halves;
 }
 

@@ -1,11 +1,13 @@
 // Binds a decoder's weights: frozen ones stay in the checkpoint's files, trainable ones are fed as inputs.
 import { WhetstoneError } from '../errors.ts';
 import type { DType, Shape, Tensor } from '../graph/index.ts';
-import { cast, dequantize, input, linear, weight } from '../graph/index.ts';
+import { cast, dequantize, input, weight } from '../graph/index.ts';
 import type { Checkpoint, StoredCodes, StoredWeight } from './checkpoint.ts';
 import { locationOf } from './checkpoint.ts';
 import type { Activation, LoraConfig } from './lora.ts';
 import { adaptedLinear, loraScale } from './lora.ts';
+import type { ComputeDType } from './precision.ts';
+import { frozenLinear } from './precision.ts';
 
 /** A trainable tensor, fed as a graph input of this name. */
 export interface Parameter {
@@ -13,12 +15,15 @@ export interface Parameter {
   readonly shape: readonly number[];
 }
 
-/** What the decoder asks for. All results are float32. */
+/** What the decoder asks for. */
 export interface Weights {
+  /** What the values between ops are kept in. */
+  readonly dtype: ComputeDType;
+  /** Float32. */
   vector(name: string, size: number): Tensor;
-  /** [out, in], or [vocab, hidden] for embeddings. */
+  /** [out, in], or [vocab, hidden] for embeddings; float32, or halves where those are kept. */
   matrix(name: string, rows: number, columns: number): Tensor;
-  /** x [rows, in] through the named linear layer and its adapter, if it has one: [rows, out]. */
+  /** x [rows, in] through the named linear layer and its adapter, if it has one: [rows, out] in the dtype of x. */
   project(x: Activation, name: string, inSize: number, outSize: number, hasBias: boolean): Tensor;
 }
 
@@ -44,6 +49,7 @@ export function bindWeights(
   trainable: Trainable,
   { training }: { training: boolean },
 ): BoundWeights {
+  const { computeDtype: dtype = 'float32' } = checkpoint;
   const bound = new Map<string, Tensor>();
   const inputs = new Map<string, Tensor>();
   const masks = new Map<string, Tensor>();
@@ -65,11 +71,14 @@ export function bindWeights(
       const stored = requireWeight(checkpoint, name, shape);
       tensor = stored.quantized
         ? ofCodes(name, stored, stored.quantized)
-        : cast(inPlace(name, storedDTypes[stored.dtype]!, shape, stored), 'float32');
+        : asComputed(inPlace(name, storedDTypes[stored.dtype]!, shape, stored));
       bound.set(name, tensor);
     }
     return tensor;
   };
+  /** Halves stay halves in matrices where those are kept; all else is float32. */
+  const asComputed = (stored: Tensor): Tensor =>
+    stored.dtype === dtype && stored.shape.length > 1 ? stored : cast(stored, 'float32');
   const inPlace = (name: string, dtype: DType, shape: readonly number[], stored: StoredWeight): Tensor =>
     weight(name, dtype, shape, { ...stored, location: locationOf(checkpoint, stored) });
   const ofCodes = (name: string, stored: StoredWeight, { dtype, block, scales, zeros }: StoredCodes): Tensor =>
@@ -86,6 +95,7 @@ export function bindWeights(
   };
 
   return {
+    dtype,
     inputs,
     masks,
     vector: (name, size) => find(name, [size]),
@@ -93,7 +103,7 @@ export function bindWeights(
     project: (x, name, inSize, outSize, hasBias) => {
       const matrix = find(`${name}.weight`, [outSize, inSize]);
       const bias = hasBias ? find(`${name}.bias`, [outSize]) : null;
-      if (trainable.kind !== 'lora' || !isTarget(trainable.lora, name)) return linear(x.value, matrix, bias);
+      if (trainable.kind !== 'lora' || !isTarget(trainable.lora, name)) return frozenLinear(x.value, matrix, bias);
       const { rank, dropout } = trainable.lora;
       const drops = training && dropout > 0;
       return adaptedLinear(x, {

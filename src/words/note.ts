@@ -16,6 +16,8 @@ export type NoteCode =
   | 'ADAPTER_OF_RUN'
   | 'OWN_LM_HEAD'
   | 'DEVICE'
+  | 'HALF_ON_CPU'
+  | 'CONVERTED'
   | 'QUANTIZED'
   | 'ARITHMETIC'
   | 'QUANTIZED_ACTIVATIONS'

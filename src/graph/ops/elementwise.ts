@@ -137,11 +137,19 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
   })[0]!;
 }
 
-/** Converts between dtypes; cotangents are converted back where both are floats. */
-export function cast(x: Tensor, dtype: DType): Tensor {
+/**
+ * Converts between dtypes; cotangents are converted back where both are floats. With `eachUse` it is done for each op
+ * that uses it and let go after that, so that only x stays in memory.
+ */
+export function cast(
+  x: Tensor,
+  dtype: DType,
+  { eachUse = false }: { readonly eachUse?: boolean } = {},
+): Tensor {
   if (x.dtype === dtype) return x;
   return recordOp('Cast', [x], [{ dtype, shape: x.shape }], {
     attributes: { to: onnxTypes[dtype] },
+    eachUse,
     vjp:
       isFloat(x.dtype) && isFloat(dtype)
         ? () =>

@@ -3,6 +3,8 @@ import { sameDim } from '../dim.ts';
 import type { OpNode, Tensor } from '../tensor.ts';
 import { recordOp } from '../tensor.ts';
 import { requireDType, requireRank, shapeError } from './check.ts';
+import { cast } from './elementwise.ts';
+import { gatherRows } from './shape.ts';
 
 /**
  * (code - zero) * scale: codes int8 or int4 [rows, columns], scales float32 [rows, ceil(columns / block)], zeros of the
@@ -34,10 +36,15 @@ export function dequantize(codes: Tensor, scales: Tensor, block: number, zeros?:
   )[0]!;
 }
 
-/** Rows of a dequantized matrix by int32 or int64 indices, only those being dequantized; null for any other tensor. */
-export function dequantizedRows(x: Tensor, indices: Tensor): Tensor | null {
+/** Rows of a matrix that is dequantized or converted for each use, only those being so; null for any other tensor. */
+export function rowsBeforeUse(x: Tensor, indices: Tensor): Tensor | null {
   const { node } = x;
-  if (node.kind !== 'op' || node.op !== 'DequantizeLinear') return null;
+  if (node.kind !== 'op' || !node.eachUse) return null;
+  if (node.op === 'Cast') return cast(gatherRows(node.inputs[0]!, indices), x.dtype);
+  return node.op === 'DequantizeLinear' ? dequantizedRows(x, node, indices) : null;
+}
+
+function dequantizedRows(x: Tensor, node: OpNode, indices: Tensor): Tensor {
   const [codes, scales, zeros] = node.inputs as readonly [Tensor, Tensor, Tensor?];
   const shape = [...indices.shape, x.shape[1]!];
   if (codes.dtype === 'int4') {

@@ -4,7 +4,8 @@ import { addDims, dimKey, formatShape, mulDims, sameDim, sameShape } from '../di
 import type { Tensor } from '../tensor.ts';
 import { constant, dimValues, isFloat, recordOp, withGradient } from '../tensor.ts';
 import { requireDType, requireFloat, requireSameDType, resolveAxis, shapeError } from './check.ts';
-import { dequantizedRows } from './quantized.ts';
+import { cast } from './elementwise.ts';
+import { rowsBeforeUse } from './quantized.ts';
 import { sumTo } from './reduce.ts';
 
 /** Same values in row-major order, other dimensions. */
@@ -168,8 +169,8 @@ export function concat(parts: readonly Tensor[], axis: number): Tensor {
 export function gatherRows(x: Tensor, indices: Tensor): Tensor {
   requireDType('gatherRows', indices, 'int32', 'int64');
   if (x.shape.length === 0) throw shapeError('gatherRows', 'needs rank 1 or more', x);
-  const dequantized = dequantizedRows(x, indices);
-  if (dequantized) return dequantized;
+  const before = rowsBeforeUse(x, indices);
+  if (before) return before;
   const rest = x.shape.slice(1);
   return recordOp('Gather', [x, indices], [{ dtype: x.dtype, shape: [...indices.shape, ...rest] }], {
     attributes: { axis: 0 },
@@ -180,11 +181,14 @@ export function gatherRows(x: Tensor, indices: Tensor): Tensor {
 }
 
 /**
- * Adds rows of `updates` [...indices, ...] into zeros of [rows, ...]: the derivative of `gatherRows`.
+ * Adds rows of `updates` [...indices, ...] into zeros of [rows, ...]: the derivative of `gatherRows`. Halves are added up
+ * in float32.
  */
 export function scatterAddRows(updates: Tensor, indices: Tensor, rows: Dim): Tensor {
   requireFloat('scatterAddRows', updates);
   requireDType('scatterAddRows', indices, 'int32', 'int64');
+  if (updates.dtype === 'float16')
+    return cast(scatterAddRows(cast(updates, 'float32'), indices, rows), 'float16');
   const rank = indices.shape.length;
   if (!sameShape(updates.shape.slice(0, rank), indices.shape)) {
     throw shapeError('scatterAddRows', 'updates must begin with the shape of the indices', updates, indices);

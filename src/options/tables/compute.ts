@@ -18,6 +18,12 @@ export const compute = {
     resume: 'free',
     help: 'where the model computes; auto takes the fastest that this machine has, and says which',
   },
+  compute_dtype: {
+    kind: 'choice',
+    choices: ['float32', 'float16'],
+    default: 'float32',
+    help: 'what weights and the values between ops are kept in: float16 takes half of the memory, and on the CPU more time',
+  },
   base_dtype: {
     kind: 'choice',
     choices: ['float32', 'int8', 'int4'],
