@@ -1,10 +1,9 @@
-// A thread that reads Parquet's row groups: a damaged file can keep the library at work for ever, and only a thread can be
-// ended from outside. Knows nothing of rows.
-import { getHeapStatistics } from 'node:v8';
+// A thread that reads Parquet's row groups: a damaged file can keep the library at work for ever or have it fill the memory,
+// and only a thread can be ended from outside. It is kept for the next file while it is sound. Knows nothing of rows.
 import { Worker } from 'node:worker_threads';
 import type { FileMetaData } from 'hyparquet';
 
-/** Reads rows `rowStart` (inclusive) to `rowEnd`; rejects with what the library says, or `TimeoutError` after so many ms. */
+/** Reads rows `rowStart` (inclusive) to `rowEnd`; rejects with what the library says, or after `patience` milliseconds. */
 export interface ParquetThread {
   read(rowStart: number, rowEnd: number, patience: number): Promise<Record<string, unknown>[]>;
   close(): Promise<void>;
@@ -18,13 +17,14 @@ const source = `
   const bounded = (unpack) => (input, length) => unpack(input, { maxOutputLength: Math.max(1, length) });
   const compressors = { GZIP: bounded(zlib.gunzipSync), BROTLI: bounded(zlib.brotliDecompressSync) };
   if (zlib.zstdDecompressSync) compressors.ZSTD = bounded(zlib.zstdDecompressSync);
-  const opened = import(workerData.library).then(async ({ asyncBufferFromFile, parquetReadObjects }) => {
-    const file = await asyncBufferFromFile(workerData.path);
-    return (range) => parquetReadObjects({ file, metadata: workerData.metadata, compressors, ...range });
-  });
-  parentPort.on('message', async (range) => {
+  const library = import(workerData.library);
+  let opened;
+  parentPort.on('message', async ({ open, range }) => {
     try {
-      parentPort.postMessage({ rows: await (await opened)(range) });
+      const { asyncBufferFromFile, parquetReadObjects } = await library;
+      if (open) opened = { file: await asyncBufferFromFile(open.path), metadata: open.metadata };
+      parentPort.postMessage({ begins: true });
+      parentPort.postMessage({ rows: await parquetReadObjects({ ...opened, compressors, ...range }) });
     } catch (error) {
       const isError = error instanceof Error;
       parentPort.postMessage({ problem: isError ? error.message : String(error), plain: isError && error.constructor === Error });
@@ -43,37 +43,81 @@ export class ParquetProblem extends Error {
 }
 
 type Answer =
-  { readonly rows: Record<string, unknown>[] } | { readonly problem: string; readonly plain: boolean };
+  | { readonly begins: true }
+  | { readonly rows: Record<string, unknown>[] }
+  | { readonly problem: string; readonly plain: boolean };
 
-export function parquetThread(path: string, metadata: FileMetaData): ParquetThread {
-  const library = import.meta.resolve('hyparquet');
+interface Reader {
+  readonly worker: Worker;
+  /** Bytes of its heap. */
+  readonly heap: number;
+}
+
+/** A sound thread without work. */
+let idle: Reader | null = null;
+
+function takeReader(heap: number): Reader {
+  const found = idle;
+  idle = null;
+  if (found && found.heap >= heap) return found;
+  void found?.worker.terminate();
   const worker = new Worker(source, {
     eval: true,
-    workerData: { path, metadata, library },
+    workerData: { library: import.meta.resolve('hyparquet') },
     execArgv: [],
-    resourceLimits: { maxOldGenerationSizeMb: getHeapStatistics().heap_size_limit / 2 ** 20 },
+    resourceLimits: { maxOldGenerationSizeMb: heap / 2 ** 20 },
   });
+  worker.unref(); // while it reads, the clock keeps the process
+  worker.on('error', () => undefined); // heard by whoever waits
+  worker.on('exit', () => {
+    if (idle?.worker === worker) idle = null;
+  });
+  return { worker, heap };
+}
+
+/** A thread for the file at `path` whose heap has `heap` bytes, at least. */
+export function parquetThread(path: string, metadata: FileMetaData, heap: number): ParquetThread {
+  const reader = takeReader(heap);
+  const { worker } = reader;
+  let open: object | undefined = { path, metadata };
+  let isSound = true;
   return {
     read: (rowStart, rowEnd, patience) =>
       new Promise((resolve, reject) => {
+        let clock = setInterval(() => undefined, 1 << 30); // keeps the process until the thread has begun
         const end = (): void => {
-          clearTimeout(timer);
+          clearInterval(clock);
           worker.off('message', hear).off('error', fail);
         };
         const fail = (error: Error): void => {
           end();
-          reject(error instanceof ParquetProblem ? error : new ParquetProblem(error.message, true));
+          isSound = false;
+          reject(error instanceof ParquetProblem ? error : new ParquetProblem(unfolds, true));
+        };
+        const late = (): void => {
+          const seconds = Math.round(patience / 1000);
+          fail(new ParquetProblem(`no row was read in ${seconds} s`, true));
         };
         const hear = (answer: Answer): void => {
-          if ('problem' in answer) return fail(new ParquetProblem(answer.problem, answer.plain));
+          clearInterval(clock);
+          if ('begins' in answer) {
+            clock = setTimeout(late, patience);
+            return;
+          }
           end();
-          resolve(answer.rows);
+          if ('rows' in answer) resolve(answer.rows);
+          else reject(new ParquetProblem(answer.problem, answer.plain));
         };
-        const seconds = Math.round(patience / 1000);
-        const timer = setTimeout(fail, patience, new ParquetProblem(`no row was read in ${seconds} s`, true));
-        worker.on('message', hear).on('error', fail); // memory that a thread may not have ends it
-        worker.postMessage({ rowStart, rowEnd });
+        worker.on('message', hear).on('error', fail);
+        worker.postMessage({ open, range: { rowStart, rowEnd } });
+        open = undefined;
       }),
-    close: async () => void (await worker.terminate()),
+    close: async () => {
+      if (isSound && idle === null) idle = reader;
+      else await worker.terminate();
+    },
   };
 }
+
+/** Of a thread whose memory is used up. */
+const unfolds = 'its pages unfold into far more than its footer says';
