@@ -362,6 +362,16 @@ describe('files that cannot be read', () => {
     const names = Array.from({ length: 2e5 }, (_, i) => `c${i}`).join();
     const wide = await failure(write('wide.csv', `${names}\n${names}\n`));
     expect(wide.message).toMatch(/wide\.csv:1: expected at most 10,000 columns, found 200,000/);
+    const began = process.cpuUsage();
+    const row = await failure(write('row.csv', `instruction,output\r\n"a\r\n",b\r\n${','.repeat(1e6)}\n`));
+    expect(row.message).toMatch(/row\.csv:4: expected at most 10,000 columns, found 1,000,001/);
+    expect(process.cpuUsage(began).user / 1e6).toBeLessThan(1);
+    const many = Array.from({ length: 12_000 }, () => 'A,"b,c",d').join('\r');
+    expect(
+      await readTriplets(write('macintosh.csv', `instruction,output,judgment\r${many}\r`)),
+    ).toMatchObject({
+      triplets: { length: 12_000 },
+    });
     const twice = await failure(write('twice.csv', 'output,output,judgment\nA,b,c\n'));
     expect(twice.message).toContain('the column "output" appears twice');
   });
