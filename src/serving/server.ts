@@ -25,6 +25,19 @@ export interface ServerOptions extends Partial<ServerSettings> {
   readonly record?: (exchange: Exchange) => void;
   /** Hears one line a request, without prompts and keys, and of faults of the server itself. */
   readonly log?: (line: string, kind: 'request' | 'fault') => void;
+  /** In place of the usual limits on slow clients. */
+  readonly patience?: Patience;
+}
+
+/**
+ * How long a client may take for the head of a request, for all of it, and until the next; and how often that is looked
+ * at. Milliseconds.
+ */
+export interface Patience {
+  readonly headersTimeout: number;
+  readonly requestTimeout: number;
+  readonly keepAliveTimeout: number;
+  readonly connectionsCheckingInterval: number;
 }
 
 export interface RunningServer {
@@ -49,7 +62,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const settings = { ...serverDefaults, ...checkOptions(serverEntry, options) };
   const { host, port, apiKey, corsOrigins, maxNewTokens, maxBodyBytes, maxUnsentBytes } = settings;
   const isHost = hostTest({ host, allowed: settings.allowedHosts ?? [], hasKey: apiKey !== null });
-  const { models, log = () => undefined, record = () => undefined } = options;
+  const { models, log = () => undefined, record = () => undefined, patience = usualPatience } = options;
   let draining = false;
   const handle = createHandler({
     models,
@@ -102,7 +115,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     }
   };
 
-  const server = createServer(patience, (request, response) => {
+  const server = createServer({ ...patience }, (request, response) => {
     const gone = new AbortController();
     const { socket } = request;
     answering.add(socket);
@@ -162,16 +175,12 @@ interface UnderWay {
   readonly drop: () => void;
 }
 
-/**
- * How long a client may take for the head of a request, for all of it, and until the next; and how often that is looked
- * at. Milliseconds.
- */
-const patience = {
+const usualPatience: Patience = {
   headersTimeout: 20_000,
   requestTimeout: 120_000,
   keepAliveTimeout: 5000,
   connectionsCheckingInterval: 1000,
-} as const;
+};
 
 function drop(request: IncomingMessage, response: ServerResponse, gone: AbortController): void {
   if (request.complete || response.headersSent) return;

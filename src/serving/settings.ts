@@ -63,7 +63,7 @@ export const serverDefaults: DefaultsOf<ServerTable> = defaultsOf(serverTable);
 /** What `startServer` takes. */
 export const serverEntry: Entry<ServerTable> = {
   table: serverTable,
-  others: { models: 'list', log: 'function', record: 'function' },
+  others: { models: 'list', log: 'function', record: 'function', patience: 'object' },
   required: () => ['models'],
   together: ({ models = [] }: Partial<ServerOptions>) => twice(models.map(({ id }) => id)),
 };
