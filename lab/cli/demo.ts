@@ -75,7 +75,10 @@ trains, and the model answers held-out instructions again. Nothing is downloaded
   together: () => [],
 };
 
-export async function runDemo({ values }: Given<typeof table>, { screen }: VerbContext): Promise<number> {
+export async function runDemo(
+  { values }: Given<typeof table>,
+  { screen, openEngine }: VerbContext,
+): Promise<number> {
   const { instructions, tests, seed } = values;
   const out = values.out ?? firstFree(join('runs', 'demo'));
   const { demonstrate } = await import('../demo/index.ts');
@@ -85,8 +88,8 @@ export async function runDemo({ values }: Given<typeof table>, { screen }: VerbC
   return stoppable(
     async (signal) => {
       const command = commandOf({ ...values, out });
-      await demonstrate({ out, model, instructions, tests, seed, signal, command }, show).finally(() =>
-        screen.endProgress(),
+      await demonstrate({ out, model, instructions, tests, seed, signal, command, openEngine }, show).finally(
+        () => screen.endProgress(),
       );
     },
     (name) => screen.aside('stopping', `${name}: stopping. What is in ${out} so far stays there.`),

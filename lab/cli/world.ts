@@ -7,6 +7,7 @@ import type { PretrainProgress, PretrainSettings } from '../world/pretrain.ts';
 import { snakeFields } from '../../src/cli/events.ts';
 import type { Given, Verb } from '../../src/cli/flags.ts';
 import { makeFolder, writeFileDurably } from '../../src/durable/files.ts';
+import { workingIn } from '../../src/durable/held.ts';
 import { openRowsOut } from '../../src/cli/rows-out.ts';
 import { formatDuration } from '../../src/cli/progress.ts';
 import { stoppable } from '../../src/cli/signals.ts';
@@ -111,7 +112,8 @@ async function runPretrain({ given }: Given<typeof pretrainTable>, { screen }: V
         });
       }
       screen.endProgress();
-      await describeModel(settings, given, { last: last!, finalLoss: recent(), screen });
+      const made = { last: last!, finalLoss: recent(), screen };
+      await workingIn(settings.out, 'anew', () => describeModel(settings, given, made));
       const seconds = (performance.now() - began) / 1000;
       screen.tell('done', { out: given.out!, seconds }, `${given.out!} in ${formatDuration(seconds)}`);
     },

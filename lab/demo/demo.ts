@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { align } from '../../src/alignment/align.ts';
 import { explainWriting } from '../../src/durable/explain.ts';
 import { hasCode, makeFolder, writeFileDurably } from '../../src/durable/files.ts';
+import { workingIn } from '../../src/durable/held.ts';
+import type { OpenEngine } from '../../src/engine/index.ts';
 import type { StepRecord } from '../../src/alignment/metrics.ts';
 import type { AlignSettings } from '../../src/alignment/settings.ts';
 import { versions } from '../../src/runs/versions.ts';
@@ -37,6 +39,8 @@ export interface DemoOptions {
   readonly tests: number;
   readonly command: string;
   readonly signal?: AbortSignal;
+  /** In place of the ONNX engine. */
+  readonly openEngine?: OpenEngine | undefined;
 }
 
 /** A judged answer to a task. */
@@ -97,10 +101,14 @@ export async function demonstrate(
   options: DemoOptions,
   tell: (event: DemoEvent) => void,
 ): Promise<DemoSummary> {
-  const { out, model, seed, tests, signal } = options;
-  await newFolder(out);
+  await newFolder(options.out);
+  return workingIn(options.out, 'anew', () => demonstrateIn(options, tell));
+}
+
+async function demonstrateIn(options: DemoOptions, tell: (event: DemoEvent) => void): Promise<DemoSummary> {
+  const { out, model, seed, tests, signal, openEngine } = options;
   const clock = stopwatch();
-  const files = { model, template: join(model, 'template.json') };
+  const files = { model, template: join(model, 'template.json'), openEngine };
   const tested = drawTasks('test', tests, 0);
   const learn = drawTasks('train', options.instructions, seed);
 
@@ -144,11 +152,12 @@ export async function demonstrate(
 /** Aligns the model in OUT/run. Throws the signal's reason where it ended the training. */
 async function trainOn(
   data: string,
-  { out, seed, signal }: DemoOptions,
+  { out, seed, signal, openEngine }: DemoOptions,
   { model, template }: { readonly model: string; readonly template: string },
   tell: (event: DemoEvent) => void,
 ): Promise<{ steps: StepRecord[]; settings: AlignSettings }> {
-  const run = align({ ...demoSettings, model, data, out: join(out, 'run'), template, seed, signal });
+  const settings = { ...demoSettings, model, data, out: join(out, 'run'), template, seed, signal };
+  const run = align({ ...settings, ...(openEngine && { openEngine }) });
   const steps: StepRecord[] = [];
   try {
     const { settings, totalSteps, engine } = await run.prepare();

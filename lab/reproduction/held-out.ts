@@ -2,6 +2,7 @@
 // new verdicts, so what is measured is how likely held-out responses, good and bad, have become.
 import { join } from 'node:path';
 import { defaultSettings } from '../../src/alignment/settings.ts';
+import { withTemporaryFolder } from '../../src/durable/temporary.ts';
 import { WhetstoneError, briefly } from '../../src/errors.ts';
 import { flaggedTokens } from '../../src/evaluation/index.ts';
 import type { OpenedModel } from '../../src/generation/index.ts';
@@ -12,7 +13,7 @@ import { encodeTriplet } from '../../src/tokens/encode.ts';
 import { truncateLeft } from '../../src/tokens/truncate.ts';
 import type { Bench } from './bench.ts';
 import type { HeldOutExperiment, HeldOutResult, TrainingFacts } from './experiment.ts';
-import { trainAdapter, withBenchModel, withScratch } from './training.ts';
+import { trainAdapter, withBenchModel } from './training.ts';
 
 /** What `align` throws where the data has nothing that a method learns from; the row of a table then says so. */
 const refusals = new Set([
@@ -34,7 +35,7 @@ export async function runHeldOut(experiment: HeldOutExperiment, bench: Bench): P
     return { rows, training: null, refused: null };
   }
   const triplets = used.slice(0, Math.max(1, Math.round(used.length * training.share)));
-  return withScratch(async (dir) => {
+  return withTemporaryFolder('experiment', async (dir) => {
     const into = join(dir, 'adapter');
     const { settings, seed } = training;
     let facts: TrainingFacts;

@@ -1,6 +1,7 @@
 // Carries out one experiment. Knows the world, training and measuring; it does not know suites, cells or files of
 // results.
 import { join } from 'node:path';
+import { withTemporaryFolder } from '../../src/durable/temporary.ts';
 import { WhetstoneError } from '../../src/errors.ts';
 import type { ScoredResponse } from '../../src/evaluation/index.ts';
 import { detect, successRate } from '../../src/evaluation/index.ts';
@@ -28,7 +29,7 @@ import type {
 } from './experiment.ts';
 import { runHeldOut } from './held-out.ts';
 import type { TrainRequest } from './training.ts';
-import { toTriplets, trainAdapter, withBenchModel, withScratch } from './training.ts';
+import { toTriplets, trainAdapter, withBenchModel } from './training.ts';
 
 /** Longer answers are cut off; answers of the world have at most a quarter of this. */
 const maxNewTokens = 96;
@@ -110,7 +111,7 @@ async function runTrial(experiment: TrialExperiment, bench: Bench): Promise<Tria
   const { answers: judged } = await bench.resultOf(training.answers);
   const count = training.instructions;
   const triplets = toTriplets(drawOf(bench, training.answers.tasks).slice(0, count), judged.slice(0, count));
-  return withScratch(async (dir) => {
+  return withTemporaryFolder('experiment', async (dir) => {
     const adapter = join(dir, 'adapter');
     const { settings, seed } = training;
     const facts = await trainAdapter(bench, { model, triplets, settings, seed, into: adapter });
@@ -141,7 +142,7 @@ async function runOnline(experiment: OnlineExperiment, bench: Bench): Promise<On
   const { model, settings, instructions, rounds, responses, seed, tests } = experiment;
   const all = drawOf(bench, { split: 'train', count: instructions * rounds.length, seed });
   const testTasks = drawOf(bench, tests);
-  return withScratch(async (dir) => {
+  return withTemporaryFolder('experiment', async (dir) => {
     const results: OnlineResult['rounds'][number][] = [];
     let adapter: string | null = null;
     for (const [i, change] of [...rounds, null].entries()) {

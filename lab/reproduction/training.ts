@@ -1,7 +1,5 @@
 // One training run of an experiment: judged answers in, an adapter folder and the facts of the run out.
 // A loss that is not finite is a fact, not a failure. Knows `align`; it does not know what is measured afterwards.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WhetstoneError, briefly } from '../../src/errors.ts';
 import { mean } from '../../src/evaluation/index.ts';
@@ -93,14 +91,4 @@ export function withBenchModel<T>(
   use: (opened: OpenedModel) => Promise<T>,
 ): Promise<T> {
   return withModel({ model: modelDir(model), adapter, template, threads }, use);
-}
-
-/** A folder for `use`, gone afterwards. */
-export async function withScratch<T>(use: (dir: string) => Promise<T>): Promise<T> {
-  const dir = await mkdtemp(join(tmpdir(), 'whetstone-'));
-  try {
-    return await use(dir);
-  } finally {
-    await rm(dir, { recursive: true, force: true });
-  }
 }

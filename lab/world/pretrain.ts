@@ -1,9 +1,9 @@
 // Trains the world's base model from nothing on the world's corpus, every weight, with the project's own engine.
 // Knows documents and the engine; what the model can do afterwards is measured elsewhere.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { explainWriting } from '../../src/durable/explain.ts';
-import { writeFileDurably } from '../../src/durable/files.ts';
+import { beside, makeFolder, remove, writeFileDurably } from '../../src/durable/files.ts';
 import { openEngine } from '../../src/engine/index.ts';
 import type { OptimizerSettings, Sequence, TokenExample } from '../../src/engine/index.ts';
 import type { StoredDType } from '../../src/models/index.ts';
@@ -73,7 +73,9 @@ export async function* pretrain(
   settings: PretrainSettings,
   signal?: AbortSignal,
 ): AsyncGenerator<PretrainProgress, void, undefined> {
-  const fresh = await explainWriting(settings.out, () => mkdtemp(join(dirname(settings.out), '.pretrain-')));
+  const fresh = beside(settings.out);
+  await remove(fresh);
+  await makeFolder(fresh);
   try {
     const tokenizer = await explainWriting(settings.out, () => writeBeginning(fresh, settings), {
       until: fresh,

@@ -2,10 +2,10 @@
 // once and some formats from their end; and where the standard streams cannot stand for what a verb reads or writes.
 // Knows formats by their first bytes; it does not know what rows mean.
 import { rmSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { temporaryFolder, writeTemporary } from '../durable/temporary.ts';
 import { WhetstoneError } from '../errors.ts';
 import type { Problem } from '../options/check.ts';
 import type { Setting } from '../options/kinds.ts';
@@ -45,12 +45,12 @@ export async function withStandardInput<V extends object, R>(
   const { format } = values as { readonly format?: string | null };
   const bytes = unpacked(await readAll());
   const extension = format ?? sniff(bytes, found.setting.stream === 'lines');
-  const folder = await mkdtemp(join(tmpdir(), 'whetstone-input-'));
+  const folder = await temporaryFolder('input');
   const path = join(folder, `standard-input.${extension}`);
-  called(path, standardInputName);
   const release = removedAtTheEnd(folder);
   try {
-    await writeFile(path, bytes);
+    await writeTemporary(path, bytes);
+    called(path, standardInputName);
     return await work({ ...values, [found.key]: path });
   } finally {
     release();

@@ -51,7 +51,7 @@ export async function begin<Line extends object>(
 ): Promise<Begun<Line>> {
   const out = await linkTarget(path);
   await makeFolder(dirname(out));
-  const lock = await lockFile(out, { resumes: true });
+  const lock = await lockFile(out, { goesOn: 'resume' });
   try {
     const file = journalOf(out);
     const began = await exists(file);

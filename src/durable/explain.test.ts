@@ -102,7 +102,7 @@ describe('explainWriting', () => {
   it('says how the work goes on where it does', async () => {
     const hintAt = async (path: string): Promise<string> =>
       (await failureOf(() => explainWriting(path, refuse('ENOSPC')))).hint!;
-    const lock = await lockFolder(dir, { resumes: true });
+    const lock = await lockFolder(dir, { goesOn: 'resume' });
     expect(await hintAt(join(dir, 'metrics.jsonl'))).toMatch(/then go on with option `resume`\.$/);
     await lock.release();
     const file = await lockFile(join(dir, 'out.jsonl'));

@@ -2,6 +2,7 @@
 // do. Knows no contents.
 import { join, relative, resolve, sep } from 'node:path';
 import { WhetstoneError } from '../errors.ts';
+import { bytesInWords } from '../words/numbers.ts';
 import { isSystemError, reasonOf, withoutTemporary, writeRemedyOf } from '../words/system-errors.ts';
 import { waysOn } from './held.ts';
 
@@ -30,6 +31,16 @@ export const explainWriting = <T>(path: string, write: () => Promise<T>, about: 
 export const explainRemoving = <T>(path: string, remove: () => Promise<T>): Promise<T> =>
   explained(path, remove, 'removed', { kept: 'All else is as it was.' });
 
+/** The error of a disk that has less than the `needed` bytes, before anything is written to it. */
+export const noRoom = (file: string, needed: number, free: number): WhetstoneError => {
+  const cause = { code: 'ENOSPC' };
+  const problem = `the disk is full: ${bytesInWords(needed)} are needed and ${bytesInWords(free)} are free`;
+  return new WhetstoneError('DISK_FULL', problem, { file, hint: hintOf(untouched, cause, file) });
+};
+
+const hintOf = (kept: string, cause: { readonly code?: string | undefined }, path: string): string =>
+  `${kept} ${writeRemedyOf(cause)}, then ${waysOn(path)}.`;
+
 async function explained<T>(
   path: string,
   work: () => Promise<T>,
@@ -48,7 +59,7 @@ async function explained<T>(
     throw new WhetstoneError(
       full.has(String(cause.code)) ? 'DISK_FULL' : 'WRITE_FAILED',
       said?.problem ?? `this could not be ${done}: ${reasonOf(cause)}`,
-      { file, cause, hint: `${kept} ${writeRemedyOf(cause)}, then ${waysOn(path)}.` },
+      { file, cause, hint: hintOf(kept, cause, path) },
     );
   }
 }

@@ -16,6 +16,9 @@ export async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<voi
   }
 }
 
+/** Where what goes to `path` is written until it is whole: hidden beside it, and swept there where a kill leaves it. */
+export const beside = (path: string): string => join(dirname(path), `.${basename(path)}.tmp-${process.pid}`);
+
 /** Makes a rename or a new file in `dir` survive a power cut; where a platform cannot, does nothing. */
 export async function syncDirectory(dir: string): Promise<void> {
   if (process.platform === 'win32') return;
@@ -51,7 +54,7 @@ export async function replaceFile(
   fill: (append: (bytes: string | Uint8Array) => Promise<void>) => Promise<void>,
   put: (from: string, to: string) => Promise<void> = rename,
 ): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.tmp-${process.pid}`);
+  const temporary = beside(path);
   await explainWriting(path, async () => {
     try {
       const file = await open(temporary, 'w');
@@ -81,7 +84,7 @@ export async function writeDirectoryDurably(
   fill: (dir: string) => Promise<void>,
 ): Promise<void> {
   const parent = dirname(target);
-  const temporary = join(parent, `.${basename(target)}.tmp-${process.pid}`);
+  const temporary = beside(target);
   const replaced = join(parent, `.${basename(target)}.replaced-${process.pid}`);
   await explainWriting(target, async () => {
     try {

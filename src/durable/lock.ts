@@ -2,14 +2,15 @@
 // A folder's lock is FOLDER/run.lock, a file's is FILE.lock. Knows nothing of what is locked.
 import { randomInt } from 'node:crypto';
 import { constants } from 'node:fs';
-import { copyFile, link, open, readFile, rename, rm } from 'node:fs/promises';
+import { copyFile, link, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WhetstoneError } from '../errors.ts';
 import { beatDigits, keepBeating } from './beat.ts';
 import { explainWriting } from './explain.ts';
 import { hasCode, ignore } from './files.ts';
-import { addHold } from './held.ts';
+import { addHold, waysOn } from './held.ts';
+import type { GoingOn } from './held.ts';
 import { isRunning, thisProcess } from './holder.ts';
 import type { Holder } from './holder.ts';
 import { note } from '../words/note.ts';
@@ -26,8 +27,8 @@ export interface LockOptions {
   /** Hears why taking the lock takes its time. */
   readonly onNote?: ((note: Note) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Whether the work here is gone on with by the option resume; without it, by the same call. */
-  readonly resumes?: boolean | undefined;
+  /** How the work here is gone on with; by the same call, if left out. */
+  readonly goesOn?: GoingOn | undefined;
   /** Milliseconds without a sign of life after which a process that cannot be checked counts as gone. */
   readonly patience?: number | undefined;
   /** In place of this process, in tests. */
@@ -63,7 +64,8 @@ async function acquire(
   const mine = await newRecord(options.self);
   const notes = await take(path, mine, { ...options, shown: path });
   const stopBeating = keepBeating(resolve(path), mine.text);
-  const forget = addHold({ covers, check: () => requireMine(path, mine), resumes: options.resumes ?? false });
+  const check = (): Promise<void> => requireMine(path, mine);
+  const forget = addHold({ covers, check, goesOn: options.goesOn ?? 'again' });
   return {
     notes,
     release: async () => {
@@ -277,18 +279,24 @@ const locked = (file: string, { pid, host, since }: LockRecord): WhetstoneError 
     hint: 'Wait for it to end, or stop it; it keeps what it has done.',
   });
 
+const whereItIs = { kept: 'If it was moved, what it held is kept.' };
+
 async function requireMine(path: string, { text }: OwnRecord): Promise<void> {
   const content = await readFile(path, 'utf8').catch((error: unknown) => {
     if (hasCode(error, 'ENOENT')) return null;
     throw error;
   });
   if (content?.startsWith(text)) return;
+  // Without its folder nobody has taken it over, and what is still open would be written to no avail.
+  if (content === null) await explainWriting(dirname(path), () => stat(dirname(path)), whereItIs);
   const record = content === null ? null : parse(content);
   const what = record
     ? `process ${record.pid} on ${record.host} has taken over at ${record.since}`
     : 'this process no longer holds the lock';
   throw new WhetstoneError('LOCK_LOST', `${what}, so nothing more is written here`, {
     file: path,
-    hint: 'This happens to a process that was frozen, or whose lock file was removed. Go on where the other one works.',
+    hint: record
+      ? 'This happens to a process that was frozen. Go on where the other one works.'
+      : `Something has removed the lock file. See that no other process works here, then ${waysOn(path)}.`,
   });
 }

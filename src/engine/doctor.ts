@@ -1,10 +1,9 @@
 // Whether a device computes right here, and how fast it is: a small random model is scored, trained and
 // continued on it and on the CPU, which the golden values of this project hold to PyTorch.
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { cpus, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { cpus } from 'node:os';
 import { promisify } from 'node:util';
+import { withTemporaryFolder } from '../durable/temporary.ts';
 import type { Provider } from '../graph/index.ts';
 import { input, linear } from '../graph/index.ts';
 import { writeFreshLlama } from '../models/fresh-model.ts';
@@ -46,18 +45,13 @@ export const isHealthy = ({ problem, checks }: Examination): boolean =>
 export async function examineDevice(device: Provider): Promise<Examination> {
   const [driver, problem] = [await driverOf(device), await problemOf(device)];
   if (problem !== null) return { device, driver, problem, checks: [], gigaflops: null };
-  const folder = await mkdtemp(join(tmpdir(), 'whetstone-doctor-'));
-  try {
-    return {
-      device,
-      driver,
-      problem,
-      checks: await conformance(folder, device),
-      gigaflops: await productSpeed(device),
-    };
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  return withTemporaryFolder('doctor', async (folder) => ({
+    device,
+    driver,
+    problem,
+    checks: await conformance(folder, device),
+    gigaflops: await productSpeed(device),
+  }));
 }
 
 const vocabSize = 384;

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { userCaches } from '../durable/caches.ts';
 import type { Environment } from '../durable/caches.ts';
 import { explainWriting } from '../durable/explain.ts';
-import { makeFolder, syncDirectory } from '../durable/files.ts';
+import { beside, makeFolder, syncDirectory } from '../durable/files.ts';
 import type { Checkpoint, StoredWeight } from './checkpoint.ts';
 import { findTensors, tensorsOf } from './few-bits-tensors.ts';
 import type { FewBits } from './quantize.ts';
@@ -113,14 +113,14 @@ async function write(
     for (const [own, source] of await tensorsOf(name, stored, dtype)) tensors.set(own, source);
   }
   // Another process may be at the same; whoever is last puts the same bytes in place.
-  const beside = `${file}.${process.pid}.partial`;
+  const temporary = beside(file);
   try {
-    await rm(beside, { force: true });
-    await writeSafetensors(beside, tensors, { key });
-    await rename(beside, file);
-    await syncDirectory(dirname(file));
+    await rm(temporary, { force: true });
+    await writeSafetensors(temporary, tensors, { key });
+    await rename(temporary, file);
   } catch (error) {
-    await rm(beside, { force: true });
+    await rm(temporary, { force: true }).catch(() => undefined);
     throw error;
   }
+  await syncDirectory(dirname(file));
 }

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { lstat, mkdir, open, readFile, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { explainWriting } from '../durable/explain.ts';
+import { explainWriting, noRoom } from '../durable/explain.ts';
 import { exists, ignore, makeFolder, remove, syncDirectory, writeFileDurably } from '../durable/files.ts';
 import { doWork } from '../durable/work.ts';
 import { WhetstoneError } from '../errors.ts';
@@ -346,11 +346,5 @@ async function requirePlace(out: string, replace: boolean): Promise<void> {
 async function requireSpace(out: string, needed: number): Promise<void> {
   const { bavail, bsize } = await statfs(dirname(out));
   const free = bavail * bsize;
-  if (free < needed) throw diskFull(out, `${bytesInWords(needed)} are needed and ${bytesInWords(free)} are free`);
+  if (free < needed) throw noRoom(out, needed, free);
 }
-
-const diskFull = (file: string, detail: string): WhetstoneError =>
-  new WhetstoneError('DISK_FULL', `the disk is full: ${detail}`, {
-    file,
-    hint: 'Free some space and try again.',
-  });

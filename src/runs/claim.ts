@@ -61,7 +61,7 @@ export async function claimRun(
     });
   }
   const made = (await explainWriting(path, () => mkdir(path, { recursive: true }))) !== undefined;
-  const options = { ...lockOptions, resumes: true };
+  const options: LockOptions = { ...lockOptions, goesOn: 'resume' };
   let lock = await lockFolder(path, options).catch(async (error: unknown) => {
     if (made) await rmdir(path).catch(() => undefined);
     throw error;
@@ -137,5 +137,5 @@ async function moveAside(path: string, lock: Lock): Promise<{ aside: string; loc
   await makeFolder(path);
   await lock.release(); // its file moved with the folder
   await remove(join(aside, folderLock));
-  return { aside, lock: await lockFolder(path, { resumes: true }) };
+  return { aside, lock: await lockFolder(path, { goesOn: 'resume' }) };
 }

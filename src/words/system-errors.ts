@@ -78,7 +78,7 @@ export const isSystemError = (error: unknown): error is SystemError =>
   error instanceof Error && 'syscall' in error && 'code' in error;
 
 const meaningOf = (error: unknown): Meaning | undefined =>
-  error instanceof Error && 'code' in error ? meanings[String(error.code)] : undefined;
+  typeof error === 'object' && error !== null && 'code' in error ? meanings[String(error.code)] : undefined;
 
 /** What is wrong, in words: "permission denied". Without a code that is known, the error's own message. */
 export function reasonOf(error: unknown): string {

@@ -11,11 +11,14 @@ export interface Change {
   readonly path: string;
 }
 
-export interface Fault {
-  readonly code: string;
-  /** The change that fails first, counted from 0; those after it fail as well where the code would make them. */
-  readonly from: number;
-}
+/** From the change `from` on, counted from 0: changes that the code would keep from happening fail, or something else is done. */
+export type Fault = { readonly from: number } & (
+  | { readonly code: string }
+  | {
+      /** Called once, before that change. */
+      readonly act: () => void;
+    }
+);
 
 const making = ['open', 'mkdir', 'mkdtemp', 'writeFile', 'appendFile', 'copyFile', 'cp', 'link', 'symlink'];
 const writing = ['write', 'sync', 'datasync', 'truncate'];
@@ -58,7 +61,9 @@ export async function onFaultyDisk(
   const meet = (call: string, path: string, paths: { path?: string; dest?: string }): void => {
     if (!path.startsWith(root + sep) && path !== root) return;
     const at = changes.push({ call, path }) - 1;
-    if (fault === null || at < fault.from || !failing[fault.code]!.includes(call)) return;
+    if (fault === null || at < fault.from) return;
+    if ('act' in fault) return at === fault.from ? fault.act() : undefined;
+    if (!failing[fault.code]!.includes(call)) return;
     throw Object.assign(new Error(`${fault.code}: raw words of the system, ${call} '${path}'`), {
       code: fault.code,
       errno: -1,
