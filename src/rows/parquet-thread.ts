@@ -92,7 +92,7 @@ export function parquetThread(path: string, metadata: FileMetaData, heap: number
         const fail = (error: Error): void => {
           end();
           isSound = false;
-          reject(error instanceof ParquetProblem ? error : new ParquetProblem(unfolds, true));
+          reject(error instanceof ParquetProblem ? error : endOf(error));
         };
         const late = (): void => {
           const seconds = Math.round(patience / 1000);
@@ -119,5 +119,11 @@ export function parquetThread(path: string, metadata: FileMetaData, heap: number
   };
 }
 
-/** Of a thread whose memory is used up. */
-const unfolds = 'its pages unfold into far more than its footer says';
+/** Why a thread ended by itself: its memory was used up, or it could not begin. */
+const endOf = (error: NodeJS.ErrnoException): ParquetProblem =>
+  new ParquetProblem(
+    error.code === 'ERR_WORKER_OUT_OF_MEMORY'
+      ? 'its pages unfold into far more than its footer says'
+      : error.message,
+    true,
+  );
