@@ -18,15 +18,33 @@ const source = `
   const compressors = { GZIP: bounded(zlib.gunzipSync), BROTLI: bounded(zlib.brotliDecompressSync) };
   if (zlib.zstdDecompressSync) compressors.ZSTD = bounded(zlib.zstdDecompressSync);
   const library = import(workerData.library);
+  const reading = new Set();
+  const watched = (file) => ({
+    byteLength: file.byteLength,
+    slice: (...range) => {
+      const piece = Promise.resolve(file.slice(...range));
+      reading.add(piece);
+      piece.catch(() => undefined).finally(() => reading.delete(piece));
+      return piece;
+    },
+  });
+  // Where one column is damaged, others are still being read; what comes of them keeps the thread from the next file.
+  const over = async () => {
+    do {
+      await Promise.allSettled(reading);
+      await new Promise(setImmediate);
+    } while (reading.size > 0);
+  };
   let opened;
   parentPort.on('message', async ({ open, range }) => {
     try {
       const { asyncBufferFromFile, parquetReadObjects } = await library;
-      if (open) opened = { file: await asyncBufferFromFile(open.path), metadata: open.metadata };
+      if (open) opened = { file: watched(await asyncBufferFromFile(open.path)), metadata: open.metadata };
       parentPort.postMessage({ begins: true });
       parentPort.postMessage({ rows: await parquetReadObjects({ ...opened, compressors, ...range }) });
     } catch (error) {
       const isError = error instanceof Error;
+      await over();
       parentPort.postMessage({ problem: isError ? error.message : String(error), plain: isError && error.constructor === Error });
     }
   });
