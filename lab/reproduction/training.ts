@@ -1,6 +1,5 @@
 // One training run of an experiment: judged answers in, an adapter folder and the facts of the run out.
 // A loss that is not finite is a fact, not a failure. Knows `align`; it does not know what is measured afterwards.
-import { join } from 'node:path';
 import { WhetstoneError, briefly } from '../../src/errors.ts';
 import { mean } from '../../src/evaluation/index.ts';
 import { withModel } from '../../src/generation/index.ts';

@@ -30,9 +30,21 @@ export async function syncDirectory(dir: string): Promise<void> {
   }
 }
 
-/** Makes the folder and those above it that are not there. Throws as `explainWriting`. */
+/** Makes the folder and those above it that are not there. Throws as `explainWriting`, and WhetstoneError `LOCK_LOST`. */
 export async function makeFolder(path: string): Promise<void> {
-  await explainWriting(path, () => mkdir(path, { recursive: true }));
+  await requireHeld(path);
+  await explainWriting(path, () => make(path));
+}
+
+/** A folder above it that is not there is made unless it had been locked, and was taken away. */
+async function make(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) await requireHeld(path);
+    else if (!hasCode(error, 'EEXIST')) throw error;
+    await mkdir(path, { recursive: true });
+  }
 }
 
 /** Takes a file or folder away that may be there. Throws as `explainRemoving`. */
@@ -86,10 +98,11 @@ export async function writeDirectoryDurably(
   const parent = dirname(target);
   const temporary = beside(target);
   const replaced = join(parent, `.${basename(target)}.replaced-${process.pid}`);
+  await requireHeld(target);
   await explainWriting(target, async () => {
     try {
       await rm(temporary, { recursive: true, force: true });
-      await mkdir(temporary, { recursive: true });
+      await make(temporary);
       await fill(temporary);
       await syncTree(temporary);
       await requireHeld(target);

@@ -3,6 +3,7 @@
 import { open } from 'node:fs/promises';
 import { begin, journalOf } from './begun.ts';
 import type { BeginSettings } from './begun.ts';
+import { explainWriting, growing } from './explain.ts';
 import { replaceFile } from './files.ts';
 import { linesOf } from './journal.ts';
 import { WhetstoneError } from '../errors.ts';
@@ -46,7 +47,10 @@ export async function openRowsFile<Row extends IndexedRow>(
     await begun.close();
     throw error;
   };
-  const before = await spansOf(source, whole).catch(closeAfter);
+  // A journal may have been taken away meanwhile.
+  const read = (): Promise<Map<number, Span>> =>
+    whole ? spansOf(source, true) : explainWriting(source, () => spansOf(source, false), growing);
+  const before = await read().catch(closeAfter);
   if (whole && before.size !== total) await closeAfter(otherFile(path, before.size, total));
   return {
     has: (index) => before.has(index),
@@ -54,7 +58,7 @@ export async function openRowsFile<Row extends IndexedRow>(
     keep: (row) => journal.append(row),
     finish: async () => {
       if (whole) return;
-      const spans = [...(await spansOf(source, false))].sort(([a], [b]) => a - b);
+      const spans = [...(await read())].sort(([a], [b]) => a - b);
       const file = await open(source, 'r');
       try {
         await replaceFile(out, async (append) => {

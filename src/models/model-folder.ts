@@ -8,7 +8,6 @@ import { explainWriting, noRoom } from '../durable/explain.ts';
 import { exists, ignore, makeFolder, remove, syncDirectory, writeFileDurably } from '../durable/files.ts';
 import { doWork } from '../durable/work.ts';
 import { WhetstoneError } from '../errors.ts';
-import { bytesInWords } from '../words/numbers.ts';
 import { checkpointFileNames, indexName, openCheckpoint, singleName } from './checkpoint.ts';
 import type { StoredWeight } from './checkpoint.ts';
 import { readSafetensorsHeader } from './safetensors.ts';

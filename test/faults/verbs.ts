@@ -39,6 +39,7 @@ export const rowVerbs: Verbs = {
   'data convert in the place of a file': { args: (out) => [...convert(out), '--overwrite'], before: earlier },
   judge: {
     args: (out) => judge(given('judge.mjs'), out),
+    varies: /journal\.jsonl$/, // in the order in which they came
   },
   'judge, which a person is': {
     args: (out, root) => judge(`person:${join(root, 'mine.csv')}`, out),
