@@ -1,7 +1,7 @@
 // A tokenizer for texts that anybody may send: what cannot fit into the model's context is refused before all of it is
 // tokenized, and nobody waits for a client that is gone. Knows no requests.
-import { setImmediate as turn } from 'node:timers/promises';
 import { requireUnicode } from '../rows/unicode.ts';
+import { ownTurn } from './own-turn.ts';
 import type { Encoding, Tokenizer } from '../tokens/tokenizer.ts';
 
 export interface Bounds {
@@ -49,8 +49,8 @@ async function requireFit(
   text: string,
   { most, signal, tooLong }: Bounds,
 ): Promise<void> {
-  // This takes milliseconds a megabyte: others have their turn between two.
-  await turn();
+  // This takes milliseconds a megabyte.
+  await ownTurn();
   requireUnicode(text);
   const fewest = tokenizer.fewestTokens(text, most);
   if (fewest > most) throw tooLong(fewest, true);

@@ -181,8 +181,9 @@ async function endsInEndToken(tokenizer: ServedModel['tokenizer'], text: string)
   return text.endsWith(await tokenizer.decode([tokenizer.eosTokenId]));
 }
 
-function tokenPrompt({ tokenizer, vocabSize }: ServedModel, ids: readonly number[]): Prompt {
-  if (!ids.every((id) => Number.isInteger(id) && id >= 0 && id < vocabSize))
+function tokenPrompt({ tokenizer, vocabSize, maxPositions }: ServedModel, ids: readonly number[]): Prompt {
+  // Too many are refused for their number, without a look at each of a million.
+  if (ids.length <= maxPositions && !ids.every((id) => Number.isInteger(id) && id >= 0 && id < vocabSize))
     throw invalidValue('prompt', `token ids from 0 to ${vocabSize - 1}`);
   return { ids: Int32Array.from(ids), told: () => textAndOffsets(tokenizer, ids) };
 }
