@@ -23,7 +23,14 @@ import { resolveSettings } from '../alignment/settings.ts';
 import type { AlignSettings } from '../alignment/settings.ts';
 import { makeFolder, writeDirectoryDurably } from '../durable/files.ts';
 import { WhetstoneError } from '../errors.ts';
-import { labelOf, readSoundTriplets, readTriplets, writeLeftOut, writeTriplets } from '../judgments/index.ts';
+import {
+  labelOf,
+  readSoundTriplets,
+  readTriplets,
+  rowsIn,
+  writeLeftOut,
+  writeTriplets,
+} from '../judgments/index.ts';
 import type { LeftOut, Triplet } from '../judgments/index.ts';
 import type { DecisionWords } from '../judges/local/decision.ts';
 import { canSpell } from '../judges/local/judge-model.ts';
@@ -132,7 +139,8 @@ async function prepare(options: TrainJudgeOptions): Promise<Prepared> {
     const { own, training } = splitSettings(settings.all);
     const words = { yes: own.yes!, no: own.no! };
     const rows = await readRows(settings.given, own.heldOut!, words, out, claim);
-    const begun = await claim.begin(claim.recorded ?? (await makeRecord(settings.given, rows.digest)));
+    const record = claim.recorded ?? (await makeRecord(settings.given, rows));
+    const begun = await claim.begin(record);
     const data = dataOf(out);
     if (rows.fresh) {
       await makeFolder(data.dir);
@@ -155,7 +163,12 @@ async function prepare(options: TrainJudgeOptions): Promise<Prepared> {
     const plan = await run.prepare();
     const heldOut = rows.fresh?.heldOut.length ?? (await countRows(data.heldOut));
     return {
-      plan: { ...plan, heldOut, notes: [...begun.notes, ...plan.notes] },
+      plan: {
+        ...plan,
+        rows: { ...plan.rows, invalid: invalidIn(record) },
+        heldOut,
+        notes: [...begun.notes, ...plan.notes],
+      },
       run,
       training: inner,
       claim,
@@ -203,13 +216,23 @@ async function resolveGiven(
   };
 }
 
-async function makeRecord(given: Given, digest: string): Promise<RunRecord> {
+async function makeRecord(given: Given, { digest, fresh }: Rows): Promise<RunRecord> {
+  const invalid = rowsIn(fresh?.leftOut ?? []);
   const template = given.template === undefined ? {} : { template: recordedTemplate(given.template) };
   return {
     settings: settingsForRecord(judgeRunTable, { ...judgeDefaults, ...given, ...template }),
-    run: { versions: await versions(), data: digest, started: new Date().toISOString() },
+    run: {
+      versions: await versions(),
+      data: digest,
+      ...(invalid > 0 && { rows_left_out: { invalid } }),
+      started: new Date().toISOString(),
+    },
   };
 }
+
+/** Rows that were left out because data check refuses them. */
+const invalidIn = ({ run }: RunRecord): number =>
+  (run['rows_left_out'] as { readonly invalid: number } | undefined)?.invalid ?? 0;
 
 interface Rows {
   readonly digest: string;

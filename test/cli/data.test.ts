@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { buildCli } from './command.ts';
+import { buildCli, eventsOf } from './command.ts';
 import type { Cli, Finished } from './command.ts';
 import { judgedRows, writeJsonl, writeTinyModel } from './fixtures.ts';
 
@@ -107,6 +107,19 @@ describe('rows that data check refuses', () => {
     expect(await lines(at('skipped/left-out.jsonl'))).toEqual(reasons);
     const record = parse(await readFile(at('skipped/run.yaml'), 'utf8')) as { run: object };
     expect(record.run).toMatchObject({ rows_left_out: { invalid: 4, too_long: 0 } });
+  });
+
+  it('are left out by train-judge in the same words, also where it goes on', async () => {
+    const out = at('judge');
+    const args = ['train-judge', '--out', out, '--max_new_tokens', '8', '--json'];
+    const more = ['--held_out', '0.4', '--max_steps', '1', '--warmup_steps', '0', '--skip_invalid'];
+    const first = await cli.call([...args, at('mixed.jsonl'), '--model', model, ...more]);
+    const again = await cli.call([...args, '--resume']);
+    for (const { code, stdout } of [first, again]) {
+      expect(code).toBe(0);
+      expect(eventsOf(stdout, 'plan')).toMatchObject([{ rows: { invalid: 4 } }]);
+    }
+    expect((await lines(join(out, 'left-out.jsonl'))).map(({ row }) => row)).toEqual([7, 8, 9, 10]);
   });
 
   it('are converted as they are without the switch where they can be read, and counted', async () => {
