@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { Setting } from '../options/kinds.ts';
 import { bashScript } from './completion/bash.ts';
 import { fishScript } from './completion/fish.ts';
+import { powershellScript } from './completion/powershell.ts';
 import type { CompletedVerb, Value } from './completion/verbs.ts';
 import { zshScript } from './completion/zsh.ts';
 import { tableOfCommand } from './flags.ts';
@@ -10,15 +11,15 @@ import type { Given, Verb } from './flags.ts';
 import { requireOutput } from './rows-out.ts';
 import type { VerbContext } from './screen.ts';
 
-const scripts = { bash: bashScript, zsh: zshScript, fish: fishScript } as const;
+const scripts = { bash: bashScript, zsh: zshScript, fish: fishScript, powershell: powershellScript } as const;
 
 const table = {
   shell: {
     kind: 'choice',
-    choices: ['bash', 'zsh', 'fish'],
+    choices: ['bash', 'zsh', 'fish', 'powershell'],
     positional: true,
     placeholder: 'SHELL',
-    help: 'bash, zsh or fish',
+    help: 'bash, zsh, fish or powershell',
   },
 } as const;
 
@@ -27,7 +28,8 @@ export const completionVerb: Verb<typeof table> = {
   summary: 'Print the completion of verbs, flags and values for a shell',
   about: `Add to ~/.bashrc:               source <(whetstone completion bash)
 Add to ~/.zshrc after compinit: source <(whetstone completion zsh)
-Once for fish:                  whetstone completion fish > ~/.config/fish/completions/whetstone.fish`,
+Once for fish:                  whetstone completion fish > ~/.config/fish/completions/whetstone.fish
+Add to $PROFILE of PowerShell:  whetstone completion powershell | Out-String | Invoke-Expression`,
   examples: [['completion bash', 'the script, which knows this version of whetstone']],
   table,
   required: () => ['shell'],

@@ -26,7 +26,7 @@ beforeAll(async () => {
   }
   const none = await cli.call(['completion', 'tcsh']);
   expect(none.code).toBe(2);
-  expect(none.stderr).toMatch(/SHELL: expected one of bash, zsh, fish, found "tcsh"/);
+  expect(none.stderr).toMatch(/SHELL: expected one of bash, zsh, fish, powershell, found "tcsh"/);
   await cli.remove();
 }, 240_000);
 afterAll(() => rm(dir, { recursive: true, force: true }));
