@@ -69,14 +69,19 @@ function widthsOfNorms({ layerNorms }: MemoryPlan['config']): number {
   return count([beforeAttention, beforeMlp]) + 2 * count([afterAttention, afterMlp]);
 }
 
-/** Float32 weights are mapped from their files, halves widened to a private copy; repacking copies twice, padded. */
+/**
+ * Float32 weights are mapped from their files. Halves are widened while the graph is loaded, which holds two float32 copies
+ * at once. Repacking copies twice, padded, beside the widened ones. Measured: dev/LOG.md.
+ */
 function weightBytes({ checkpoint, trainable, prepack }: MemoryPlan): number {
   if (trainable.kind === 'full') return 0;
-  if (prepack) return 2.2 * floatBytes(checkpoint);
   const stored = [...checkpoint.weights.values()];
+  if (prepack) {
+    return stored.reduce((sum, { dtype, length }) => sum + (dtype === 'F32' ? 2.2 * length : 7 * length), 0);
+  }
   const resting = stored.reduce((sum, { length, dtype, quantized }) => {
     if (quantized) return sum + length + quantized.scales.length + (quantized.zeros?.length ?? 0);
-    return sum + (dtype === 'F32' ? length : 3 * length);
+    return sum + (dtype === 'F32' ? length : 4.4 * length);
   }, 0);
   // The largest matrix in float32 while it is used; the LM head's derivative uses it beside its logits.
   const inUse = stored.map(({ shape, quantized }) => (quantized ? 4 * shape.reduce((a, b) => a * b, 1) : 0));

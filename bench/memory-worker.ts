@@ -1,0 +1,69 @@
+// One process of the memory benchmark: opens a model, does one kind of work, and tells what was estimated for training and the
+// peak that the system counted.
+import { openEngine } from '../src/engine/index.ts';
+import { cut } from '../src/objectives/index.ts';
+import { peakMemory } from './peak-memory.ts';
+
+export interface MemoryJob {
+  readonly model: string;
+  readonly kind: 'open' | 'train' | 'score' | 'generate';
+  /** Whether training repacks weights; null leaves it to the engine. */
+  readonly prepack: boolean | null;
+  readonly baseDtype: 'float32' | 'int8' | 'int4';
+  readonly tokens: number;
+  readonly responseTokens: number;
+}
+
+const {
+  model: modelDir,
+  kind,
+  prepack,
+  baseDtype,
+  tokens,
+  responseTokens,
+} = JSON.parse(process.argv[2]!) as MemoryJob;
+const targetModules = ['gate_proj', 'up_proj', 'down_proj'];
+const lora = { rank: 16, alpha: 32, dropout: 0, rankStabilized: false, targetModules };
+const engine = await openEngine({
+  modelDir,
+  baseDtype,
+  threads: 2,
+  slots: 8,
+  ...(kind === 'train' && { lora }),
+  ...(prepack !== null && { prepack }),
+});
+const { vocabSize } = engine.describe();
+const sequenceOf = (length: number, seed: number): { ids: Int32Array; responseStart: number } => ({
+  ids: Int32Array.from({ length }, (_, i) => 3 + ((i * 7919 + seed) % (vocabSize - 3))),
+  responseStart: length - responseTokens,
+});
+const estimate = engine.estimateMemory({ tokens, responseTokens });
+const opened = peakMemory();
+const began = performance.now();
+if (kind === 'train') {
+  const optimizer = {
+    learningRate: 1e-4,
+    beta1: 0.9,
+    beta2: 0.999,
+    epsilon: 1e-8,
+    weightDecay: 0,
+    maxGradNorm: 1,
+  };
+  for (let step = 0; step < 2; step++) {
+    const judged = sequenceOf(tokens, step);
+    const plain = { ids: judged.ids.slice(16), responseStart: judged.responseStart - 16 };
+    const sequences = { plain, judged };
+    await engine.step([{ index: 0, rejected: true, sequences }], cut(), optimizer);
+  }
+} else if (kind === 'score') {
+  for (let seed = 0; seed < 3; seed++) await engine.score([sequenceOf(tokens, seed)]);
+} else if (kind === 'generate') {
+  const prompt = sequenceOf(tokens - responseTokens, 1).ids;
+  const sampling = { maxNewTokens: responseTokens, temperature: 0 };
+  await engine.generate(
+    Array.from({ length: 8 }, () => ({ prompt, sampling, endTokens: new Set<number>() })),
+  );
+}
+const seconds = (performance.now() - began) / 1000;
+process.stdout.write(`${JSON.stringify({ estimate, opened, peak: peakMemory(), seconds })}\n`);
+await engine.dispose();

@@ -1,0 +1,45 @@
+// What a process takes at its peak, each job in a process of its own; of training, against what was estimated before it.
+//   node scripts/run-ts.mjs bench/memory.bench.ts [--tokens 1024] [--response 256] [--kinds train,score,generate]
+//     [--dtypes float32,int8,int4] [--prepack yes|no] MODEL...
+// Models come from bench/peers/random_model.py. Prints a table of MiB, as dev/LOG.md has it.
+import { spawnSync } from 'node:child_process';
+import { basename } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { MemoryJob } from './memory-worker.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    tokens: { type: 'string', default: '1024' },
+    response: { type: 'string', default: '256' },
+    kinds: { type: 'string', default: 'train,score,generate' },
+    dtypes: { type: 'string', default: 'float32,int8,int4' },
+    prepack: { type: 'string' },
+  },
+});
+const prepack = values.prepack === undefined ? null : values.prepack === 'yes';
+const [tokens, responseTokens] = [Number(values.tokens), Number(values.response)];
+const mebibytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(0);
+console.log(
+  '| model | work | weights | tokens, of them response | opened | estimate | peak | estimate / peak |',
+);
+console.log('| --- | --- | --- | --- | --- | --- | --- | --- |');
+for (const model of positionals) {
+  for (const kind of values.kinds.split(',') as MemoryJob['kind'][]) {
+    for (const baseDtype of values.dtypes.split(',') as MemoryJob['baseDtype'][]) {
+      const job: MemoryJob = { model, kind, prepack, baseDtype, tokens, responseTokens };
+      const runner = ['scripts/run-ts.mjs', 'bench/memory-worker.ts', JSON.stringify(job)];
+      // A first opening in few bits quantizes, which is another process's peak.
+      if (baseDtype !== 'float32')
+        spawnSync(process.execPath, [...runner.slice(0, 2), JSON.stringify({ ...job, kind: 'open' })]);
+      const { stdout, stderr } = spawnSync(process.execPath, runner, { encoding: 'utf8' });
+      if (!stdout) throw new Error(stderr);
+      const { estimate, opened, peak } = JSON.parse(stdout) as Record<'estimate' | 'opened' | 'peak', number>;
+      const cells = [basename(model), kind, baseDtype, `${tokens}, ${responseTokens}`];
+      const [expected, ratio] =
+        kind === 'train' ? [mebibytes(estimate), (estimate / peak).toFixed(2)] : ['', ''];
+      const figures = [mebibytes(opened), expected, mebibytes(peak), ratio];
+      console.log(`| ${[...cells, ...figures].join(' | ')} |`);
+    }
+  }
+}
