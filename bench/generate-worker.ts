@@ -1,5 +1,5 @@
 // Our side of the generation benchmark: a request is {"prompts": [[ids]...], "limits": [tokens...]}, answered
-// greedily side by side; the answer holds its seconds and the new ids.
+// greedily side by side; the answer holds its seconds and the new ids, and their log-probs with "log_probs": true.
 import { createInterface } from 'node:readline';
 import { openEngine } from '../src/engine/index.ts';
 import { peakMemory } from './peak-memory.ts';
@@ -18,15 +18,25 @@ const engine = await openEngine({
 const answer = (line: unknown): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
 answer({ ready: true });
 for await (const line of createInterface({ input: process.stdin })) {
-  const { prompts, limits } = JSON.parse(line) as { prompts: number[][]; limits: number[] };
+  const { prompts, limits, log_probs } = JSON.parse(line) as {
+    prompts: number[][];
+    limits: number[];
+    log_probs?: boolean;
+  };
+  const heard: number[][] = prompts.map(() => []);
   const began = performance.now();
   const made = await engine.generate(
     prompts.map((ids, i) => ({
       prompt: Int32Array.from(ids),
       sampling: { maxNewTokens: limits[i]!, temperature: 0 },
+      ...(log_probs && {
+        topLogProbs: 0,
+        onToken: ({ logProb }: { logProb: number }) => void heard[i]!.push(logProb),
+      }),
     })),
   );
   const seconds = (performance.now() - began) / 1000;
-  answer({ seconds, ids: made.map(({ ids }) => [...ids]), peak_rss_bytes: peakMemory() });
+  const ids = made.map((each) => [...each.ids]);
+  answer({ seconds, ids, log_probs: heard, peak_rss_bytes: peakMemory() });
 }
 await engine.dispose();

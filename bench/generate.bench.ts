@@ -38,9 +38,11 @@ const [model, rowsFile, threads, most] = [args.model, args.rows, args.threads, N
 interface Work {
   readonly prompts: number[][];
   readonly limits: number[];
+  readonly log_probs?: boolean;
 }
 interface Answer {
   readonly seconds: number;
+  readonly log_probs?: number[][];
   readonly ids: number[][];
   readonly peak_rss_bytes: number;
 }
@@ -151,4 +153,24 @@ for (const [kind, workOf] of Object.entries(kinds).filter(([name]) => wanted.inc
     );
   }
 }
+/** Of greedy texts: how long they are the same, and how far log-probs are apart until then. */
+async function compareBits(plain: Side, few: Side): Promise<void> {
+  const work = { prompts: pick(0, 64), limits: new Array<number>(64).fill(32), log_probs: true };
+  const [a, b] = [await plain.ask(work), await few.ask(work)];
+  const same = a.ids.map((row, i) => {
+    const parts = row.findIndex((id, k) => id !== b.ids[i]![k]);
+    return parts < 0 ? row.length : parts;
+  });
+  const apart = same.flatMap((count, i) =>
+    a.log_probs![i]!.slice(0, count).map((logProb, k) => Math.abs(logProb - b.log_probs![i]![k]!)),
+  );
+  console.log(
+    `${few.name}: ${apart.length} of ${tokensOf(a)} greedy tokens come before the first that differs from ours, ` +
+      `${same.filter((count, i) => count === a.ids[i]!.length).length} of ${same.length} texts are equal; log-probs ` +
+      `differ by ${(apart.reduce((x, y) => x + y, 0) / apart.length).toFixed(4)} nats by mean, ${Math.max(...apart).toFixed(3)} at most`,
+  );
+}
+const few = sides.filter(({ name }) => /^int[48]\//.test(name));
+const own = sides.find(({ name }) => name === 'ours');
+if (own) for (const side of few) await compareBits(own, side);
 for (const side of sides) side.stop();

@@ -1,5 +1,5 @@
-# A GGUF in float32, or with --q8_0 its matrices in Q8_0, of a Llama checkpoint with a byte-level BPE tokenizer, such as make_checkpoint.py writes, for
-# llama_cpp.mjs. `pip install gguf safetensors numpy`.
+# A GGUF in float32, or with --q8_0 its matrices in Q8_0, of a Llama checkpoint with a byte-level BPE tokenizer, such as
+# make_checkpoint.py writes, for llama_cpp.mjs. `pip install gguf safetensors numpy`.
 from __future__ import annotations
 
 import argparse
