@@ -2,7 +2,7 @@
 // each of its uses. Forward only: nothing multiplies by the transpose. Knows single ops; what a graph is for, its caller
 // knows.
 import type { OpNode, Tensor } from './tensor.ts';
-import { constant, recordOp, weight } from './tensor.ts';
+import { asStored, constant, recordOp } from './tensor.ts';
 import type { Substitute } from './substitute.ts';
 import { replaceOps } from './substitute.ts';
 
@@ -64,7 +64,7 @@ function codesOf({ node }: Tensor): Codes | null {
   // Rows of codes for zero begin at whole bytes.
   if (!isReadable || (zeros && bits === 4 && blocks % 2 !== 0)) return null;
   const bytes = (block * bits) / 8;
-  const own = [unsigned(codes, [rows, blocks, bytes]), places(scales, 'float32', [rows * blocks])] as const;
+  const own = [unsigned(codes, [rows, blocks, bytes]), asStored(scales, 'float32', [rows * blocks])] as const;
   const zero = zeros && unsigned(zeros, [(rows * blocks * bits) / 8]);
   return own.every((part) => part !== null) && (!zeros || zero)
     ? { rows, columns, bits, block, operands: [own[0]!, own[1]!, zero] }
@@ -73,18 +73,12 @@ function codesOf({ node }: Tensor): Codes | null {
 
 const blockOf = ({ attributes }: OpNode): number => attributes['block_size'] as number;
 
-/** A stored tensor's bytes as another dtype and shape. */
-function places(x: Tensor, dtype: 'float32' | 'uint8', shape: readonly number[]): Tensor | null {
-  const { node } = x;
-  return node.kind === 'weight' ? weight(`${node.name}.${dtype}`, dtype, shape, node.external) : null;
-}
-
 /**
  * Codes as the kernel counts them, from 0 upward: two's complement with its highest bit turned. ONNX Runtime does this
  * once, when it loads the graph.
  */
 function unsigned(codes: Tensor, shape: readonly number[]): Tensor | null {
-  const bytes = places(codes, 'uint8', shape);
+  const bytes = asStored(codes, 'uint8', shape);
   const highest = codes.dtype === 'int8' ? 0x80 : 0x88;
   return (
     bytes &&

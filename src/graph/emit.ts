@@ -129,11 +129,13 @@ function initializerFor(
   return name;
 }
 
-/** Emits the op of a value that is computed for each of its uses. */
-function valueForOneUse({ nodes, values, names, freshName }: Emission, { node, output }: Tensor): string {
-  const { op, domain, attributes, inputs, outputs } = node as Node & { kind: 'op' };
+/** Emits the op of a value that is computed for each of its uses, and before it those of its inputs that are, too. */
+function valueForOneUse(emission: Emission, { node, output }: Tensor): string {
+  const { nodes, values, names, freshName } = emission;
+  const { op, domain, attributes, outputs, ...own } = node as Node & { kind: 'op' };
+  const inputs = own.inputs.map((t) => (t ? (names.get(t) ?? valueForOneUse(emission, t)) : ''));
   const made = outputs.map(() => freshName('t'));
-  nodes.push({ op, domain, inputs: inputs.map((t) => (t ? names.get(t)! : '')), outputs: made, attributes });
+  nodes.push({ op, domain, inputs, outputs: made, attributes });
   outputs.forEach(({ dtype, shape }, i) => values.push({ name: made[i]!, dtype, shape }));
   return made[output]!;
 }

@@ -3,6 +3,7 @@
 import { cast } from './ops/elementwise.ts';
 import { gemm, matmul } from './ops/matmul.ts';
 import { inverseRms } from './ops/nn.ts';
+import { dequantizeBlocks } from './ops/quantized.ts';
 import type { OpNode, Tensor } from './tensor.ts';
 import { inputsOf, recordOp, withMark } from './tensor.ts';
 import { topologicalOrder } from './emit.ts';
@@ -43,8 +44,13 @@ const halfProduct: Substitute = ({ op, inputs, attributes }) => {
 
 const halfProducts = { Gemm: halfProduct, MatMul: halfProduct };
 
+const dequantizedByRows: Substitute = (node, outputs) => {
+  const values = dequantizeBlocks(node, outputs);
+  return values && [values];
+};
+
 const substitutes: Readonly<Record<Provider, Readonly<Record<string, Substitute>>>> = {
-  cpu: halfProducts,
+  cpu: { DequantizeLinear: dequantizedByRows, ...halfProducts },
   webgpu: { FusedMatMul: plainProduct, SimplifiedLayerNormalization: inverseBesides, ...halfProducts },
   cuda: {},
   coreml: { FusedMatMul: plainProduct, ...halfProducts },
@@ -62,10 +68,11 @@ export function replaceOps(
   outputs: Readonly<Record<string, Tensor>>,
   table: Readonly<Record<string, Substitute>>,
 ): Readonly<Record<string, Tensor>> {
-  if (Object.keys(table).length === 0) return outputs;
+  const nodes = topologicalOrder(Object.values(outputs));
+  if (!nodes.some((node) => node.kind === 'op' && node.op in table)) return outputs;
   const known = new Map<Tensor, Tensor>();
   const present = (x: Tensor): Tensor => known.get(x) ?? x;
-  for (const node of topologicalOrder(Object.values(outputs))) {
+  for (const node of nodes) {
     if (node.kind === 'alias') {
       node.outputs.forEach((value, i) => {
         const passed = known.get(node.inputs[i]!);

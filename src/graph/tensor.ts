@@ -83,6 +83,14 @@ export function weight(name: string, dtype: DType, shape: readonly number[], ext
   return record({ kind: 'weight', name, external }, [{ dtype, shape }])[0]!;
 }
 
+/** A weight's bytes read as another dtype and shape; null for any other tensor. */
+export function asStored(x: Tensor, dtype: DType, shape: readonly number[]): Tensor | null {
+  const { node } = x;
+  return node.kind === 'weight'
+    ? weight(`${node.name}.${dtype}.${shape.join('x')}`, dtype, shape, node.external)
+    : null;
+}
+
 /** A constant from numbers; `shape` defaults to a scalar for one number. Throws on a wrong count. */
 export function constant(
   values: number | readonly number[],

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compile } from '../../engine/session.ts';
 import { codeMatrix } from '../few-bits.test-helper.ts';
 import { expectClose } from '../gradient-check.test-helper.ts';
-import { dequantize, emit, gatherRows, gemm, input, linear } from '../index.ts';
+import { dequantize, emit, gatherRows, gemm, input, linear, substitute } from '../index.ts';
 import { testDevice } from '../../../test/device.ts';
 
 let root: string;
@@ -68,6 +68,18 @@ it('is computed for each use, so that no copy in float32 lives between them', as
   // The product of the first is one value with that of the second; its transpose is another use.
   expect(text.match(/DequantizeLinear_t/g)).toHaveLength(2);
 });
+
+it.each([
+  [192, 0],
+  [96, 1],
+])(
+  'is dequantized by whole rows on the CPU where no block is short: %i columns',
+  async (columns, blockwise) => {
+    const { w } = await codeMatrix(root, rows, columns, 'int8');
+    const graph = substitute({ y: linear(input('x', 'float32', [3, columns]), w) }, 'cpu');
+    expect(Buffer.from(emit(graph).bytes).toString('latin1').split('block_size').length - 1).toBe(blockwise);
+  },
+);
 
 it('refuses what is no matrix in few bits, and shows it', () => {
   const codes = input('codes', 'int8', [4, 128]);

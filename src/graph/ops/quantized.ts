@@ -1,7 +1,7 @@
 // Matrices in few bits: codes and the scales of their blocks become numbers where they are used, each time anew.
 import { sameDim } from '../dim.ts';
 import type { OpNode, Tensor } from '../tensor.ts';
-import { recordOp } from '../tensor.ts';
+import { asStored, dimValues, recordOp } from '../tensor.ts';
 import { requireDType, requireRank, shapeError } from './check.ts';
 import { cast } from './elementwise.ts';
 import { gatherRows } from './shape.ts';
@@ -69,6 +69,35 @@ function dequantizedRows(x: Tensor, node: OpNode, indices: Tensor): Tensor {
   return recordOp('DequantizeLinear', some, [{ dtype: 'float32', shape }], {
     attributes: { axis: last, block_size: blockOf(node) },
   })[0]!;
+}
+
+/**
+ * The values of a `dequantize` by the kernel for whole rows, whose rows are the blocks: on the CPU it takes a fifth of the
+ * time of the one that knows blocks. Null where a row's last block is shorter, or the codes do not lie in a file.
+ */
+export function dequantizeBlocks(
+  { inputs, attributes, ...node }: OpNode,
+  [matrix]: readonly Tensor[],
+): Tensor | null {
+  if (!node.eachUse || attributes['axis'] !== 1) return null;
+  const [codes, scales, zeros] = inputs as readonly [Tensor, Tensor, Tensor?];
+  const block = attributes['block_size'] as number;
+  const [rows, columns] = codes.shape as readonly [number, number];
+  if (columns % block !== 0) return null;
+  const blocks = rows * (columns / block);
+  const flat = [
+    asStored(codes, codes.dtype, [blocks, block]),
+    asStored(scales, 'float32', [blocks]),
+    ...(zeros ? [asStored(zeros, zeros.dtype, [blocks])] : []),
+  ];
+  if (flat.includes(null)) return null;
+  const options = { eachUse: true };
+  const shape = [blocks, block];
+  const values = recordOp('DequantizeLinear', flat, [{ dtype: 'float32', shape }], {
+    ...options,
+    attributes: { axis: 0 },
+  });
+  return recordOp('Reshape', [values[0]!, dimValues(codes.shape)], [matrix!], options)[0]!;
 }
 
 const blockOf = ({ attributes }: OpNode): number => attributes['block_size'] as number;
