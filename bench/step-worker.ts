@@ -3,6 +3,8 @@
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { TokenExample } from '../src/engine/index.ts';
+import type { Arithmetic } from '../src/graph/index.ts';
+import type { BaseDType } from '../src/models/index.ts';
 import { defaultLora, openEngine } from '../src/engine/index.ts';
 import { cut } from '../src/objectives/index.ts';
 
@@ -14,8 +16,9 @@ interface Row {
   readonly judged_response_start: number | null;
 }
 
-const [modelDir, rowsFile, threads] = process.argv.slice(2);
-if (!modelDir || !rowsFile) throw new Error('usage: step-worker MODEL_DIR ROWS.json [threads]');
+const [modelDir, rowsFile, threads, baseDtype, baseCompute] = process.argv.slice(2);
+if (!modelDir || !rowsFile)
+  throw new Error('usage: step-worker MODEL_DIR ROWS.json [threads [base_dtype [base_compute]]]');
 const rows = JSON.parse(readFileSync(rowsFile, 'utf8')) as Row[];
 
 const toExample = ({
@@ -47,7 +50,13 @@ const memory = (): Record<string, number> => {
 };
 const answer = (line: unknown): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
 
-const engine = await openEngine({ modelDir, lora: defaultLora, threads: Number(threads ?? 2) });
+const engine = await openEngine({
+  modelDir,
+  lora: defaultLora,
+  threads: Number(threads ?? 2),
+  ...(baseDtype && { baseDtype: baseDtype as BaseDType }),
+  ...(baseCompute && { baseCompute: baseCompute as Arithmetic }),
+});
 const objective = cut();
 const optimizer = {
   learningRate: 4e-4,

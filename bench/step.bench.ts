@@ -1,5 +1,7 @@
 // Training steps per second against PyTorch, on identical token rows, taking turns batch by batch.
 //   node scripts/run-ts.mjs bench/step.bench.ts --model DIR --rows rows.json --python PYTHON [--batches 6]
+//     [--only ours,ours-int8,ours-int4,ours-int8-int8,best_torch,released_style]
+// ours-A-B has --base_dtype A and --base_compute B.
 // DIR and rows.json come from bench/peers/make_checkpoint.py and rows.py. Prints a table and one JSON line.
 import type { ChildProcess } from 'node:child_process';
 import { spawn, spawnSync } from 'node:child_process';
@@ -60,18 +62,21 @@ function sampleBatches(batches: number, size: number): number[][] {
 async function start(name: string): Promise<Side> {
   const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
   const peers = here('../bench/peers/');
-  const child: ChildProcess =
-    name === 'ours'
-      ? spawn(process.execPath, ['scripts/run-ts.mjs', 'bench/step-worker.ts', model, rowsFile, threads], {
+  const child: ChildProcess = name.startsWith('ours')
+    ? spawn(
+        process.execPath,
+        ['scripts/run-ts.mjs', 'bench/step-worker.ts', model, rowsFile, threads, ...name.split('-').slice(1)],
+        {
           stdio: ['pipe', 'pipe', 'inherit'],
-        })
-      : spawn(
-          args.python,
-          [`${peers}${name}.py`, '--model', model, '--rows', rowsFile, '--threads', threads, '--serve'],
-          {
-            stdio: ['pipe', 'pipe', 'ignore'],
-          },
-        );
+        },
+      )
+    : spawn(
+        args.python,
+        [`${peers}${name}.py`, '--model', model, '--rows', rowsFile, '--threads', threads, '--serve'],
+        {
+          stdio: ['pipe', 'pipe', 'ignore'],
+        },
+      );
   const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
   const next = async (): Promise<unknown> => JSON.parse(((await lines.next()) as { value: string }).value);
   await next();

@@ -13,7 +13,7 @@ import { plural } from '../../src/words/numbers.ts';
 const table = {
   name: {
     kind: 'choice',
-    choices: ['table2', 'table4', 'table5', 'table6', 'figure4', 'figure7', 'detection', 'tune'],
+    choices: ['table2', 'table4', 'table5', 'table6', 'figure4', 'figure7', 'precision', 'detection', 'tune'],
     positional: true,
     group: 'Files',
     placeholder: 'NAME',
@@ -105,6 +105,7 @@ table5     CUT on models of three sizes
 table6     online rounds of four methods
 figure4    CUT against DPO by amount of data
 figure7    how many satisfactory examples CUT should keep
+precision  CUT on a base in 8 and 4 bits, and with arithmetic in int8
 detection  the flagged tokens against the true errors
 tune       chooses each method's settings on the development split
 

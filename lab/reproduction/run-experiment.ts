@@ -101,12 +101,18 @@ function judgedAnswer(output: string, { judgment, errors, satisfactory }: Verdic
 async function runTrial(experiment: TrialExperiment, bench: Bench): Promise<TrialResult> {
   const { model, training, tests, praised } = experiment;
   const test = async (adapter: string | null): Promise<Omit<TrialResult, 'training'>> =>
-    withBenchModel(bench, model, adapter, async (speaker) => {
-      const tasks = drawOf(bench, tests);
-      const plain = await graded(bench, speaker, tasks);
-      const withPraise = praised ? await graded(bench, speaker, tasks, speaker.template.praise) : null;
-      return { plain: plain.marks, praised: withPraise?.marks ?? null, answers: plain.texts };
-    });
+    withBenchModel(
+      bench,
+      model,
+      adapter,
+      async (speaker) => {
+        const tasks = drawOf(bench, tests);
+        const plain = await graded(bench, speaker, tasks);
+        const withPraise = praised ? await graded(bench, speaker, tasks, speaker.template.praise) : null;
+        return { plain: plain.marks, praised: withPraise?.marks ?? null, answers: plain.texts };
+      },
+      training?.settings,
+    );
   if (training === null) return { ...(await test(null)), training: null };
   const { answers: judged } = await bench.resultOf(training.answers);
   const count = training.instructions;

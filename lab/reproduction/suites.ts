@@ -6,7 +6,15 @@ import * as paper from './paper.ts';
 import { worldModelWidths } from '../world/model.ts';
 import type { RowTraining, Suite, SuiteRow } from './suite.ts';
 
-export const suiteNames = ['table2', 'table4', 'table5', 'table6', 'figure4', 'figure7'] as const;
+export const suiteNames = [
+  'table2',
+  'table4',
+  'table5',
+  'table6',
+  'figure4',
+  'figure7',
+  'precision',
+] as const;
 export type SuiteName = (typeof suiteNames)[number];
 
 const offline = (method: SuiteMethod, settings?: MethodSettings): RowTraining => ({
@@ -222,6 +230,36 @@ function ratioTraining(ratio: number | null): RowTraining {
   return { ...offline('cut'), rounds: [{ downsample: 1 }, { downsample: ratio }] };
 }
 
+const precisions: readonly (readonly [id: string, label: string, settings: MethodSettings])[] = [
+  ['float32', 'float32', {}],
+  ['int8', 'int8', { baseDtype: 'int8' }],
+  ['int4', 'int4', { baseDtype: 'int4' }],
+  ['int8-int8', 'int8, arithmetic in int8', { baseDtype: 'int8', baseCompute: 'int8' }],
+  ['int4-int8', 'int4, arithmetic in int8', { baseDtype: 'int4', baseCompute: 'int8' }],
+];
+
+const precision: Suite = {
+  name: 'precision',
+  title: 'What the base weights are stored in and multiplied in',
+  about:
+    'CUT on a base model whose frozen weights are stored in fewer bits (--base_dtype), and multiplied in whole numbers ' +
+    '(--base_compute), in training and in the test alike. The judged answers are those of the model in float32. Differences ' +
+    'are to float32.',
+  layout: 'list',
+  paper: null,
+  needsWorld: null,
+  rows: [
+    baseRow([]),
+    ...precisions.map(([id, label, settings]): SuiteRow => ({
+      id,
+      label,
+      against: id === 'float32' ? 'base' : 'float32',
+      training: offline('cut', settings),
+      part: 'plain',
+    })),
+  ],
+};
+
 export const suites: Readonly<Record<SuiteName, Suite>> = {
   table2,
   table4,
@@ -229,6 +267,7 @@ export const suites: Readonly<Record<SuiteName, Suite>> = {
   table6,
   figure4,
   figure7,
+  precision,
 };
 
 /** Ratios of judged to plain probability at which detection is measured; the default of `align` is 1.2. */

@@ -1,5 +1,6 @@
 // One training run of an experiment: judged answers in, an adapter folder and the facts of the run out.
 // A loss that is not finite is a fact, not a failure. Knows `align`; it does not know what is measured afterwards.
+import { computeOf } from '../../src/engine/open-weights.ts';
 import { WhetstoneError, briefly } from '../../src/errors.ts';
 import { mean } from '../../src/evaluation/index.ts';
 import { withModel } from '../../src/generation/index.ts';
@@ -82,12 +83,13 @@ export function toTriplets(
   );
 }
 
-/** A model of the bench for `use`, with an adapter if there is one. */
+/** A model of the bench for `use`, with an adapter if there is one, computed with what the settings say of that. */
 export function withBenchModel<T>(
   { template, threads, modelDir }: Bench,
   model: Model,
   adapter: string | null,
   use: (opened: OpenedModel) => Promise<T>,
+  settings: MethodSettings = {},
 ): Promise<T> {
-  return withModel({ model: modelDir(model), adapter, template, threads }, use);
+  return withModel({ model: modelDir(model), adapter, template, ...computeOf(settings), threads }, use);
 }

@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { failureOf } from '../models/model-files.test-helper.ts';
+import { cut } from '../objectives/index.ts';
 import { createRandom } from '../random.ts';
+import { defaultLora } from './options.ts';
 import type { OnnxEngine } from './onnx-engine.ts';
 import { openEngine } from './onnx-engine.ts';
 
@@ -58,7 +60,7 @@ describe.each(['int8', 'int4'] as const)('%s', (baseDtype) => {
     ];
     const [note] = few.describe().notes!.filter(({ code }) => code === 'ARITHMETIC');
     expect(note!.text).toMatch(
-      /^Generates with int8 arithmetic: a product takes .* in int8 and .* in float32/,
+      /^(?:Generates|Computes) with int8 arithmetic: a product takes .* in int8 and .* in float32/,
     );
     expect(plain.describe().notes!.some(({ code }) => code === 'ARITHMETIC')).toBe(false);
     const [own, expected] = [await generated(few, true), await generated(plain, true)];
@@ -74,6 +76,49 @@ describe.each(['int8', 'int4'] as const)('%s', (baseDtype) => {
     expect(mean).toBeLessThan(0.02);
     expect(Math.max(...differences)).toBeGreaterThan(0);
   });
+});
+
+it('trains and scores in int8, near the float32 of the same codes, the same bits each time', async () => {
+  const lora = { ...defaultLora, dropout: 0 };
+  const optimizer = {
+    learningRate: 0,
+    beta1: 0.9,
+    beta2: 0.999,
+    epsilon: 1e-8,
+    weightDecay: 0,
+    maxGradNorm: 0,
+  };
+  const ids = Int32Array.from({ length: 40 }, (_, i) => 3 + ((i * 7919) % 500));
+  const sequences = [
+    { ids, responseStart: 12 },
+    { ids: ids.slice().reverse(), responseStart: 20 },
+  ];
+  const batch = sequences.map((plain, index) => ({ index, rejected: false, sequences: { plain } }));
+  const results = [];
+  const notes = [];
+  for (const baseCompute of ['float32', 'int8', 'int8'] as const) {
+    const engine = await open({ baseDtype: 'int8', baseCompute, lora });
+    notes.push(...(engine.describe().notes ?? []).map(({ text }) => text));
+    const logProbs = await engine.score(sequences);
+    const { loss } = await engine.step(batch, cut(), optimizer);
+    results.push({
+      logProbs: logProbs.flatMap((own) => [...own]),
+      loss,
+      gradient: engine.trainingState().firstMoment,
+    });
+  }
+  const [float32, int8, again] = results;
+  expect(again).toEqual(int8);
+  const differences = float32!.logProbs.map((p, i) => Math.abs(p - int8!.logProbs[i]!));
+  const mean = differences.reduce((a, b) => a + b) / differences.length;
+  // Not so on processors that cannot.
+  if (notes.some((text) => text.includes('Trains and scores in float32'))) expect(mean).toBe(0);
+  else expect(mean).toBeGreaterThan(1e-4);
+  expect(mean).toBeLessThan(0.1);
+  expect(Math.abs(int8!.loss / float32!.loss - 1)).toBeLessThan(0.01);
+  const dot = (a: Float32Array, b: Float32Array): number => a.reduce((sum, x, i) => sum + x * b[i]!, 0);
+  const [f, i] = [float32!.gradient, int8!.gradient];
+  expect(dot(f, i) / Math.sqrt(dot(f, f) * dot(i, i))).toBeGreaterThan(0.99);
 });
 
 it('is refused where there are no codes, with what to do', async () => {

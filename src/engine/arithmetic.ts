@@ -1,16 +1,35 @@
-// What generation multiplies codes of frozen matrices in. Kernels in whole numbers are fast where the processor has
-// instructions for them, so that one product of the model's is timed before they are used.
+// What codes of frozen matrices are multiplied in. Kernels in whole numbers are fast where the processor has instructions
+// for them, so that products are timed before they are used. Generation, of few rows at a time, multiplies the codes as they
+// are stored; training and scoring, of many, have codes of their own for both directions.
 import { WhetstoneError } from '../errors.ts';
-import type { Arithmetic } from '../graph/index.ts';
-import { dim, input, linear, multiplyCodes } from '../graph/index.ts';
+import type { Arithmetic, Tensor } from '../graph/index.ts';
+import {
+  constant,
+  dim,
+  expandTo,
+  input,
+  linear,
+  multiplyCodes,
+  multiplyRows,
+  multiplyWhole,
+} from '../graph/index.ts';
 import type { Checkpoint } from '../models/index.ts';
-import { bindWeights } from '../models/index.ts';
+import { bindWeights, productOperands } from '../models/index.ts';
 import { note } from '../words/note.ts';
 import type { Note } from '../words/note.ts';
 import type { EngineModel } from './model.ts';
+import type { Session, SessionSettings } from './session.ts';
 import { compile } from './session.ts';
 
 type Place = Pick<EngineModel, 'checkpoint' | 'threads' | 'device'>;
+
+export interface ChosenArithmetic {
+  /** What generation multiplies codes in. */
+  readonly arithmetic: Arithmetic;
+  /** Whether training and scoring multiply in whole numbers, too. */
+  readonly products: boolean;
+  readonly notes: readonly Note[];
+}
 
 /**
  * The arithmetic that was asked for, or float32 where int8 is slower here; a note says which. Throws `ENGINE_OPTIONS`
@@ -19,8 +38,8 @@ type Place = Pick<EngineModel, 'checkpoint' | 'threads' | 'device'>;
 export async function chooseArithmetic(
   place: Place,
   asked: Arithmetic = 'float32',
-): Promise<{ readonly arithmetic: Arithmetic; readonly notes: readonly Note[] }> {
-  if (asked === 'float32') return { arithmetic: 'float32', notes: [] };
+): Promise<ChosenArithmetic> {
+  if (asked === 'float32') return { arithmetic: 'float32', products: false, notes: [] };
   const name = someCodes(place.checkpoint);
   if (name === undefined) {
     throw new WhetstoneError('ENGINE_OPTIONS', 'arithmetic in int8 is for frozen weights in few bits', {
@@ -28,21 +47,31 @@ export async function chooseArithmetic(
       hint: 'Store them so: --base_dtype int8 or --base_dtype int4.',
     });
   }
-  const say = (arithmetic: Arithmetic, text: string): Awaited<ReturnType<typeof chooseArithmetic>> => ({
+  const say = (arithmetic: Arithmetic, text: string): ChosenArithmetic => ({
     arithmetic,
+    products: arithmetic === 'int8',
     notes: [note('ARITHMETIC', text)],
   });
   if (place.device !== 'cpu') {
     return say(
       'float32',
-      `Generates with float32 arithmetic: int8 is for the device cpu, not ${place.device}.`,
+      `Computes with float32 arithmetic: int8 is for the device cpu, not ${place.device}.`,
     );
   }
   const [int8, float32] = await timesOf(place, name);
   const times = `a product takes ${inWords(int8)} in int8 and ${inWords(float32)} in float32 here`;
-  return int8 <= clearly * float32
-    ? say('int8', `Generates with int8 arithmetic: ${times}.`)
-    : say('float32', `Generates with float32 arithmetic although int8 was asked for: ${times}.`);
+  if (int8 > clearly * float32) {
+    return say('float32', `Computes with float32 arithmetic although int8 was asked for: ${times}.`);
+  }
+  return (await multipliesWhole(place.threads))
+    ? say('int8', `Computes with int8 arithmetic: ${times}.`)
+    : {
+        ...say(
+          'int8',
+          `Generates with int8 arithmetic: ${times}. Trains and scores in float32, since products of many rows are slower or inexact in int8 on this processor.`,
+        ),
+        products: false,
+      };
 }
 
 /**
@@ -58,6 +87,49 @@ export const readsCodes = ({
   if (name === undefined || device !== 'cpu') return false;
   return arithmetic === 'int8' || checkpoint.weights.get(name)!.quantized!.dtype === 'int4';
 };
+
+/**
+ * The graph as training and scoring run it: compiled with frozen products in whole numbers where the model multiplies so.
+ * Their codes are made when first needed, and kept beside those of the weights.
+ */
+export async function compileForRows(
+  { checkpoint, products, threads, device, prepack }: EngineModel,
+  outputs: Readonly<Record<string, Tensor>>,
+  settings: Pick<SessionSettings, 'prepack' | 'profile'> = { prepack },
+): Promise<Session> {
+  const place = { ...settings, root: checkpoint.root, threads, device };
+  if (!products) return compile(outputs, place);
+  const find = productOperands(await products());
+  // The kernel multiplies codes in its own order; in theirs it is several times slower.
+  return compile(multiplyWhole(outputs, find), { ...place, prepack: true });
+}
+
+/** Side of the square product that is tried, and its rows. */
+const [trySize, tryRows] = [512, 256];
+
+/**
+ * Whether products in whole numbers are right and faster than in float32 here. Processors without instructions for sums of
+ * four products add pairs in 16 bits, which overflow at the largest codes.
+ */
+async function multipliesWhole(threads: number): Promise<boolean> {
+  const x = input('x', 'float32', [tryRows, trySize]);
+  const matrix = input('w', 'float32', [trySize, trySize]);
+  const codes = expandTo(constant([127], 'int8', [1, 1]), [trySize, trySize]);
+  const scales = constant(new Array<number>(trySize).fill(1), 'float32');
+  const data = new Float32Array(tryRows * trySize).fill(1);
+  const feeds = { x: { data, dims: [tryRows, trySize] } };
+  const w = { data: new Float32Array(trySize * trySize), dims: [trySize, trySize] };
+  const whole = await compile({ y: multiplyRows(x, { codes, scales }) }, { threads, prepack: true });
+  const plain = await compile({ y: linear(x, matrix) }, { threads, prepack: true });
+  const [{ y }, fastest] = await fewestMilliseconds([
+    () => whole.run(feeds),
+    () => plain.run({ ...feeds, w }),
+  ]);
+  await whole.release();
+  await plain.release();
+  const exact = y!.every((value) => Math.abs(value / (127 * trySize) - 1) < 1e-4);
+  return exact && fastest[0]! < fastest[1]!;
+}
 
 /** The name of a matrix in few bits, of a layer if there is one. */
 function someCodes({ weights }: Checkpoint): string | undefined {
@@ -87,16 +159,24 @@ async function timesOf(place: Place, name: string): Promise<[int8: number, float
   const sessions = [];
   for (const side of sides)
     sessions.push(await compile(side, { root: checkpoint.root, threads, prepack: true }));
-  const best: [number, number] = [Infinity, Infinity];
+  const feeds = { x: { data, dims: [timedRows, columns] } };
+  const [, best] = await fewestMilliseconds(sessions.map((session) => () => session.run(feeds)));
+  for (const session of sessions) await session.release();
+  return best as [number, number];
+}
+
+/** What the first of some runs gives, and the fewest milliseconds of each, taken in turns. */
+async function fewestMilliseconds<T>(runs: readonly (() => Promise<T>)[]): Promise<[T, readonly number[]]> {
+  const first = await runs[0]!();
+  const best = runs.map(() => Infinity);
   for (let round = 0; round < rounds; round++) {
-    for (const [i, session] of sessions.entries()) {
+    for (const [i, run] of runs.entries()) {
       const began = performance.now();
-      await session.run({ x: { data, dims: [timedRows, columns] } });
+      await run();
       best[i] = Math.min(best[i]!, performance.now() - began);
     }
   }
-  for (const session of sessions) await session.release();
-  return best;
+  return [first, best];
 }
 
 const inWords = (milliseconds: number): string => `${milliseconds.toFixed(2)} ms`;

@@ -4,13 +4,13 @@ import type { Dim, Tensor } from '../graph/index.ts';
 import { addDims, concat, dim, input, reshape, split } from '../graph/index.ts';
 import type { DecoderConfig } from '../models/index.ts';
 import { attention, bindWeights, causalAttention, decode, logProbsOf } from '../models/index.ts';
+import { compileForRows } from './arithmetic.ts';
 import { queryBlocks } from './arrangement.ts';
 import { biasName } from './decoding-graph.ts';
 import type { ContinuationGroup } from './engine.ts';
 import { lazily } from './lazily.ts';
 import type { EngineModel } from './model.ts';
 import type { Feed } from './session.ts';
-import { compile } from './session.ts';
 
 export interface BranchScorer {
   /** Log-probs (nats) of each continuation's tokens, [continuation tokens] each. */
@@ -22,10 +22,8 @@ export interface BranchScorer {
 const mostRows = 1024;
 
 export function openBranchScorer(model: EngineModel): BranchScorer {
-  const { config, checkpoint, threads, device, prepack, parameters } = model;
-  const session = lazily(() =>
-    compile(traceBranches(model), { root: checkpoint.root, threads, device, prepack }),
-  );
+  const { config, parameters } = model;
+  const session = lazily(() => compileForRows(model, traceBranches(model)));
   return {
     logProbs: async ({ context, continuations }) => {
       const compiled = await session();

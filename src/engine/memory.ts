@@ -29,7 +29,9 @@ const isConvertedOnUse = ({ weights, computeDtype = 'float32' }: Checkpoint): bo
   computeDtype !== 'float32' || [...weights.values()].some(({ quantized }) => quantized !== undefined);
 
 const floatBytes = ({ weights }: Checkpoint): number =>
-  [...weights.values()].reduce((sum, { shape }) => sum + 4 * shape.reduce((a, b) => a * b, 1), 0);
+  [...weights.values()].reduce((sum, { shape }) => sum + 4 * elementsOf(shape), 0);
+
+const elementsOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
 type MemoryPlan = Omit<EngineModel, 'adapter' | 'values' | 'parameters' | 'threads'>;
 
@@ -73,7 +75,7 @@ function widthsOfNorms({ layerNorms }: MemoryPlan['config']): number {
  * Float32 weights are mapped from their files. Halves are widened while the graph is loaded, which holds two float32 copies
  * at once. Repacking copies twice, padded, beside the widened ones. Measured: dev/LOG.md.
  */
-function weightBytes({ checkpoint, trainable, prepack }: MemoryPlan): number {
+function weightBytes({ checkpoint, trainable, prepack, products }: MemoryPlan): number {
   if (trainable.kind === 'full') return 0;
   const stored = [...checkpoint.weights.values()];
   if (prepack) {
@@ -83,7 +85,13 @@ function weightBytes({ checkpoint, trainable, prepack }: MemoryPlan): number {
     if (quantized) return sum + length + quantized.scales.length + (quantized.zeros?.length ?? 0);
     return sum + (dtype === 'F32' ? length : 4.4 * length);
   }, 0);
+  if (products) {
+    // Codes for both directions, in the kernel's order; what was stored is looked up, in its embeddings alone.
+    return (
+      resting + stored.reduce((sum, { shape, quantized }) => sum + (quantized ? 2 * elementsOf(shape) : 0), 0)
+    );
+  }
   // The largest matrix in float32 while it is used; the LM head's derivative uses it beside its logits.
-  const inUse = stored.map(({ shape, quantized }) => (quantized ? 4 * shape.reduce((a, b) => a * b, 1) : 0));
+  const inUse = stored.map(({ shape, quantized }) => (quantized ? 4 * elementsOf(shape) : 0));
   return resting + Math.max(0, ...inUse);
 }

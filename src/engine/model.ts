@@ -10,11 +10,19 @@ import type {
   ModelFolder,
   Trainable,
 } from '../models/index.ts';
-import { cacheFolder, headName, inFewBits, readAdapter, readModelFolder } from '../models/index.ts';
+import {
+  cacheFolder,
+  headName,
+  inFewBits,
+  readAdapter,
+  readModelFolder,
+  withProductCodes,
+} from '../models/index.ts';
 import { chooseArithmetic } from './arithmetic.ts';
 import { isNarrow } from './arrangement.ts';
 import { findDevice } from './device.ts';
 import type { OpenEngineOptions } from './engine.ts';
+import { lazily } from './lazily.ts';
 import { worthPrepacking } from './memory.ts';
 import type { ParameterLayout } from './parameters.ts';
 import { layOut, views } from './parameters.ts';
@@ -52,6 +60,8 @@ export interface EngineModel {
   readonly device: Provider;
   /** What generation multiplies frozen codes in. */
   readonly arithmetic: Arithmetic;
+  /** The checkpoint with codes for products in whole numbers; null where training and scoring multiply in float32. */
+  readonly products: (() => Promise<Checkpoint>) | null;
   readonly prepack: boolean;
   readonly wholeBatches: boolean;
   /** What is odd about the folder and worth a word: full sentences. */
@@ -69,6 +79,7 @@ export async function readModel(options: EngineOptions): Promise<EngineModel> {
   const checkpoint = await asComputed(stored, options, notes);
   const threads = options.threads ?? usefulThreads(config);
   const chosen = await chooseArithmetic({ checkpoint, threads, device: found.device }, options.baseCompute);
+  const products = chosen.products ? lazily(() => withProductCodes(checkpoint)) : null;
   const adapter = adapterDir == null ? null : await readAdapter(adapterDir, config);
   const trainable = chooseTrainable(options.lora, adapter, config);
   if (trainable.kind === 'lora') requireUsableLora(trainable.lora, config);
@@ -85,6 +96,7 @@ export async function readModel(options: EngineOptions): Promise<EngineModel> {
     threads,
     device: found.device,
     arithmetic: chosen.arithmetic,
+    products,
     prepack: options.prepack ?? worthPrepacking(checkpoint),
     wholeBatches: options.wholeBatches ?? isNarrow(config),
     notes: [

@@ -1,11 +1,11 @@
 // Log-probs and next-token distributions of sequences under one set of weights. Knows nothing of training.
+import { compileForRows } from './arithmetic.ts';
 import { arrangementFor, intoRuns } from './arrangement.ts';
 import type { Sequence } from './engine.ts';
 import { responseLength } from './engine.ts';
 import { lazily } from './lazily.ts';
 import type { EngineModel } from './model.ts';
 import type { Session } from './session.ts';
-import { compile } from './session.ts';
 import { traceScore } from './step-graph.ts';
 
 export interface Scorer {
@@ -18,14 +18,10 @@ export interface Scorer {
 
 /** Graphs are compiled when first needed. */
 export function openScorer(model: EngineModel): Scorer {
-  const { checkpoint, threads, device, parameters } = model;
+  const { parameters } = model;
   const arrangement = arrangementFor(model.wholeBatches);
   const open = (distributions: boolean): Promise<Session> =>
-    compile(traceScore({ ...model, arrangement }, distributions).outputs, {
-      root: checkpoint.root,
-      threads,
-      device,
-    });
+    compileForRows(model, traceScore({ ...model, arrangement }, distributions).outputs, {});
   const sessions = [lazily(() => open(false)), lazily(() => open(true))] as const;
 
   const run = async (session: Session, sequences: readonly Sequence[]): Promise<Float32Array[]> => {

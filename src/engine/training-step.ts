@@ -2,6 +2,7 @@
 // gradients and losses. Knows nothing of optimizers.
 import type { Objective, Role } from '../objectives/objective.ts';
 import { createRandom } from '../random.ts';
+import { compileForRows } from './arithmetic.ts';
 import type { Arrangement } from './arrangement.ts';
 import { arrangementFor, intoRuns } from './arrangement.ts';
 import type { BatchPlan, Job } from './batch-plan.ts';
@@ -16,7 +17,6 @@ import type { EngineModel } from './model.ts';
 import { views } from './parameters.ts';
 import type { Scorer } from './scoring.ts';
 import type { Session } from './session.ts';
-import { compile } from './session.ts';
 import { feeds, traceStep } from './step-graph.ts';
 import type { Testimony } from './testimony.ts';
 import { callWitnesses } from './testimony.ts';
@@ -183,7 +183,7 @@ interface StepGraphs {
 
 /** Compiled when first asked for; those of one objective are kept, until another comes. */
 function stepGraphs(model: EngineModel, profile: string | undefined): StepGraphs {
-  const { checkpoint, trainable, threads, device, prepack, wholeBatches } = model;
+  const { trainable, wholeBatches } = model;
   let compiled: { objective: Objective; bySize: Map<number, StepGraph> } | null = null;
 
   const release = async (): Promise<void> => {
@@ -203,7 +203,7 @@ function stepGraphs(model: EngineModel, profile: string | undefined): StepGraphs
       const known = compiled.bySize.get(size);
       if (known) return known;
       const { outputs, weights } = traceStep({ ...model, arrangement }, objective);
-      const session = await compile(outputs, { root: checkpoint.root, threads, device, prepack, profile });
+      const session = await compileForRows(model, outputs, { prepack: model.prepack, profile });
       const graph = { session, masks: maskSource(weights, trainable), arrangement };
       compiled.bySize.set(size, graph);
       return graph;

@@ -17,3 +17,5 @@ export type { Arithmetic } from './code-products.ts';
 export { multiplyCodes } from './code-products.ts';
 export type { EmittedModel } from './emit.ts';
 export { emit } from './emit.ts';
+export type { ColumnCodes, FindCodes } from './whole-products.ts';
+export { multiplyRows, multiplyWhole } from './whole-products.ts';

@@ -14,12 +14,22 @@ import { dimValues } from './tensor.ts';
 it('exports ops from modules that are tested op by op, and little else', () => {
   const ops = [elementwise, reduce, shape, matmul, nn, quantized].flatMap((module) => Object.keys(module));
   const others = Object.keys(graph).filter((name) => !ops.includes(name));
-  // Each of these has tests in dim, tensor, grad, substitute, code-products or emit.test.ts.
+  // Each of these has tests in dim, tensor, grad, substitute, code-products, whole-products or emit.test.ts.
   expect(others.sort()).toEqual(
     [
       ...['addDims', 'dim', 'dimKey', 'formatShape', 'mulDims', 'sameDim', 'sameShape'],
       ...['constant', 'input', 'recompute', 'recordOp', 'stopGradient', 'weight', 'withGradient'],
-      ...['emit', 'grad', 'halfBits', 'multiplyCodes', 'reachability', 'substitute', 'vjp'],
+      ...[
+        'emit',
+        'grad',
+        'halfBits',
+        'multiplyCodes',
+        'multiplyRows',
+        'multiplyWhole',
+        'reachability',
+        'substitute',
+        'vjp',
+      ],
     ].sort(),
   );
   // Rows of a matrix in few bits are what gatherRows makes of them; by blocks it is dequantized on the CPU.

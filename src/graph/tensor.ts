@@ -212,6 +212,8 @@ function encodeValues(values: readonly number[], dtype: DType): Uint8Array {
     case 'uint8':
     case 'bool':
       return Uint8Array.from(values);
+    case 'int8':
+      return bytesOf(Int8Array.from(values));
     default:
       throw new WhetstoneError('GRAPH_DTYPE', `constant: ${dtype} constants are not supported`);
   }

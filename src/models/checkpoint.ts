@@ -15,9 +15,16 @@ export interface StoredWeight extends TensorInfo {
   readonly file: string;
   /** Where it is a matrix of codes: what they are stored in. `shape` is the matrix's. */
   readonly quantized?: StoredCodes;
+  /** Where it is a matrix of codes: others of it, for products in whole numbers. */
+  readonly products?: ProductCodes;
   /** Where it is spread over other tensors, as who quantized the checkpoint wrote them: no graph can use it in place. */
   readonly packed?: PackedMatrix;
 }
+
+/** Codes int8 [inner, columns] and scales float32 [columns] of a product with the matrix's transpose and of one with itself. */
+export type ProductCodes = Readonly<
+  Record<'forward' | 'backward', { readonly codes: StoredWeight; readonly scales: StoredWeight }>
+>;
 
 export interface StoredCodes {
   readonly dtype: FewBits;

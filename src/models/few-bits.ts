@@ -107,11 +107,20 @@ async function write(
   checkpoint: Checkpoint,
   dtype: KeptDType | null,
 ): Promise<void> {
-  await makeFolder(dirname(file));
   const tensors = new Map<string, TensorSource>();
   for (const [name, stored] of checkpoint.weights) {
     for (const [own, source] of await tensorsOf(name, stored, dtype)) tensors.set(own, source);
   }
+  await writeKept(file, key, tensors);
+}
+
+/** Writes a file of the cache, whole or not at all; `key` says what it was made of. */
+export async function writeKept(
+  file: string,
+  key: string,
+  tensors: ReadonlyMap<string, TensorSource>,
+): Promise<void> {
+  await makeFolder(dirname(file));
   // Another process may be at the same; whoever is last puts the same bytes in place.
   const temporary = beside(file);
   try {

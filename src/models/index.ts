@@ -16,6 +16,8 @@ export * from './weights.ts';
 export * from './lm-head.ts';
 export type { BaseDType, FewBits } from './quantize.ts';
 export { cacheFolder, inFewBits } from './few-bits.ts';
+export type { ProductOperands } from './product-codes.ts';
+export { productOperands, withProductCodes } from './product-codes.ts';
 export * from './decoder.ts';
 export * from './fresh-model.ts';
 export { fuseTargets, projectionNames } from './adapted-projections.ts';

@@ -34,6 +34,6 @@ export const compute = {
     kind: 'choice',
     choices: ['float32', 'int8'],
     default: 'float32',
-    help: 'arithmetic with frozen weights in few bits: float32, or int8, which rounds what they are multiplied with and is faster (generation)',
+    help: 'arithmetic with frozen weights in few bits: float32, or int8, which rounds what they are multiplied with and is faster',
   },
 } as const;
