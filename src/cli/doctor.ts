@@ -76,7 +76,10 @@ const precisions = [
 const billions = (count: number): string =>
   count >= 1e9 ? `${(count / 1e9).toFixed(1)} billion` : `${Math.round(count / 1e6)} million`;
 
-function describe({ device, driver, problem, checks, gigaflops }: Examination, colors: Colors): string {
+function describe(
+  { device, driver, problem, checks, halves, gigaflops }: Examination,
+  colors: Colors,
+): string {
   if (problem !== null) return `${device.padEnd(9)} ${colors.yellow('not here')}: ${problem}`;
   const lines = checks.map(({ what, found, limit }) => {
     const verdict = found <= limit ? 'right' : colors.red('WRONG');
@@ -86,5 +89,6 @@ function describe({ device, driver, problem, checks, gigaflops }: Examination, c
     `${device.padEnd(9)} ${driver}`,
     ...lines,
     `          ${gigaflops!.toFixed(0)} GFLOP/s in float32 (512 x 2048 by 2048 x 2048)`,
+    `          --compute_dtype float16: ${halves ?? (device === 'cpu' ? 'right, and slower than float32' : 'right')}`,
   ].join('\n');
 }

@@ -31,6 +31,8 @@ export interface Examination {
   /** Why it cannot be used; null where it can, and then there is the rest. */
   readonly problem: string | null;
   readonly checks: readonly Check[];
+  /** Why it cannot take `--compute_dtype float16`; null where it can. */
+  readonly halves: string | null;
   /** Float32 operations a second, in billions, of a product of 512 x 2048 by 2048 x 2048. */
   readonly gigaflops: number | null;
 }
@@ -44,12 +46,13 @@ export const isHealthy = ({ problem, checks }: Examination): boolean =>
 /** Reports a device that cannot be used as such, and throws only what goes wrong beside it. */
 export async function examineDevice(device: Provider): Promise<Examination> {
   const [driver, problem] = [await driverOf(device), await problemOf(device)];
-  if (problem !== null) return { device, driver, problem, checks: [], gigaflops: null };
+  if (problem !== null) return { device, driver, problem, checks: [], halves: problem, gigaflops: null };
   return withTemporaryFolder('doctor', async (folder) => ({
     device,
     driver,
     problem,
     checks: await conformance(folder, device),
+    halves: await problemOf(device, 'float16'),
     gigaflops: await productSpeed(device),
   }));
 }

@@ -221,7 +221,7 @@ const generate = {
 export const generateTable: TableOf<typeof generate> = tableOf(generate);
 
 const merge = {
-  takes: ['model', 'adapter', 'out', 'Compute', 'resume', 'overwrite'],
+  takes: ['model', 'adapter', 'out', 'threads', 'device', 'resume', 'overwrite'],
   differs: {
     adapter: {
       nullable: false,

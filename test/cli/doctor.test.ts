@@ -32,7 +32,7 @@ it('says of a device that is not there why, and fails if it was asked for', asyn
 });
 
 it('does not take a device for healthy that is off, or that gives no number', () => {
-  const examined = { device: 'webgpu', driver: '', problem: null, gigaflops: 1 } as const;
+  const examined = { device: 'webgpu', driver: '', problem: null, halves: null, gigaflops: 1 } as const;
   const check = (found: number): boolean =>
     isHealthy({ ...examined, checks: [{ what: 'log-probs, nats', found, limit: 1e-3 }] });
   expect([check(1e-4), check(1e-2), check(NaN), check(Infinity)]).toEqual([true, false, false, false]);
