@@ -53,9 +53,12 @@ describe('with the real engine', () => {
     }
   };
   it('is not ended by judgments longer than the model can read', async () => {
-    const judgeWith = scriptedJudge(() => 'It is wrong. '.repeat(600));
+    let judged = 0;
+    const judgeWith = scriptedJudge(() => 'It is wrong. '.repeat(judged++ % 2 === 0 ? 600 : 1));
     const { rounds } = await run(options({ rounds: 1, judgeWith }));
     expect(rounds[0]!.trainedRows).toBe(8);
+    const record = parse(await readFile(join(out, 'rounds', '1', 'training', 'run.yaml'), 'utf8')) as unknown;
+    expect(record).toMatchObject({ run: { rows_left_out: { too_long: 4 } } });
   });
 
   it('refuses responses longer than the cut-off before anything is generated', async () => {

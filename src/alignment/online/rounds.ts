@@ -173,8 +173,9 @@ const trainingSettingsOf = (round: number, ready: Begun): AlignSettings => ({
     adapter: adapterAfter(ready, round - 1),
     seed: seedOf(round, ready.settings),
   }),
-  // A long judgment must not end the run: the prompt then loses its beginning, as with a shorter cut-off.
+  // A long judgment must not end the run: a prompt loses its beginning, and a row whose judgment would lose some is left out.
   cutoffLen: Math.min(ready.settings.cutoffLen, ready.engine.maxPositions),
+  longRows: 'skip',
 });
 
 /** Optimizer steps of the rounds up to this one, which are complete. */
