@@ -189,11 +189,14 @@ export default async () => {
   });
 
   it('whose judgeAll is under way at an abort is heard', async () => {
-    const path = await file(
-      'export const judgeAll = (rows) => new Promise((r) => setTimeout(() => r(rows.map(() => null)), 100));',
-    );
     const abort = new AbortController();
-    setTimeout(() => abort.abort(), 20);
+    Object.assign(globalThis, { whetstoneTestBegun: () => abort.abort() });
+    const path = await file(
+      `export const judgeAll = (rows) => {
+        globalThis.whetstoneTestBegun();
+        return new Promise((r) => setTimeout(() => r(rows.map(() => null)), 100));
+      };`,
+    );
     const { found } = await run(path, rows(2), { signal: abort.signal });
     expect(found).toEqual({ r0: null, r1: null });
   });
