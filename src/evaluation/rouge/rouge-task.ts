@@ -1,6 +1,7 @@
 // ROUGE of a subject's responses against references, as a task of an evaluation. Knows prompts and references, not how
 // texts are scored.
 import { createHash } from 'node:crypto';
+import { promptKey } from '../../rows/conversation.ts';
 import { mean, standardDeviation } from '../../statistics/spread.ts';
 import type { BootstrapSettings } from '../../statistics/bootstrap.ts';
 import type { ReferenceFile } from '../references.ts';
@@ -56,18 +57,10 @@ export function rougeTask({
       stem,
     },
     // The reference and the stemmer are no part of it: a response is scored anew each time.
-    items: rows.map(({ instruction, input, before }, i) => ({
+    items: rows.map((row, i) => ({
       id: String(i),
       key: createHash('sha256')
-        .update(
-          JSON.stringify([
-            ...common,
-            instruction,
-            input ?? null,
-            ...(before ? [before] : []),
-            generation.temperature > 0 ? i : 0,
-          ]),
-        )
+        .update(JSON.stringify([...common, ...promptKey(row), generation.temperature > 0 ? i : 0]))
         .digest('hex'),
     })),
     measure: (subject, pending, { signal, onResult }) =>

@@ -7,6 +7,7 @@ import { lockFile } from '../../durable/lock.ts';
 import { doWork } from '../../durable/work.ts';
 import { isCompared } from '../../judges/comparer.ts';
 import type { Comparer, Comparison, PairRequest } from '../../judges/comparer.ts';
+import { promptKey } from '../../rows/conversation.ts';
 
 /** Preferences by a digest of the comparer and the pair as it was shown. */
 const preferences: LineFormat<number> = {
@@ -28,18 +29,9 @@ export async function rememberComparisons(comparer: Comparer, path: string): Pro
     await lock.release();
     throw error;
   }
-  const keyOf = ({ instruction, input, before, output_1, output_2 }: PairRequest): string =>
+  const keyOf = ({ output_1, output_2, ...prompt }: PairRequest): string =>
     createHash('sha256')
-      .update(
-        JSON.stringify([
-          comparer.fingerprint,
-          instruction,
-          input ?? null,
-          ...(before ? [before] : []),
-          output_1,
-          output_2,
-        ]),
-      )
+      .update(JSON.stringify([comparer.fingerprint, ...promptKey(prompt), output_1, output_2]))
       .digest('hex');
   return {
     name: comparer.name,

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { isCompared } from '../../judges/comparer.ts';
 import type { Comparer, Comparison, PairRequest } from '../../judges/comparer.ts';
-import { conversationText, promptOf } from '../../rows/conversation.ts';
+import { conversationText, promptKey, promptOf } from '../../rows/conversation.ts';
 import { codePointLength } from '../../tokens/index.ts';
 import type { ReferenceFile, ReferenceRow } from '../references.ts';
 import { respondInTurns } from '../responses.ts';
@@ -61,12 +61,10 @@ export function winRateTask(settings: WinRateSettings): EvaluationTask {
     comparer.ordered ? (bothOrders ? [false, true] : [isSwitched(conversationText(row))]) : [false];
   const common = [version, comparer.fingerprint, comparer.ordered && bothOrders, template, generation];
   const items = rows.map((row, i) => {
-    const { instruction, input, before, reference } = row;
+    const { reference } = row;
     const content = JSON.stringify([
       ...common,
-      instruction,
-      input ?? null,
-      ...(before ? [before] : []),
+      ...promptKey(row),
       reference,
       generation.temperature > 0 ? i : 0,
     ]);
