@@ -6,8 +6,8 @@ import type { Checkpoint, ComputeDType, StoredWeight } from '../models/index.ts'
 const chunkBytes = 8 << 20;
 
 /**
- * Throws `MODEL_WEIGHTS` naming the first float tensor that holds a NaN or an infinity, or what is one in `dtype`. Reads every
- * byte once.
+ * Throws `MODEL_WEIGHTS` naming the first float tensor that holds a NaN or an infinity, or what is one in `dtype`.
+ * Reads every byte once.
  */
 export async function requireFiniteWeights(
   checkpoint: Checkpoint,
@@ -26,8 +26,8 @@ export async function requireFiniteWeights(
           words.fill(0, bytes >> 2, (bytes + 3) >> 2);
           await handle.read(words, 0, bytes, info.offset + done);
           const count = (bytes + 3) >> 2;
-          if (testsForSingle[info.dtype]!(words, count)) throw notFinite(name, info);
-          if (test(words, count)) throw tooLarge(name, info);
+          if (test(words, count))
+            throw (testsForSingle[info.dtype]!(words, count) ? notFinite : tooLarge)(name, info);
         }
       }
     } finally {

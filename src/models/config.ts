@@ -83,7 +83,7 @@ export async function readDecoderConfig(modelDir: string): Promise<DecoderConfig
     'A model is a Hugging Face folder with config.json, tokenizer.json and *.safetensors.',
   );
   const config = parseDecoderConfig(json, file);
-  await readQuantization(modelDir);
+  await readQuantization(modelDir, json);
   return config;
 }
 

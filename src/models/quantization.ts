@@ -48,10 +48,13 @@ const ownFiles: Readonly<Record<string, string>> = {
 export const quantizationFields: readonly string[] = Object.keys(fields);
 export const quantizationFiles: readonly string[] = Object.keys(ownFiles);
 
-/** Null where no weight was quantized. Throws as `parseQuantization`. */
-export async function readQuantization(modelDir: string): Promise<Quantization | null> {
+/**
+ * Null where no weight was quantized. `json` is the folder's config.json for who has read it. Throws as
+ * `parseQuantization`.
+ */
+export async function readQuantization(modelDir: string, json?: Json): Promise<Quantization | null> {
   const config = join(modelDir, 'config.json');
-  const found = parseQuantization(await readIfThere(config), config);
+  const found = parseQuantization(json ?? (await readIfThere(config)), config);
   if (found) return found;
   for (const [name, method] of Object.entries(ownFiles)) {
     const file = join(modelDir, name);
