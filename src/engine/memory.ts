@@ -1,6 +1,7 @@
 // How much memory a training run will need, from the configuration alone.
 import { totalmem } from 'node:os';
 import type { Checkpoint } from '../models/index.ts';
+import { elementsOf } from '../models/index.ts';
 import { queryBlocks, rowLimit } from './arrangement.ts';
 import type { LongestSequence } from './engine.ts';
 import type { EngineModel } from './model.ts';
@@ -30,8 +31,6 @@ const isConvertedOnUse = ({ weights, computeDtype = 'float32' }: Checkpoint): bo
 
 const floatBytes = ({ weights }: Checkpoint): number =>
   [...weights.values()].reduce((sum, { shape }) => sum + 4 * elementsOf(shape), 0);
-
-const elementsOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
 type MemoryPlan = Omit<EngineModel, 'adapter' | 'values' | 'parameters' | 'threads'>;
 

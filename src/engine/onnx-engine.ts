@@ -3,7 +3,7 @@
 import { WhetstoneError } from '../errors.ts';
 import type { Checkpoint, StoredDType } from '../models/index.ts';
 import { readEndTokens } from '../models/end-tokens.ts';
-import { saveModel, writeAdapter } from '../models/index.ts';
+import { elementsOf, saveModel, writeAdapter } from '../models/index.ts';
 import type { ContinuationGroup, Engine, EngineDescription, Sequence } from './engine.ts';
 import { openBranchScorer } from './branches.ts';
 import { openGenerator, usualSlots } from './generate.ts';
@@ -127,7 +127,7 @@ const describe = ({
 });
 
 const countParameters = ({ weights }: Checkpoint): number =>
-  [...weights.values()].reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+  [...weights.values()].reduce((sum, { shape }) => sum + elementsOf(shape), 0);
 
 /** Present values of the trainable tensors by name; copies. */
 const valuesOf = ({ layout, parameters }: EngineModel): [string, Float32Array][] =>

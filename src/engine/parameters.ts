@@ -1,5 +1,6 @@
 // The trainable tensors as one flat vector, so that optimizer, clipping and checkpoints see plain arrays.
 import type { Parameter } from '../models/index.ts';
+import { elementsOf } from '../models/index.ts';
 import type { Feed } from './session.ts';
 import type { Random } from '../random.ts';
 
@@ -19,7 +20,7 @@ export function layOut(parameters: readonly Parameter[]): ParameterLayout {
   const vectors = parameters.filter(({ shape }) => shape.length <= 1);
   let total = 0;
   const placed = [...matrices, ...vectors].map((p) => {
-    const size = p.shape.reduce((a, b) => a * b, 1);
+    const size = elementsOf(p.shape);
     const at = { ...p, offset: total, size };
     total += size;
     return at;

@@ -4,18 +4,15 @@ import type { StoredCodes, StoredWeight } from './checkpoint.ts';
 import { embeddingName, headName } from './decoder.ts';
 import { readChunks } from './model-folder.ts';
 import type { KeptDType } from './few-bits.ts';
-import type { Blocks, PackedMatrix } from './packed-matrix.ts';
-import { unpackRows } from './packed-matrix.ts';
-import type { FewBits } from './quantize.ts';
-import { blocksOf, blockSize, codeBytes, codesOf, packHalves, scalesOf } from './quantize.ts';
-import { fromFloat32, isStoredDType, storedBytes, toFloat32 } from './safetensors.ts';
+import type { PackedMatrix } from './packed-matrix.ts';
+import type { Blocks, FewBits } from './quantize.ts';
+import { blocksOf, blockSize, codeBytes, codesOf, packHalves, scalesOf, unpackRows } from './quantize.ts';
+import { elementsOf, fromFloat32, isStoredDType, storedBytes, toFloat32 } from './safetensors.ts';
 import type { SafetensorsHeader } from './safetensors.ts';
 import type { TensorSource } from './safetensors-writer.ts';
 
 const scalesName = (name: string): string => `${name}.scales`;
 const zerosName = (name: string): string => `${name}.zeros`;
-
-const elementsOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
 /** A code is half a byte in int4, so that rows must have an even number of them to begin at whole bytes. */
 const isQuantized = ({ shape }: StoredWeight, dtype: KeptDType | null): dtype is FewBits =>

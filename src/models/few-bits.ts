@@ -1,5 +1,6 @@
-// A checkpoint's matrices in fewer bits, codes or halves, made once, or unpacked from another's layout, and kept in a cache of the
-// user's, never beside the weights. Knows when a cached file is good; what it holds of a weight is few-bits-tensors.ts.
+// A checkpoint's matrices in fewer bits, codes or halves, made once, or unpacked from another's layout, and kept in a
+// cache of the user's, never beside the weights. Knows when a cached file is good; what it holds of a weight is
+// few-bits-tensors.ts.
 import { createHash } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -11,7 +12,7 @@ import type { Checkpoint, StoredWeight } from './checkpoint.ts';
 import { findTensors, tensorsOf } from './few-bits-tensors.ts';
 import type { FewBits } from './quantize.ts';
 import { blockSize } from './quantize.ts';
-import { readSafetensorsHeader } from './safetensors.ts';
+import { elementsOf, readSafetensorsHeader } from './safetensors.ts';
 import type { TensorSource } from './safetensors-writer.ts';
 import { writeSafetensors } from './safetensors-writer.ts';
 
@@ -47,7 +48,7 @@ export async function inFewBits(checkpoint: Checkpoint, settings: FewBitsSetting
   const known = await readKept(file, key, checkpoint, settings.dtype);
   if (known) return known;
   await settings.check();
-  const parameters = [...checkpoint.weights.values()].reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+  const parameters = [...checkpoint.weights.values()].reduce((sum, { shape }) => sum + elementsOf(shape), 0);
   settings.onWrite?.(parameters, file);
   await explainWriting(file, () => write(file, key, checkpoint, settings.dtype));
   const made = await readKept(file, key, checkpoint, settings.dtype);

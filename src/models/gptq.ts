@@ -6,7 +6,8 @@
 //   w[o, i] = (code[i, o] - zero[g, o]) * scale[g, o] with g = g_idx[i], all unsigned
 // as ModelCloud/GPTQModel, gptqmodel/nn_modules/qlinear/__init__.py, `dequantize_weight`, reads them. Knows no cache.
 import type { StoredWeight } from './checkpoint.ts';
-import type { Blocks, PackedBits, PackedMatrix, Part } from './packed-matrix.ts';
+import type { PackedBits, PackedMatrix, Part } from './packed-matrix.ts';
+import type { Blocks } from './quantize.ts';
 import {
   blockOrder,
   fieldAt,

@@ -8,11 +8,11 @@ import { readModelFolder } from './read-model.ts';
 import { readChunks, rewriteModel } from './model-folder.ts';
 import type { Replacement, WriteModelOptions, WrittenModel } from './model-folder.ts';
 import type { PackedMatrix } from './packed-matrix.ts';
-import { unpackRows } from './packed-matrix.ts';
+import { unpackRows } from './quantize.ts';
 import { adapterMisfit, readAdapter } from './peft.ts';
 import type { Adapter } from './peft.ts';
 import { quantizationFields, quantizationFiles } from './quantization.ts';
-import { fromFloat32, isStoredDType, storedBytes, toFloat32 } from './safetensors.ts';
+import { elementsOf, fromFloat32, isStoredDType, storedBytes, toFloat32 } from './safetensors.ts';
 import type { StoredDType } from './safetensors.ts';
 
 export interface MergedModel extends WrittenModel {
@@ -200,7 +200,7 @@ export async function saveModel(
   const { config, checkpoint } = await readModelFolder(sourceDir);
   for (const [name, values] of tensors) {
     const stored = checkpoint.weights.get(name);
-    const size = stored?.shape.reduce((a, b) => a * b, 1);
+    const size = stored && elementsOf(stored.shape);
     if (size !== values.length) {
       const found = stored ? `has ${size} values there` : 'is not there';
       throw new WhetstoneError(

@@ -2,6 +2,7 @@
 // block of a row. Knows bits and shapes; where a method puts which tensor is gptq.ts and compressed-tensors.ts.
 import { WhetstoneError } from '../errors.ts';
 import type { StoredWeight } from './checkpoint.ts';
+import type { Blocks } from './quantize.ts';
 import { readTensorBytes, toFloat32 } from './safetensors.ts';
 
 export interface PackedMatrix {
@@ -27,33 +28,6 @@ export interface PackedMatrix {
 export type PackedBits = 4 | 8;
 
 export const isPackedBits = (bits: unknown): bits is PackedBits => bits === 4 || bits === 8;
-
-export interface Blocks {
-  /** [rows, blocks]. */
-  readonly scales: Float32Array;
-  /** Signed as the codes are, [rows, blocks]; null where every one is 0. */
-  readonly zeros: Int8Array | null;
-  /** The block of each column; null where they follow one after the other. */
-  readonly blockOf: Int32Array | null;
-}
-
-/** Whole rows in float32, [rows, columns] flat, by their blocks and their codes. */
-export function unpackRows(
-  { columns, block }: Pick<PackedMatrix, 'columns' | 'block'>,
-  { scales, zeros, blockOf }: Blocks,
-  codes: Int8Array,
-  firstRow = 0,
-): Float32Array {
-  const blocks = Math.ceil(columns / block);
-  const values = new Float32Array(codes.length);
-  for (let at = 0, row = firstRow; at < codes.length; row++) {
-    for (let column = 0; column < columns; column++, at++) {
-      const place = row * blocks + (blockOf ? blockOf[column]! : Math.floor(column / block));
-      values[at] = (codes[at]! - (zeros ? zeros[place]! : 0)) * scales[place]!;
-    }
-  }
-  return values;
-}
 
 /** A tensor among a matrix's parts. */
 export interface Part {

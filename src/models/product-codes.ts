@@ -6,9 +6,10 @@ import type { Tensor } from '../graph/index.ts';
 import { weight } from '../graph/index.ts';
 import type { Checkpoint, ProductCodes, StoredCodes, StoredWeight } from './checkpoint.ts';
 import { locationOf } from './checkpoint.ts';
+import { embeddingName, headName } from './decoder.ts';
 import { writeKept } from './few-bits.ts';
-import { readChunks } from './model-folder.ts';
-import { readSafetensorsHeader } from './safetensors.ts';
+import { signedCodes, unpackRows } from './quantize.ts';
+import { elementsOf, readSafetensorsHeader, readTensorBytes, toFloat32 } from './safetensors.ts';
 import type { SafetensorsHeader } from './safetensors.ts';
 import type { TensorSource } from './safetensors-writer.ts';
 
@@ -42,13 +43,17 @@ const scalesName = (name: string, direction: Direction): string => `${codesName(
 const shapeOf = ([out, inner]: readonly [number, number], direction: Direction): readonly [number, number] =>
   direction === 'forward' ? [inner, out] : [out, inner];
 
+/** Of embeddings that are no LM head, rows are looked up alone. */
+const isMultiplied = (name: string, { weights }: Checkpoint): boolean =>
+  weights.get(name)!.quantized !== undefined && (name !== embeddingName || !weights.has(headName));
+
 /** Null for a file that is missing, torn, or not of these codes. */
 async function readKept(checkpoint: Checkpoint, file: string, key: string): Promise<Checkpoint | null> {
   const header = await readSafetensorsHeader(file).catch(() => null);
   if (header?.metadata['key'] !== key) return null;
   const weights = new Map<string, StoredWeight>();
   for (const [name, stored] of checkpoint.weights) {
-    const products = stored.quantized && keptProducts(header, file, name, stored);
+    const products = isMultiplied(name, checkpoint) && keptProducts(header, file, name, stored);
     if (products === null) return null;
     weights.set(name, products ? { ...stored, products } : stored);
   }
@@ -72,16 +77,17 @@ function keptProducts(
 }
 
 /** Scales are written before codes, so that codes find theirs in memory; a matrix is read once for those of both products. */
-function productTensors({ weights }: Checkpoint): ReadonlyMap<string, TensorSource> {
+function productTensors(checkpoint: Checkpoint): ReadonlyMap<string, TensorSource> {
+  const { weights } = checkpoint;
   let latest: { readonly name: string; readonly values: Promise<Float32Array> } | null = null;
   const valuesOf = (name: string, stored: StoredWeight): Promise<Float32Array> => {
-    if (latest?.name !== name) latest = { name, values: readValues(stored, stored.quantized!) };
+    if (latest?.name !== name) latest = { name, values: readValues(name, stored, stored.quantized!) };
     return latest.values;
   };
   const known = new Map<string, Float32Array>();
   const tensors = new Map<string, TensorSource>();
   for (const [name, stored] of weights) {
-    if (!stored.quantized) continue;
+    if (!isMultiplied(name, checkpoint)) continue;
     const shape = stored.shape as readonly [number, number];
     for (const direction of directions) {
       const [inner, columns] = shapeOf(shape, direction);
@@ -146,42 +152,19 @@ export function columnCodes(
   return codes;
 }
 
-/** (code - zero) * scale, [out, in] flat. */
-async function readValues(stored: StoredWeight, { dtype, block, scales, zeros }: StoredCodes): Promise<Float32Array> {
-  const [rows, columns] = stored.shape as readonly [number, number];
-  const codes = codesIn(await readWhole(stored), dtype);
-  const factors = new Float32Array((await readWhole(scales)).buffer);
-  const origins = zeros ? codesIn(await readWhole(zeros), dtype) : null;
-  const blocks = Math.ceil(columns / block);
-  const values = new Float32Array(rows * columns);
-  for (let row = 0, i = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++, i++) {
-      const at = row * blocks + Math.floor(column / block);
-      values[i] = (codes[i]! - (origins?.[at] ?? 0)) * factors[at]!;
-    }
-  }
-  return values;
-}
-
-async function readWhole(stored: StoredWeight): Promise<Uint8Array> {
-  const bytes = new Uint8Array(stored.length);
-  let start = 0;
-  for await (const chunk of readChunks(stored, 1 << 22)) {
-    bytes.set(chunk, start);
-    start += chunk.length;
-  }
-  return bytes;
-}
-
-/** Codes a byte each. */
-function codesIn(bytes: Uint8Array, dtype: StoredCodes['dtype']): Int8Array {
-  if (dtype === 'int8') return new Int8Array(bytes.buffer);
-  const codes = new Int8Array(2 * bytes.length);
-  for (let i = 0; i < bytes.length; i++) {
-    codes[2 * i] = (bytes[i]! << 28) >> 28;
-    codes[2 * i + 1] = (bytes[i]! << 24) >> 28;
-  }
-  return codes;
+/** What the codes of a matrix stand for, [out, in] flat. */
+async function readValues(
+  name: string,
+  stored: StoredWeight,
+  { dtype, block, scales, zeros }: StoredCodes): Promise<Float32Array> {
+  const bytesOf = (one: StoredWeight): Promise<Uint8Array> => readTensorBytes(one.file, one);
+  const blocks = {
+    scales: toFloat32(await bytesOf(scales), 'F32', { file: scales.file, field: name }),
+    zeros: zeros ? signedCodes(await bytesOf(zeros), dtype) : null,
+    blockOf: null,
+  };
+  const codes = signedCodes(await bytesOf(stored), dtype).subarray(0, elementsOf(stored.shape));
+  return unpackRows({ columns: stored.shape[1]!, block }, blocks, codes);
 }
 
 /** A product's codes int8 [inner, columns] and scales float32 [columns], as a graph has them. */

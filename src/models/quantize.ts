@@ -63,21 +63,38 @@ function eachBlock(length: number, columns: number, visit: (start: number, end: 
   }
 }
 
-/** The inverse: scale * code, [rows, columns] flat. */
-export function dequantizeRows({ codes, scales }: QuantizedRows, columns: number, dtype: FewBits): Float32Array {
-  const blocks = blocksOf(columns);
-  const count = (scales.length / blocks) * columns;
-  return Float32Array.from({ length: count }, (_, i) => {
-    const [row, column] = [Math.floor(i / columns), i % columns];
-    const scale = scales[row * blocks + Math.floor(column / blockSize)]!;
-    return scale * codeAt(codes, i, dtype);
-  });
+export interface Blocks {
+  /** [rows, blocks]. */
+  readonly scales: Float32Array;
+  /** Signed as the codes are, [rows, blocks]; null where every one is 0. */
+  readonly zeros: Int8Array | null;
+  /** The block of each column; null where they follow one after the other. */
+  readonly blockOf: Int32Array | null;
 }
 
-function codeAt(codes: Uint8Array, i: number, dtype: FewBits): number {
-  if (dtype === 'int8') return (codes[i]! << 24) >> 24;
-  const half = i & 1 ? codes[i >> 1]! >> 4 : codes[i >> 1]! & 15;
-  return half < 8 ? half : half - 16;
+/** Whole rows in float32, (code - zero) * scale, [rows, columns] flat. */
+export function unpackRows(
+  { columns, block }: { readonly columns: number; readonly block: number },
+  { scales, zeros, blockOf }: Blocks,
+  codes: Int8Array,
+  firstRow = 0,
+): Float32Array {
+  const blocks = Math.ceil(columns / block);
+  const values = new Float32Array(codes.length);
+  for (let at = 0, row = firstRow; at < codes.length; row++) {
+    for (let column = 0; column < columns; column++, at++) {
+      const place = row * blocks + (blockOf ? blockOf[column]! : Math.floor(column / block));
+      values[at] = (codes[at]! - (zeros ? zeros[place]! : 0)) * scales[place]!;
+    }
+  }
+  return values;
+}
+
+/** The inverse of `quantizeRows`, [rows, columns] flat. */
+export function dequantizeRows({ codes, scales }: QuantizedRows, columns: number, dtype: FewBits): Float32Array {
+  const count = (scales.length / blocksOf(columns)) * columns;
+  const blocks = { scales, zeros: null, blockOf: null };
+  return unpackRows({ columns, block: blockSize }, blocks, signedCodes(codes, dtype).subarray(0, count));
 }
 
 const scaleOf8 = (values: Float32Array, start: number, end: number): number =>
@@ -130,4 +147,15 @@ export function packHalves(codes: Int8Array): Uint8Array {
   const packed = new Uint8Array(Math.ceil(codes.length / 2));
   for (let i = 0; i < packed.length; i++) packed[i] = (codes[2 * i]! & 15) | (((codes[2 * i + 1] ?? 0) & 15) << 4);
   return packed;
+}
+
+/** The inverse of how codes are stored: one an element, of int4 an even number of them. */
+export function signedCodes(bytes: Uint8Array, dtype: FewBits): Int8Array {
+  if (dtype === 'int8') return new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+  const codes = new Int8Array(2 * bytes.length);
+  for (let i = 0; i < bytes.length; i++) {
+    codes[2 * i] = (bytes[i]! << 28) >> 28;
+    codes[2 * i + 1] = (bytes[i]! << 24) >> 28;
+  }
+  return codes;
 }

@@ -2,6 +2,7 @@
 // Knows bytes and names, nothing of models.
 import { open } from 'node:fs/promises';
 import { writeAll } from '../durable/files.ts';
+import { elementsOf } from './safetensors.ts';
 
 export interface TensorSource {
   readonly dtype: string;
@@ -70,6 +71,6 @@ function encodeHeader(
 }
 
 function elementBytes({ shape, length }: TensorSource): number {
-  const count = shape.reduce((a, b) => a * b, 1);
+  const count = elementsOf(shape);
   return count === 0 ? 0 : length / count;
 }

@@ -181,6 +181,9 @@ const isSizes = (value: unknown, count?: number): value is number[] =>
   (count === undefined || value.length === count) &&
   value.every((size) => Number.isSafeInteger(size) && size >= 0);
 
+/** How many elements a tensor of this shape has. */
+export const elementsOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+
 /** Reads one tensor's bytes. */
 export async function readTensorBytes(file: string, info: TensorInfo): Promise<Uint8Array> {
   const handle = await open(file, 'r');
