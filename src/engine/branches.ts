@@ -23,7 +23,7 @@ const mostRows = 1024;
 
 export function openBranchScorer(model: EngineModel): BranchScorer {
   const { config, parameters } = model;
-  const session = lazily(() => compileForRows(model, traceBranches(model)));
+  const session = lazily(() => compileForRows(model, traceBranches(model), { prepack: model.prepack }));
   return {
     logProbs: async ({ context, continuations }) => {
       const compiled = await session();

@@ -22,7 +22,7 @@ export interface OpenEngineOptions {
   readonly computeDtype?: ComputeDType;
   /** What frozen matrices are stored in; default float32. Not with every weight trained. */
   readonly baseDtype?: BaseDType;
-  /** What generation multiplies frozen matrices of codes in; default float32. int8 wants codes. */
+  /** What frozen matrices of codes are multiplied in; default float32. int8 wants codes, and rounds what they are multiplied with. */
   readonly baseCompute?: Arithmetic;
   /** Sequences that are generated side by side; default the engine's own choice. */
   readonly slots?: number;

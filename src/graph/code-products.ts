@@ -1,7 +1,8 @@
 // Products that read the codes of matrices in few bits as they lie in memory, in place of dequantizing each matrix for
 // each of its uses. Forward only: nothing multiplies by the transpose. Knows single ops; what a graph is for, its caller
 // knows.
-import type { OpNode, Tensor } from './tensor.ts';
+import { blockOf } from './ops/quantized.ts';
+import type { Tensor } from './tensor.ts';
 import { asStored, constant, recordOp } from './tensor.ts';
 import type { Substitute } from './substitute.ts';
 import { replaceOps } from './substitute.ts';
@@ -70,8 +71,6 @@ function codesOf({ node }: Tensor): Codes | null {
     ? { rows, columns, bits, block, operands: [own[0]!, own[1]!, zero] }
     : null;
 }
-
-const blockOf = ({ attributes }: OpNode): number => attributes['block_size'] as number;
 
 /**
  * Codes as the kernel counts them, from 0 upward: two's complement with its highest bit turned. ONNX Runtime does this

@@ -1,5 +1,5 @@
-// Traces for other devices: where an execution provider of ONNX Runtime lacks a kernel, or has one that is wrong, the op
-// is put in others that it has. Knows single ops; what a graph computes stays the same.
+// Traces for devices: where an execution provider of ONNX Runtime lacks a kernel, or has one that is wrong or far slower
+// than others of its, the op is put in those. Knows single ops; what a graph computes stays the same.
 import { cast } from './ops/elementwise.ts';
 import { gemm, matmul } from './ops/matmul.ts';
 import { inverseRms } from './ops/nn.ts';

@@ -8,8 +8,8 @@ import { gatherRows } from './shape.ts';
 
 /**
  * (code - zero) * scale: codes int8 or int4 [rows, columns], scales float32 [rows, ceil(columns / block)], zeros of the
- * codes' dtype and the scales' shape, 0 where they are left out; the result is float32 [rows, columns]. It is computed for each op that uses it and let go after that, so that only the codes stay in
- * memory. Frozen: it has no derivative.
+ * codes' dtype and the scales' shape, 0 where they are left out; the result is float32 [rows, columns]. It is computed for
+ * each op that uses it and let go after that, so that only the codes stay in memory. Frozen: it has no derivative.
  */
 export function dequantize(codes: Tensor, scales: Tensor, block: number, zeros?: Tensor): Tensor {
   requireDType('dequantize', codes, 'int8', 'int4');
@@ -81,7 +81,7 @@ export function dequantizeBlocks(
 ): Tensor | null {
   if (!node.eachUse || attributes['axis'] !== 1) return null;
   const [codes, scales, zeros] = inputs as readonly [Tensor, Tensor, Tensor?];
-  const block = attributes['block_size'] as number;
+  const block = blockOf({ attributes });
   const [rows, columns] = codes.shape as readonly [number, number];
   if (columns % block !== 0) return null;
   const blocks = rows * (columns / block);
@@ -100,4 +100,6 @@ export function dequantizeBlocks(
   return recordOp('Reshape', [values[0]!, dimValues(codes.shape)], [matrix!], options)[0]!;
 }
 
-const blockOf = ({ attributes }: OpNode): number => attributes['block_size'] as number;
+/** Columns that share a scale. */
+export const blockOf = ({ attributes }: Pick<OpNode, 'attributes'>): number =>
+  attributes['block_size'] as number;
