@@ -1,7 +1,8 @@
-// One process of the memory benchmark: opens a model, does one kind of work, and tells what was estimated for training and the
-// peak that the system counted.
+// One process of the memory benchmark: opens a model, does one kind of work, and tells what was estimated for training
+// and the peak that the system counted.
 import { openEngine } from '../src/engine/index.ts';
 import { cut } from '../src/objectives/index.ts';
+import { defaultAdamW } from '../src/engine/index.ts';
 import { peakMemory } from './peak-memory.ts';
 
 export interface MemoryJob {
@@ -41,14 +42,7 @@ const estimate = engine.estimateMemory({ tokens, responseTokens });
 const opened = peakMemory();
 const began = performance.now();
 if (kind === 'train') {
-  const optimizer = {
-    learningRate: 1e-4,
-    beta1: 0.9,
-    beta2: 0.999,
-    epsilon: 1e-8,
-    weightDecay: 0,
-    maxGradNorm: 1,
-  };
+  const optimizer = { ...defaultAdamW, learningRate: 1e-4 };
   for (let step = 0; step < 2; step++) {
     const judged = sequenceOf(tokens, step);
     const plain = { ids: judged.ids.slice(16), responseStart: judged.responseStart - 16 };

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import type { TokenExample } from '../src/engine/index.ts';
 import type { Arithmetic } from '../src/graph/index.ts';
 import type { BaseDType } from '../src/models/index.ts';
-import { defaultLora, openEngine } from '../src/engine/index.ts';
+import { defaultAdamW, defaultLora, openEngine } from '../src/engine/index.ts';
 import { cut } from '../src/objectives/index.ts';
 
 interface Row {
@@ -58,14 +58,7 @@ const engine = await openEngine({
   ...(baseCompute && { baseCompute: baseCompute as Arithmetic }),
 });
 const objective = cut();
-const optimizer = {
-  learningRate: 4e-4,
-  beta1: 0.9,
-  beta2: 0.999,
-  epsilon: 1e-8,
-  weightDecay: 0,
-  maxGradNorm: 1,
-};
+const optimizer = { ...defaultAdamW, learningRate: 4e-4 };
 answer({ ready: true, rows: rows.length, ...memory() });
 for await (const line of createInterface({ input: process.stdin })) {
   const chosen = (JSON.parse(line) as number[]).map((i) => toExample(rows[i]!));

@@ -9,18 +9,11 @@ import { createRandom } from '../random.ts';
 import type { OptimizerSettings, TokenExample } from './engine.ts';
 import type { OnnxEngine } from './onnx-engine.ts';
 import { openEngine } from './onnx-engine.ts';
-import { defaultLora } from './options.ts';
+import { defaultAdamW, defaultLora } from './options.ts';
 
 const engines: OnnxEngine[] = [];
 afterAll(() => Promise.all(engines.map((engine) => engine.dispose())));
-const still: OptimizerSettings = {
-  learningRate: 0,
-  beta1: 0.9,
-  beta2: 0.999,
-  epsilon: 1e-8,
-  weightDecay: 0,
-  maxGradNorm: 0,
-};
+const still: OptimizerSettings = { ...defaultAdamW, learningRate: 0, maxGradNorm: 0 };
 const { triplets } = readJson<{ triplets: GoldenTriplet[] }>('llama3', 'losses.json');
 const [positives, negatives] = [false, true].map((rejected) =>
   triplets.map(toExample).filter((example) => example.rejected === rejected),

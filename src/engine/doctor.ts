@@ -13,6 +13,7 @@ import { problemOf } from './device.ts';
 import type { OptimizerSettings, Sequence, TokenExample } from './engine.ts';
 import type { OnnxEngine } from './onnx-engine.ts';
 import { openEngine } from './onnx-engine.ts';
+import { defaultAdamW } from './options.ts';
 import { compile } from './session.ts';
 
 /** One comparison with the CPU. */
@@ -85,14 +86,7 @@ interface Observation {
   readonly tokens: readonly number[];
 }
 
-const optimizer: OptimizerSettings = {
-  learningRate: 1e-3,
-  beta1: 0.9,
-  beta2: 0.999,
-  epsilon: 1e-8,
-  weightDecay: 0,
-  maxGradNorm: 1,
-};
+const optimizer: OptimizerSettings = { ...defaultAdamW, learningRate: 1e-3 };
 
 async function observe(modelDir: string, device: Provider, wholeBatches: boolean): Promise<Observation> {
   const targetModules = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];

@@ -1,8 +1,7 @@
 // Base weights in few bits: forward and backward see the dequantized matrix, and the cache of codes never lies.
 import { chmod, cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { GoldenTriplet } from '../../test/golden/golden.ts';
 import {
   maxDifference,
@@ -12,65 +11,31 @@ import {
   toExample,
   toSequence,
 } from '../../test/golden/golden.ts';
+import { ownEngines, ownFolder } from '../../test/own-engines.ts';
 import { testDevice } from '../../test/device.ts';
-import { failureOf } from '../models/model-files.test-helper.ts';
-import { openCheckpoint, readTensorBytes, toFloat32, writeSafetensors } from '../models/index.ts';
+import { copyModel, failureOf, rewriteTensors } from '../models/model-files.test-helper.ts';
+import { openCheckpoint } from '../models/index.ts';
 import { dequantizeRows, quantizeRows } from '../models/quantize.ts';
 import { cut } from '../objectives/index.ts';
 import { openEngine } from './onnx-engine.ts';
 import type { OnnxEngine } from './onnx-engine.ts';
-import { defaultLora } from './options.ts';
+import { defaultAdamW, defaultLora } from './options.ts';
 
-let dir: string;
-const environment = process.env['WHETSTONE_CACHE'];
-beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'whetstone-few-bits-'));
-});
-beforeEach(() => {
-  process.env['WHETSTONE_CACHE'] = join(dir, 'cache');
-});
-afterAll(async () => {
-  if (environment === undefined) delete process.env['WHETSTONE_CACHE'];
-  else process.env['WHETSTONE_CACHE'] = environment;
-  await rm(dir, { recursive: true, force: true });
-});
-
-const opened: OnnxEngine[] = [];
-afterEach(async () => {
-  for (const engine of opened.splice(0)) await engine.dispose();
-});
-const open = async (
-  options: Partial<Parameters<typeof openEngine>[0]> & { modelDir: string },
-): Promise<OnnxEngine> => {
-  const engine = await openEngine({ threads: 1, ...options });
-  opened.push(engine);
-  return engine;
-};
+const dir = ownFolder('few-bits');
+const open = ownEngines();
 
 /** The model with every matrix quantized and put back, as an ordinary checkpoint in float32. */
 async function dequantizedModel(family: string, dtype: 'int8' | 'int4'): Promise<string> {
-  const folder = join(dir, `${family}-${dtype}`);
-  await cp(modelDir(family), folder, { recursive: true });
-  const { weights, files } = await openCheckpoint(folder);
-  const tensors = new Map();
-  for (const [name, info] of weights) {
-    const values = toFloat32(await readTensorBytes(info.file, info), info.dtype, {
-      file: info.file,
-      field: name,
-    });
-    const columns = info.shape[1];
-    const near =
-      columns === undefined ? values : dequantizeRows(quantizeRows(values, columns, dtype), columns, dtype);
-    const bytes = new Uint8Array(near.buffer, near.byteOffset, near.byteLength);
-    tensors.set(name, { dtype: 'F32', shape: info.shape, length: bytes.length, chunks: () => [bytes] });
-  }
-  for (const file of files) await rm(file);
-  await rm(join(folder, 'model.safetensors.index.json'), { force: true });
-  await writeSafetensors(join(folder, 'model.safetensors'), tensors);
+  const folder = copyModel(family, join(dir(), `${family}-${dtype}`));
+  await rewriteTensors(folder, (_, values, [, columns]) => ({
+    dtype: 'F32',
+    values:
+      columns === undefined ? values : dequantizeRows(quantizeRows(values, columns, dtype), columns, dtype),
+  }));
   return folder;
 }
 
-const still = { learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, maxGradNorm: 1 };
+const still = { ...defaultAdamW, learningRate: 1e-3 };
 
 describe.each(['int8', 'int4'] as const)('%s', (baseDtype) => {
   it.each([
@@ -117,13 +82,13 @@ const codes = (engine: OnnxEngine): readonly string[] =>
 
 describe('the cache', () => {
   const kept = async (): Promise<string[]> =>
-    (await readdir(join(dir, 'own'), { recursive: true })).filter((name) => name.endsWith('.safetensors'));
+    (await readdir(join(dir(), 'own'), { recursive: true })).filter((name) => name.endsWith('.safetensors'));
   beforeEach(async () => {
-    process.env['WHETSTONE_CACHE'] = join(dir, 'own');
-    await rm(join(dir, 'own'), { recursive: true, force: true });
+    process.env['WHETSTONE_CACHE'] = join(dir(), 'own');
+    await rm(join(dir(), 'own'), { recursive: true, force: true });
   });
   const model = async (): Promise<string> => {
-    const folder = await mkdtemp(join(dir, 'model-'));
+    const folder = await mkdtemp(join(dir(), 'model-'));
     await cp(modelDir('llama3'), folder, { recursive: true });
     return folder;
   };
@@ -162,10 +127,11 @@ describe('the cache', () => {
     ],
   ])('is made anew where the file is %s', async (_, damage) => {
     const modelDir = await model();
-    const [expected] = await (await open({ modelDir, baseDtype: 'int4' })).score([ids]);
-    for (const engine of opened.splice(0)) await engine.dispose();
+    const first = await openEngine({ modelDir, baseDtype: 'int4', threads: 1 });
+    const [expected] = await first.score([ids]);
+    await first.dispose();
     const [name] = await kept();
-    await damage(join(dir, 'own', name!));
+    await damage(join(dir(), 'own', name!));
     const engine = await open({ modelDir, baseDtype: 'int4' });
     expect(codes(engine)).toEqual(['QUANTIZED']);
     expect([...(await engine.score([ids]))[0]!]).toEqual([...expected!]);
@@ -185,9 +151,9 @@ describe('the cache', () => {
   });
 
   it('says where it cannot be written', async () => {
-    process.env['WHETSTONE_CACHE'] = join(dir, 'a-file');
-    await writeFile(join(dir, 'a-file'), '');
-    await chmod(join(dir, 'a-file'), 0o400);
+    process.env['WHETSTONE_CACHE'] = join(dir(), 'a-file');
+    await writeFile(join(dir(), 'a-file'), '');
+    await chmod(join(dir(), 'a-file'), 0o400);
     const error = await failureOf(() => openEngine({ modelDir: modelDir('llama3'), baseDtype: 'int8' }));
     expect(error.message).toContain('a-file');
   });

@@ -9,7 +9,7 @@ import { likelihood } from '../objectives/index.ts';
 import { readSafetensorsHeader } from '../models/index.ts';
 import type { OnnxEngine } from './onnx-engine.ts';
 import { openEngine } from './onnx-engine.ts';
-import { defaultLora } from './options.ts';
+import { defaultAdamW, defaultLora } from './options.ts';
 
 const newFolder = temporaryFolders();
 const engines: OnnxEngine[] = [];
@@ -21,7 +21,7 @@ const open = async (options: Omit<Parameters<typeof openEngine>[0], 'modelDir'> 
 };
 const sequences = readJson<GoldenSequence[]>('phi3', 'sequences.json').map(toSequence);
 const { triplets } = readJson<{ triplets: GoldenTriplet[] }>('phi3', 'losses.json');
-const rate = { learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, maxGradNorm: 0 };
+const rate = { ...defaultAdamW, learningRate: 0.01, maxGradNorm: 0 };
 
 /** The projections that are trained, by the last part of their names. */
 const trained = ({ layout }: OnnxEngine): string[] => [

@@ -1,76 +1,35 @@
 // Weights and values between ops in float16: how far the results are from float32's, what is refused, and what is kept.
 // Small random models are sharper than trained ones: PyTorch's own float16 is off by 0.007 to 0.036 nats on these
 // (dev/LOG.md), and the bounds here are those of the worst.
-import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, mkdtemp, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { ownEngines, ownFolder } from '../../test/own-engines.ts';
 import { testDevice } from '../../test/device.ts';
 import type { GoldenSequence, GoldenTriplet } from '../../test/golden/golden.ts';
-import { modelDir, readJson, relativeError, toExample, toSequence } from '../../test/golden/golden.ts';
-import { failureOf } from '../models/model-files.test-helper.ts';
 import {
-  fromFloat32,
-  openCheckpoint,
-  readTensorBytes,
-  toFloat32,
-  writeSafetensors,
-} from '../models/index.ts';
+  goldenFamilies,
+  modelDir,
+  readJson,
+  relativeError,
+  toExample,
+  toSequence,
+} from '../../test/golden/golden.ts';
+import { copyModel, failureOf, rewriteTensors } from '../models/model-files.test-helper.ts';
 import { cut } from '../objectives/index.ts';
 import { openEngine } from './onnx-engine.ts';
-import type { OnnxEngine } from './onnx-engine.ts';
-import { defaultLora } from './options.ts';
+import { defaultAdamW, defaultLora } from './options.ts';
 
-let dir: string;
-const environment = process.env['WHETSTONE_CACHE'];
-beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'whetstone-halves-'));
-});
-beforeEach(() => {
-  process.env['WHETSTONE_CACHE'] = join(dir, 'cache');
-});
-afterAll(async () => {
-  if (environment === undefined) delete process.env['WHETSTONE_CACHE'];
-  else process.env['WHETSTONE_CACHE'] = environment;
-  await rm(dir, { recursive: true, force: true });
-});
+const dir = ownFolder('halves');
+const open = ownEngines({ device: testDevice });
 
-const opened: OnnxEngine[] = [];
-afterEach(async () => {
-  for (const engine of opened.splice(0)) await engine.dispose();
-});
-const open = async (options: Parameters<typeof openEngine>[0]): Promise<OnnxEngine> => {
-  const engine = await openEngine({ threads: 1, device: testDevice, ...options });
-  opened.push(engine);
-  return engine;
-};
-
-const still = { learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, maxGradNorm: 1 };
+const still = { ...defaultAdamW, learningRate: 1e-3 };
 const lora = { ...defaultLora, dropout: 0 };
 const triplets = (family: string): GoldenTriplet[] =>
   readJson<{ triplets: GoldenTriplet[] }>(family, 'losses.json').triplets;
 
 /** All of them where a device is under test, which has its own kernels; some of each kind on the CPU. */
-const families =
-  testDevice === 'cpu'
-    ? ['llama3', 'mistral-fp16', 'phi3', 'gemma2']
-    : [
-        'llama2',
-        'llama3',
-        'llama-linear',
-        'mistral',
-        'qwen2',
-        'qwen3',
-        'gemma',
-        'llama3-bf16-sharded',
-        'mistral-fp16',
-        'granite',
-        'smollm3',
-        'phi3',
-        'olmo2',
-        'gemma2',
-        'gemma3',
-      ];
+const families = testDevice === 'cpu' ? ['llama3', 'mistral-fp16', 'phi3', 'gemma2'] : goldenFamilies;
 
 describe.each(families.map((family, i) => ({ family, wholeBatches: i % 2 === 0 })))(
   '$family in float16, whole batches $wholeBatches',
@@ -177,8 +136,8 @@ it('takes a smaller scale of the loss where the gradient overflows, and says whi
 });
 
 it('converts weights once, says so, and writes nothing beside them', async () => {
-  process.env['WHETSTONE_CACHE'] = join(dir, 'own');
-  const folder = join(dir, 'bf16');
+  process.env['WHETSTONE_CACHE'] = join(dir(), 'own');
+  const folder = join(dir(), 'bf16');
   await cp(modelDir('llama3-bf16-sharded'), folder, { recursive: true });
   const before = await readdir(folder);
   const notes = async (): Promise<string[]> =>
@@ -214,24 +173,11 @@ async function changed(
   factorOf: (name: string) => number,
   dtype: 'F32' | 'F16' = 'F32',
 ): Promise<string> {
-  const folder = await mkdtemp(join(dir, 'model-'));
-  await cp(modelDir(family), folder, { recursive: true });
-  const { weights, files } = await openCheckpoint(folder);
-  const tensors = new Map();
-  for (const [name, info] of weights) {
-    const values = toFloat32(await readTensorBytes(info.file, info), info.dtype, {
-      file: info.file,
-      field: name,
-    });
-    const own = info.shape.length > 1 ? dtype : 'F32';
-    const bytes = fromFloat32(
-      values.map((x) => x * factorOf(name)),
-      own,
-    );
-    tensors.set(name, { dtype: own, shape: info.shape, length: bytes.length, chunks: () => [bytes] });
-  }
-  for (const file of files) await rm(file);
-  await writeSafetensors(join(folder, 'model.safetensors'), tensors);
+  const folder = copyModel(family, await mkdtemp(join(dir(), 'model-')));
+  await rewriteTensors(folder, (name, values, shape) => ({
+    dtype: shape.length > 1 ? dtype : 'F32',
+    values: values.map((x) => x * factorOf(name)),
+  }));
   return folder;
 }
 

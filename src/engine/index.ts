@@ -2,7 +2,7 @@
 export * from './engine.ts';
 export * from './onnx-engine.ts';
 export type { EngineOptions } from './model.ts';
-export { defaultLora } from './options.ts';
+export { defaultAdamW, defaultLora } from './options.ts';
 export type { Device } from './device.ts';
 export { devices, problemOf } from './device.ts';
 export { computeOf, openWeights } from './open-weights.ts';

@@ -16,7 +16,7 @@ import { cut } from '../objectives/index.ts';
 import type { OptimizerSettings, Sequence } from './engine.ts';
 import type { OnnxEngine } from './onnx-engine.ts';
 import { openEngine } from './onnx-engine.ts';
-import { defaultLora } from './options.ts';
+import { defaultAdamW, defaultLora } from './options.ts';
 import { blockArrangement, gridArrangement } from './arrangement.ts';
 import type { Arrangement } from './arrangement.ts';
 import { initialLora, layOut, views } from './parameters.ts';
@@ -198,14 +198,7 @@ describe.each(['llama3', 'mistral', 'qwen3', 'phi3', 'gemma2'])(
 );
 
 describe('a batch', () => {
-  const still: OptimizerSettings = {
-    learningRate: 0,
-    beta1: 0.9,
-    beta2: 0.999,
-    epsilon: 1e-8,
-    weightDecay: 0,
-    maxGradNorm: 0,
-  };
+  const still: OptimizerSettings = { ...defaultAdamW, learningRate: 0, maxGradNorm: 0 };
   const { triplets } = readJson<{ triplets: GoldenTriplet[] }>('llama3', 'losses.json');
   const adapterDir = `${modelDir('llama3')}/adapter`;
 

@@ -3,9 +3,9 @@ import type { LoraConfig } from '../models/index.ts';
 import { checkOptions, examine, show } from '../options/check.ts';
 import type { Entry, Problem } from '../options/check.ts';
 import { defaultsOf } from '../options/table.ts';
-import { adapter } from '../options/tables/training.ts';
+import { adapter, optimization } from '../options/tables/training.ts';
 import { engineTable } from '../options/verbs.ts';
-import type { OpenEngineOptions } from './engine.ts';
+import type { OpenEngineOptions, OptimizerSettings } from './engine.ts';
 
 /** The numbers of an adapter by the names that an engine has for them. */
 const loraTable = {
@@ -14,6 +14,18 @@ const loraTable = {
   dropout: adapter.lora_dropout,
   target_modules: adapter.lora_target_modules,
 } as const;
+
+/** Likewise those of AdamW. */
+const adamWTable = {
+  beta1: optimization.adam_beta1,
+  beta2: optimization.adam_beta2,
+  epsilon: optimization.adam_epsilon,
+  weight_decay: optimization.weight_decay,
+  max_grad_norm: optimization.max_grad_norm,
+} as const;
+
+/** What `align` optimizes with where nobody asks for something else, but for the learning rate. */
+export const defaultAdamW: Omit<OptimizerSettings, 'learningRate'> = defaultsOf(adamWTable);
 
 export const defaultLora: LoraConfig = { ...defaultsOf(loraTable), rankStabilized: false };
 
@@ -43,7 +55,7 @@ const engineEntry: Entry<typeof engineTable> = {
   },
 };
 
-/** Throws WhetstoneError `INVALID_OPTIONS` for everything that is wrong with the options. */
+/** Throws WhetstoneError `INVALID_optimizationIONS` for everything that is wrong with the options. */
 export function requireEngineOptions(options: OpenEngineOptions): void {
   checkOptions(engineEntry, options);
 }

@@ -6,7 +6,7 @@ import { cut } from '../objectives/index.ts';
 import type { Sequence, TokenExample } from './engine.ts';
 import type { OnnxEngine } from './onnx-engine.ts';
 import { openEngine } from './onnx-engine.ts';
-import { defaultLora } from './options.ts';
+import { defaultAdamW, defaultLora } from './options.ts';
 
 let engine: OnnxEngine;
 beforeAll(async () => {
@@ -24,14 +24,7 @@ const example = (plain: Sequence, judged?: Sequence): TokenExample => ({
   sequences: { plain, ...(judged && { judged }) },
 });
 const good = example(sequence([1, 2, 3], 2));
-const adam = {
-  learningRate: 0.01,
-  beta1: 0.9,
-  beta2: 0.999,
-  epsilon: 1e-8,
-  weightDecay: 0,
-  maxGradNorm: 1,
-};
+const adam = { ...defaultAdamW, learningRate: 0.01 };
 
 it.each([
   ['no examples', [], /^a step needs at least one example/],

@@ -15,7 +15,7 @@ import type { OptimizerSettings, StepMetrics, TrainingState } from './engine.ts'
 import type { EngineOptions } from './model.ts';
 import type { OnnxEngine } from './onnx-engine.ts';
 import { openEngine } from './onnx-engine.ts';
-import { defaultLora } from './options.ts';
+import { defaultAdamW, defaultLora } from './options.ts';
 
 const engines: OnnxEngine[] = [];
 afterAll(() => Promise.all(engines.map((engine) => engine.dispose())));
@@ -32,14 +32,7 @@ const everywhere: LoraConfig = {
   dropout: 0.3,
   targetModules: ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'],
 };
-const adam: OptimizerSettings = {
-  learningRate: 0.01,
-  beta1: 0.9,
-  beta2: 0.999,
-  epsilon: 1e-8,
-  weightDecay: 0.01,
-  maxGradNorm: 1,
-};
+const adam: OptimizerSettings = { ...defaultAdamW, learningRate: 0.01, weightDecay: 0.01 };
 const still: OptimizerSettings = { ...adam, learningRate: 0, maxGradNorm: 0 };
 const { triplets } = readJson<{ triplets: GoldenTriplet[] }>('llama3', 'losses.json');
 const batch = triplets.map(toExample);

@@ -6,6 +6,7 @@ import { failureOf } from '../models/model-files.test-helper.ts';
 import { cut } from '../objectives/index.ts';
 import type { OnnxEngine } from './onnx-engine.ts';
 import { openEngine } from './onnx-engine.ts';
+import { defaultAdamW } from './options.ts';
 import { takeTurns } from './turns.ts';
 
 it('begins each call when those before it have ended, failed ones too', async () => {
@@ -33,14 +34,7 @@ it('begins each call when those before it have ended, failed ones too', async ()
 
 const { triplets } = readJson<{ triplets: GoldenTriplet[] }>('llama3', 'losses.json');
 const batch = triplets.map(toExample);
-const adam = {
-  learningRate: 0.01,
-  beta1: 0.9,
-  beta2: 0.999,
-  epsilon: 1e-8,
-  weightDecay: 0,
-  maxGradNorm: 1,
-};
+const adam = { ...defaultAdamW, learningRate: 0.01 };
 const open = (): Promise<OnnxEngine> =>
   openEngine({ modelDir: modelDir('llama3'), adapterDir: `${modelDir('llama3')}/adapter`, threads: 1 });
 

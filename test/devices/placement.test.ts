@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { defaultLora, openEngine } from '../../src/engine/index.ts';
+import { defaultAdamW, defaultLora, openEngine } from '../../src/engine/index.ts';
 import type { TokenExample } from '../../src/engine/index.ts';
 import { writeFreshLlama } from '../../src/models/fresh-model.ts';
 import { cut } from '../../src/objectives/index.ts';
@@ -50,14 +50,7 @@ async function placementOf(
     { index: 0, rejected: true, sequences: { plain: sequence, judged: sequence } },
     { index: 1, rejected: false, sequences: { plain: sequence } },
   ];
-  await engine.step(batch, cut(), {
-    learningRate: 1e-3,
-    beta1: 0.9,
-    beta2: 0.999,
-    epsilon: 1e-8,
-    weightDecay: 0,
-    maxGradNorm: 1,
-  });
+  await engine.step(batch, cut(), { ...defaultAdamW, learningRate: 1e-3 });
   await engine.dispose();
   const places = new Map<string, string>();
   for (const file of readdirSync(modelDir).filter((name) => name.startsWith('profile'))) {

@@ -6,6 +6,25 @@ import type { Sequence, TokenExample } from '../../src/engine/index.ts';
 
 export const modelDir = (name: string): string => fileURLToPath(new URL(`models/${name}`, import.meta.url));
 
+/** Models with log-probs, losses, gradients and greedy text from transformers, a family or a way to store it each. */
+export const goldenFamilies: readonly string[] = [
+  'llama2',
+  'llama3',
+  'llama-linear',
+  'mistral',
+  'qwen2',
+  'qwen3',
+  'gemma',
+  'llama3-bf16-sharded',
+  'mistral-fp16',
+  'granite',
+  'smollm3',
+  'phi3',
+  'olmo2',
+  'gemma2',
+  'gemma3',
+];
+
 export interface GoldenSequence {
   readonly ids: number[];
   readonly response_start: number;

@@ -1,12 +1,13 @@
 // Every decoder family against transformers and PEFT: log-probs, losses, gradients, greedy generation.
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Generation, OnnxEngine, OptimizerSettings } from '../../src/engine/index.ts';
-import { defaultLora, openEngine } from '../../src/engine/index.ts';
+import { defaultAdamW, defaultLora, openEngine } from '../../src/engine/index.ts';
 import type { Objective } from '../../src/objectives/index.ts';
 import { cut, likelihood } from '../../src/objectives/index.ts';
 import type { GoldenSequence, GoldenTriplet } from './golden.ts';
 import { testDevice } from '../device.ts';
 import {
+  goldenFamilies,
   maxDifference,
   modelDir,
   readFloats,
@@ -15,24 +16,6 @@ import {
   toSequence,
   toExample,
 } from './golden.ts';
-
-const families = [
-  'llama2',
-  'llama3',
-  'llama-linear',
-  'mistral',
-  'qwen2',
-  'qwen3',
-  'gemma',
-  'llama3-bf16-sharded',
-  'mistral-fp16',
-  'granite',
-  'smollm3',
-  'phi3',
-  'olmo2',
-  'gemma2',
-  'gemma3',
-];
 
 interface GoldenLoss {
   readonly name: string;
@@ -46,14 +29,7 @@ interface GoldenLoss {
   readonly grad_norm: number;
 }
 
-const still: OptimizerSettings = {
-  learningRate: 0,
-  beta1: 0.9,
-  beta2: 0.999,
-  epsilon: 1e-8,
-  weightDecay: 0,
-  maxGradNorm: 0,
-};
+const still: OptimizerSettings = { ...defaultAdamW, learningRate: 0, maxGradNorm: 0 };
 
 const objectiveOf = ({ kind, settings, normalize }: GoldenLoss): Objective =>
   kind === 'likelihood'
@@ -61,7 +37,7 @@ const objectiveOf = ({ kind, settings, normalize }: GoldenLoss): Objective =>
     : cut({ preset: kind, ...settings, normalize });
 
 /** A narrow model's way of running and a wide one's; the models here are narrow. */
-const ways = families.flatMap((family) => [
+const ways = goldenFamilies.flatMap((family) => [
   { family, way: 'a batch a run', wholeBatches: true },
   { family, way: 'a sequence a run', wholeBatches: false },
 ]);

@@ -1,16 +1,16 @@
 // Models that were quantized before they came here, against PyTorch with the numbers that their codes stand for: GPTQ and
 // compressed-tensors as they publish their layouts (quantized.py).
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { OnnxEngine } from '../../src/engine/index.ts';
-import { openEngine } from '../../src/engine/index.ts';
 import { merge } from '../../src/engine/merge.ts';
 import { openCheckpoint, readSafetensorsHeader } from '../../src/models/index.ts';
 import { cut } from '../../src/objectives/index.ts';
+import { ownEngines, ownFolder } from '../own-engines.ts';
 import { testDevice } from '../device.ts';
 import type { GoldenSequence, GoldenTriplet } from './golden.ts';
+import { defaultAdamW } from '../../src/engine/index.ts';
 import {
   maxDifference,
   modelDir,
@@ -21,27 +21,8 @@ import {
   toSequence,
 } from './golden.ts';
 
-let dir: string;
-const environment = process.env['WHETSTONE_CACHE'];
-beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'whetstone-quantized-'));
-  process.env['WHETSTONE_CACHE'] = join(dir, 'cache');
-});
-afterAll(async () => {
-  if (environment === undefined) delete process.env['WHETSTONE_CACHE'];
-  else process.env['WHETSTONE_CACHE'] = environment;
-  await rm(dir, { recursive: true, force: true });
-});
-
-const opened: OnnxEngine[] = [];
-afterEach(async () => {
-  for (const engine of opened.splice(0)) await engine.dispose();
-});
-const open = async (options: Parameters<typeof openEngine>[0]): Promise<OnnxEngine> => {
-  const engine = await openEngine({ threads: 1, device: testDevice, ...options });
-  opened.push(engine);
-  return engine;
-};
+const dir = ownFolder('quantized');
+const open = ownEngines({ device: testDevice });
 
 interface GoldenQuantized extends GoldenSequence {
   /** After one step of AdamW from the adapter. */
@@ -53,7 +34,7 @@ interface GoldenLoss {
   readonly flags: (number[] | null)[];
 }
 
-const adamw = { learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, maxGradNorm: 0 };
+const adamw = { ...defaultAdamW, learningRate: 1e-3, maxGradNorm: 0 };
 
 /**
  * How many of the two layers' 14 projections, and of embeddings and LM head, stay codes; what they are kept in; what is
@@ -120,7 +101,7 @@ describe.each(models)('%s', (name) => {
   });
 
   it('becomes an ordinary model when the adapter is merged', async () => {
-    const out = join(dir, `${name}-merged`);
+    const out = join(dir(), `${name}-merged`);
     const { written, check } = await merge({
       model: modelDir(name),
       adapter: adapterDir,
@@ -141,7 +122,7 @@ describe.each(models)('%s', (name) => {
 });
 
 it.each(models)('%s keeps its codes where there is room for them', async (name, { codes, dtypes, notes }) => {
-  const own = join(dir, 'own', name);
+  const own = join(dir(), 'own', name);
   process.env['WHETSTONE_CACHE'] = own;
   const engine = await open({ modelDir: modelDir(name) });
   expect((engine.describe().notes ?? []).map(({ code }) => code)).toEqual(notes);

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { compileAdamW } from '../../src/engine/adamw.ts';
 import type { OnnxEngine, OptimizerSettings } from '../../src/engine/index.ts';
-import { defaultLora, openEngine } from '../../src/engine/index.ts';
+import { defaultAdamW, defaultLora, openEngine } from '../../src/engine/index.ts';
 import { testDevice } from '../device.ts';
 import { compile } from '../../src/engine/session.ts';
 import { add, cast, dim, grad, input, mul, neg, sum } from '../../src/graph/index.ts';
@@ -28,14 +28,7 @@ const objectiveOf = ({ kind, settings, normalize }: Recipe): Objective =>
     ? likelihood({ includeRejected: true, normalize })
     : cut({ preset: kind, ...settings, normalize });
 
-const still: OptimizerSettings = {
-  learningRate: 0,
-  beta1: 0.9,
-  beta2: 0.999,
-  epsilon: 1e-8,
-  weightDecay: 0,
-  maxGradNorm: 0,
-};
+const still: OptimizerSettings = { ...defaultAdamW, learningRate: 0, maxGradNorm: 0 };
 const engines: OnnxEngine[] = [];
 afterAll(() => Promise.all(engines.map((e) => e.dispose())));
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { OnnxEngine, OptimizerSettings } from '../../../src/engine/index.ts';
-import { defaultLora, openEngine } from '../../../src/engine/index.ts';
+import { defaultAdamW, defaultLora, openEngine } from '../../../src/engine/index.ts';
 import { parseDecoderConfig } from '../../../src/models/index.ts';
 import { failureOf } from '../../../src/models/model-files.test-helper.ts';
 import { likelihood } from '../../../src/objectives/index.ts';
@@ -62,14 +62,7 @@ async function open(row: Row, options: Partial<Parameters<typeof openEngine>[0]>
   return engine;
 }
 
-const still: OptimizerSettings = {
-  learningRate: 0,
-  beta1: 0.9,
-  beta2: 0.999,
-  epsilon: 1e-8,
-  weightDecay: 0,
-  maxGradNorm: 0,
-};
+const still: OptimizerSettings = { ...defaultAdamW, learningRate: 0, maxGradNorm: 0 };
 
 describe('as transformers takes it', () => {
   it.each(running)('$name ($model)', async (row) => {
