@@ -25,8 +25,9 @@ const anyObject = <T>(value: unknown): T | null =>
   typeof value === 'object' && value !== null ? (value as T) : null;
 
 /**
- * Opens or makes the journal `path`, with the permissions `mode` where it is made. Throws WhetstoneError `DAMAGED_JOURNAL` with the line of a record that cannot be
- * read, unless it is the last and has no line end; appending throws as `explainWriting`, and `LOCK_LOST`.
+ * Opens or makes the journal `path`, with the permissions `mode` where it is made. Throws WhetstoneError
+ * `DAMAGED_JOURNAL` with the line of a record that cannot be read, unless it is the last and has no line end; appending
+ * throws as `explainWriting`, and `LOCK_LOST`.
  */
 export async function openJournal<T extends object>(
   path: string,

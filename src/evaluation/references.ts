@@ -21,9 +21,9 @@ export interface ReferenceFile {
 }
 
 /**
- * Rows of instruction, input? (or of messages), and `reference` or, as in AlpacaEval's files, `output`; optionally generator and dataset;
- * in any format that `openRows` reads. Throws WhetstoneError as `openRows` does, and `INVALID_ROWS` for everything that
- * is wrong with the rows at once.
+ * Rows of instruction, input? (or of messages), and `reference` or, as in AlpacaEval's files, `output`; optionally
+ * generator and dataset; in any format that `openRows` reads. Throws WhetstoneError as `openRows` does, and
+ * `INVALID_ROWS` for everything that is wrong with the rows at once.
  */
 export async function readReferences(file: string): Promise<ReferenceFile> {
   const rows = await readEach(file, (value, reader): ReferenceRow => {

@@ -24,8 +24,8 @@ export interface Instruction extends PromptFields {
 }
 
 /**
- * Rows { instruction, input?, id? }, or { messages, id? } that end with the user, of a JSON, JSONL, CSV, TSV or Parquet file, where a JSON row may also be the
- * instruction itself; of a .txt file the lines that are not empty.
+ * Rows { instruction, input?, id? }, or { messages, id? } that end with the user, of a JSON, JSONL, CSV, TSV or Parquet
+ * file, where a JSON row may also be the instruction itself; of a .txt file the lines that are not empty.
  *
  * Throws WhetstoneError as `openRows` does, `INVALID_ROWS` with all rows that cannot be used, and `FILE_NOT_FOUND`,
  * `EMPTY_FILE` and `INVALID_UTF8` for text.

@@ -22,8 +22,9 @@ export interface JudgeRowFile {
 }
 
 /**
- * Rows of instruction, input?, output, or of messages, and optionally id and revision, in any format that `openRows` reads. Requests
- * are named by the rows' own ids where every row has one and no two are equal, else by the rows' numbers.
+ * Rows of instruction, input?, output, or of messages, and optionally id and revision, in any format that `openRows`
+ * reads. Requests are named by the rows' own ids where every row has one and no two are equal, else by the rows'
+ * numbers.
  *
  * Throws WhetstoneError as `openRows` does, and `INVALID_ROWS` for everything wrong with the rows at once.
  */

@@ -91,8 +91,9 @@ const SHOWN_UNUSABLE = 10;
  * Encodes and truncates triplets, in order. Where pairs share a response they share its sequence object.
  *
  * Throws WhetstoneError `EMPTY_RESPONSE`, `RESPONSE_TOO_LONG`, `JUDGMENT_CUT`, `SEQUENCE_TOO_LONG` or, of a
- * conversation that the template does not take, `NO_PLACE_FOR_TURNS` and `BAD_CHAT_TEMPLATE` (`UNUSABLE_ROWS` if several kinds occur) that names
- * the rows, unless they are to be skipped; `NO_EXAMPLES` if nothing is left; and what `encodeTriplet` throws.
+ * conversation that the template does not take, `NO_PLACE_FOR_TURNS` and `BAD_CHAT_TEMPLATE` (`UNUSABLE_ROWS` if
+ * several kinds occur) that names the rows, unless they are to be skipped; `NO_EXAMPLES` if nothing is left; and what
+ * `encodeTriplet` throws.
  */
 export async function buildExamples(
   triplets: readonly Triplet[],

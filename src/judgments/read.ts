@@ -46,8 +46,8 @@ const DETECTION_ROWS = 100;
 /**
  * Reads judged triplets from JSON, JSONL, CSV, TSV or Parquet (the text formats also gzipped).
  *
- * Throws WhetstoneError `INVALID_OPTIONS`, as `openRows` and `detectLayout` do, and `INVALID_ROWS` for missing and wrong-typed
- * fields: the first ten of them with row and field, and how many there are.
+ * Throws WhetstoneError `INVALID_OPTIONS`, as `openRows` and `detectLayout` do, and `INVALID_ROWS` for missing and
+ * wrong-typed fields: the first ten of them with row and field, and how many there are.
  */
 export async function readTriplets(path: string, options: ReadOptions = {}): Promise<TripletFile> {
   checkOptions(readEntry, options);

@@ -87,9 +87,9 @@ export function attention(config: AttentionConfig, heads: Heads, bias: Tensor): 
 }
 
 /**
- * Attention weights [batch, kvHeads, groups * seq, keys] of grouped queries, in float32, and the slope of the scores' cap of the
- * same shape, if there is one. Queries that share a key head are stacked into one matrix, so that each key head costs
- * one product.
+ * Attention weights [batch, kvHeads, groups * seq, keys] of grouped queries, in float32, and the slope of the scores'
+ * cap of the same shape, if there is one. Queries that share a key head are stacked into one matrix, so that each key
+ * head costs one product.
  */
 function attentionWeights(
   query: Tensor,

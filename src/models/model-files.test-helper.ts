@@ -5,8 +5,15 @@ import { join } from 'node:path';
 import { afterAll } from 'vitest';
 import { modelDir } from '../../test/golden/golden.ts';
 import { WhetstoneError } from '../errors.ts';
-import type { StoredTensor } from './safetensors.ts';
-import { encodeSafetensors, readSafetensorsHeader, readTensorBytes } from './safetensors.ts';
+import { indexName, openCheckpoint } from './checkpoint.ts';
+import type { StoredDType, StoredTensor } from './safetensors.ts';
+import {
+  encodeSafetensors,
+  fromFloat32,
+  readSafetensorsHeader,
+  readTensorBytes,
+  toFloat32,
+} from './safetensors.ts';
 
 /** A new folder for each call, removed when the test file has run. */
 export function temporaryFolders(): () => string {
@@ -44,6 +51,27 @@ export async function editTensors(
   }
   change(tensors);
   writeFileSync(file, encodeSafetensors(tensors));
+}
+
+/** Writes a folder's tensors anew, into one file, each as `change` makes it of its values. */
+export async function rewriteTensors(
+  dir: string,
+  change: (
+    name: string,
+    values: Float32Array,
+    shape: readonly number[],
+  ) => { readonly dtype: StoredDType; readonly values: Float32Array },
+): Promise<void> {
+  const { weights, files } = await openCheckpoint(dir);
+  const tensors = new Map<string, StoredTensor>();
+  for (const [name, info] of weights) {
+    const { file, shape } = info;
+    const before = toFloat32(await readTensorBytes(file, info), info.dtype, { file, field: name });
+    const { dtype, values } = change(name, before, shape);
+    tensors.set(name, { dtype, shape, bytes: fromFloat32(values, dtype) });
+  }
+  for (const file of [...files, join(dir, indexName)]) rmSync(file, { force: true });
+  writeFileSync(join(dir, 'model.safetensors'), encodeSafetensors(tensors));
 }
 
 /** The WhetstoneError that `action` ends with; any other outcome fails the test. */

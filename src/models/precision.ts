@@ -1,5 +1,6 @@
-// What a decoder's values are kept in between its ops, and how they are computed with: kept in float32 or in float16, computed
-// in float32 but for the products of frozen halves. In float32 every function here is what it would be without this file.
+// What a decoder's values are kept in between its ops, and how they are computed with: kept in float32 or in float16,
+// computed in float32 but for the products of frozen halves. In float32 every function here is what it would be without
+// this file.
 import type { Tensor } from '../graph/index.ts';
 import { add, cast, gemm, linear, recompute, rmsNorm, vjp, withGradient } from '../graph/index.ts';
 

@@ -1,5 +1,5 @@
-// Rows of a Parquet file as plain values: integers become numbers where these hold them, byte strings text. It does not know what the
-// columns mean.
+// Rows of a Parquet file as plain values: integers become numbers where these hold them, byte strings text. It does not
+// know what the columns mean.
 import type { FileMetaData, RowGroup } from 'hyparquet';
 import { WhetstoneError } from '../errors.ts';
 import { plural } from '../words/numbers.ts';

@@ -56,9 +56,9 @@ interface Tokens {
  * end of its turn. Where the template writes the end of a turn itself, the tokens are those of the finished conversation.
  *
  * Prompt and response are tokenized together, and the response begins at the first token whose characters
- * start at or after the prompt's end. Where the template ends no turn, the tokenizer's end token follows unless it is there. Where a
- * token straddles a prompt's end, or the prompts would tokenize the response differently, the response is
- * tokenized once without a prompt and appended to all (see `retokenized`).
+ * start at or after the prompt's end. Where the template ends no turn, the tokenizer's end token follows unless it is
+ * there. Where a token straddles a prompt's end, or the prompts would tokenize the response differently, the response
+ * is tokenized once without a prompt and appended to all (see `retokenized`).
  *
  * A prompt of several pieces is put together of tokens, with the end token's id between the pieces: text that
  * spelled it out would get a space behind it from some tokenizers. Only the last piece is tokenized together

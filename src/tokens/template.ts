@@ -55,9 +55,9 @@ export interface TemplateSettings {
  * the strings of `TemplateStrings`, of which `plain` and `with_judgment` have to be there.
  *
  * Where a string has no {input}, {instruction} stands for the instruction and its input, joined by one
- * newline. {output} stands for a response and the end token that closes it. `now` is the date that a chat template may write into the prompt (default: the present); a run that
- * is to be repeated exactly must pass the same one. Throws `NO_TEMPLATE` and `BAD_TEMPLATE` for files,
- * `NO_CHAT_TEMPLATE` and `BAD_CHAT_TEMPLATE` for chat templates.
+ * newline. {output} stands for a response and the end token that closes it. `now` is the date that a chat template may
+ * write into the prompt (default: the present); a run that is to be repeated exactly must pass the same one. Throws
+ * `NO_TEMPLATE` and `BAD_TEMPLATE` for files, `NO_CHAT_TEMPLATE` and `BAD_CHAT_TEMPLATE` for chat templates.
  */
 export async function loadTemplate(
   spec: string,

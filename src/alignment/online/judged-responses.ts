@@ -69,8 +69,9 @@ export async function respondToAll(
 }
 
 /**
- * Has every response judged that is not yet, and with `cacheJudgments` in no earlier round. Throws what the judge throws, and WhetstoneError `JUDGE_UNRELIABLE` if
- * it left more than the share `maxUnscored` of them unscored; those are asked again when the run goes on.
+ * Has every response judged that is not yet, and with `cacheJudgments` in no earlier round. Throws what the judge
+ * throws, and WhetstoneError `JUDGE_UNRELIABLE` if it left more than the share `maxUnscored` of them unscored; those
+ * are asked again when the run goes on.
  */
 export async function judgeAll(
   { round, part, instructions, positions }: PartOfRound,

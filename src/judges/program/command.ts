@@ -41,9 +41,9 @@ const timeToFlush = 500;
 
 /**
  * Opens a command as a judge, which is started once for each call of `judge`. It reads
- * `{ id, instruction, input?, messages?, output }`, a JSON object a line (`messages`: the whole conversation, where it is one), and writes `{ id, judgment }` for each: null, or words
- * that begin with "perfect", where the response is satisfactory. Each answer is handed on as it arrives. `timeout` is in
- * seconds without an answer.
+ * `{ id, instruction, input?, messages?, output }`, a JSON object a line (`messages`: the whole conversation, where it
+ * is one), and writes `{ id, judgment }` for each: null, or words that begin with "perfect", where the response is
+ * satisfactory. Each answer is handed on as it arrives. `timeout` is in seconds without an answer.
  *
  * Rows without an answer are unscored if the command ends with exit code 0; otherwise `judge` throws `JUDGE_FAILED`
  * with the code and the last lines of the standard error. Lines that are no answer are counted and noted. After an abort
@@ -63,8 +63,8 @@ export async function openCommandJudge(command: string, settings: CommandSetting
 }
 
 /**
- * Likewise as a comparer: it reads `{ id, instruction, input?, messages?, output_1, output_2 }` and writes `{ id, preference }`, a
- * number from 1 (the first is better) to 2 (the second is), 1.5 for a draw.
+ * Likewise as a comparer: it reads `{ id, instruction, input?, messages?, output_1, output_2 }` and writes `{ id,
+ * preference }`, a number from 1 (the first is better) to 2 (the second is), 1.5 for a draw.
  */
 export async function openCommandComparer(command: string, settings: CommandSettings): Promise<Comparer> {
   const { name, fingerprint, ask, usage, close } = await openCommand(command, preferences, settings);
