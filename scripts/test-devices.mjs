@@ -15,6 +15,7 @@ const files = [
   'src/models/lm-head.test.ts',
   'src/models/lora.test.ts',
   'src/models/rope.test.ts',
+  'src/engine/halves.test.ts',
   'test/golden/models.test.ts',
   'test/golden/generation.test.ts',
   'test/golden/training.test.ts',
