@@ -70,13 +70,13 @@ describe('comings and goings', () => {
   });
 
   it('a failing choice gives up the others of its request', async () => {
-    const model = slow();
+    const model = fakeModel('fake', { delay: 100 });
     const { post } = await start(model);
     const began = performance.now();
     expect(
       (await post('/v1/completions', { model: 'fake', prompt: [long, 'fail'], max_tokens: 90 })).status,
     ).toBe(500);
-    expect(performance.now() - began).toBeLessThan(500);
+    expect(performance.now() - began).toBeLessThan(4000);
     expect(model.active()).toBe(0);
   });
 
@@ -140,7 +140,7 @@ describe('comings and goings', () => {
     await until(() => model.active() === 1);
     const began = performance.now();
     expect(await server.drain()).toBe(1);
-    expect(performance.now() - began).toBeLessThan(1500);
+    expect(performance.now() - began).toBeLessThan(4000);
     await until(() => model.active() === 0);
     socket.destroy();
   });

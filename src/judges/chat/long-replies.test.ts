@@ -8,7 +8,10 @@ const prompt = await loadPrompt('default');
 const row = { instruction: 'Say it. '.repeat(2000), output: 'It is said, and said again. '.repeat(2000) };
 const messages = prompt.messages(row);
 
-/** Milliseconds, the least of three: others use the processor too. */
+/**
+ * Milliseconds, the least of three: others use the processor too. Each reply takes a few or a few dozen; were the time
+ * to grow with the square of the length, it would be minutes.
+ */
 function millisecondsOf(work: () => unknown): number {
   const times = [0, 1, 2].map(() => {
     const began = performance.now();
@@ -66,8 +69,8 @@ describe('long replies', () => {
     '%s',
     (_, text) => {
       for (const finish of ['stop', 'length']) {
-        expect(millisecondsOf(() => readReply({ text, finish }, row, messages))).toBeLessThan(100);
-        expect(millisecondsOf(() => readPreference({ text, finish }))).toBeLessThan(100);
+        expect(millisecondsOf(() => readReply({ text, finish }, row, messages))).toBeLessThan(2000);
+        expect(millisecondsOf(() => readPreference({ text, finish }))).toBeLessThan(2000);
       }
     },
     30_000,
