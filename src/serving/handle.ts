@@ -1,9 +1,10 @@
 // Answers one HTTP request: who may ask, what is asked, by which model. Knows HTTP; what endpoints do with a request's
 // fields is theirs, and connections are the server's.
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { allowedOrigin, refuseForeignPages, requireKey } from './access.ts';
 import { ApiError, asApiError, badRequest, errorBody } from './api-error.ts';
-import type { Endpoint, Reply, Usage } from './endpoint.ts';
+import type { Handler } from './connections.ts';
+import type { Endpoint, Reply } from './endpoint.ts';
 import { textField } from './fields.ts';
 import { createLargeBodies } from './large-bodies.ts';
 import { openEventStream, sendJson } from './replies.ts';
@@ -26,22 +27,6 @@ export interface HandlerSettings {
   /** Whether new requests are refused. */
   readonly isDraining: () => boolean;
 }
-
-/** What the log tells of a request; filled in on the way. */
-export interface Story {
-  path: string;
-  model: string | null;
-  usage: Usage | null;
-  stream: boolean;
-}
-
-/** Throws ApiError while nothing has been sent; afterwards what went wrong, which a stream has then told itself. */
-export type Handler = (
-  request: IncomingMessage,
-  response: ServerResponse,
-  story: Story,
-  signal: AbortSignal,
-) => Promise<void>;
 
 export function createHandler(settings: HandlerSettings): Handler {
   const {

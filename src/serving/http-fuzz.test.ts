@@ -10,7 +10,7 @@ import { loadTokenizer } from '../tokens/tokenizer.ts';
 import { fakeModel } from './fake-model.test-helper.ts';
 import { chatFields, completionFields } from './request-fields.ts';
 import { startServer } from './server.ts';
-import type { RunningServer } from './server.ts';
+import type { RunningServer } from './connections.ts';
 import { tokenTexts } from './token-text.ts';
 
 const factor = Number(process.env['WHETSTONE_FUZZ'] ?? 1);

@@ -5,4 +5,5 @@ export type { ModelsToServe, NamedAdapter, ServedModel, ServedModels } from './s
 export { openRecording } from './recording.ts';
 export type { Exchange, Recording } from './recording.ts';
 export { startServer } from './server.ts';
-export type { RunningServer, ServerOptions } from './server.ts';
+export type { RunningServer } from './connections.ts';
+export type { ServerOptions } from './server.ts';

@@ -6,7 +6,8 @@ import { readJsonEvents } from '../openai/stream.ts';
 import { fakeModel } from './fake-model.test-helper.ts';
 import type { FakeModel } from './fake-model.test-helper.ts';
 import { startServer } from './server.ts';
-import type { RunningServer, ServerOptions } from './server.ts';
+import type { RunningServer } from './connections.ts';
+import type { ServerOptions } from './server.ts';
 
 /** Bodies and events, as far as tests look into them. */
 export interface Body {

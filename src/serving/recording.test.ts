@@ -9,7 +9,7 @@ import { fakeModel } from './fake-model.test-helper.ts';
 import { openRecording } from './recording.ts';
 import type { Recording } from './recording.ts';
 import { startServer } from './server.ts';
-import type { RunningServer } from './server.ts';
+import type { RunningServer } from './connections.ts';
 
 let dir: string;
 let server: RunningServer | undefined;

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { fakeModel } from './fake-model.test-helper.ts';
 import type { FakeModel } from './fake-model.test-helper.ts';
 import { startServer } from './server.ts';
-import type { RunningServer } from './server.ts';
+import type { RunningServer } from './connections.ts';
 
 const patience = {
   ...{ headersTimeout: 300, requestTimeout: 600, keepAliveTimeout: 200 },
