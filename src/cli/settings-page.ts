@@ -2,6 +2,7 @@
 import { onlineEntry } from '../alignment/online/settings.ts';
 import { alignEntry } from '../alignment/settings.ts';
 import { trainJudgeEntry } from '../judge-training/settings.ts';
+import { learningEntry } from '../learning/settings.ts';
 import { referencePage } from '../options/reference.ts';
 import type { Taker } from '../options/reference.ts';
 import { manner } from '../options/tables/command.ts';
@@ -30,6 +31,7 @@ const takers: readonly Taker[] = [
   { name: 'doctor', table: doctorTable },
   { name: 'evaluate', table: evaluateTable },
   { name: 'serve', table: serveTable },
+  { name: 'learning', table: learningEntry.table },
   { name: 'data check', table: dataCheckTable },
   { name: 'data convert', table: dataConvertTable },
 ];

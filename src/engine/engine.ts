@@ -185,6 +185,11 @@ export interface Engine {
    */
   score(sequences: readonly Sequence[], model?: 'present' | 'initial'): Promise<Float32Array[]>;
   /**
+   * Log-probs (nats) of every token of the vocabulary in place of each response token: one array of shape
+   * [response tokens, vocab], row by row, a sequence. Left out where an engine cannot tell.
+   */
+  distributions?(sequences: readonly Sequence[]): Promise<Float32Array[]>;
+  /**
    * Token log-probs (nats) of each continuation after its context, which is computed once for all of them: a list of
    * arrays of shape [continuation tokens] a group. `onGroup` hears each group's when they are there, and is awaited.
    */

@@ -59,6 +59,10 @@ export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
       for (const sequence of sequences) requireUsable(sequence, config);
       return (which === 'present' ? present : initial).logProbs(sequences);
     }),
+    distributions: inTurn(async (sequences: readonly Sequence[]) => {
+      for (const sequence of sequences) requireUsable(sequence, config);
+      return present.distributions(sequences);
+    }),
     scoreContinuations: inTurn(
       async (groups: readonly ContinuationGroup[], onGroup?: Parameters<Engine['scoreContinuations']>[1]) => {
         for (const { context, continuations } of groups) {

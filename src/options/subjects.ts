@@ -5,6 +5,7 @@ import { comparing, models, results, tasks } from './tables/evaluation.ts';
 import { engine } from './tables/engine.ts';
 import { files, prompts, rows } from './tables/files.ts';
 import { cost, judge, limits } from './tables/judging.ts';
+import { learning, learningServer } from './tables/learning.ts';
 import { method } from './tables/method.ts';
 import { reporting } from './tables/reporting.ts';
 import { roundFiles, rounds } from './tables/rounds.ts';
@@ -34,6 +35,7 @@ export const subjects: {
   readonly Server: typeof server;
   readonly Command: typeof command;
   readonly Engine: typeof engine;
+  readonly Learning: typeof learning & typeof learningServer;
 } = {
   Files: { ...files, ...roundFiles, ...prompts },
   Method: method,
@@ -56,6 +58,7 @@ export const subjects: {
   Server: server,
   Command: command,
   Engine: engine,
+  Learning: { ...learning, ...learningServer },
 };
 
 type Subjects = typeof subjects;

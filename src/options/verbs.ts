@@ -481,6 +481,48 @@ const doctor = {
 } as const;
 export const doctorTable: TableOf<typeof doctor> = tableOf(doctor);
 
+const learn = {
+  takes: [
+    'home',
+    'model',
+    'adapter',
+    'fixed_prompts',
+    'max_drift',
+    'Method',
+    'Adapter',
+    'Optimization',
+    'template',
+    'template_args',
+    'cutoff_len',
+    'long_rows',
+    'shuffle',
+    'seed',
+    'Compute',
+    'slots',
+  ],
+  // For some 20 to 50 judgments at a time: more passes over fewer rows, with small batches.
+  differs: {
+    adapter: {
+      help: 'the adapter that the model begins with; its rank, alpha and projections hold',
+      defaultText: 'the model as it is, with a fresh one',
+    },
+    template: {
+      nullable: true,
+      default: null,
+      defaultText:
+        'the one that the adapter was trained with, else chat where the model has a chat template, else alpaca',
+    },
+    long_rows: { default: 'skip' },
+    learning_rate: { default: 1e-3 },
+    epochs: { default: 12 },
+    batch_size: { default: 4 },
+    warmup_steps: { default: 0.1 },
+    threads: { defaultText: 'all cores; 1 for narrow models' },
+  },
+} as const;
+/** What `openLearning` takes. */
+export const learnTable: TableOf<typeof learn> = tableOf(learn);
+
 const engine = {
   takes: ['Engine', 'seed', 'Compute', 'slots'],
   differs: { seed: { default: 0 } },

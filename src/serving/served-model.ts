@@ -1,9 +1,7 @@
 // A model under the name that requests call it by: engine, tokenizer, prompts. Knows files; it does not know requests.
 import { computeOf } from '../engine/open-weights.ts';
-import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
-import { folderDigests } from '../runs/digests.ts';
-import { versions } from '../runs/versions.ts';
+import { weightsFingerprint } from '../runs/fingerprint.ts';
 import type { Engine, OpenEngine } from '../engine/engine.ts';
 import { openWeights } from '../engine/open-weights.ts';
 import { loadVoice, templateNote } from '../generation/index.ts';
@@ -135,7 +133,7 @@ export async function openModels(settings: ModelsToServe): Promise<ServedModels>
         maxPositions,
         vocabSize,
         created: Math.floor((await stat(dir ?? modelDir)).mtimeMs / 1000),
-        fingerprint: await fingerprintOf(modelDir, dir),
+        fingerprint: await weightsFingerprint(modelDir, dir),
       });
     }
     return { models, dispose };
@@ -149,13 +147,4 @@ export async function openModels(settings: ModelsToServe): Promise<ServedModels>
 function chatOf({ tokenizer, template }: Voice): RenderChat | null {
   const { template: name, template_args: args } = template.record;
   return name === 'chat' ? conversationTemplate(tokenizer, () => new Date(), args) : null;
-}
-
-async function fingerprintOf(modelDir: string, adapterDir: string | null): Promise<string> {
-  const parts = [
-    await versions(),
-    await folderDigests(modelDir),
-    adapterDir === null ? null : await folderDigests(adapterDir),
-  ];
-  return `fp_${createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 10)}`;
 }

@@ -13,6 +13,7 @@ export type NoteCode =
   | 'OTHER_TEMPLATE'
   | 'CHECKPOINT_DAMAGED'
   | 'JOURNAL_REPAIRED'
+  | 'ANSWERS_LOST'
   | 'ADAPTER_OF_RUN'
   | 'OWN_LM_HEAD'
   | 'DEVICE'
