@@ -4,7 +4,7 @@ import { computeOf } from '../engine/open-weights.ts';
 import { join, resolve } from 'node:path';
 import { openThings } from '../durable/open-things.ts';
 import type { OpenThings } from '../durable/open-things.ts';
-import type { Engine, OptimizerSettings } from '../engine/engine.ts';
+import type { Engine, OptimizerSettings, Sequence } from '../engine/engine.ts';
 import { openWeights } from '../engine/open-weights.ts';
 import { modelOfSnapshot } from '../hub/index.ts';
 import { readInstructions } from '../generation/instructions.ts';
@@ -36,7 +36,7 @@ import {
   planSteps,
   requireFit,
 } from './plan.ts';
-import type { AlignmentPlan } from './plan.ts';
+import type { AlignmentPlan, RowCounts } from './plan.ts';
 import { alignCircumstances, makeRecord, recordedSettings } from './record.ts';
 import type { Circumstances } from './record.ts';
 import { encodeDrafts, reviseRows } from './revise.ts';
@@ -73,6 +73,41 @@ export async function prepareRun(options: AlignOptions): Promise<Prepared> {
   } catch (error) {
     await open.close();
     throw error;
+  }
+}
+
+/** A run that is not begun: what would be trained on, and in how many steps. */
+export interface Rehearsal {
+  readonly settings: AlignSettings;
+  readonly rows: RowCounts;
+  readonly totalSteps: number;
+  readonly stepsPerEpoch: number;
+  /** Every sequence that an epoch runs. */
+  readonly sequences: readonly Sequence[];
+}
+
+/**
+ * Reads everything, and opens and writes nothing: weights need not be there. Responses stand in for revisions that the model
+ * would write. Throws WhetstoneError for everything in settings and data that a user can put right.
+ */
+export async function rehearseRun(options: AlignOptions): Promise<Rehearsal> {
+  const settled = await settle({ ...check(options), out: null, claim: null, recorded: null });
+  const { data, encoded, settings } = await rehearse(await readAll(settled));
+  const { totalSteps, stepsPerEpoch } = planSteps(settings, encoded.examples.length);
+  const sequences = sequencesOf(encoded.examples);
+  return { settings, rows: countUsed(encoded, data, settings), totalSteps, stepsPerEpoch, sequences };
+}
+
+/** The same with the engine open, so that what it computes on and its memory are known. Nothing is written. */
+export async function rehearseHere(options: AlignOptions): Promise<AlignmentPlan> {
+  const open = openThings();
+  try {
+    const settled = await settle({ ...check(options), out: null, claim: null, recorded: null });
+    const opened = await openEngine(await rehearse(await readAll(settled)), open);
+    const begun = { ...opened, directory: null, notes: [], triplets: opened.data.triplets };
+    return (await plan(begun)).plan;
+  } finally {
+    await open.close();
   }
 }
 
@@ -287,7 +322,7 @@ async function revise(begun: Begun): Promise<Revised> {
 
 async function plan(revised: Revised): Promise<Omit<Prepared, 'close'>> {
   const { settings, data, objective, engine, directory, triplets, encoded, memory } = revised;
-  const { examples, unused } = encoded;
+  const { examples } = encoded;
   const batches = planSteps(settings, examples.length);
   const schedule = planSchedule(settings, batches.totalSteps);
   const doneSteps = directory?.state?.step ?? 0;
@@ -299,14 +334,7 @@ async function plan(revised: Revised): Promise<Omit<Prepared, 'close'>> {
     },
     plan: {
       settings,
-      rows: countRows(examples, {
-        read: data.rows.length,
-        pairs: methodNamed(settings.method).from === 'pairs',
-        downsampled: data.downsampled,
-        unused,
-        invalid: rowsIn(data.invalid),
-        tooLong: rowsIn(encoded.long),
-      }),
+      rows: countUsed(encoded, data, settings),
       totalSteps: batches.totalSteps,
       stepsPerEpoch: batches.stepsPerEpoch,
       doneSteps,
@@ -334,6 +362,20 @@ async function plan(revised: Revised): Promise<Omit<Prepared, 'close'>> {
     },
   };
 }
+
+const countUsed = (
+  { examples, unused, long }: Encoded,
+  data: RunData,
+  { method }: AlignSettings,
+): RowCounts =>
+  countRows(examples, {
+    read: data.rows.length,
+    pairs: methodNamed(method).from === 'pairs',
+    downsampled: data.downsampled,
+    unused,
+    invalid: rowsIn(data.invalid),
+    tooLong: rowsIn(long),
+  });
 
 const optimizerOf = (settings: AlignSettings): Omit<OptimizerSettings, 'learningRate'> => ({
   beta1: settings.adamBeta1,

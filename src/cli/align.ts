@@ -1,22 +1,23 @@
 // whetstone align: says what will happen, trains with a progress line, and stops well when told to.
-import { computedOn } from './computed-on.ts';
 import type { AlignmentPlan } from '../alignment/plan.ts';
-import type { AlignSettings } from '../alignment/settings.ts';
-import { methodLines, methodNamed } from '../alignment/methods.ts';
+import type { Problem } from '../options/check.ts';
+import { option } from '../words/option.ts';
+import { methodLines } from '../alignment/methods.ts';
 import { alignEntry } from '../alignment/settings.ts';
 import { WhetstoneError } from '../errors.ts';
 import { command } from '../options/tables/command.ts';
 import { withConfig } from './flags.ts';
 import type { Given, Verb, WithConfig } from './flags.ts';
-import { bytesInWords, plural, thousands } from '../words/numbers.ts';
 import { shellWord } from '../words/shell.ts';
+import { describePlacement, describePlan, describeRun, planFields } from './align-plan.ts';
 import { snakeFields } from './events.ts';
 import { formatDuration, stepStanding } from './progress.ts';
 import { reportAtEnd, tellNext } from './report.ts';
 import type { VerbContext } from './screen.ts';
 import { interruption } from './signals.ts';
 
-type AlignTable = WithConfig<typeof alignEntry.table> & Pick<typeof command, 'report'>;
+type AlignTable = WithConfig<typeof alignEntry.table> &
+  Pick<typeof command, 'report' | 'dry_run' | 'devices' | 'utilization'>;
 
 export const alignVerb: Verb<AlignTable> = {
   name: 'align',
@@ -47,12 +48,49 @@ was learned, and how to use the adapter with PEFT, vLLM, llama.cpp and Ollama.`,
       'align judged.jsonl --model ./model --out ./try --max_steps 5 --warmup_steps 0',
       'a first look in a few minutes',
     ],
+    [
+      'align judged.jsonl --model ./llama-70b --dry_run --devices 8xh100',
+      'memory, speed and hours on machines that are not here; config.json and the tokenizer are enough',
+    ],
   ],
-  table: { ...withConfig(alignEntry.table), report: command.report },
+  table: {
+    ...withConfig(alignEntry.table),
+    report: command.report,
+    dry_run: command.dry_run,
+    devices: command.devices,
+    utilization: command.utilization,
+  },
   // A resumed run takes everything but its place from run.yaml.
-  required: (given) => [...alignEntry.required(given), 'out'],
-  together: alignEntry.together,
+  required: (given) => [...alignEntry.required(given), ...(given.dryRun ? [] : (['out'] as const))],
+  together: (given) => [...alignEntry.together(given), ...rehearsalProblems(given)],
 };
+
+/** What asks for something of a rehearsal that there is none of, and of a run that is begun already. */
+function rehearsalProblems(given: {
+  readonly dryRun?: boolean;
+  readonly devices?: string | null;
+  readonly utilization?: number;
+  readonly resume?: boolean;
+}): Problem[] {
+  const { dryRun = false, devices = null, utilization, resume } = given;
+  const problems: Problem[] = [];
+  if (devices !== null && !dryRun)
+    problems.push({
+      keys: ['devices'],
+      message: `it works out what a run would take: add ${option('dryRun')}.`,
+    });
+  if (utilization !== undefined && devices === null)
+    problems.push({
+      keys: ['utilization'],
+      message: `it is of devices that are named: add ${option('devices')}.`,
+    });
+  if (dryRun && resume)
+    problems.push({
+      keys: ['dryRun', 'resume'],
+      message: 'a run that is begun has its plan in run.yaml; leave one of them out.',
+    });
+  return problems;
+}
 
 /** Returns the process's exit code. */
 export async function runAlign(
@@ -60,8 +98,9 @@ export async function runAlign(
   { screen, openEngine }: VerbContext,
 ): Promise<number> {
   const { align } = await import('../alignment/align.ts');
-  const { config, data, report = true, ...others } = given;
-  void config;
+  if (given.dryRun) return rehearse(given, { screen, openEngine });
+  const { config, data, report = true, dryRun, devices, utilization, ...others } = given;
+  void [config, dryRun, devices, utilization];
   const stop = interruption();
   let written = { done: 0, total: 0 };
   const run = align({
@@ -143,53 +182,28 @@ const lengthening = ({ settings: { data, model } }: AlignmentPlan, adapter: stri
   'A run cannot be lengthened, since its learning rate has come to its end. Train on from its adapter:\n' +
   `  whetstone align ${shellWord(data ?? 'DATA')} --model ${shellWord(model)} --adapter ${shellWord(adapter)} --out ANOTHER`;
 
-/** The engine's description, but for its notes, which are told as such. */
-export const modelFields = ({ notes, ...model }: AlignmentPlan['engine']): object => model;
-
-/** What will happen, for a program. */
-export const planFields = ({ settings, notes, engine, ...plan }: AlignmentPlan): object => ({
-  ...snakeFields({ ...plan, model: modelFields(engine) }),
-  method: settings.method,
-});
-
-/** What will happen, a line each. */
-export function describePlan(plan: AlignmentPlan): string[] {
-  const { settings, rows, engine, memory } = plan;
-  const one = rows.pairs ? 'pair' : 'row';
-  const asides = [
-    rows.downsampled > 0 && `${plural(rows.downsampled, 'satisfactory row')} left out by down-sampling`,
-    rows.invalid > 0 && `${plural(rows.invalid, 'row')} that data check refuses left out (--skip_invalid)`,
-    rows.tooLong > 0 && `${plural(rows.tooLong, one)} left out as too long (--long_rows skip)`,
-    rows.unused > 0 && `${plural(rows.unused, one)} without weight in this method`,
-    rows.truncated > 0 &&
-      `${plural(rows.truncated, 'prompt')} cut on the left to ${settings.cutoffLen} tokens`,
-    rows.retokenized > 0 && `${plural(rows.retokenized, 'response')} tokenized apart from the prompt`,
-  ].filter((aside) => aside !== false);
-  const of = rows.pairs
-    ? `${plural(rows.used, 'pair')} from ${plural(rows.read, 'row')}`
-    : `${plural(rows.used, 'row')}: ${thousands(rows.alignN)} align-n, ${thousands(rows.alignP)} align-p`;
-  return [
-    `rows      ${of}; ${plural(rows.responseTokens, 'response token')}, longest sequence ${thousands(rows.longest)}`,
-    ...asides.map((aside) => `          ${aside}`),
-    `method    ${describeMethod(settings)}`,
-    `steps     ${thousands(plan.totalSteps)} of ${settings.batchSize} ${one}s, ${thousands(plan.stepsPerEpoch)} an epoch; ${settings.lrSchedulerType} to ${settings.learningRate}, ${settings.warmupSteps} of warm-up` +
-      (plan.doneSteps > 0 ? `; going on after step ${plan.doneSteps}` : ''),
-    `model     ${engine.modelType}, ${thousands(engine.parameters)} parameters; training ${thousands(engine.trainableParameters)} (${settings.useRslora ? 'rsLoRA' : 'LoRA'} r ${settings.loraR}: ${settings.loraTargetModules.join(', ')})`,
-    `memory    about ${bytesInWords(memory.peak)} at its peak, ${bytesInWords(memory.available)} available; ${computedOn(engine)}`,
-  ];
-}
-
-function describeMethod(settings: AlignSettings): string {
-  const { method, preset, lambda, alpha, gamma, beta } = settings;
-  switch (method) {
-    case 'cut':
-      return `cut, preset ${preset}: lambda ${lambda}, alpha ${alpha}, gamma ${gamma}`;
-    case 'dual-cut':
-      return `dual-cut: lambda ${lambda}, alpha ${alpha}, beta ${beta}`;
-    case 'dpo':
-    case 'ilf-dpo':
-      return `${method}, ${methodNamed(method).title}: beta ${beta}`;
-    default:
-      return `${method}, ${methodNamed(method).title}`;
+/** What a run would be, here or on other devices. Returns the process's exit code. */
+async function rehearse(
+  given: Given<AlignTable>['given'],
+  { screen, openEngine }: Pick<VerbContext, 'screen' | 'openEngine'>,
+): Promise<number> {
+  const { config, data, report, dryRun, devices = null, utilization, out, ...others } = given;
+  void [config, report, dryRun, out];
+  const options = { ...others, ...(data != null && { data }), ...(openEngine && { openEngine }) };
+  if (devices === null) {
+    const { rehearseHere } = await import('../alignment/prepare.ts');
+    const plan = await rehearseHere(options);
+    screen.result('plan', planFields(plan), describePlan(plan).join('\n'));
+    plan.notes.forEach(screen.note);
+    return 0;
   }
+  const { alignElsewhere } = await import('../alignment/elsewhere.ts');
+  const { requireRoom } = await import('../scale/index.ts');
+  const found = await alignElsewhere(options, { devices, ...(utilization !== undefined && { utilization }) });
+  const { settings, rows, totalSteps, stepsPerEpoch, placement } = found;
+  const lines = [...describeRun({ ...found, doneSteps: 0 }), ...describePlacement(found)];
+  const fields = snakeFields({ rows, totalSteps, stepsPerEpoch, placement });
+  screen.result('plan', { ...fields, method: settings.method }, lines.join('\n'));
+  requireRoom(placement);
+  return 0;
 }

@@ -9,7 +9,7 @@ import { withConfig } from './flags.ts';
 import type { Given, Verb, WithConfig } from './flags.ts';
 import { command } from '../options/tables/command.ts';
 import { stopProblems } from './generate.ts';
-import { modelFields } from './align.ts';
+import { modelFields } from './align-plan.ts';
 import { describeEstimate, describeUsage } from './judge.ts';
 import { reasonOf } from '../words/system-errors.ts';
 import { percent, plural, thousands } from '../words/numbers.ts';

@@ -4,7 +4,7 @@ import { isTrusted } from '../judges/local/agreement.ts';
 import type { Agreement } from '../judges/local/agreement.ts';
 import { trainJudgeEntry } from '../judge-training/settings.ts';
 import type { JudgeTraining } from '../judge-training/train-judge.ts';
-import { describePlan, planFields } from './align.ts';
+import { describePlan, planFields } from './align-plan.ts';
 import { withConfig } from './flags.ts';
 import type { Given, Verb, WithConfig } from './flags.ts';
 import { percent, plural, thousands } from '../words/numbers.ts';
