@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { TrainingState } from '../engine/engine.ts';
 import { WhetstoneError, briefly } from '../errors.ts';
 import { readCheckpoint, writeCheckpoint } from './checkpoint.ts';
-import { explainRemoving } from '../durable/explain.ts';
+import { explainRemoving, explainWriting, movable } from '../durable/explain.ts';
 import { exists, makeFolder, remove, removeLeftovers, writeDirectoryDurably } from '../durable/files.ts';
 import type { RunBeginning } from '../runs/claim.ts';
 import { openMetrics } from './metrics.ts';
@@ -86,7 +86,7 @@ async function newestState(checkpoints: string, notes: Note[]): Promise<Training
 
 /** Steps that have a checkpoint, newest first. */
 async function savedSteps(checkpoints: string): Promise<number[]> {
-  const names = await readdir(checkpoints);
+  const names = await explainWriting(checkpoints, () => readdir(checkpoints), movable);
   return names
     .flatMap((name) => /^step-(\d+)$/.exec(name)?.[1] ?? [])
     .map(Number)

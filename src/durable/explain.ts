@@ -11,12 +11,17 @@ interface About {
   readonly kept?: string;
   /** Where it is written until it is whole, other than hidden beside its place. */
   readonly until?: string;
+  /** A place in the work that is to go on, where that is not what is written. */
+  readonly within?: string;
 }
 
 const untouched = 'What was there before is untouched.';
 
 /** For files that grow: their lines are on disk as they come. */
 export const growing: About = { kept: 'What it held before is kept.' };
+
+/** For folders that are there as long as nobody takes them away. */
+export const movable: About = { kept: 'If it was moved, what it held is kept.' };
 
 const full = new Set(['ENOSPC', 'EDQUOT']);
 
@@ -45,7 +50,7 @@ async function explained<T>(
   path: string,
   work: () => Promise<T>,
   done: string,
-  { kept = untouched, until = path }: About,
+  { kept = untouched, until = path, within = path }: About,
 ): Promise<T> {
   try {
     return await work();
@@ -59,7 +64,7 @@ async function explained<T>(
     throw new WhetstoneError(
       full.has(String(cause.code)) ? 'DISK_FULL' : 'WRITE_FAILED',
       said?.problem ?? `this could not be ${done}: ${reasonOf(cause)}`,
-      { file, cause, hint: hintOf(kept, cause, path) },
+      { file, cause, hint: hintOf(kept, cause, within) },
     );
   }
 }

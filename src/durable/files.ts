@@ -30,20 +30,28 @@ export async function syncDirectory(dir: string): Promise<void> {
   }
 }
 
-/** Makes the folder and those above it that are not there. Throws as `explainWriting`, and WhetstoneError `LOCK_LOST`. */
-export async function makeFolder(path: string): Promise<void> {
+/**
+ * Makes the folder and those above it that are not there; false where it is there already. Throws as `explainWriting`,
+ * and WhetstoneError `LOCK_LOST`.
+ */
+export async function makeFolder(path: string): Promise<boolean> {
   await requireHeld(path);
-  await explainWriting(path, () => make(path));
+  return explainWriting(path, () => make(path));
 }
 
 /** A folder above it that is not there is made unless it had been locked, and was taken away. */
-async function make(path: string): Promise<void> {
+async function make(path: string): Promise<boolean> {
   try {
     await mkdir(path);
+    return true;
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) await requireHeld(path);
-    else if (!hasCode(error, 'EEXIST')) throw error;
-    await mkdir(path, { recursive: true });
+    if (!hasCode(error, 'ENOENT') || dirname(path) === path) {
+      if (hasCode(error, 'EEXIST') && (await stat(path)).isDirectory()) return false;
+      throw error;
+    }
+    await requireHeld(path);
+    await make(dirname(path));
+    return make(path);
   }
 }
 

@@ -7,7 +7,7 @@ import { basename, dirname, join, resolve, sep } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WhetstoneError } from '../errors.ts';
 import { beatDigits, keepBeating } from './beat.ts';
-import { explainWriting } from './explain.ts';
+import { explainWriting, movable } from './explain.ts';
 import { hasCode, ignore } from './files.ts';
 import { addHold, waysOn } from './held.ts';
 import type { GoingOn } from './held.ts';
@@ -279,8 +279,6 @@ const locked = (file: string, { pid, host, since }: LockRecord): WhetstoneError 
     hint: 'Wait for it to end, or stop it; it keeps what it has done.',
   });
 
-const whereItIs = { kept: 'If it was moved, what it held is kept.' };
-
 async function requireMine(path: string, { text }: OwnRecord): Promise<void> {
   const content = await readFile(path, 'utf8').catch((error: unknown) => {
     if (hasCode(error, 'ENOENT')) return null;
@@ -288,7 +286,8 @@ async function requireMine(path: string, { text }: OwnRecord): Promise<void> {
   });
   if (content?.startsWith(text)) return;
   // Without its folder nobody has taken it over, and what is still open would be written to no avail.
-  if (content === null) await explainWriting(dirname(path), () => stat(dirname(path)), whereItIs);
+  if (content === null)
+    await explainWriting(dirname(path), () => stat(dirname(path)), { ...movable, within: path });
   const record = content === null ? null : parse(content);
   const what = record
     ? `process ${record.pid} on ${record.host} has taken over at ${record.since}`

@@ -1,6 +1,6 @@
 // A folder taken for a run: its lock, its record run.yaml, and an old run moved aside. Knows nothing of what a run
 // keeps beside its record.
-import { mkdir, readdir, rename, rmdir, stat } from 'node:fs/promises';
+import { readdir, rename, rmdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { WhetstoneError } from '../errors.ts';
@@ -60,7 +60,7 @@ export async function claimRun(
       hint: `Go on with it with ${option('resume')}, or start anew with ${option('overwrite')} (the old run is moved aside, not deleted).`,
     });
   }
-  const made = (await explainWriting(path, () => mkdir(path, { recursive: true }))) !== undefined;
+  const made = await makeFolder(path);
   const options: LockOptions = { ...lockOptions, goesOn: 'resume' };
   let lock = await lockFolder(path, options).catch(async (error: unknown) => {
     if (made) await rmdir(path).catch(() => undefined);

@@ -1,7 +1,5 @@
 // Large bodies come in one after another, so that what they hold in memory does not add up, and the memory goes back when
 // the last of them is done with. Knows no HTTP.
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 
 export interface LargeBodies {
   /** Resolves with how to leave when there is room for one more; rejects with the signal's reason. */
@@ -15,6 +13,8 @@ const atOnce = 2;
 /** Nobody has sent another for so long. */
 const quietMilliseconds = 500;
 
+const clear = (): void => void giveMemoryBack().catch(() => undefined);
+
 export function createLargeBodies(): LargeBodies {
   let inside = 0;
   const waiting: (() => void)[] = [];
@@ -27,7 +27,7 @@ export function createLargeBodies(): LargeBodies {
       const next = waiting.shift();
       if (next) return next();
       inside--;
-      if (inside === 0) clearing = setTimeout(collectGarbage, quietMilliseconds).unref();
+      if (inside === 0) clearing = setTimeout(clear, quietMilliseconds).unref();
     };
   };
   return {
@@ -54,12 +54,17 @@ export function createLargeBodies(): LargeBodies {
 }
 
 /**
- * Garbage of megabytes may lie for minutes in a server that has nothing to do: the engine of JavaScript looks at what is
- * new, and does not see what native code holds. The function is there in every V8, behind a flag.
+ * Garbage of megabytes may lie for minutes in a server that has nothing to do, and the space for what is new, once grown,
+ * for ever: the engine of JavaScript gives both back only where it is told that memory is short. The inspector tells it
+ * so; a Node without one keeps the memory.
  */
-function collectGarbage(): void {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as () => void;
-  setFlagsFromString('--no-expose-gc');
-  collect();
+async function giveMemoryBack(): Promise<void> {
+  const { Session } = await import('node:inspector/promises');
+  const session = new Session();
+  session.connect();
+  try {
+    await session.post('HeapProfiler.collectGarbage');
+  } finally {
+    session.disconnect();
+  }
 }

@@ -189,7 +189,7 @@ const tree = (root: string): Record<string, string> =>
   );
 
 /** A lock that could not be removed is taken over once its process is gone; this one, which tests, lives on. */
-function removeLocks(root: string): void {
+export function removeLocks(root: string): void {
   for (const name of Object.keys(tree(root)))
     if (/\.lock$|\.lock\.(new|after)\.tmp-\d+$/.test(name)) rmSync(join(root, name));
 }

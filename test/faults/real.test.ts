@@ -2,18 +2,20 @@
 // while it is worked in, a limit of file sizes. Each case says in a line where this machine or user cannot make it.
 // FAULTS=all tries every verb.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, renameSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { buildCli } from '../cli/command.ts';
-import { commandOf, comparable, given, outOf, run, told } from './every-file.ts';
+import { commandOf, comparable, given, outOf, removeLocks, run, told } from './every-file.ts';
 import type { Verb } from './every-file.ts';
 import type { Verbs } from './verbs.ts';
 import { modelVerbs, rowVerbs, train, trainingVerbs, writeJudge } from './verbs.ts';
 
 const all: Verbs = { ...rowVerbs, ...trainingVerbs, ...modelVerbs };
 const every = ['generate', 'score', 'judge', 'report', 'align', 'online', 'merge'];
-const chosen = (...names: string[]): string[] => (process.env['FAULTS'] === 'all' ? every : names);
+const everyFault = process.env['FAULTS'] === 'all';
+const chosen = (...names: string[]): string[] => (everyFault ? every : names);
 
 beforeAll(async () => {
   writeJudge();
@@ -35,9 +37,9 @@ async function whole(verb: Verb): Promise<Record<string, string>> {
   return comparable(root, verb);
 }
 
-async function expectGoesOn(verb: Verb, root: string, wanted: object): Promise<void> {
-  expect(await run(commandOf(verb, root, true), root, verb)).toMatchObject({ code: 0, stderr: '' });
-  expect(comparable(root, verb)).toEqual(wanted);
+async function expectGoesOn(verb: Verb, root: string, wanted: object, what = ''): Promise<void> {
+  expect(await run(commandOf(verb, root, true), root, verb), what).toMatchObject({ code: 0, stderr: '' });
+  expect(comparable(root, verb), what).toEqual(wanted);
 }
 
 const isRoot = process.getuid?.() === 0;
@@ -123,19 +125,42 @@ describe.runIf(process.seteuid !== undefined)(
 const withoutLock =
   /lock: this process no longer holds the lock, so nothing more is written here\n {2}Something has removed .+, then /;
 
-describe('a folder that is taken away', () => {
-  it.each(chosen('judge', 'align'))('%s', { timeout: 300_000 }, async (name) => {
+/** What takes a folder away, and what puts back what can be had of it. */
+type Away = (root: string) => readonly [vanish: () => void, putBack: () => void];
+const aways: Readonly<Record<string, Away>> = {
+  'the disk': (root) => [
+    () => rmSync(root, { recursive: true, force: true }),
+    () => mkdirSync(root, { recursive: true }),
+  ],
+  'the folder of the run': (root) => [
+    () => rmSync(outOf(root), { recursive: true, force: true }),
+    () => undefined,
+  ],
+  'the disk, under another name': (root) => [
+    () => renameSync(root, `${root}-away`),
+    () => {
+      rmSync(root, { recursive: true, force: true });
+      renameSync(`${root}-away`, root);
+    },
+  ],
+};
+
+describe.each(Object.keys(aways))('taken away: %s', (which) => {
+  it.each(chosen('judge', 'align', 'online'))('%s', { timeout: 300_000 }, async (name) => {
     const verb = all[name]!;
     const wanted = await whole(verb);
     const { changes } = await run(commandOf(verb, newRoot()), given('.'), verb);
-    const step = process.env['FAULTS'] === 'all' ? 1 : Math.ceil(changes.length / 4);
-    for (let at = 1; at < changes.length; at += step) {
+    const step = everyFault ? 1 : Math.ceil(changes.length / 4);
+    for (let at = 1 + Object.keys(aways).indexOf(which); at < changes.length; at += step) {
       const root = newRoot();
-      const vanish = (): void => rmSync(root, { recursive: true, force: true });
+      const [vanish, putBack] = aways[which]!(root);
+      const what = `${which} gone at change ${at}, ${changes[at]!.call} ${changes[at]!.path}`;
       const ended = await run(commandOf(verb, root), root, verb, { from: at, act: vanish });
-      if (ended.code !== 0 && !withoutLock.test(ended.stderr)) told(ended, root, `gone at change ${at}`);
-      mkdirSync(root, { recursive: true });
-      await expectGoesOn(verb, root, wanted);
+      if (ended.code !== 0 && !withoutLock.test(ended.stderr)) told(ended, root, what);
+      putBack();
+      removeLocks(root);
+      if (ended.code === 0 && isDeepStrictEqual(comparable(root, verb), wanted)) continue;
+      await expectGoesOn(verb, root, wanted, what);
     }
   });
 });

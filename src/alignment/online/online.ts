@@ -1,4 +1,6 @@
 // An online run: round after round the model responds, a judge judges, the model learns from the judgments.
+import { join } from 'node:path';
+import { requireHeld } from '../../durable/held.ts';
 import { WhetstoneError } from '../../errors.ts';
 import type { Judge, JudgeUsage } from '../../judges/judge.ts';
 import { prepare } from './prepare.ts';
@@ -53,6 +55,8 @@ export function alignOnline(options: OnlineOptions): OnlineRun {
       try {
         return await allRounds(begun, options);
       } catch (error) {
+        // A folder that was taken away explains whatever could not be read in it.
+        await requireHeld(join(begun.path, 'rounds'));
         throw options.signal?.aborted ? stopped(error) : error;
       }
     },
