@@ -10,6 +10,7 @@ import { dataCheckTable, dataConvertTable } from '../options/verbs.ts';
 import { plural } from '../words/numbers.ts';
 import { option } from '../words/option.ts';
 import type { MakeCommand } from './program.ts';
+import { leftOutLines, reasonsBeside, requireFree } from './left-out.ts';
 import { requireOutput } from './rows-out.ts';
 import type { Screen, VerbContext } from './screen.ts';
 
@@ -105,7 +106,7 @@ async function runConvert(
   const judgments = await import('../judgments/index.ts');
   const { isSound, labelOf, rowsIn, writeLeftOut, writeRows } = judgments;
   // The standard output has no file beside it, so the reasons are told.
-  const beside = out === '-' ? null : `${out}.left-out.jsonl`;
+  const beside = reasonsBeside(out === '-' ? null : out);
   if (beside !== null && skipInvalid && !overwrite) await requireFree(beside);
   const file = await readToConvert(values, readingOn(screen));
   screen.endProgress();
@@ -124,14 +125,7 @@ async function runConvert(
   const words = [
     `${judged ? `${plural(file.triplets.length, 'triplet')} (${counts})` : plural(file.rowsOut.length, 'chat')} from ${plural(file.rows, 'row')} of layout ${file.layout} written to ${out === '-' ? 'standard output' : out}`,
     ...Object.entries(file.skipped).map(([reason, count]) => `left out: ${count} (${reason})`),
-    ...(file.leftOut.length > 0
-      ? [
-          `left out: ${plural(rowsIn(file.leftOut), 'row')} that data check refuses${beside === null ? '' : `; the reasons are in ${beside}`}`,
-          ...(beside === null
-            ? file.leftOut.map(({ row, field, reason }) => `row ${row} ${field}: ${reason}`)
-            : []),
-        ]
-      : []),
+    ...(await leftOutLines(file.leftOut, beside)),
     ...(judged
       ? []
       : [
@@ -206,15 +200,6 @@ async function ofChats(file: ChatFile, judged: boolean, skipInvalid: boolean): P
 }
 
 /** What an earlier command left out is not written over. */
-async function requireFree(file: string): Promise<void> {
-  const { exists } = await import('../durable/files.ts');
-  if (!(await exists(file))) return;
-  throw new WhetstoneError('FILE_EXISTS', 'the file exists already', {
-    file,
-    hint: `Choose another name for the output, or allow both to be replaced with ${option('overwrite')}.`,
-  });
-}
-
 const reading = ({ format, layout }: { format: string | null; layout: string | null }) => ({
   ...(format !== null && { format: format as Format }),
   ...(layout !== null && { layout }),

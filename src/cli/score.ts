@@ -6,6 +6,7 @@ import type { Triplet } from '../judgments/index.ts';
 import { withConfig } from './flags.ts';
 import type { Given, Verb, WithConfig } from './flags.ts';
 import { readingOn } from './data.ts';
+import { leftOutLines, reasonsBeside, requireFree } from './left-out.ts';
 import { markFlagged } from './marks.ts';
 import { plural } from '../words/numbers.ts';
 import { openRowsOut, runKept, toStandardOutput } from './rows-out.ts';
@@ -22,7 +23,8 @@ export const scoreVerb: Verb<ScoreTable> = {
 unsatisfactory response, after the prompt that shows the judgment. A token is flagged
 when its judged probability is more than lambda times the plain one.
 
-With --out, one JSON object a triplet, in the order of the input: index, label
+With --out, one JSON object a triplet, in the order of the input: index (from 0, without
+rows that --skip_invalid leaves out; their reasons are in FILE.left-out.jsonl), label
 ("align-p" or "align-n"), tokens, token_ids, offsets (code points in the response; the
 end token's are empty), logprob, logprob_judged and flagged (null for align-p).
 Without it, the responses with their flagged tokens marked.`,
@@ -46,6 +48,7 @@ export async function runScore(
 ): Promise<number> {
   const { model, adapter, lambda, template, templateArgs, cutoffLen, longRows, out, resume, overwrite } =
     values;
+  const { skipInvalid } = values;
   const settings = {
     model,
     adapter,
@@ -58,11 +61,17 @@ export async function runScore(
     overwrite,
     ...computeOf(values),
   };
-  const { readSoundTriplets } = await import('../judgments/index.ts');
+  const { readSoundTriplets, writeLeftOut } = await import('../judgments/index.ts');
   const { score } = await import('../evaluation/score.ts');
   const rowsOut = await openRowsOut(out, values.data, screen);
-  const { triplets } = await readSoundTriplets(values.data, { onRead: readingOn(screen) });
+  const beside = reasonsBeside(rowsOut.file);
+  if (beside !== null && skipInvalid && !overwrite && !resume) await requireFree(beside);
+  const { triplets, leftOut } = await readSoundTriplets(values.data, {
+    onRead: readingOn(screen),
+    skipInvalid,
+  });
   const total = { rows: 0, flagged: 0, tokens: 0 };
+  screen.endProgress();
   const code = await runKept({ out: rowsOut.file, noun: 'score' }, screen, async (reporting) => {
     const { note: onNote } = screen;
     const rows = score({ ...settings, triplets, out: rowsOut.file, openEngine, onNote, ...reporting });
@@ -74,13 +83,17 @@ export async function runScore(
       total.tokens += row.flagged?.length ?? 0;
     }
   });
-  if (code === 0 && !toStandardOutput(out)) {
+  if (code !== 0) return code;
+  if (beside !== null && leftOut.length > 0) await writeLeftOut(beside, leftOut);
+  const told = await leftOutLines(leftOut, beside);
+  if (told.length > 0) screen.aside('left_out', told.join('\n'));
+  if (!toStandardOutput(out)) {
     const share =
       total.tokens === 0 ? '' : `; ${total.flagged} of ${plural(total.tokens, 'judged token')} flagged`;
     const fields = { triplets: total.rows, flagged: total.flagged, judged_tokens: total.tokens, out };
     screen.tell('done', fields, `${plural(total.rows, 'triplet')} scored into ${out}${share}`);
   }
-  return code;
+  return 0;
 }
 
 function describe(row: ScoreRow, triplet: Triplet, colors: Colors): string {

@@ -8,12 +8,13 @@ import type { Voice } from '../generation/index.ts';
 import {
   buildExamples,
   canonicalRow,
+  isSound,
   readSoundTriplets,
   requireSound,
   rowsIn,
   withSource,
 } from '../judgments/index.ts';
-import type { Example, GivenTriplet, LeftOut } from '../judgments/index.ts';
+import type { Example, GivenTriplet, LeftOut, Triplet } from '../judgments/index.ts';
 import { jsonText } from '../rows/json.ts';
 import { folderDigests, textDigest } from '../runs/digests.ts';
 import { rows } from '../options/tables/files.ts';
@@ -40,7 +41,7 @@ export interface ScoreOptions extends GivenScore {
 }
 
 export interface ScoreRow {
-  /** Position of the triplet in the input, from 0. */
+  /** Position of the triplet in the input, from 0, without those that `skipInvalid` leaves out. */
   readonly index: number;
   readonly label: 'align-p' | 'align-n';
   /** As the tokenizer's vocabulary spells them. */
@@ -68,13 +69,14 @@ const atOnce = 8;
  */
 export async function* score(options: ScoreOptions): AsyncGenerator<ScoreRow, void, undefined> {
   const settings = resolveScore(options);
-  const { model, adapter, lambda, cutoffLen, longRows, data, ...job } = settings;
+  const { model, adapter, lambda, cutoffLen, longRows, data, skipInvalid, ...job } = settings;
   const voice = await scoringVoice(settings);
   const asked = await templateNote(voice, adapter);
   if (asked) options.onNote?.(asked);
   const triplets =
-    data === undefined ? options.triplets!.map(withSource) : (await readSoundTriplets(data)).triplets;
-  if (data === undefined) requireSound(triplets);
+    data === undefined
+      ? sound(options.triplets!.map(withSource), skipInvalid)
+      : (await readSoundTriplets(data, { skipInvalid })).triplets;
   const { maxPositions } = await contextOf(model);
   const { examples, long } = await buildExamples(triplets, {
     ...voice,
@@ -124,6 +126,12 @@ export async function* score(options: ScoreOptions): AsyncGenerator<ScoreRow, vo
       }
     },
   });
+}
+
+function sound(triplets: readonly Triplet[], skipInvalid: boolean): readonly Triplet[] {
+  if (skipInvalid) return triplets.filter(isSound);
+  requireSound(triplets);
+  return triplets;
 }
 
 /** As the adapter was trained, or told otherwise; a model without one as `align` would train it. */

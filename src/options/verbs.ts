@@ -148,6 +148,7 @@ export const judgeTable: TableOf<typeof judge> = tableOf(judge);
 const score = {
   takes: [
     'data',
+    'skip_invalid',
     'model',
     'adapter',
     'out',

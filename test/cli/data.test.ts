@@ -109,6 +109,32 @@ describe('rows that data check refuses', () => {
     expect(record.run).toMatchObject({ rows_left_out: { invalid: 4, too_long: 0 } });
   });
 
+  it('are left out by score if it is told to, from a file, shown or from the standard input', async () => {
+    const out = at('left-out-scores.jsonl');
+    const score = ['score', at('mixed.jsonl'), '--model', model, '--skip_invalid'];
+    const { code, stdout } = await cli.call([...score, '--out', out]);
+    expect([code, stdout]).toEqual([
+      0,
+      expect.stringMatching(/left out: 4 rows .*the reasons are in \S+left-out/),
+    ]);
+    expect((await lines(out)).map(({ index }) => index)).toEqual([0, 1, 2, 3, 4, 5]);
+    expect((await lines(`${out}.left-out.jsonl`)).map(({ row }) => row)).toEqual([7, 8, 9, 10]);
+    const again = await cli.call([...score, '--out', at('other.jsonl'), '--overwrite']);
+    expect(again.code).toBe(0);
+    await rm(out);
+    const taken = await cli.call([...score, '--out', out]);
+    expect([taken.code, taken.stderr]).toEqual([
+      1,
+      expect.stringMatching(/left-out\.jsonl: the file exists already/),
+    ]);
+    const shown = await cli.call(score);
+    expect([shown.code, shown.stderr]).toEqual([
+      0,
+      expect.stringMatching(/left out: 4 rows[^]*row 10 judgement: /),
+    ]);
+    expect(shown.stdout.match(/^#\d align/gm)).toHaveLength(6);
+  });
+
   it('are left out by train-judge in the same words, also where it goes on', async () => {
     const out = at('judge');
     const args = ['train-judge', '--out', out, '--max_new_tokens', '8', '--json'];
