@@ -25,6 +25,7 @@ import { runScore, scoreVerb } from './score.ts';
 import { openScreen, sayError, withNames } from './screen.ts';
 import type { Manner, Screen, Streams, VerbContext } from './screen.ts';
 import { runServe, serveVerb } from './serve.ts';
+import { runStudio, studioVerb } from './studio.ts';
 import { waitingCode } from './signals.ts';
 import { withStandardInput } from './standard-streams.ts';
 import { readable, widthOf } from './terminal.ts';
@@ -109,6 +110,7 @@ function programOf(make: MakeCommand, others: readonly OtherVerb[], { stdout }: 
     .addCommand(make(generateVerb, withModelFolder(runGenerate)))
     .addCommand(make(evaluateVerb, runEvaluate))
     .addCommand(make(trainJudgeVerb, withModelFolder(runTrainJudge)))
+    .addCommand(make(studioVerb, withModelFolder(runStudio)))
     .addCommand(make(serveVerb, withModelFolder(runServe)))
     .addCommand(make(mergeVerb, withModelFolder(runMerge)))
     .addCommand(make(onlineVerb, withModelFolder(runOnline)))

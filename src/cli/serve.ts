@@ -1,11 +1,13 @@
 // whetstone serve: a model and its adapters behind OpenAI's API.
 import { computeOf } from '../engine/open-weights.ts';
-import { briefly, WhetstoneError } from '../errors.ts';
+import { briefly } from '../errors.ts';
+import type { WhetstoneError } from '../errors.ts';
 import type { NamedAdapter, Recording } from '../serving/index.ts';
 import type { Given, Verb } from './flags.ts';
 import { serveTable } from '../options/verbs.ts';
 import { plural } from '../words/numbers.ts';
 import type { VerbContext } from './screen.ts';
+import { readKey } from './server-key.ts';
 import { interruption } from './signals.ts';
 
 type ServeTable = typeof serveTable;
@@ -106,16 +108,6 @@ export async function runServe(
     await recording?.close();
     await served.dispose();
   }
-}
-
-/** The key in an environment variable; it is never given on the command line, where others can see it. */
-function readKey(name: string | null): string | null {
-  if (name === null) return null;
-  const key = process.env[name] ?? '';
-  if (key.trim() !== '') return key.trim();
-  throw new WhetstoneError('INVALID_OPTIONS', `--api_key_env: the variable ${name} is not set`, {
-    hint: `Set it, for instance: export ${name}="$(openssl rand -hex 24)"`,
-  });
 }
 
 /** "NAME=DIR" or "DIR". */

@@ -17,6 +17,7 @@ import {
   reportTable,
   scoreTable,
   serveTable,
+  studioTable,
 } from '../options/verbs.ts';
 
 const takers: readonly Taker[] = [
@@ -32,6 +33,7 @@ const takers: readonly Taker[] = [
   { name: 'evaluate', table: evaluateTable },
   { name: 'serve', table: serveTable },
   { name: 'learning', table: learningEntry.table },
+  { name: 'studio', table: studioTable },
   { name: 'data check', table: dataCheckTable },
   { name: 'data convert', table: dataConvertTable },
 ];

@@ -11,6 +11,7 @@ import { reporting } from './tables/reporting.ts';
 import { roundFiles, rounds } from './tables/rounds.ts';
 import { sampling } from './tables/sampling.ts';
 import { server } from './tables/serving.ts';
+import { studio } from './tables/studio.ts';
 import { adapter, judgeTraining, optimization, run } from './tables/training.ts';
 
 export const subjects: {
@@ -33,6 +34,7 @@ export const subjects: {
   readonly Tasks: typeof tasks;
   readonly Results: typeof results;
   readonly Server: typeof server;
+  readonly Studio: typeof studio;
   readonly Command: typeof command;
   readonly Engine: typeof engine;
   readonly Learning: typeof learning & typeof learningServer;
@@ -56,6 +58,7 @@ export const subjects: {
   Tasks: tasks,
   Results: results,
   Server: server,
+  Studio: studio,
   Command: command,
   Engine: engine,
   Learning: { ...learning, ...learningServer },

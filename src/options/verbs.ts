@@ -295,6 +295,43 @@ const serve = {
 } as const;
 export const serveTable: TableOf<typeof serve> = tableOf(serve);
 
+const studio = {
+  takes: [
+    'model',
+    'adapter',
+    'template',
+    'runs',
+    'open',
+    'threads',
+    'host',
+    'port',
+    'api_key_env',
+    'allowed_hosts',
+    'shutdown_timeout',
+  ],
+  differs: {
+    model: { nullable: true, default: null, defaultText: 'none: runs and files alone' },
+    adapter: { help: 'PEFT adapter that the conversation begins with', defaultText: 'the model as it is' },
+    template: {
+      nullable: true,
+      default: null,
+      group: 'Files',
+      defaultText:
+        "the adapter's, else template.json of the model folder, else chat where the model has one, else alpaca",
+    },
+    threads: { group: 'Studio' },
+    host: { help: 'address to listen on; one that others reach needs a key (--api_key_env)' },
+    port: { default: 8410 },
+    api_key_env: {
+      group: 'Server',
+      help: 'environment variable with the key that browsers must bring',
+      defaultText: 'a secret of its own, in the link that is printed',
+    },
+    shutdown_timeout: { default: 5, group: 'Server' },
+  },
+} as const;
+export const studioTable: TableOf<typeof studio> = tableOf(studio);
+
 const evaluate = {
   takes: [
     'model',

@@ -1,0 +1,55 @@
+// One stream of events a page: it names the topics that it wants to hear of, and hears of them until it leaves. Browsers
+// allow few connections to a host, so that a stream a topic would hold up a second tab. Knows no room.
+import { badRequest } from '../serving/api-error.ts';
+import { events } from './route.ts';
+import type { Route, Topic } from './route.ts';
+
+/** Proxies and browsers take a connection for dead that says nothing for a minute or so. */
+const beatMilliseconds = 20_000;
+
+/** GET /api/events?topic=NAME&topic=NAME:ARGUMENT; each event is { topic, event }. */
+export function eventsRoute(topics: Readonly<Record<string, Topic>>, closing: AbortSignal): Route {
+  return {
+    method: 'GET',
+    path: '/api/events',
+    answer: ({ query, signal }) => {
+      const wanted = query.getAll('topic').map((topic) => {
+        const [, name = '', argument = ''] = /^([^:]*):?(.*)$/s.exec(topic) ?? [];
+        if (!Object.hasOwn(topics, name)) throw badRequest(`There is no topic '${name}'.`, 'topic');
+        return { topic, subscribe: topics[name]!, argument };
+      });
+      return events(async (send) => {
+        const until = AbortSignal.any([signal, closing]);
+        for (const { topic, subscribe, argument } of wanted)
+          subscribe(argument, (event) => send({ topic, event }), until);
+        const beat = setInterval(() => send({ topic: 'beat', event: {} }), beatMilliseconds);
+        await new Promise<void>((resolve) => {
+          if (until.aborted) resolve();
+          until.addEventListener('abort', () => resolve(), { once: true });
+        });
+        clearInterval(beat);
+      });
+    },
+  };
+}
+
+/** Tells all who listen; a topic of a room whose state changes as a whole. */
+export interface Broadcast {
+  readonly topic: Topic;
+  tell(event: object): void;
+}
+
+/** `first` is what a listener hears at once. */
+export function broadcast(first: () => object): Broadcast {
+  const listeners = new Set<(event: object) => void>();
+  return {
+    topic: (_, send, signal) => {
+      listeners.add(send);
+      signal.addEventListener('abort', () => listeners.delete(send), { once: true });
+      send(first());
+    },
+    tell: (event) => {
+      for (const send of listeners) send(event);
+    },
+  };
+}

@@ -1,0 +1,15 @@
+// The rooms, in the order of the navigation; each is loaded when it is entered first.
+import type { ComponentType } from 'preact';
+
+export interface RoomEntry {
+  /** In the address: #/chat */
+  readonly name: string;
+  /** In the navigation and as the title. */
+  readonly title: string;
+  /** `path` is what stands in the address behind the room's name: #/runs/NAME gives ["NAME"]. */
+  readonly load: () => Promise<ComponentType<{ readonly path: readonly string[] }>>;
+}
+
+export const rooms: readonly RoomEntry[] = [
+  { name: 'chat', title: 'Chat', load: async () => (await import('./chat/chat.tsx')).Chat },
+];
