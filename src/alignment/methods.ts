@@ -67,6 +67,7 @@ const builtIn = {
       'alignP',
       'alignN',
       'detection',
+      'flaggedBy',
       'dynamicWeight',
       'normalize',
     ],

@@ -207,6 +207,13 @@ function requireVocabulary(
   );
 }
 
+/** Where marks were asked for, and no row has any. */
+export function notesOnMarks(flaggedBy: AlignSettings['flaggedBy'], examples: readonly Example[]): Note[] {
+  if (flaggedBy === 'judgment' || examples.some(({ marked }) => marked !== undefined)) return [];
+  const text = `No row used has marked errors: their judgments flag the tokens, as with the ${option('flaggedBy')} judgment.`;
+  return [note('NO_MARKS', text)];
+}
+
 /** What is allowed but worth a word. */
 export function notesOn(schedule: Schedule): Note[] {
   const { name, warmupSteps, totalSteps, learningRate } = schedule;

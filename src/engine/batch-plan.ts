@@ -14,6 +14,8 @@ export interface Job {
   readonly likelihood: number;
   /** Of each of its tokens in the comparison, or of its pair; 0 where it is not compared. */
   readonly comparison: number;
+  /** Of its tokens, which somebody has marked; undefined where nobody has. */
+  readonly marked: readonly boolean[] | undefined;
 }
 
 export interface BatchPlan {
@@ -48,7 +50,14 @@ export function planBatch(
     const { likelihood, comparison: weight } = weights[example]!;
     const job = (role: Role, ofComparison: number): Job => {
       const sequence = requireRole(row, role);
-      return { example, role, sequence, likelihood: likelihood[role] ?? 0, comparison: ofComparison };
+      return {
+        example,
+        role,
+        sequence,
+        likelihood: likelihood[role] ?? 0,
+        comparison: ofComparison,
+        marked: row.marked,
+      };
     };
     const group = weight > 0 ? comparedRoles : [];
     if (group.length > 0) compared.push(group.map((role) => job(role, weight)));

@@ -4,7 +4,7 @@ import type { GoldenTriplet } from '../../test/golden/golden.ts';
 import { modelDir, readJson, relativeError, toExample } from '../../test/golden/golden.ts';
 import { exp, less, log, mul, neg, sigmoid, sub, sum } from '../graph/index.ts';
 import type { Comparison, ExampleWeights, Objective, Witness } from '../objectives/index.ts';
-import { likelihood } from '../objectives/index.ts';
+import { cut, likelihood } from '../objectives/index.ts';
 import { createRandom } from '../random.ts';
 import type { OptimizerSettings, TokenExample } from './engine.ts';
 import type { OnnxEngine } from './onnx-engine.ts';
@@ -137,6 +137,43 @@ describe.each([
       expect(metrics.comparedTokens).toBe(sumOf(plain.map((p) => p.length)));
     },
   );
+
+  it('hands marks to the comparison, each to the tokens of its own response', async () => {
+    const engine = await open();
+    const own = negatives!.map(({ sequences }) => sequences);
+    const [plain, judged] = [
+      await engine.score(own.map((each) => each.plain!)),
+      await engine.score(own.map((each) => each.judged!)),
+    ];
+    const lambda = 1.2;
+    const detected = plain.map((p, i) => Array.from(p, (x, t) => judged[i]![t]! > x + Math.log(lambda)));
+    const run = async (batch: readonly TokenExample[], flaggedBy: 'judgment' | 'marks' | 'both') => {
+      const { loss, flaggedTokens } = await engine.step(batch, cut({ lambda, flaggedBy }), still);
+      return { loss, flaggedTokens, gradient: Float32Array.from(engine.gradient()) };
+    };
+    const count = (flags: readonly (readonly boolean[])[]): number => flags.flat().filter(Boolean).length;
+    const batch = [positives![0]!, ...negatives!];
+    const usual = await run(batch, 'judgment');
+    expect(usual.flaggedTokens).toBe(count(detected));
+    const marking = (marks: readonly (readonly boolean[] | undefined)[]): TokenExample[] => [
+      positives![0]!,
+      ...negatives!.map((example, i) => ({ ...example, ...(marks[i] && { marked: marks[i] }) })),
+    ];
+    // What the judgment flags, marked by hand, and a response that nobody marked beside it.
+    for (const marks of [detected, [undefined, ...detected.slice(1)]])
+      expect(await run(marking(marks), 'marks')).toEqual(usual);
+    const others = detected.map((flags) => flags.map((_, t) => t % 3 === 0));
+    const marked = await run(marking(others), 'marks');
+    expect(marked.flaggedTokens).toBe(count(others));
+    expect(relativeError(marked.gradient, usual.gradient)).toBeGreaterThan(1e-3);
+    const both = await run(marking(others), 'both');
+    expect(both.flaggedTokens).toBe(
+      count(detected.map((flags, i) => flags.map((f, t) => f || others[i]![t]!))),
+    );
+    await expect(run([{ ...negatives![0]!, marked: [true] }], 'marks')).rejects.toMatchObject({
+      code: 'ENGINE_SEQUENCE',
+    });
+  });
 
   it('compares whole distributions with a gradient that is that of the loss', async () => {
     const engine = await open();

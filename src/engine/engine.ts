@@ -71,6 +71,8 @@ export interface TokenExample {
   readonly rejected: boolean;
   /** By role; those that end in the response end in the same tokens. */
   readonly sequences: Readonly<Partial<Record<Role, Sequence>>>;
+  /** Which tokens of the response somebody has marked as wrong: shape [response tokens]. Absent where nobody has. */
+  readonly marked?: readonly boolean[];
 }
 
 /** Numbers of one optimizer step. Losses in nats; see the objective for what its parts mean. */

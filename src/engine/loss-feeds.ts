@@ -42,7 +42,20 @@ export function lossFeeds(
     ...likelihood,
     [feeds.comparisonWeight]: perToken((job) => job.comparison),
     ...Object.fromEntries(witnesses),
+    ...(comparison.over === 'tokens' &&
+      comparison.marks === true && { [feeds.marks]: marksOf(jobs, outputs) }),
   };
+}
+
+/** What `TokenComparison.compare` takes. */
+function marksOf(jobs: readonly Job[], outputs: number): Feed {
+  const data = new Float32Array(outputs);
+  let start = 0;
+  for (const { sequence, marked, comparison } of jobs) {
+    if (comparison > 0) marked?.forEach((isMarked, i) => (data[start + i] = isMarked ? 1 : -1));
+    start += responseLength(sequence);
+  }
+  return { data, dims: [outputs] };
 }
 
 /** Pairs are neighbours, the preferred response first. A run without one holds a pair of nothing, of weight 0. */

@@ -7,6 +7,7 @@ const job = (likelihood: number, comparison: number): Job => ({
   role: 'plain',
   sequence: { ids: Int32Array.of(1, 2), responseStart: 1 },
   likelihood,
+  marked: undefined,
   comparison,
 });
 

@@ -58,7 +58,7 @@ function requireFits(
 }
 
 /** Throws `ENGINE_SEQUENCE` for an example that no step can learn from. */
-export function requireTrainable({ sequences }: TokenExample, config: DecoderConfig): void {
+export function requireTrainable({ sequences, marked }: TokenExample, config: DecoderConfig): void {
   for (const sequence of Object.values(sequences)) {
     requireUsable(sequence, config);
     if (sequence.responseStart === sequence.ids.length)
@@ -75,5 +75,12 @@ export function requireTrainable({ sequences }: TokenExample, config: DecoderCon
         'the response after the judgment is not the one after the plain prompt, token by token',
       );
     }
+  }
+  const tokens = response?.length;
+  if (marked !== undefined && marked.length !== tokens) {
+    throw new WhetstoneError(
+      'ENGINE_SEQUENCE',
+      `marks of ${marked.length} tokens for a response of ${tokens ?? 'no'} tokens`,
+    );
   }
 }

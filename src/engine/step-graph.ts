@@ -32,6 +32,8 @@ export const feeds = {
   likelihoodWeight: 'likelihood_weight',
   comparisonWeight: 'comparison_weight',
   witness: (i: number): string => `witness_${i}`,
+  /** 1, -1 or 0: marked, not, or of a response without marks. */
+  marks: 'marks',
   /** Which outputs belong to which pair: 0 or 1, [pairs, outputs]. */
   preferredOf: 'preferred_of_pair',
   plainOf: 'plain_of_pair',
@@ -160,6 +162,7 @@ function traceComparison(
   const { loss, flagged } = comparison.compare(
     where(compared, logprobs, constant(-1, 'float32')),
     comparison.witnesses.map((_, i) => input(feeds.witness(i), 'float32', [outputs])),
+    comparison.marks === true ? input(feeds.marks, 'float32', [outputs]) : undefined,
   );
   return { comparison: mul(weight, loss), flagged: cast(and(flagged, compared), 'float32') };
 }

@@ -1,6 +1,7 @@
 // How well the tokens that a judgment makes more likely agree with where a response's errors are known to be.
 // Knows log-probs, token offsets and spans; it does not know who found the errors.
 import type { Span } from '../rows/unicode.ts';
+import { isPartOf } from '../tokens/marked.ts';
 
 /** One unsatisfactory response, scored after the plain prompt and after the one that shows its judgment. */
 export interface ScoredResponse {
@@ -63,7 +64,7 @@ export function detect(response: ScoredResponse, lambda: number): DetectionCount
   }
   const flags = flaggedTokens(plain, judged, lambda);
   const spans = errors
-    .map((error) => offsets.flatMap((token, i) => (overlaps(token, error) ? [i] : [])))
+    .map((error) => offsets.flatMap((token, i) => (isPartOf(token, error) ? [i] : [])))
     .filter((tokens) => tokens.length > 0);
   const wrong = new Set(spans.flat());
   const count = <T>(items: Iterable<T>, is: (item: T) => boolean): number => [...items].filter(is).length;
@@ -105,13 +106,4 @@ export function figuresOf(lambda: number, counts: readonly DetectionCounts[]): D
     tokenRecall: share('flaggedWrong', 'wrong'),
     flaggedShare: share('flagged', 'tokens'),
   };
-}
-
-/**
- * Whether a token is part of an error. What is missing (an empty error) concerns the token that stands in its
- * place: the one that begins at or covers the place, or the end token where the response ends there.
- */
-function overlaps([start, end]: Span, [from, to]: Span): boolean {
-  if (from === to) return start <= from && (from < end || (start === end && start === from));
-  return start < to && from < end;
 }

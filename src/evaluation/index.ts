@@ -53,6 +53,4 @@ export { winRateTask } from './win-rate/win-rate-task.ts';
 export type { WinRateResult, WinRateSettings } from './win-rate/win-rate-task.ts';
 export { heldOutTask } from './held-out/held-out-task.ts';
 export type { HeldOutResult, HeldOutSettings } from './held-out/held-out-task.ts';
-export { readMarkedTriplets } from './held-out/marked-rows.ts';
-export type { MarkedTriplet } from './held-out/marked-rows.ts';
 export { perplexity, perplexityPerResponse } from './held-out/perplexity.ts';

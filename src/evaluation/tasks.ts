@@ -76,8 +76,8 @@ const heldOut: TaskRow = {
   open: async ({ file, settings }) => {
     const { lambda, limit } = settings;
     const { heldOutTask } = await import('./held-out/held-out-task.ts');
-    const { readMarkedTriplets } = await import('./held-out/marked-rows.ts');
-    const triplets = await readMarkedTriplets(file);
+    const { readSoundTriplets } = await import('../judgments/index.ts');
+    const { triplets } = await readSoundTriplets(file);
     const digest = await dataDigest(file);
     const key = await templateKey(settings);
     return { task: heldOutTask({ file, digest, triplets, template: key, lambda, limit }) };

@@ -42,6 +42,9 @@ export interface DataReport {
   readonly unsatisfactory: number;
   /** Triplets by the clause of the label rule that decided. */
   readonly reasons: Readonly<Record<LabelReason, number>>;
+  /** Triplets with marked errors, and how many marks those have. */
+  readonly marked: number;
+  readonly marks: number;
   /** Parts of rows that the layout left out, by reason. */
   readonly skipped: Readonly<Record<string, number>>;
   /** Code points; input and earlier messages count to the instruction, judgments are those of unsatisfactory rows. */
@@ -114,6 +117,8 @@ export async function checkTriplets(data: TripletFile, options: CheckOptions = {
     satisfactory: triplets.length - reasons.judgment,
     unsatisfactory: reasons.judgment,
     reasons,
+    marked: triplets.filter(({ errors = [] }) => errors.length > 0).length,
+    marks: triplets.reduce((sum, { errors = [] }) => sum + errors.length, 0),
     skipped: data.skipped,
     characters: characterLengths(triplets),
     tokens,

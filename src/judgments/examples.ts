@@ -7,6 +7,7 @@ import type { Place } from '../errors.ts';
 import type { Role } from '../objectives/objective.ts';
 import { encodeResponse, encodeTriplet, tokensFrom } from '../tokens/encode.ts';
 import type { EncodedResponse, EncodedTriplet, Retokenized } from '../tokens/encode.ts';
+import { markedTokens } from '../tokens/marked.ts';
 import { isRefusal, rendered } from '../tokens/prompt.ts';
 import type { PromptPieces, PromptTemplate } from '../tokens/prompt.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
@@ -230,12 +231,15 @@ async function encodeRoles(
     names.map((role, i) => [role, fitted[part]!.sequences[i]!] as const),
   );
   const label = labelOf(triplet);
+  const offsets = ofResponse.length > 0 ? fitted.at(-1)!.offsets : [];
+  const isMarked = label === 'align-n' && (triplet.errors?.length ?? 0) > 0;
   return {
     index,
     label,
     rejected: label === 'align-n',
     sequences: Object.fromEntries(sequences),
-    offsets: ofResponse.length > 0 ? fitted.at(-1)!.offsets : [],
+    offsets,
+    ...(isMarked && offsets.length > 0 && { marked: markedTokens(offsets, triplet.errors!) }),
     retokenized: fitted.map(({ retokenized }) => retokenized).find((reason) => reason !== null) ?? null,
     dropped: Math.max(...fitted.map(({ dropped }) => dropped)),
   };

@@ -37,6 +37,7 @@ export const FINDING_TITLES = {
   'changed-response': 'responses of which the template makes another text',
   'no-place-for-turns': 'conversations that the template does not take',
   'judgment-cut': 'judgments that the cut-off reaches into',
+  'marked-satisfactory': 'errors marked in responses that count as satisfactory',
   'placeholder-judgment': 'judgments that are placeholders of a program',
   'contradicting-judgments': 'the same response judged satisfactory and not',
   'praise-as-critique': 'judgments that only praise, in rows that count as unsatisfactory',
@@ -48,10 +49,12 @@ export const FINDING_TITLES = {
   'response-is-instruction': 'responses equal to the instruction',
   'template-leftover': 'pieces of a prompt template or special tokens in the text',
   'broken-character': 'characters lost in an earlier conversion (U+FFFD)',
+  'overlapping-marks': 'marked errors that overlap',
   duplicate: 'exact duplicates',
   'judged-again': 'the same response judged more than once',
   'praise-then-critique': 'judgments that call the response perfect and then find fault',
   'short-judgment': 'critiques of one or two words',
+  'empty-mark': 'marks of no character, which stand for something missing',
   'truncated-prompt': 'prompts shortened to the cut-off',
 } as const;
 
@@ -68,6 +71,7 @@ export const SEVERITIES: Readonly<Record<FindingCode, Severity>> = {
   'changed-response': 'error',
   'no-place-for-turns': 'error',
   'judgment-cut': 'error',
+  'marked-satisfactory': 'error',
   'placeholder-judgment': 'error',
   'contradicting-judgments': 'warning',
   'praise-as-critique': 'error',
@@ -79,10 +83,12 @@ export const SEVERITIES: Readonly<Record<FindingCode, Severity>> = {
   'response-is-instruction': 'warning',
   'template-leftover': 'warning',
   'broken-character': 'warning',
+  'overlapping-marks': 'warning',
   duplicate: 'warning',
   'judged-again': 'note',
   'praise-then-critique': 'note',
   'short-judgment': 'note',
+  'empty-mark': 'note',
   'truncated-prompt': 'note',
 };
 
@@ -160,6 +166,7 @@ function suspicionsOf(triplet: Triplet): Finding[] {
   }
   if (judgment !== null) reportJudgment(triplet, judgment, report);
   else reportLowScore(triplet, report);
+  reportMarks(triplet, report);
   return found;
 }
 
@@ -175,6 +182,26 @@ function reportCharacters(field: string, text: string, report: Report): void {
   if (leftover !== undefined) {
     const at = text.indexOf(leftover);
     report('template-leftover', field, `holds ${JSON.stringify(leftover.trim())}`, around(text, at));
+  }
+}
+
+function reportMarks(triplet: Triplet, report: Report): void {
+  const { output, errors = [] } = triplet;
+  if (errors.length === 0) return;
+  const text = (start: number, end: number): string => Array.from(output).slice(start, end).join('');
+  if (labelOf(triplet) === 'align-p') {
+    const found = `${errors.length} marked; remove the marks, or say in "judgment" what is wrong`;
+    return report('marked-satisfactory', 'errors', found, text(...errors[0]!));
+  }
+  let reached = -1;
+  const byStart = [...errors.entries()].sort(([, [a]], [, [b]]) => a - b);
+  for (const [i, [start, end]] of byStart) {
+    if (start === end) report('empty-mark', `errors[${i}]`, `before character ${start + 1}`, output);
+    else if (start < reached) {
+      const message = `characters ${start + 1} to ${end} are marked in part already`;
+      report('overlapping-marks', `errors[${i}]`, message, text(start, end));
+    }
+    reached = Math.max(reached, end);
   }
 }
 

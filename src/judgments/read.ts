@@ -1,6 +1,6 @@
 // From a data file to judged triplets: format, layout, rows, and every problem in them at once.
 import { refuseTurns } from '../rows/columns.ts';
-import type { Fields, RowReader } from '../rows/fields.ts';
+import type { Fields } from '../rows/fields.ts';
 import type { Format, OnRead } from '../rows/input-file.ts';
 import { fieldsOf, invalidRows, readerOf } from '../rows/problems.ts';
 import type { Findings, RowProblem } from '../rows/problems.ts';
@@ -9,6 +9,7 @@ import type { Row, RowFile } from '../rows/rows.ts';
 import { checkOptions } from '../options/check.ts';
 import { detectLayout, layoutByName } from './layouts/index.ts';
 import type { Layout } from './layouts/index.ts';
+import { readMarks } from './marks.ts';
 import { readEntry } from './options.ts';
 import type { Triplet } from './triplet.ts';
 
@@ -36,11 +37,6 @@ export interface TripletFile {
   readonly problems: readonly RowProblem[];
 }
 
-/** The file's rows as `readJudgedRows` was told to read them. */
-export interface JudgedRows<T> extends Omit<TripletFile, 'triplets'> {
-  readonly found: readonly T[];
-}
-
 const DETECTION_ROWS = 100;
 
 /**
@@ -51,23 +47,10 @@ const DETECTION_ROWS = 100;
  */
 export async function readTriplets(path: string, options: ReadOptions = {}): Promise<TripletFile> {
   checkOptions(readEntry, options);
-  const { found: triplets, ...file } = await readJudgedRows(path, (triplets) => triplets, options);
-  return { ...file, triplets };
-}
-
-/**
- * What `read` makes of the triplets of each row and of the row's own fields, once the layout found nothing wrong with
- * the row. Throws as `readTriplets`, also for the problems that `read` tells its reader.
- */
-export async function readJudgedRows<T>(
-  path: string,
-  read: (triplets: readonly Triplet[], fields: Fields, reader: RowReader) => readonly T[],
-  options: ReadOptions = {},
-): Promise<JudgedRows<T>> {
   const named = options.layout == null ? null : layoutByName(options.layout, path);
   const file = await openRows(path, options.format ?? undefined, options.onRead);
   const findings: Findings = { problems: [], skipped: {} };
-  const found: T[] = [];
+  const triplets: Triplet[] = [];
   let used = named;
   let count = 0;
   for await (const { row, layout } of withLayout(file, named)) {
@@ -79,16 +62,16 @@ export async function readJudgedRows<T>(
     const before = findings.problems.length;
     if (layout.conversations !== true) refuseTurns(fields, reader);
     const drafts = layout.convert(fields, reader);
+    const errors = readMarks(fields, drafts, reader);
     if (findings.problems.length > before) continue;
-    const triplets = drafts.map(({ part, ...draft }) => ({
-      ...draft,
-      source: { ...row.source, ...(part !== undefined && { part }) },
-    }));
-    found.push(...read(triplets, fields, reader));
+    for (const { part, ...draft } of drafts) {
+      const source = { ...row.source, ...(part !== undefined && { part }) };
+      triplets.push({ ...draft, ...(errors && { errors }), source });
+    }
   }
   const { problems } = findings;
   if (problems.length > 0 && options.onProblem !== 'collect') throw invalidRows(problems, count);
-  return { file: path, format: file.format, layout: used!.name, rows: count, found, ...findings };
+  return { file: path, format: file.format, layout: used!.name, rows: count, triplets, ...findings };
 }
 
 /** Each row with the layout of the file, which its first rows tell where none is named. */

@@ -34,7 +34,7 @@ export function reportToJson(report: DataReport): string {
 }
 
 function formatCounts(report: DataReport): string[] {
-  const { rows, triplets, satisfactory, unsatisfactory, reasons } = report;
+  const { rows, triplets, satisfactory, unsatisfactory, reasons, marked, marks } = report;
   const share = (count: number): string => (triplets === 0 ? '' : percent(count / triplets));
   const why = [
     [reasons['no-judgment'], 'without a judgment'],
@@ -47,6 +47,7 @@ function formatCounts(report: DataReport): string[] {
     ['triplets', String(triplets), '', ''],
     ['  satisfactory', String(satisfactory), share(satisfactory), detail.join(', ')],
     ['  unsatisfactory', String(unsatisfactory), share(unsatisfactory), ''],
+    ...(marked > 0 ? [['  with marked errors', String(marked), share(marked), plural(marks, 'mark')]] : []),
   ]);
   const skipped = Object.entries(report.skipped).map(([reason, count]) => `left out: ${count} (${reason})`);
   return [...lines, ...skipped];

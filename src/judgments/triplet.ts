@@ -3,6 +3,7 @@
 import type { PromptFields } from '../rows/conversation.ts';
 import type { RowId } from '../rows/fields.ts';
 import type { RowSource } from '../rows/rows.ts';
+import type { Span } from '../rows/unicode.ts';
 
 /** Where a triplet came from. */
 export interface TripletSource extends RowSource {
@@ -20,6 +21,11 @@ export interface Triplet extends PromptFields {
   readonly score?: number;
   /** An improved response, where the source has one: what ILF learns from and DPO prefers. */
   readonly revision?: string;
+  /**
+   * Where somebody has marked what is wrong: code points of the response, [start, end); an empty span is a place where
+   * something is missing. Absent where nobody has marked any, an empty list where there was nothing to mark.
+   */
+  readonly errors?: readonly Span[];
   /** The source's own name for the row. */
   readonly id?: RowId;
   readonly source: TripletSource;

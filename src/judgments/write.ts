@@ -20,7 +20,7 @@ export interface WriteOptions {
  * which the last is the response.
  */
 export function canonicalRow(triplet: Triplet): object {
-  const { id, instruction, input, output, judgment, score, revision } = triplet;
+  const { id, instruction, input, output, judgment, score, revision, errors } = triplet;
   return {
     ...(id !== undefined && { id }),
     ...(isConversation(triplet)
@@ -29,6 +29,7 @@ export function canonicalRow(triplet: Triplet): object {
     judgment,
     ...(score !== undefined && { score }),
     ...(revision !== undefined && { revision }),
+    ...(errors !== undefined && { errors: errors.map(([start, end]) => ({ start, end })) }),
   };
 }
 

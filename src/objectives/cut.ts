@@ -2,6 +2,7 @@
 import type { Tensor } from '../graph/index.ts';
 import {
   add,
+  and,
   constant,
   div,
   equal,
@@ -13,6 +14,7 @@ import {
   mul,
   neg,
   not,
+  or,
   stopGradient,
   sub,
   tanh,
@@ -34,6 +36,7 @@ const names = [
   'alignP',
   'alignN',
   'detection',
+  'flaggedBy',
   'dynamicWeight',
   'normalize',
 ] as const;
@@ -45,7 +48,7 @@ export type CutOptions = OptionsOf<(typeof names)[number]>;
 export function cut(options: CutOptions = {}): Objective {
   const { gamma } = presetDefaults['released-code'];
   const settings = settle(options, names, options.preset === 'released-code' ? { gamma } : {});
-  const { preset, l1, alignP, alignN, normalize } = settings;
+  const { preset, l1, alignP, alignN, normalize, detection, flaggedBy } = settings;
   return {
     name: preset === 'paper' ? 'cut' : 'cut (released code)',
     partNames: { likelihood: 'l2', comparison: 'l1' },
@@ -65,17 +68,21 @@ export function cut(options: CutOptions = {}): Objective {
     comparison: {
       over: 'tokens',
       witnesses: [{ role: 'judged', model: 'present' }],
-      compare: (plain, [judged]) => contrast(plain, stopGradient(judged!), settings),
+      marks: detection && flaggedBy !== 'judgment',
+      compare: (plain, [judged], marks) => contrast(plain, stopGradient(judged!), marks, settings),
     },
   };
 }
 
-function contrast(plain: Tensor, judged: Tensor, settings: Required<CutOptions>): TokenLoss {
-  const { preset, lambda, alpha, detection, dynamicWeight } = settings;
+function contrast(
+  plain: Tensor,
+  judged: Tensor,
+  marks: Tensor | undefined,
+  settings: Required<CutOptions>,
+): TokenLoss {
+  const { preset, alpha, dynamicWeight } = settings;
   const gamma = dynamicWeight ? settings.gamma : 0;
-  // p(y_t | x, j-) > lambda * p(y_t | x), in log space. (Eq. 5)
-  const threshold = add(stopGradient(plain), Math.log(lambda));
-  const flagged = detection ? greater(judged, threshold) : not(less(plain, plain));
+  const flagged = wrongTokens(plain, judged, marks, settings);
   const [unlikelihood, kept] =
     preset === 'paper'
       ? [log1mExp(plain), plain]
@@ -83,6 +90,23 @@ function contrast(plain: Tensor, judged: Tensor, settings: Required<CutOptions>)
   const weight = gamma === 0 ? constant(alpha, plain.dtype) : mul(exp(mul(judged, gamma)), alpha);
   // Kept apart from the unlikelihood of tokens that are not flagged, whose probability may be 1. (Eq. 6)
   return { loss: neg(where(flagged, mul(weight, unlikelihood), kept)), flagged };
+}
+
+/** The tokens U, bool [tokens]. Marks take the place of Eq. 5 or join it; a response without any has Eq. 5 alone. */
+function wrongTokens(
+  plain: Tensor,
+  judged: Tensor,
+  marks: Tensor | undefined,
+  { lambda, detection, flaggedBy }: Required<CutOptions>,
+): Tensor {
+  if (!detection) return not(less(plain, plain));
+  // p(y_t | x, j-) > lambda * p(y_t | x), in log space. (Eq. 5)
+  const detected = greater(judged, add(stopGradient(plain), Math.log(lambda)));
+  if (flaggedBy === 'judgment' || marks === undefined) return detected;
+  const zero = constant(0, marks.dtype);
+  const marked = greater(marks, zero);
+  const asked = flaggedBy === 'both' ? detected : and(detected, not(less(marks, zero)));
+  return or(marked, asked);
 }
 
 /**

@@ -24,6 +24,8 @@ export interface HandMadeExample {
   readonly logProbs: Readonly<Partial<Record<Role, readonly number[]>>>;
   /** Of a comparison over tokens: log-probs of the response's tokens by each witness, in their order. */
   readonly witnesses?: readonly (readonly number[])[];
+  /** Of one that asks for marks: 1, -1 or 0 a token; 0 for all if left out. */
+  readonly marks?: readonly number[];
   /** Of one over distributions: logits [tokens][vocab] after `plain` and of the witness. */
   readonly logits?: { readonly plain: readonly number[][]; readonly witness: readonly number[][] };
   /** Of one over pairs: log-probs of both responses' tokens by the model that training began from. */
@@ -79,13 +81,16 @@ export async function evaluate(
   function compare(
     i: number,
     comparison: Comparison,
-    { witnesses, logits, reference }: HandMadeExample,
+    { witnesses, marks, logits, reference }: HandMadeExample,
     logProbs: Partial<Record<string, Tensor>>,
   ): { loss: Tensor; flags?: Tensor } {
     switch (comparison.over) {
       case 'tokens': {
         const read = comparison.witnesses.map((_, k) => feed(`${i}.witness.${k}`, witnesses![k]!));
-        const { loss, flagged } = comparison.compare(logProbs.plain!, read);
+        const marked = comparison.marks
+          ? feed(`${i}.marks`, marks ?? witnesses![0]!.map(() => 0))
+          : undefined;
+        const { loss, flagged } = comparison.compare(logProbs.plain!, read, marked);
         return { loss, flags: flagged };
       }
       case 'distributions': {

@@ -48,8 +48,13 @@ export interface Witness {
 export interface TokenComparison {
   readonly over: 'tokens';
   readonly witnesses: readonly Witness[];
-  /** Log-probs [tokens] in, the witnesses' in their order; loss [tokens] and bool [tokens] out. */
-  compare(plain: Tensor, witnesses: readonly Tensor[]): TokenLoss;
+  /** Whether it asks which tokens somebody has marked as wrong. */
+  readonly marks?: boolean;
+  /**
+   * Log-probs [tokens] in, the witnesses' in their order; loss [tokens] and bool [tokens] out. `marks` [tokens], where
+   * they are asked for: 1 for a marked token, -1 for another one of a response with marks, 0 where nobody has marked any.
+   */
+  compare(plain: Tensor, witnesses: readonly Tensor[], marks?: Tensor): TokenLoss;
 }
 
 export interface TokenLoss {

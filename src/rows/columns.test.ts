@@ -1,6 +1,5 @@
 // Columns that would change what a row means are refused where they say something, for every reader of rows.
 import { describe, expect, it } from 'vitest';
-import { readMarkedTriplets } from '../evaluation/held-out/marked-rows.ts';
 import { readReferences } from '../evaluation/references.ts';
 import { readInstructions } from '../generation/instructions.ts';
 import { readJudgeRows } from '../judges/judge-rows.ts';
@@ -18,7 +17,6 @@ const readers: readonly (readonly [string, (file: string) => Promise<unknown>])[
   ['rows to judge', (file) => readJudgeRows(file)],
   ['instructions', (file) => readInstructions(file)],
   ['references', (file) => readReferences(file)],
-  ['marked triplets', (file) => readMarkedTriplets(file)],
 ];
 
 describe.each(readers)('%s', (_, read) => {

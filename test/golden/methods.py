@@ -114,6 +114,34 @@ def dpo(batch: list[Example], beta: float, label_smoothing: float = 0.0) -> Tens
     return torch.stack(losses).mean()
 
 
+def cut(
+    batch: list[Example],
+    normalize: str,
+    flagged_by: str,
+    lambda_: float = 1.2,
+    alpha: float = 1.0,
+    gamma: float = 1.0,
+) -> Tensor:
+    """arXiv 2312.14591, Eq. 5-7, with marked tokens in U. `marks`: 1 marked, 0 not; a row without them has Eq. 5."""
+    contrast, likelihood_rows = [], []
+    for one in batch:
+        log_p = one["logprobs"]["plain"]
+        if not one["rejected"]:
+            likelihood_rows.append(-log_p)
+            contrast.append(torch.zeros_like(log_p))
+            continue
+        likelihood_rows.append(-one["logprobs"]["judged"])
+        p, p_judged = log_p.detach().exp(), one["witnesses"][0].exp()
+        wrong = p_judged - lambda_ * p > 0
+        if one.get("marked") is not None:
+            marked = torch.tensor(one["marked"])
+            wrong = {"judgment": wrong, "marks": marked, "both": wrong | marked}[flagged_by]
+        weight = alpha * p_judged**gamma
+        contrast.append(-torch.where(wrong, weight * torch.log(1 - log_p.exp()), log_p))
+        one["flags"] = wrong.int().tolist()
+    return average(contrast, normalize) + average(likelihood_rows, normalize)
+
+
 def dual_cut(
     batch: list[Example],
     normalize: str,
@@ -213,6 +241,21 @@ def contrasted(rng: torch.Generator) -> list[Example]:
     ]
 
 
+def marked(rng: torch.Generator) -> list[Example]:
+    """Marks where the judgment flags and where it does not; a row that nobody marked."""
+
+    def one(count: int, marks: list[bool] | None) -> Example:
+        made = example(rng, True, {"plain": count, "judged": count}, witnesses=1)
+        return made if marks is None else {**made, "marked": marks}
+
+    return [
+        example(rng, False, {"plain": 4}),
+        one(9, [False, True, True, False, False, False, True, False, True]),
+        one(6, None),
+        one(7, [True, False, False, False, True, False, False]),
+    ]
+
+
 def taught(rng: torch.Generator) -> list[Example]:
     return [
         with_logits(rng, example(rng, True, {"plain": 6, "revising": 6}, witnesses=2)),
@@ -222,7 +265,7 @@ def taught(rng: torch.Generator) -> list[Example]:
 
 
 def camel(name: str) -> str:
-    head, *rest = name.split("_")
+    head, *rest = name.rstrip("_").split("_")
     return head + "".join(word.capitalize() for word in rest)
 
 
@@ -251,6 +294,8 @@ def case(
         }
         if one["witnesses"] and not full:
             row["witnesses"] = [floats(values) for values in one["witnesses"]]
+        if one.get("marked") is not None:
+            row["marks"] = [1 if marked else -1 for marked in one["marked"]]
         if "flags" in one:
             row["flags"] = one["flags"]
         if "reference" in one:
@@ -282,6 +327,11 @@ def method_cases() -> list[dict[str, Any]]:
             for options in ({"beta": 0.1}, {"beta": 2.0}, {"beta": 0.5, "label_smoothing": 0.2})
         ],
         case("ilf-dpo", dpo, pairs, beta=0.3),
+        *[case("cut", cut, marked, normalize="triplets", flagged_by=by) for by in ("judgment", "marks", "both")],
+        *[
+            case("cut", cut, marked, normalize=n, flagged_by=by, lambda_=1.5, alpha=0.5, gamma=2.0)
+            for n, by in zip(both, ("both", "marks"))
+        ],
         *[case("dual-cut", dual_cut, contrasted, normalize=n) for n in both],
         case(
             "dual-cut",

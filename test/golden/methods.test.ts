@@ -6,6 +6,7 @@ import { evaluate, total } from '../../src/objectives/evaluate.test-helper.ts';
 import type { Objective, Role } from '../../src/objectives/index.ts';
 import {
   critique,
+  cut,
   dpo,
   dualCut,
   feedbackConditional,
@@ -24,6 +25,7 @@ const makers = {
   hindsight,
   'feedback-conditional': feedbackConditional,
   critique,
+  cut,
   'ilf-mle': ilfMle,
   'ilf-dpo': ilfDpo,
   dpo,
@@ -42,6 +44,7 @@ interface Golden {
     readonly witnesses?: number[][];
     readonly logits?: { plain: number[][]; witness: number[][] };
     readonly reference?: { preferred: number[]; plain: number[] };
+    readonly marks?: number[];
     readonly flags?: number[];
   }[];
 }

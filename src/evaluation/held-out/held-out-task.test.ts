@@ -4,17 +4,17 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine, Sequence } from '../../engine/engine.ts';
+import { readSoundTriplets } from '../../judgments/index.ts';
+import type { Triplet } from '../../judgments/index.ts';
 import { loadTemplate, loadTokenizer } from '../../tokens/index.ts';
 import { evaluateSubjects, evaluationFiles } from '../run/evaluate.ts';
 import type { Subject } from '../subject/subject.ts';
 import { heldOutTask } from './held-out-task.ts';
 import type { HeldOutResult } from './held-out-task.ts';
-import { readMarkedTriplets } from './marked-rows.ts';
-import type { MarkedTriplet } from './marked-rows.ts';
 
 const model = fileURLToPath(new URL('../../../models/world-64', import.meta.url));
 let dir: string;
-let triplets: readonly MarkedTriplet[];
+let triplets: readonly Triplet[];
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'whetstone-held-out-'));
   const file = join(dir, 'rows.jsonl');
@@ -24,7 +24,7 @@ beforeAll(async () => {
     { instruction: 'Name a colour.', output: 'Blue, I think.', judgment: 'Perfect.' },
   ];
   await writeFile(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
-  triplets = await readMarkedTriplets(file);
+  ({ triplets } = await readSoundTriplets(file));
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
@@ -66,7 +66,7 @@ function togetherSubject(subject: Subject): Subject {
   return { ...subject, local: { ...subject.local!, engine: { ...engine, score } } };
 }
 
-const taskOf = (given: readonly MarkedTriplet[]): ReturnType<typeof heldOutTask> =>
+const taskOf = (given: readonly Triplet[]): ReturnType<typeof heldOutTask> =>
   heldOutTask({
     file: 'rows.jsonl',
     digest: 'd',
@@ -76,10 +76,7 @@ const taskOf = (given: readonly MarkedTriplet[]): ReturnType<typeof heldOutTask>
     limit: null,
   });
 
-async function measure(
-  subject: Subject,
-  given: readonly MarkedTriplet[] = triplets,
-): Promise<HeldOutResult[]> {
+async function measure(subject: Subject, given: readonly Triplet[] = triplets): Promise<HeldOutResult[]> {
   const task = taskOf(given);
   const found = new Map<string, HeldOutResult>();
   await task.measure(
@@ -127,17 +124,16 @@ describe('heldOutTask', () => {
   });
 
   it('has no detection where nothing is marked', async () => {
-    const unmarked = triplets.map(({ triplet }) => ({ triplet, errors: null }));
+    const unmarked = triplets.map((triplet) => ({ ...triplet, errors: undefined }));
     const task = taskOf(unmarked);
     const figures = task.figures(await measure(await subjectOf(0), unmarked));
     expect(figures.some(({ metric }) => metric.startsWith('detection'))).toBe(false);
   });
 
   it('stopped midway it ends with the same bytes as a whole run', async () => {
-    const many = Array.from({ length: 40 }, (_, i): MarkedTriplet => {
-      const { triplet, errors } = triplets[i % 3]!;
-      const output = `${triplet.output}${' Yes.'.repeat(i % 5)}`;
-      return { triplet: { ...triplet, output }, errors };
+    const many = Array.from({ length: 40 }, (_, i): Triplet => {
+      const triplet = triplets[i % 3]!;
+      return { ...triplet, output: `${triplet.output}${' Yes.'.repeat(i % 5)}` };
     });
     const subject = async (): Promise<Subject> => togetherSubject(await subjectOf(-1));
     const evaluate = async (

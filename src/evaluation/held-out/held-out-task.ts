@@ -4,21 +4,20 @@
 import { createHash } from 'node:crypto';
 import { WhetstoneError } from '../../errors.ts';
 import { buildExamples, canonicalRow, labelOf } from '../../judgments/index.ts';
-import type { Example } from '../../judgments/index.ts';
+import type { Example, Triplet } from '../../judgments/index.ts';
 import { detect, figuresOf } from '../detection.ts';
 import type { DetectionCounts } from '../detection.ts';
 import { jsonText } from '../../rows/json.ts';
 import { pendingGroups } from '../groups.ts';
 import type { EvaluationTask, Figure } from '../run/task.ts';
 import type { LocalModel, Subject } from '../subject/subject.ts';
-import type { MarkedTriplet } from './marked-rows.ts';
 import { perplexity, perplexityPerResponse } from './perplexity.ts';
 import type { ScoredTokens } from './perplexity.ts';
 
 export interface HeldOutSettings {
   readonly file: string;
   readonly digest: string;
-  readonly triplets: readonly MarkedTriplet[];
+  readonly triplets: readonly Triplet[];
   /** How instructions, responses and judgments become prompts: part of what is measured. */
   readonly template: string;
   /** A token is flagged where its judged probability is more than lambda times the plain one. */
@@ -55,7 +54,6 @@ export function heldOutTask({
   ...settings
 }: HeldOutSettings): EvaluationTask {
   const triplets = limit === null ? settings.triplets : settings.triplets.slice(0, limit);
-  const plain = triplets.map(({ triplet }) => triplet);
   const marked = triplets.filter(isMarked).length;
   return {
     name: 'held_out',
@@ -69,10 +67,10 @@ export function heldOutTask({
       lambda,
       marked,
     },
-    items: triplets.map(({ triplet, errors }, i) => ({
+    items: triplets.map((triplet, i) => ({
       id: String(i),
       key: createHash('sha256')
-        .update(jsonText([version, template, lambda, canonicalRow(triplet), errors]))
+        .update(jsonText([version, template, lambda, canonicalRow(triplet)]))
         .digest('hex'),
     })),
     measure: async (subject, pending, { signal, onResult }) => {
@@ -80,7 +78,7 @@ export function heldOutTask({
       const prompts = await local.template();
       for (const { positions, isPending } of pendingGroups(triplets.length, atOnce, pending.map(Number))) {
         signal.throwIfAborted();
-        const { examples } = await buildExamples(plain, {
+        const { examples } = await buildExamples(triplets, {
           tokenizer: local.tokenizer,
           template: prompts,
           cutoffLength: local.maxLength,
@@ -109,8 +107,8 @@ export function heldOutTask({
   };
 }
 
-const isMarked = ({ triplet, errors }: MarkedTriplet): boolean =>
-  errors !== null && labelOf(triplet) === 'align-n';
+const isMarked = (triplet: Triplet): boolean =>
+  triplet.errors !== undefined && labelOf(triplet) === 'align-n';
 
 function localModel({ local }: Subject): LocalModel {
   if (local) return local;
@@ -141,7 +139,7 @@ async function scoreExamples(
 function resultOf(
   { offsets, dropped }: Example,
   { plain, judged }: Scores,
-  marked: MarkedTriplet,
+  triplet: Triplet,
   lambda: number,
 ): HeldOutResult {
   return {
@@ -149,7 +147,9 @@ function resultOf(
     plain: sum(plain),
     judged: judged && sum(judged),
     detection:
-      judged && isMarked(marked) ? detect({ plain, judged, offsets, errors: marked.errors! }, lambda) : null,
+      judged && isMarked(triplet)
+        ? detect({ plain, judged, offsets, errors: triplet.errors! }, lambda)
+        : null,
     ...(dropped > 0 && { truncated: dropped }),
   };
 }
@@ -158,11 +158,11 @@ const sum = (values: Float32Array): number => values.reduce((total, value) => to
 
 /** Figures of one subject: perplexities first; NaN where the data has no such responses. */
 export function heldOutFigures(
-  triplets: readonly MarkedTriplet[],
+  triplets: readonly Triplet[],
   results: readonly HeldOutResult[],
   lambda: number,
 ): Figure[] {
-  const all = triplets.map(({ triplet }, i) => ({ label: labelOf(triplet), result: results[i]! }));
+  const all = triplets.map((triplet, i) => ({ label: labelOf(triplet), result: results[i]! }));
   const plain =
     (label: 'align-p' | 'align-n') =>
     (each: (typeof all)[number]): ScoredTokens | null =>

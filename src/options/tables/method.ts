@@ -50,6 +50,12 @@ export const method = {
     default: true,
     help: 'ablation: flag only the tokens that the judgment is about, not all',
   },
+  flagged_by: {
+    kind: 'choice',
+    choices: ['judgment', 'marks', 'both'],
+    default: 'judgment',
+    help: "what flags tokens of an unsatisfactory response: its judgment, as measured with lambda; the row's marked errors; or either. The judgment flags those of rows without marks",
+  },
   dynamic_weight: {
     kind: 'boolean',
     default: true,
