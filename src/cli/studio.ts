@@ -41,7 +41,8 @@ export async function runStudio(
   { values }: Given<StudioTable>,
   { screen, openEngine }: VerbContext,
 ): Promise<number> {
-  const { host, port, model, adapter, template, runs, threads, allowedHosts, shutdownTimeout } = values;
+  const { host, port, model, adapter, template, runs, prompts, threads, allowedHosts, shutdownTimeout } =
+    values;
   const apiKey = readKey(values.apiKeyEnv);
   const { startStudio } = await import('../studio/index.ts');
   const asked = interruption({ inNative: true });
@@ -57,6 +58,7 @@ export async function runStudio(
     adapter,
     template,
     runs,
+    prompts,
     threads,
     openEngine,
     onNote: screen.note,

@@ -301,6 +301,7 @@ const studio = {
     'adapter',
     'template',
     'runs',
+    'prompts',
     'open',
     'threads',
     'host',

@@ -11,6 +11,8 @@ export interface Studio {
   readonly adapter: string | null;
   /** Prompt layout; null: the model's own. */
   readonly template: string | null;
+  /** File of messages that an empty conversation offers; null: none. */
+  readonly prompts: string | null;
   readonly threads: number | null;
   /** Aborted when the studio closes. */
   readonly signal: AbortSignal;

@@ -36,7 +36,7 @@ export function eventsRoute(topics: Readonly<Record<string, Topic>>, closing: Ab
 /** Tells all who listen; a topic of a room whose state changes as a whole. */
 export interface Broadcast {
   readonly topic: Topic;
-  tell(event: object): void;
+  readonly tell: (event: object) => void;
 }
 
 /** `first` is what a listener hears at once. */

@@ -16,7 +16,15 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'studio-'));
   options = {
     ...{ host: '127.0.0.1', port: 0, apiKey: null, shutdownTimeout: 2, page: await builtStudio() },
-    ...{ model: null, adapter: null, template: null, threads: null, runs: folder, onNote: () => undefined },
+    ...{
+      model: null,
+      adapter: null,
+      template: null,
+      prompts: null,
+      threads: null,
+      runs: folder,
+      onNote: () => undefined,
+    },
   };
   studio = await startStudio(options);
 });

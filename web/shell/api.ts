@@ -39,6 +39,8 @@ const post = (path: string, body: object, signal?: AbortSignal): Promise<Respons
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(body),
     signal: signal ?? null,
+    // What is being kept when the page is closed still goes out.
+    keepalive: signal === undefined,
   });
 
 export const postJson = async <T>(path: string, body: object, signal?: AbortSignal): Promise<T> =>

@@ -8,6 +8,14 @@ export const studio = {
     placeholder: 'DIR',
     help: 'folder whose folders are runs; the studio keeps its own files there',
   },
+  prompts: {
+    kind: 'text',
+    nullable: true,
+    path: true,
+    placeholder: 'FILE',
+    help: 'messages that an empty conversation offers: a .txt file with one a line, or rows of instruction, input?',
+    defaultText: 'none',
+  },
   open: {
     kind: 'boolean',
     default: true,
