@@ -19,7 +19,9 @@ const executablePath = findChromium();
 const title = executablePath
   ? 'the Chat room in a browser'
   : 'the Chat room in a browser (skipped: no chromium in PATH, and CHROMIUM names none)';
-const question = 'What is the opposite of "early"?';
+/** Of the world's test split: the model answers that it is Krakow. */
+const question = 'Name the capital of Poland. I would like to know.';
+const judgment = 'Poland has another capital.';
 const patience = { timeout: 30_000 };
 
 describe.skipIf(executablePath === undefined)(title, () => {
@@ -100,17 +102,17 @@ describe.skipIf(executablePath === undefined)(title, () => {
     const article = page.getByRole('article', { name: `Answer ${n}`, exact: true });
     const tokens = article.locator('.tokens');
     const text = await tokens.textContent();
-    await wrong(page, n).fill('The opposite of "early" is late.');
+    await wrong(page, n).fill(judgment);
     await article.locator('mark').first().waitFor(patience);
     expect(await article.locator('.flagged-share').textContent()).toMatch(/\d+% ?flagged: \d+ of \d+ tokens/);
-    // The slider recolours at once, and asks for nothing.
+    // The slider recolours at once, and does not ask the model.
     const asked: string[] = [];
     page.on('request', (request) => asked.push(request.url()));
     const many = await article.locator('mark').count();
     await page.getByRole('slider', { name: 'Lambda' }).fill('4');
     const few = await article.locator('mark').count();
     expect(few).toBeLessThanOrEqual(many);
-    expect(asked).toEqual([]);
+    expect(asked.filter((url) => url.endsWith('/scores'))).toEqual([]);
     await page.getByRole('slider', { name: 'Lambda' }).fill('1.2');
 
     await page.getByRole('button', { name: 'Learn', exact: true }).click();
@@ -189,7 +191,7 @@ describe.skipIf(executablePath === undefined)(title, () => {
       colorScheme,
     });
     const n = await ask(page, question);
-    await wrong(page, n).fill('It is late.');
+    await wrong(page, n).fill(judgment);
     const article = page.getByRole('article', { name: `Answer ${n}`, exact: true });
     await article.locator('.level-5').first().waitFor(patience);
     await article.locator('[data-at]').first().tap();

@@ -103,12 +103,18 @@ export async function keep(id: string, draft: Draft): Promise<boolean> {
   const { value: kept } = draft.kept;
   if (same(verdict, kept) || (verdict === null && kept?.kind !== 'wrong')) return true;
   draft.kept.value = verdict;
-  const taken = await judge(id, verdict);
+  const saving = judge(id, verdict);
+  underWay.add(saving);
+  const taken = await saving.finally(() => underWay.delete(saving));
   if (!taken) draft.kept.value = kept;
   return taken;
 }
 
+/** Judgments on their way to the studio. */
+const underWay = new Set<Promise<boolean>>();
+
 const keepAll = async (): Promise<void> => {
+  await Promise.all(underWay);
   for (const [id, draft] of drafts) if (keeping.has(id)) await keep(id, draft);
 };
 addEventListener('pagehide', () => void keepAll());
