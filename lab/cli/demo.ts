@@ -234,6 +234,8 @@ const whatNext = (out: string, model: string, { seconds }: DemoSummary): string[
   `  ${join(out, 'judged.jsonl')}   the judged answers that it learned from`,
   `  ${join(out, 'run')}            the run; its adapter answers too:`,
   `whetstone generate --instruction "Say river three times." --model ${model} --template ${join(model, 'template.json')} --adapter ${join(out, 'run', 'adapter')}`,
+  'Teach it yourself, in a browser, in your own words:',
+  `whetstone studio --model ${model} --runs ${out} --prompts ${join(out, 'prompts.txt')}`,
 ];
 
 const dimmed = (lines: readonly string[], dim: (text: string) => string): string[] =>

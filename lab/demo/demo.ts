@@ -95,7 +95,7 @@ const shownExamples = 12;
 
 /**
  * Runs the demonstration. `out` then holds judged.jsonl, run/ (a run directory of `align` with its adapter),
- * summary.json and report.html. Throws `OUT_EXISTS`, and what generation and training throw.
+ * summary.json, report.html and prompts.txt (instructions that it got wrong before). Throws `OUT_EXISTS`, and what generation and training throw.
  */
 export async function demonstrate(
   options: DemoOptions,
@@ -145,6 +145,7 @@ async function demonstrateIn(options: DemoOptions, tell: (event: DemoEvent) => v
     versions: await versions(),
   });
   await writeFileDurably(join(out, 'report.html'), renderReport(page));
+  await writeFileDurably(join(out, 'prompts.txt'), `${promptsFrom(before).join('\n')}\n`);
   tell({ kind: 'end', summary, results });
   return summary;
 }
@@ -204,6 +205,13 @@ const rowOf = ({ task, text, verdict }: Graded): Omit<Triplet, 'source'> => ({
   output: text,
   judgment: verdict.judgment,
 });
+
+/** Instructions whose answers were wrong before, one of each family: what a person may begin with. */
+const promptsFrom = (before: readonly Graded[]): string[] =>
+  oneOfEach(
+    before.filter(({ verdict }) => !verdict.satisfactory),
+    families.length,
+  ).map(({ task }) => task.instruction.replaceAll(/\s+/g, ' '));
 
 /** Up to `count` answers, from as many families as there are. */
 function oneOfEach(graded: readonly Graded[], count: number): Graded[] {

@@ -23,6 +23,13 @@ export function Chat() {
     };
   }, []);
   const state = chat.value;
+  const count = state?.answers.length ?? 0;
+  const seen = useRef(count);
+  useEffect(() => {
+    const isNew = count > seen.current && seen.current > 0;
+    seen.current = count;
+    if (isNew) document.querySelector('.exchange:last-child')?.scrollIntoView({ block: 'nearest' });
+  }, [count]);
   if (state === null) return <p class="note">Opening…</p>;
   if (state.model === null) return <NoModel />;
   return (
