@@ -121,44 +121,42 @@ interface PiecesProps {
 }
 
 function Pieces({ points, words, scores, flags, marks, selection }: PiecesProps) {
-  const whole: CodePoints[] = points.length === 0 ? [] : [[0, points.length]];
-  const tokens = scores === null ? whole : scores.tokens;
-  const cuts = [...words, ...marks].flat();
-  return (
-    <>
-      {tokens.map((token, i) => {
-        const inner = split(token, cuts).map((range) => (
-          <span
-            key={range[0]}
-            data-at={range[0]}
-            class={[
-              touches(marks, range) && 'error',
-              selection !== null && touches([selection], range) && 'chosen',
-            ]
-              .filter(Boolean)
-              .join(' ')}
-          >
-            {between(points, range)}
-          </span>
-        ));
-        if (scores === null) return inner;
-        const logRatio = scores.judged[i]! - scores.plain[i]!;
-        const isEnd = token[0] === token[1];
-        const title = `${Number(Math.exp(logRatio).toPrecision(2))} times as likely with the judgment`;
-        const ink = <span class={`ink level-${heatLevel(logRatio)}`}>{isEnd ? 'end' : inner}</span>;
-        const kind = `token${isEnd ? ' empty' : ''}`;
-        return flags![i] ? (
-          <mark key={i} class={`${kind} flagged`} title={title}>
-            {ink}
-          </mark>
-        ) : (
-          <span key={i} class={kind} title={title}>
-            {ink}
-          </span>
-        );
-      })}
-    </>
-  );
+  // Each token twice, plain and flagged: while the slider moves, those that stay as they are are not looked at again.
+  const both = useMemo(() => {
+    const whole: CodePoints[] = points.length === 0 ? [] : [[0, points.length]];
+    const cuts = [...words, ...marks].flat();
+    return (scores?.tokens ?? whole).map((token, i) => {
+      const inner = split(token, cuts).map((range) => (
+        <span
+          key={range[0]}
+          data-at={range[0]}
+          class={[
+            touches(marks, range) && 'error',
+            selection !== null && touches([selection], range) && 'chosen',
+          ]
+            .filter(Boolean)
+            .join(' ')}
+        >
+          {between(points, range)}
+        </span>
+      ));
+      if (scores === null) return [inner, inner] as const;
+      const logRatio = scores.judged[i]! - scores.plain[i]!;
+      const isEnd = token[0] === token[1];
+      const kind = `token${isEnd ? ' empty' : ''}`;
+      const title = `${Number(Math.exp(logRatio).toPrecision(2))} times as likely with the judgment`;
+      const ink = <span class={`ink level-${heatLevel(logRatio)}`}>{isEnd ? 'end' : inner}</span>;
+      return [
+        <span key={i} class={kind} title={title}>
+          {ink}
+        </span>,
+        <mark key={i} class={`${kind} flagged`} title={title}>
+          {ink}
+        </mark>,
+      ] as const;
+    });
+  }, [points, words, scores, marks, selection?.[0], selection?.[1]]);
+  return <>{both.map(([plain, flagged], i) => (flags?.[i] ? flagged : plain))}</>;
 }
 
 /** The range cut at those of the places that lie in it. */
