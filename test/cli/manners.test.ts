@@ -155,7 +155,7 @@ const run = (how: 'run' | 'call', name: string, ...more: string[]): Promise<Fini
     { cwd: dir },
   );
 
-it('every verb that --help lists has its case; serve has a test of its own', async () => {
+it('every verb that --help lists has its case; serve and studio have tests of their own', async () => {
   const listed = async (...args: string[]): Promise<string[]> => {
     const { stdout } = await cli.call([...args, '--help']);
     const [, commands = ''] = /^Commands:\n([^]*?)\n\n/m.exec(`${stdout}\n\n`) ?? [];
@@ -167,7 +167,7 @@ it('every verb that --help lists has its case; serve has a test of its own', asy
     verbs.push(...(own.length > 0 && name !== 'help' ? own.map((each) => `${name} ${each}`) : [name]));
   }
   const tested = new Set(Object.keys(cases).map((name) => verbOf(name).join(' ')));
-  expect(verbs.filter((verb) => !tested.has(verb)).sort()).toEqual(['help', 'serve']);
+  expect(verbs.filter((verb) => !tested.has(verb)).sort()).toEqual(['help', 'serve', 'studio']);
 }, 240_000);
 
 describe.each(Object.entries(cases))('%s', (name, { results, told }) => {
@@ -307,6 +307,44 @@ describe('serve', () => {
     expect(eventsOf(json.stderr, 'stopping')).toHaveLength(1);
     const quiet = await serve('--quiet');
     expect(quiet.stdout).toBe(plain.stdout.replace(/:\d+/, /:\d+/.exec(quiet.stdout)![0]));
+    expect([quiet.code, quiet.stderr]).toEqual([0, '']);
+  });
+});
+
+/** Its page is that of `dist/`, as the build left it. */
+describe('studio', () => {
+  const studio = async (...more: string[]): Promise<Finished> => {
+    const { child, finished } = cli.start([
+      'studio',
+      '--port',
+      '0',
+      '--runs',
+      dir,
+      '--open',
+      'false',
+      ...more,
+    ]);
+    const link = await new Promise<string>((resolve) => {
+      let said = '';
+      child.stdout!.on('data', (text: string) => {
+        said += text;
+        const [found] = /http:[^\s"]+/.exec(said) ?? [];
+        if (found !== undefined) resolve(found);
+      });
+    });
+    expect((await fetch(link)).status).toBe(200);
+    child.kill('SIGTERM');
+    return finished;
+  };
+
+  it('says in each manner where it is, and nothing more when it ends', async () => {
+    const plain = await studio();
+    expect(plain.stdout).toMatch(/^The studio is at\n {2}http:\S+\?token=\S+\nCtrl\+C ends it\.\n$/);
+    const json = await studio('--json');
+    expect(eventsIn(json.stdout)).toMatchObject([
+      { type: 'studio', url: expect.stringMatching(/^http:/) as string },
+    ]);
+    const quiet = await studio('--quiet');
     expect([quiet.code, quiet.stderr]).toEqual([0, '']);
   });
 });
