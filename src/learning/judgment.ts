@@ -51,13 +51,14 @@ export const tripletOf = (given: GivenJudgment): Triplet => ({
   judgment: given.judgment,
   ...(given.score !== undefined && { score: given.score }),
   ...(given.revision !== undefined && { revision: given.revision }),
+  ...(given.spans !== undefined && given.spans.length > 0 && { errors: given.spans }),
   ...(given.id !== undefined && { id: given.id }),
   source,
 });
 
 export function lineOf(given: GivenJudgment, id: string): JudgmentLine {
   const { spans, version, answer, by } = given;
-  const row = canonicalRow(tripletOf({ ...given, id: undefined }));
+  const row = canonicalRow(tripletOf({ ...given, id: undefined, spans: [] }));
   return {
     id,
     row,
