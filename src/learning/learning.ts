@@ -220,7 +220,9 @@ function learningOf(
   const judge = async (given: GivenJudgment): Promise<Judgment> => {
     requireJudgment(given);
     const id = given.id ?? nextId();
-    const earlier = history.judgments.get(id) ?? (await underWay.get(id));
+    // Without a pause where none is on its way: another call with this id would come in between.
+    const onItsWay = underWay.get(id);
+    const earlier = history.judgments.get(id) ?? (onItsWay && (await onItsWay));
     if (earlier !== undefined) {
       if (JSON.stringify(lineOf(earlier, id)) === JSON.stringify(lineOf(given, id))) return earlier;
       throw new WhetstoneError('JUDGMENT_EXISTS', `there is another judgment with the id "${id}"`, {
