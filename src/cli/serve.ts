@@ -8,6 +8,8 @@ import { serveTable } from '../options/verbs.ts';
 import { plural } from '../words/numbers.ts';
 import type { VerbContext } from './screen.ts';
 import { readKey } from './server-key.ts';
+import { openServedLearning } from './serve-learning.ts';
+import type { ServedLearning } from './serve-learning.ts';
 import { interruption } from './signals.ts';
 
 type ServeTable = typeof serveTable;
@@ -18,7 +20,8 @@ export const serveVerb: Verb<ServeTable> = {
   about: `GET /v1/models, POST /v1/chat/completions and /v1/completions, streamed or not. Requests share
 the running batch. The first Ctrl+C (or SIGTERM) lets those under way finish and refuses new
 ones; the second ends at once. Prompts and keys are not logged; with --record chats are kept
-in a file, for "whetstone data convert".`,
+in a file, for "whetstone data convert". With --learn the model learns from judgments of its
+answers (POST /v1/judgments) while it is served, and every version can be returned to.`,
   examples: [
     [
       'serve --model ./model --adapter ./run/adapter',
@@ -29,16 +32,37 @@ in a file, for "whetstone data convert".`,
       'two adapters to compare',
     ],
     ['serve --model ./model --record chats.jsonl', 'what is said is kept, to learn from'],
+    [
+      'serve --model ./model --learn ./mine',
+      'model "mine" learns from judgments as they come; its versions are in the folder',
+    ],
     ['serve --model ./model --host 0.0.0.0 --api_key_env WHETSTONE_KEY', 'for other machines, with a key'],
   ],
   table: serveTable,
   tellsOnStderr: () => true,
   required: () => ['model'],
-  together: () => [],
+  together: ({ learn = null, ...given }) =>
+    learn !== null
+      ? []
+      : learningOnly
+          .filter((key) => given[key] !== undefined)
+          .map((key) => ({
+            keys: [key, 'learn'],
+            message: 'this says how a model learns, and nothing is learned here',
+          })),
 };
 
+const learningOnly = [
+  'learnConfig',
+  'learnAfter',
+  'learnPatience',
+  'nextMessage',
+  'fixedPrompts',
+  'maxDrift',
+] as const;
+
 export async function runServe(
-  { values }: Given<ServeTable>,
+  { values, given }: Given<ServeTable>,
   { screen, openEngine }: VerbContext,
 ): Promise<number> {
   const { host, port, maxNewTokens, maxBodyBytes, shutdownTimeout } = values;
@@ -59,7 +83,10 @@ export async function runServe(
     onNote: screen.note,
   });
   let recording: Recording | null = null;
+  let serving: ServedLearning | null = null;
   try {
+    if (values.learn !== null)
+      serving = await openServedLearning(values.learn, values, given, { screen, openEngine });
     if (values.record !== null) {
       const tell = (error: WhetstoneError): void =>
         screen.warn('fault', `Chats are no longer recorded: ${briefly(error)}`);
@@ -76,6 +103,7 @@ export async function runServe(
       corsOrigins: values.corsOrigin ?? [],
       shutdownTimeout,
       ...(recording && { record: recording.record }),
+      ...(serving && { learner: serving.learner }),
       log: (line, kind) => (kind === 'fault' ? screen.warn : screen.aside)(kind, line),
     });
     if (!isLoopback(host) && apiKey === null) {
@@ -84,7 +112,7 @@ export async function runServe(
         `Anyone who reaches ${host} can use this server: there is no key (--api_key_env).`,
       );
     }
-    const models = served.models.map(({ id }) => id);
+    const models = [...(serving ? [serving.learner.id] : []), ...served.models.map(({ id }) => id)];
     const url = `${server.url}/v1`;
     screen.result('serving', { models, url }, `Serving ${models.join(', ')} at ${url}`);
     await new Promise<void>((resolve) => {
@@ -105,6 +133,7 @@ export async function runServe(
     return 0;
   } finally {
     asked.dispose();
+    await serving?.close();
     await recording?.close();
     await served.dispose();
   }

@@ -9,6 +9,8 @@ import { isFields } from '../rows/fields.ts';
 export interface Answer extends PromptFields {
   /** The answer's own name, such as the id of a chat completion. */
   readonly id: string;
+  /** Which of several choices it is, from 0; left out, the first. */
+  readonly choice?: number;
   readonly output: string;
   /** The version that gave it. */
   readonly version: number;
@@ -66,8 +68,8 @@ export async function openAnswers(path: string, onFault: (error: WhetstoneError)
     add: (answer) => {
       remember(answer);
       if (failed) return;
-      const { id, output, version } = answer;
-      const line: Line = { time: new Date().toISOString(), id, ...promptOf(answer), output, version };
+      const { id, choice = 0, output, version } = answer;
+      const line: Line = { time: new Date().toISOString(), id, choice, ...promptOf(answer), output, version };
       journal.append(line).catch(fail);
     },
     named: async (id) => {
@@ -95,10 +97,11 @@ export async function openAnswers(path: string, onFault: (error: WhetstoneError)
 
 function answerOf(value: unknown): Answer | null {
   if (!isFields(value)) return null;
-  const { id, instruction, output, version, input, before } = value;
+  const { id, choice = 0, instruction, output, version, input, before } = value;
   if (typeof id !== 'string' || typeof instruction !== 'string' || typeof output !== 'string') return null;
-  if (typeof version !== 'number' || !isInput(input) || !isBefore(before)) return null;
-  return { id, ...promptOf({ instruction, input, before }), output, version };
+  if (typeof version !== 'number' || typeof choice !== 'number' || !isInput(input) || !isBefore(before))
+    return null;
+  return { id, choice, ...promptOf({ instruction, input, before }), output, version };
 }
 
 const isInput = (value: unknown): value is string | undefined =>

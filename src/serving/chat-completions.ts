@@ -44,10 +44,12 @@ export const chatCompletions: Endpoint = async ({
     topLogProbs,
     // What goes on in the middle of a text may begin with a space.
     continues: opening === 'continued',
-    onChoices: (choices) => {
-      for (const choice of choices) {
+    onChoices: (choices, id) => {
+      const { id: name, version } = model;
+      for (const [i, choice] of choices.entries()) {
         const exchange = exchangeOf(messages, opening, choice.text);
-        if (exchange) record({ model: model.id, ...exchange, finish: finishReason(choice) });
+        if (exchange)
+          record({ id, choice: i, model: name, version, ...exchange, finish: finishReason(choice) });
       }
     },
     openFormat: () => Promise.resolve(chatFormat(model, fields.n, topLogProbs)),

@@ -29,7 +29,7 @@ export interface ChoiceFormat {
 export interface CompletionRequest extends Omit<ChoiceSettings, 'signal' | 'onText' | 'onEnd'> {
   readonly prompts: readonly Int32Array[];
   /** Hears of the choices once all are complete, before the client has the last of them. */
-  readonly onChoices?: (choices: readonly TextGeneration[]) => void;
+  readonly onChoices?: (choices: readonly TextGeneration[], id: string) => void;
   /** Called once, before anything is generated. */
   readonly openFormat: () => Promise<ChoiceFormat>;
 }
@@ -59,7 +59,7 @@ export async function completionReply(
           onText: async (index, piece) => chunk([await format.part(index, piece)], null),
           onEnd: (index, choice) => chunk([format.end(index, choice)], null),
         });
-        onChoices?.(choices);
+        onChoices?.(choices, head.id);
         const usage = usageOf(choices);
         if (fields.includeUsage) chunk([], usageBody(usage));
         return usage;
@@ -74,13 +74,18 @@ export async function completionReply(
     signal,
     onText: topLogProbs === null ? undefined : keep,
   });
-  onChoices?.(choices);
+  onChoices?.(choices, head.id);
   const usage = usageOf(choices);
   const written = await Promise.all(choices.map((choice, i) => format.whole(i, choice, pieces[i]!)));
   return { kind: 'body', body: { ...head, choices: written, usage: usageBody(usage) }, usage };
 }
 
-const headOf = ({ id, fingerprint }: ServedModel, names: ReplyNames, stream: boolean): object => ({
+interface Head {
+  readonly id: string;
+  readonly [field: string]: unknown;
+}
+
+const headOf = ({ id, fingerprint }: ServedModel, names: ReplyNames, stream: boolean): Head => ({
   id: `${names.id}-${randomUUID().replaceAll('-', '')}`,
   object: stream ? names.chunk : names.body,
   created: Math.floor(Date.now() / 1000),

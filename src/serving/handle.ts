@@ -5,16 +5,21 @@ import { allowedOrigin, refuseForeignPages, requireKey } from './access.ts';
 import { ApiError, asApiError, badRequest, errorBody } from './api-error.ts';
 import type { Handler } from './connections.ts';
 import type { Endpoint, Reply } from './endpoint.ts';
+import type { Fields } from '../rows/fields.ts';
 import { textField } from './fields.ts';
 import { createLargeBodies } from './large-bodies.ts';
 import { openEventStream, sendJson } from './replies.ts';
 import type { Exchange } from './recording.ts';
 import { readJsonBody } from './request-body.ts';
+import type { Learner } from './learner.ts';
 import { routeOf } from './routes.ts';
 import type { ServedModel } from './served-model.ts';
 
 export interface HandlerSettings {
-  readonly models: readonly ServedModel[];
+  /** Those that a request that comes now can ask. */
+  readonly models: () => readonly ServedModel[];
+  /** Null: nothing is learned here. */
+  readonly learner: Learner | null;
   /** Whether the server is reached under that name. */
   readonly isHost: (given: string) => boolean;
   readonly version: string;
@@ -31,6 +36,7 @@ export interface HandlerSettings {
 export function createHandler(settings: HandlerSettings): Handler {
   const {
     models,
+    learner,
     isHost,
     apiKey,
     origins,
@@ -55,7 +61,7 @@ export function createHandler(settings: HandlerSettings): Handler {
     refuseForeignPages(request.headers, { isHost, origins });
     if (method === 'OPTIONS' && (route !== null || origin !== null)) {
       if (origin !== null) {
-        response.setHeader('access-control-allow-methods', 'GET, POST');
+        response.setHeader('access-control-allow-methods', 'GET, POST, DELETE');
         response.setHeader(
           'access-control-allow-headers',
           request.headers['access-control-request-headers'] ?? '',
@@ -82,36 +88,56 @@ export function createHandler(settings: HandlerSettings): Handler {
     if (route === null) throw new ApiError(404, `Invalid URL (${method} ${path})`, { code: 'unknown_url' });
     requireMethod(method, route.methods, path, response);
     if (route.kind === 'models')
-      return sendJson(response, 200, { object: 'list', data: models.map(modelBody) });
-    if (route.kind === 'model') return sendJson(response, 200, modelBody(findModel(models, route.id)));
+      return sendJson(response, 200, { object: 'list', data: models().map(modelBody) });
+    if (route.kind === 'model') return sendJson(response, 200, modelBody(findModel(models(), route.id)));
 
     let leave = (): void => undefined;
+    let letGo = (): void => undefined;
     const onLarge = async (): Promise<void> => void (leave = await largeBodies.enter(signal));
+    if (route.kind === 'learning') {
+      if (learner === null)
+        throw new ApiError(404, 'This server learns nothing (its option learn names a folder to learn in).', {
+          code: 'not_learning',
+        });
+      const readFields = (): Promise<Fields> => readJsonBody(request, { maxBytes: maxBodyBytes, onLarge });
+      const query = new URLSearchParams((request.url ?? '').split('?')[1] ?? '');
+      const { status, body } = await learner
+        .call(route.call, { method, query, readFields })
+        .finally(() => leave());
+      request.resume();
+      return sendJson(response, status, body);
+    }
     const answer = async (endpoint: Endpoint): Promise<Reply> => {
       const fields = await readJsonBody(request, { maxBytes: maxBodyBytes, onLarge });
       const name = textField(fields, 'model');
       if (name === null)
         throw badRequest('you must provide a model parameter', 'model', 'missing_required_parameter');
-      const model = findModel(models, name);
+      const model = findModel(models(), name);
+      // Until the reply is complete it comes from this one, whichever takes over meanwhile.
+      letGo = model.hold?.() ?? letGo;
       story.model = model.id;
       return endpoint({ model, fields, maxNewTokens, signal, record, onEncoded: () => leave() });
     };
-    const reply = await answer(route.endpoint).finally(() => leave());
-    if (reply.kind === 'body') {
-      story.usage = reply.usage;
-      return sendJson(response, 200, reply.body);
-    }
-    story.stream = true;
-    const send = openEventStream(response, maxUnsentBytes);
     try {
-      story.usage = await reply.run((event) => send(JSON.stringify(event)));
-      send('[DONE]');
-    } catch (error) {
-      // The status has been sent, so that the stream itself has to tell.
-      if (!signal.aborted) send(JSON.stringify(errorBody(asApiError(error))));
-      throw error;
+      const reply = await answer(route.endpoint).finally(() => leave());
+      if (reply.kind === 'body') {
+        story.usage = reply.usage;
+        return sendJson(response, 200, reply.body);
+      }
+      story.stream = true;
+      const send = openEventStream(response, maxUnsentBytes);
+      try {
+        story.usage = await reply.run((event) => send(JSON.stringify(event)));
+        send('[DONE]');
+      } catch (error) {
+        // The status has been sent, so that the stream itself has to tell.
+        if (!signal.aborted) send(JSON.stringify(errorBody(asApiError(error))));
+        throw error;
+      } finally {
+        response.end();
+      }
     } finally {
-      response.end();
+      letGo();
     }
   };
 }

@@ -1,5 +1,8 @@
 // An OpenAI-compatible server over the engine.
 export { isLoopback } from './access.ts';
+export { openLearner } from './learner.ts';
+export type { Learner, LearnerSettings } from './learner.ts';
+export { baseName } from './settings.ts';
 export { openModels } from './served-model.ts';
 export type { ModelsToServe, NamedAdapter, ServedModel, ServedModels } from './served-model.ts';
 export { openRecording } from './recording.ts';

@@ -7,8 +7,13 @@ import type { Note } from '../words/note.ts';
 
 /** A response to a conversation, complete. */
 export interface Exchange {
+  /** Of the completion, as the client has it, and which of its choices this is. */
+  readonly id: string;
+  readonly choice: number;
   /** The name under which the model is served. */
   readonly model: string;
+  /** The version that answered, of a model that learns. */
+  readonly version?: number | undefined;
   readonly messages: readonly Message[];
   readonly response: string;
   /** `length`: it was cut off at the most tokens. */

@@ -38,6 +38,10 @@ export interface ServedModel {
   readonly maxPositions: number;
   /** Token ids are below this. */
   readonly vocabSize: number;
+  /** Of a model that learns: which of its versions this is. */
+  readonly version?: number;
+  /** Keeps it open for a request until the returned function is called; left out where it is open all the time. */
+  readonly hold?: () => () => void;
 }
 
 export interface NamedAdapter {
@@ -144,7 +148,7 @@ export async function openModels(settings: ModelsToServe): Promise<ServedModels>
 }
 
 /** Null with a template that is no chat template. */
-function chatOf({ tokenizer, template }: Voice): RenderChat | null {
+export function chatOf({ tokenizer, template }: Voice): RenderChat | null {
   const { template: name, template_args: args } = template.record;
   return name === 'chat' ? conversationTemplate(tokenizer, () => new Date(), args) : null;
 }

@@ -63,9 +63,10 @@ export const serverDefaults: DefaultsOf<ServerTable> = defaultsOf(serverTable);
 /** What `startServer` takes. */
 export const serverEntry: Entry<ServerTable> = {
   table: serverTable,
-  others: { models: 'list', log: 'function', record: 'function', patience: 'object' },
+  others: { models: 'list', learner: 'object', log: 'function', record: 'function', patience: 'object' },
   required: () => ['models'],
-  together: ({ models = [] }: Partial<ServerOptions>) => twice(models.map(({ id }) => id)),
+  together: ({ models = [], learner }: Partial<ServerOptions>) =>
+    twice([...(learner ? [learner.id] : []), ...models.map(({ id }) => id)]),
 };
 
 /** The name by which requests call a model: that of its folder, or of the model of the hub. */
