@@ -17,7 +17,9 @@ and Ollama. The page is one file that loads nothing.
 
 A run that is going on or was stopped is shown as far as it is. Of a finished run the model is
 opened without and with its adapter, on a few rows and instructions and for at most
---report_seconds, so that it takes seconds; what that leaves out, the page says.`,
+--report_seconds, so that it takes seconds; what that leaves out, the page says.
+
+The folder of "whetstone evaluate" becomes a page of its figures with their intervals.`,
   examples: [
     ['report ./run', 'the page of a run, in ./run/report.html'],
     ['report ./run --eval_data held-out.jsonl', 'measured on judged rows that were not trained on'],

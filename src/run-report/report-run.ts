@@ -16,6 +16,7 @@ import { option, spellOptions } from '../words/option.ts';
 import { shellWord } from '../words/shell.ts';
 import { describeSystemError, isSystemError } from '../words/system-errors.ts';
 import { alignReport } from './align.ts';
+import { evaluationReport } from './evaluation.ts';
 import { readRunFacts } from './facts.ts';
 import type { RunFacts } from './facts.ts';
 import { keySettings } from './key-settings.ts';
@@ -39,7 +40,7 @@ export interface RunReportSettings extends Partial<ReportSettings> {
 }
 
 /**
- * Writes the report of the run in the folder `dir` and returns the page's path. An online run's page shows the rounds
+ * Writes the report of the run, or of the evaluation, in the folder `dir` and returns the page's path. An online run's page shows the rounds
  * that are complete; one without any is shown as a training. Of a finished run the model is opened, before and after, for
  * at most `reportSeconds` each way; what it cannot show (the model is gone, the time was over) the page says.
  *
@@ -59,9 +60,12 @@ export async function reportRun(dir: string, settings: RunReportSettings = {}): 
   return path;
 }
 
-/** The run in the folder `dir` as a report shows it. */
+/** The run, or the evaluation, in the folder `dir` as a report shows it. */
 export async function runReport(dir: string, settings: RunReportSettings = {}): Promise<ReportData> {
   const resolved = resolveReport(settings);
+  const date = `${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+  const evaluation = await evaluationReport(dir);
+  if (evaluation !== null) return { ...evaluation, date };
   const facts = await readRunFacts(dir);
   const { settings: recorded, run } = facts.record;
   const kind = (run['kind'] as RunKind | undefined) ?? 'align';
@@ -74,7 +78,7 @@ export async function runReport(dir: string, settings: RunReportSettings = {}): 
     ...others,
     headline: { ...headline, ...shown.headline },
     notes: [...(shown.notes ?? []), ...(notes ?? [])],
-    date: `${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC`,
+    date,
     settings: recorded as Readonly<Record<string, SettingValue>>,
     keySettings: keySettings(recorded, kind),
     ...(finished && { use: await useOf(facts, resolved) }),

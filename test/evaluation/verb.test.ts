@@ -76,6 +76,21 @@ describe('whetstone evaluate', () => {
     );
     expect(first.stdout).toContain('lost their beginning');
     expect(measured(out)).toBe(40);
+    const page = await cli.call(['report', out]);
+    expect(page).toMatchObject({ code: 0, stderr: '' });
+    const [, value = ''] = /arc_challenge +acc +base +(\d+\.\d) /.exec(first.stdout)!;
+    expect(read(out, 'report.html')).toContain(`${value} ± `);
+    expect(read(out, 'report.html')).toMatch(
+      /Differences to base: arc_challenge, acc: other [-+]?\d+\.\d \[/,
+    );
+    const results = JSON.parse(read(out, 'results.json')) as { rows: { models: Record<string, object> }[] };
+    delete results.rows[0]!.models['other'];
+    writeFileSync(join(out, 'results.json'), JSON.stringify(results));
+    const damaged = await cli.call(['report', out]);
+    expect(damaged.code).toBe(1);
+    expect(damaged.stderr).toMatch(
+      /results\.json: expected the results of an evaluation[^]*measures what is missing/,
+    );
     const more = ['--tasks', 'arc_challenge,arc_easy', '--data', data, '--out', out];
     const second = await evaluate('--model', models, ...more);
     expect(second.code).toBe(0);

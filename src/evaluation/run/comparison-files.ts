@@ -9,9 +9,10 @@ export function comparisonRecord({ subjects, rows, confidence }: Comparison): ob
     models: subjects,
     compared_with: subjects[0],
     confidence,
-    rows: rows.map(({ name, metric, cells }) => ({
+    rows: rows.map(({ name, metric, unit, cells }) => ({
       task: name,
       metric,
+      unit,
       models: Object.fromEntries(cells.map((cell, i) => [subjects[i]!, cell])),
     })),
   };
