@@ -18,7 +18,7 @@ export interface OnDevices {
 }
 
 /**
- * What the run would be on these devices, by the PyTorch engine in bfloat16: memory a device by part, tokens a second, hours.
+ * What the run would be on these devices, in PyTorch with FSDP2 and bfloat16: memory a device by part, tokens a second, hours.
  * Of the model only config.json and tokenizer are read.
  *
  * Throws WhetstoneError as `align` does, `UNKNOWN_DEVICES` and `MODEL_CONFIG`.

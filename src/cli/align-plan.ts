@@ -27,7 +27,7 @@ export function describePlacement({ placement, settings, totalSteps, stepsPerEpo
   const weights = settings.baseDtype === 'float32' ? 'bfloat16' : settings.baseDtype;
   const epochs = Number((totalSteps / stepsPerEpoch).toPrecision(3));
   return [
-    `devices   ${devices.count} x ${devices.title}, the PyTorch engine; weights in ${weights}`,
+    `devices   ${devices.count} x ${devices.title}, PyTorch with FSDP2; weights in ${weights}`,
     `memory    about ${bytesInWords(total)}${each} of ${bytesInWords(devices.memory)}${fits ? '' : ': does not fit'}`,
     `          ${parts.join(', ')}`,
     `speed     about ${thousands(Math.round(tokensPerSecond))} tokens a second, all devices together, held back by ${boundBy === 'products' ? 'the products' : 'gathering weights over the link'}`,

@@ -47,6 +47,21 @@ export function readChatAnswer(value: unknown): ChatAnswer | null {
   };
 }
 
+export interface TextAnswer {
+  readonly text: string;
+  /** As in `ChatAnswer`. */
+  readonly finish: string | null;
+  readonly usage: TokenCounts | null;
+}
+
+/** What follows a prompt; null where the value is no completion with a choice. */
+export function readTextAnswer(value: unknown): TextAnswer | null {
+  const { choices, usage } = fieldsOf<Completion>(value);
+  const { text, finish_reason } = fieldsOf<CompletionChoice>(Array.isArray(choices) ? choices[0] : undefined);
+  if (typeof text !== 'string') return null;
+  return { text, finish: textOf(finish_reason), usage: usageOf(usage, text) };
+}
+
 function contentOf(content: unknown): string | null {
   if (content === undefined || content === null) return '';
   if (typeof content === 'string') return content;

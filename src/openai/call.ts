@@ -1,6 +1,7 @@
 // One call of an OpenAI-compatible server over HTTP: sent, timed, bounded, and its failure named. Repeats nothing, and
 // knows no endpoint's fields.
 import { isFields } from '../rows/fields.ts';
+import { beginning } from '../rows/text.ts';
 import { hiding } from './address.ts';
 import { createTimer, mebibytes, readBounded } from './body.ts';
 import type { Timer } from './body.ts';
@@ -18,6 +19,8 @@ export interface Call<Reply> {
   readonly bodyTimeout: number;
   /** Bytes of the longest body that is read. */
   readonly mostBytes: number;
+  /** Whether a body is a text, whatever type the server gives it, and no JSON; default false. */
+  readonly asText?: boolean;
   /** Null where a body is not what was asked for. */
   read(this: void, body: unknown): Reply | null;
 }
@@ -81,6 +84,11 @@ async function readAnswer<Reply>(
   if (!response.ok) {
     const text = await readBounded(response, mostErrorBytes).catch(() => '');
     return { failure: refusal(response, text ?? '', now()) };
+  }
+  if (call.asText) {
+    const raw = hide((await readBounded(response, call.mostBytes)) ?? '');
+    const reply = call.read(raw);
+    return reply === null ? { failure: broken(beginning(raw, 300)) } : { ok: { reply, raw } };
   }
   const type = response.headers.get('content-type') ?? '';
   if (!/\bjson\b/i.test(type)) {

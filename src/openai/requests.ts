@@ -1,9 +1,10 @@
-// What a model behind a server is asked: for the next message of a chat, or for the log-probs of prompts. Knows the
+// What a model behind a server is asked: for the next message of a chat, for what
+// follows a prompt, or for the log-probs of prompts. Knows the
 // bodies, which are OpenAI's, and what answers may take.
 import type { ChatCompletionCreateParamsNonStreaming } from 'openai/resources/chat/completions';
 import type { CompletionCreateParamsNonStreaming } from 'openai/resources/completions';
-import { readChatAnswer, readEchoes } from './answers.ts';
-import type { ChatAnswer, ChatMessage, EchoedPrompt } from './answers.ts';
+import { readChatAnswer, readEchoes, readTextAnswer } from './answers.ts';
+import type { ChatAnswer, ChatMessage, EchoedPrompt, TextAnswer } from './answers.ts';
 import type { ClientRequest } from './client.ts';
 import { aboutTokens, mostCharacters, promptTokens } from './cost.ts';
 import { note } from '../words/note.ts';
@@ -69,6 +70,23 @@ const bodyOf = ({ text: content, refusal, finish, usage }: ChatAnswer): object =
   choices: [{ message: { role: 'assistant', content, ...(refusal && { refusal }) }, finish_reason: finish }],
   ...(usage && { usage: { prompt_tokens: usage.input, completion_tokens: usage.output } }),
 });
+
+/** Asks for what follows a prompt of token ids, in at most so many tokens. */
+export function completionRequest(
+  body: Omit<CompletionBody, 'prompt' | 'max_tokens'> & { readonly prompt: number[] },
+  mostOutput: number,
+): ClientRequest<TextAnswer> {
+  const input = body.prompt.length;
+  return {
+    path: '/completions',
+    body: JSON.stringify({ ...body, max_tokens: mostOutput }),
+    mostBytes,
+    about: input + mostOutput,
+    most: { input, output: mostOutput },
+    read: readTextAnswer,
+    used: ({ usage, text }) => usage ?? { input, output: aboutTokens(text) },
+  };
+}
 
 /** Each token's text and log-prob in the reply take less than this. */
 const bytesAToken = 1 << 10;

@@ -1,4 +1,4 @@
-// Memory of one device in a training step of the PyTorch engine, by part: how it is spread over devices (FSDP2), what each
+// Memory of one device in a training step in PyTorch, by part: how it is spread over devices (FSDP2), what each
 // keeps whole, and what a sequence takes. Bytes everywhere.
 import { layerElements, loraElements, modelElements, vocabularyElements } from './shape.ts';
 import type { DecoderShape } from './shape.ts';

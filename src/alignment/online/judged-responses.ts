@@ -1,8 +1,8 @@
 // The phases of a round before training: the model responds, the judge judges, each result is in the journal before
 // it counts. Knows the journal, speakers and judges; what is drawn and learned is decided elsewhere.
 import { doWork } from '../../durable/work.ts';
-import { respond, samplingOf } from '../../generation/index.ts';
-import type { Response, Speaker } from '../../generation/index.ts';
+import { samplingOf } from '../../generation/index.ts';
+import type { Response } from '../../generation/index.ts';
 import { WhetstoneError } from '../../errors.ts';
 import type { Judge, Judged, Outcome } from '../../judges/judge.ts';
 import { isJudged } from '../../judges/judge.ts';
@@ -14,6 +14,7 @@ import type { History, Part } from './history.ts';
 import { countOutcomes } from './history.ts';
 import type { OnlineProgress } from './progress.ts';
 import type { OnlineSettings } from './settings.ts';
+import type { Responder } from './speakers.ts';
 import { option } from '../../words/option.ts';
 import { note } from '../../words/note.ts';
 
@@ -38,7 +39,7 @@ const RESPONSE_STREAM = 14;
 /** Lets the model respond to what has no response yet. Held-out instructions are always answered greedily. */
 export async function respondToAll(
   { round, part, instructions, positions }: PartOfRound,
-  speaker: () => Promise<Speaker>,
+  speaker: () => Promise<Responder>,
   { history, settings, signal, on }: Means,
 ): Promise<void> {
   const { responses } = history.of(round, part);
@@ -50,8 +51,8 @@ export async function respondToAll(
     keep: (instruction, { text: output, finished, tokens }) =>
       history.add({ event: 'response', round, part, instruction, output, finished, tokens }),
     work: async (missing, hand) => {
+      const respond = await speaker();
       await respond(
-        await speaker(),
         missing.map((position) => instructions[position]!),
         {
           ...samplingOf(settings),

@@ -44,6 +44,7 @@ import { onlineEntry, onlineRunTable, resolveOnlineSettings, trainingSettings } 
 import type { GivenOnlineSettings, OnlineSettings } from './settings.ts';
 import { openEventLog } from '../../tensorboard/index.ts';
 import type { EventLog } from '../../tensorboard/index.ts';
+import { openServedSpeakers } from './served-speakers.ts';
 import { openSpeakers } from './speakers.ts';
 import type { Speakers } from './speakers.ts';
 import { requireLearnable } from './training-rows.ts';
@@ -229,15 +230,34 @@ interface Opened extends Read {
 async function openModel(read: Read, open: OpenThings): Promise<Opened> {
   const { settings, start, voice, options } = read;
   const { model, seed } = settings;
-  const speakers = openSpeakers(
-    { model, seed, ...computeOf(settings), openEngine: options.openEngine },
-    voice,
-  );
+  const local = openSpeakers({ model, seed, ...computeOf(settings), openEngine: options.openEngine }, voice);
+  const speakers =
+    settings.responses === null ? local : served({ ...read, local, responses: settings.responses });
   open.add(() => speakers.close());
-  const engine = (await speakers.with(start)).engine.describe();
+  const engine = await speakers.describe(start);
   const instructions = await readRunInstructions(settings, voice, engine.maxPositions);
   return { ...read, speakers, engine, instructions };
 }
+
+const served = ({
+  settings,
+  voice,
+  options,
+  claim,
+  local,
+  responses,
+}: Read & {
+  readonly local: Speakers;
+  readonly responses: string;
+}): Speakers =>
+  openServedSpeakers(
+    { ...settings, responses },
+    {
+      ...{ local, voice, signal: options.signal },
+      replies: join(claim.path, 'responses.jsonl'),
+      onNote: (note) => options.on?.({ kind: 'note', note }),
+    },
+  );
 
 export interface Begun extends Opened {
   readonly path: string;

@@ -1,12 +1,19 @@
 // The model as it speaks at some point of an online run: one engine at a time, for one adapter. Knows folders of
 // models and adapters.
+import type { EngineDescription } from '../../engine/engine.ts';
 import type { WeightSettings } from '../../engine/open-weights.ts';
-import { openModel } from '../../generation/index.ts';
-import type { OpenedModel, Voice } from '../../generation/index.ts';
+import { openModel, respond } from '../../generation/index.ts';
+import type { OpenedModel, Response, ResponseSettings, Voice } from '../../generation/index.ts';
+import type { PromptText } from '../../rows/conversation.ts';
+
+/** Responses to prompts, in their order; as `respond` of `src/generation`. */
+export type Responder = (prompts: readonly PromptText[], settings: ResponseSettings) => Promise<Response[]>;
 
 export interface Speakers {
+  /** What the model is; it is opened with this adapter if it is not open. */
+  describe(adapter: string | null): Promise<EngineDescription>;
   /** The model with this adapter; null is the model as it is. The one before is closed. */
-  with(adapter: string | null): Promise<OpenedModel>;
+  with(adapter: string | null): Promise<Responder>;
   /** Frees the memory of the one that is open. */
   close(): Promise<void>;
 }
@@ -18,13 +25,18 @@ export function openSpeakers(settings: Omit<WeightSettings, 'adapter'>, voice: V
     current = null;
     await before?.model.dispose();
   };
+  const opened = async (adapter: string | null): Promise<OpenedModel> => {
+    if (current === null || current.adapter !== adapter) {
+      await close();
+      current = { adapter, model: await openModel({ ...settings, adapter, voice }) };
+    }
+    return current.model;
+  };
   return {
+    describe: async (adapter) => (await opened(adapter)).engine.describe(),
     with: async (adapter) => {
-      if (current === null || current.adapter !== adapter) {
-        await close();
-        current = { adapter, model: await openModel({ ...settings, adapter, voice }) };
-      }
-      return current.model;
+      const model = await opened(adapter);
+      return (prompts, asked) => respond(model, prompts, asked);
     },
     close,
   };

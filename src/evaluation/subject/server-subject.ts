@@ -5,11 +5,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WhetstoneError } from '../../errors.ts';
 import type { Response, ResponseSettings } from '../../generation/index.ts';
-import { endpointOf, servedName } from '../../openai/address.ts';
+import { ask } from '../../openai/ask.ts';
+import type { Explain } from '../../openai/ask.ts';
 import { openClient } from '../../openai/client.ts';
-import type { Client, ClientRequest } from '../../openai/client.ts';
+import type { Client } from '../../openai/client.ts';
 import { chatRequest, echoRequest } from '../../openai/requests.ts';
-import { refusalText, unavailableText } from '../../openai/server-error.ts';
 import { messagesOf } from '../../rows/conversation.ts';
 import type { PromptText } from '../../rows/conversation.ts';
 import type { Tokenizer } from '../../tokens/index.ts';
@@ -143,7 +143,7 @@ async function scoreByServer(
     const texts = rows.map(({ indices: [first] }) => context + continuations[first!]!);
     const body = { model: address.model, prompt: prompts === 'ids' ? ids : texts };
     const length = rows.reduce((sum, { end }) => sum + end, 0);
-    const echoes = await ask(client, address, echoRequest(body, length), stop, scoresNothing);
+    const echoes = await ask(client, { ...address, kept }, echoRequest(body, length), stop, scoresNothing);
     const values = echoedLikelihoods(echoes, rows, address.url);
     const logLikelihoods = new Array<number>(continuations.length).fill(NaN);
     for (const [i, { indices }] of rows.entries())
@@ -152,6 +152,8 @@ async function scoreByServer(
   };
   await inParallel([...requests.keys()], concurrency, score, { signal });
 }
+
+const kept = 'What was measured so far is kept: the same command goes on.';
 
 /** A prompt: context and one continuation, and which of the request's continuations that is. */
 interface ScoredRow extends EchoedSpan {
@@ -204,47 +206,11 @@ async function answers(
       },
       maxNewTokens,
     );
-    const { text, finish, usage } = await ask(client, address, request, stopped);
+    const { text, finish, usage } = await ask(client, { ...address, kept }, request, stopped);
     const response = { text, finished: finish !== 'length', tokens: usage?.output ?? 0 };
     found[index] = response;
     await onResponse?.(index, response);
   };
   await inParallel([...prompts.keys()], concurrency, answer, { signal: settings.signal });
   return found;
-}
-
-/** May know a better error for a refusal in the server's words. */
-type Explain = (words: string, server: string) => WhetstoneError | null;
-
-/**
- * A reply. Throws WhetstoneError `SERVER_REFUSED` (it will not pass), `SERVER_FAILED` (it did not pass in time), what
- * `explain` knows, and the signal's reason.
- */
-async function ask<Reply>(
-  client: Client,
-  { url, model, retries }: ServerAddress,
-  request: ClientRequest<Reply>,
-  signal: AbortSignal,
-  explain: Explain = () => null,
-): Promise<Reply> {
-  const attempt = await client.ask(request, signal);
-  if ('ok' in attempt) return attempt.ok;
-  const { failure } = attempt;
-  const name = servedName(model, url);
-  const file = endpointOf(url, request.path);
-  // An answer that came and cannot be read is no refusal.
-  if (failure.kind === 'passing' || failure.billed) {
-    const calls = failure.kind === 'passing' ? retries + 1 : 1;
-    throw new WhetstoneError('SERVER_FAILED', unavailableText(name, failure, calls), {
-      file,
-      hint: 'What was measured so far is kept: the same command goes on.',
-    });
-  }
-  throw (
-    explain(failure.words, url) ??
-    new WhetstoneError('SERVER_REFUSED', refusalText(name, failure), {
-      file,
-      hint: 'Those are the words of the server; its own log may say more.',
-    })
-  );
 }

@@ -23,7 +23,7 @@ export const command = {
     group: 'Run',
     flagOnly: true,
     placeholder: '[N]xKIND',
-    help: 'with --dry_run: what the run would take on such devices by the PyTorch engine, for instance 8xh100 or h200',
+    help: 'with --dry_run: what the run would take on such devices in PyTorch (FSDP2, bfloat16), for instance 8xh100 or h200',
     defaultText: 'this machine',
   },
   utilization: {
