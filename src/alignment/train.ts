@@ -37,12 +37,12 @@ export interface TrainOptions {
  */
 export async function* train(options: TrainOptions): AsyncGenerator<StepRecord, void, undefined> {
   const { engine, plan, directory } = options;
-  if (directory?.state) engine.restore(directory.state);
+  if (directory?.state) await engine.restore(directory.state);
   let done = directory?.state?.step ?? 0;
   let saved = directory?.state ? done : -1;
   const save = async (): Promise<void> => {
     if (directory && saved !== done)
-      await directory.saveCheckpoint(engine.trainingState(), plan.stepsPerEpoch);
+      await directory.saveCheckpoint(await engine.trainingState(), plan.stepsPerEpoch);
     saved = done;
   };
   let failed = false;

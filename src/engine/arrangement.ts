@@ -42,7 +42,7 @@ export interface Arrangement {
 }
 
 /** In narrow models the cost of a call shows beside its arithmetic, so one call takes a whole batch. */
-export const isNarrow = ({ hiddenSize }: DecoderConfig): boolean => hiddenSize < 256;
+export const isNarrow = ({ hiddenSize }: Pick<DecoderConfig, 'hiddenSize'>): boolean => hiddenSize < 256;
 
 /** Most rows of a run that takes any number of sequences, unless a single one has more. */
 export const rowLimit = 4096;

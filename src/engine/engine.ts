@@ -18,8 +18,8 @@ export interface OpenEngineOptions {
   readonly threads?: number;
   /** Where the model computes; default the CPU. */
   readonly device?: Device;
-  /** What frozen matrices and the values between ops are kept in; default float32. Not with every weight trained. */
-  readonly computeDtype?: ComputeDType;
+  /** What frozen matrices and the values between ops are kept in; default float32. The engine torch alone has bfloat16. */
+  readonly computeDtype?: ComputeDType | 'bfloat16';
   /** What frozen matrices are stored in; default float32. Not with every weight trained. */
   readonly baseDtype?: BaseDType;
   /** What frozen matrices of codes are multiplied in; default float32. int8 wants codes, and rounds what they are multiplied with. */
@@ -42,6 +42,8 @@ export interface EngineDescription {
   readonly threads: number;
   /** Where it computes; left out, the CPU. */
   readonly device?: string;
+  /** What it computes with, in words, where that is not ONNX Runtime in this process. */
+  readonly engine?: string;
   /** What is odd about the model's folder and worth a word: full sentences. */
   readonly notes?: readonly Note[];
 }
@@ -215,9 +217,9 @@ export interface Engine {
    * ends makes room for the next. A result depends on its request alone, not on what runs beside it.
    */
   generate(requests: readonly GenerationRequest[]): Promise<Generation[]>;
-  /** The trainable parameters and the optimizer's moments; copies. */
-  trainingState(): TrainingState;
-  restore(state: TrainingState): void;
+  /** The trainable parameters and the optimizer's moments; copies. A promise of them where they lie in other processes. */
+  trainingState(): TrainingState | Promise<TrainingState>;
+  restore(state: TrainingState): void | Promise<void>;
   /** Writes the LoRA weights as a PEFT adapter (adapter_config.json, adapter_model.safetensors) into `dir`. */
   saveAdapter(dir: string): Promise<void>;
   dispose(): Promise<void>;

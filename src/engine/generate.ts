@@ -29,7 +29,7 @@ export interface GeneratorSettings {
 }
 
 /** Sequences side by side where nobody asks for another number; each costs memory for its cache. */
-export const usualSlots = (config: DecoderConfig): number => (isNarrow(config) ? 64 : 8);
+export const usualSlots = (config: Pick<DecoderConfig, 'hiddenSize'>): number => (isNarrow(config) ? 64 : 8);
 
 export async function openGenerator(model: EngineModel, settings: GeneratorSettings): Promise<Generator> {
   const { config, checkpoint, trainable, threads, device, prepack } = model;

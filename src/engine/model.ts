@@ -5,6 +5,7 @@ import type { Arithmetic, Provider } from '../graph/index.ts';
 import type {
   Adapter,
   Checkpoint,
+  ComputeDType,
   DecoderConfig,
   LoraConfig,
   ModelFolder,
@@ -71,7 +72,7 @@ export interface EngineModel {
 /** Throws what reading the folders throws, and `ENGINE_OPTIONS` for a `lora` that does not fit the model. */
 export async function readModel(options: EngineOptions): Promise<EngineModel> {
   const { modelDir, adapterDir, seed = 0 } = options;
-  const found = await findDevice(options.device ?? 'cpu', options.computeDtype);
+  const found = await findDevice(options.device ?? 'cpu', options.computeDtype as ComputeDType | undefined);
   const folder = await readModelFolder(modelDir);
   const { config } = folder;
   const stored = usedWeights(folder);
@@ -114,9 +115,10 @@ export async function readModel(options: EngineOptions): Promise<EngineModel> {
 /** The weights as they are run, each value seen to be finite there. */
 async function asComputed(
   checkpoint: Checkpoint,
-  { baseDtype = 'float32', computeDtype = 'float32', lora }: EngineOptions,
+  { baseDtype = 'float32', lora, ...options }: EngineOptions,
   notes: Note[],
 ): Promise<Checkpoint> {
+  const computeDtype = (options.computeDtype ?? 'float32') as ComputeDType;
   const stored = [...checkpoint.weights.values()];
   const packed = stored.flatMap((weight) => weight.packed ?? []);
   const [first] = packed;

@@ -4,7 +4,7 @@ import { WhetstoneError } from '../errors.ts';
 import type { Checkpoint, StoredDType } from '../models/index.ts';
 import { readEndTokens } from '../models/end-tokens.ts';
 import { elementsOf, saveModel, writeAdapter } from '../models/index.ts';
-import type { ContinuationGroup, Engine, EngineDescription, Sequence } from './engine.ts';
+import type { ContinuationGroup, Engine, EngineDescription, Sequence, TrainingState } from './engine.ts';
 import { openBranchScorer } from './branches.ts';
 import { openGenerator, usualSlots } from './generate.ts';
 import { generationQueue } from './generation-queue.ts';
@@ -28,6 +28,8 @@ export interface OnnxEngine extends Engine {
   /** Gradient of the last step before clipping, flat, in the order of `layout`; a copy. */
   gradient(): Float32Array;
   readonly layout: ParameterLayout;
+  trainingState(): TrainingState;
+  restore(state: TrainingState): void;
 }
 
 /** Opens a model for scoring, training and generation. Graphs are compiled when first needed. */

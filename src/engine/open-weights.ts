@@ -1,11 +1,15 @@
 // Opens an engine by the settings that commands and runs have. The engine on ONNX Runtime is loaded when it is first
 // asked for, so that whatever is refused before that is refused at once.
+import { WhetstoneError } from '../errors.ts';
 import type { LoraConfig } from '../models/index.ts';
 import type { Note } from '../words/note.ts';
+import { show } from '../options/check.ts';
 import { camelCase } from '../options/names.ts';
 import type { SettingsOf } from '../options/table.ts';
 import { compute } from '../options/tables/compute.ts';
 import type { Engine, OpenEngine, OpenEngineOptions } from './engine.ts';
+import { isTorch } from './torch/address.ts';
+import { option } from '../words/option.ts';
 
 /** What a model in this process is computed with. */
 export type ComputeSettings = {
@@ -42,7 +46,7 @@ export interface WeightSettings extends ComputeSettings {
 /** Throws what opening the engine throws. */
 export async function openWeights(settings: WeightSettings): Promise<Engine> {
   const { model, adapter, slots, seed, lora, baseModelName } = settings;
-  const openEngine = settings.openEngine ?? openOnnxEngine;
+  const openEngine = settings.openEngine ?? engineFor(settings);
   const engine = await openEngine({
     modelDir: model,
     adapterDir: adapter ?? undefined,
@@ -56,8 +60,43 @@ export async function openWeights(settings: WeightSettings): Promise<Engine> {
   return engine;
 }
 
+/** Settings that choose the engine, and are none of those that an engine is opened with. */
+const choosing: readonly string[] = ['engine', 'nproc', 'python', 'gradientCheckpointing'];
+
 /** Without what is null: for an engine that is left out. */
-const given = (settings: ComputeSettings): Pick<OpenEngineOptions, keyof ComputeSettings> =>
-  Object.fromEntries(Object.entries(settings).filter(([, value]) => value != null));
+const given = (settings: ComputeSettings): Partial<OpenEngineOptions> =>
+  Object.fromEntries(
+    Object.entries(settings).filter(([name, value]) => value != null && !choosing.includes(name)),
+  );
+
+/** Throws `INVALID_OPTIONS` for an engine that there is not, and for settings of another than is asked for. */
+function engineFor(settings: ComputeSettings): OpenEngine {
+  const { nproc, python, gradientCheckpointing } = settings;
+  const engine = settings.engine ?? 'onnx';
+  if (isTorch(engine)) {
+    return async (options) =>
+      (await import('./torch/torch-engine.ts')).openTorchEngine(options, {
+        ...{ engine, nproc, python, gradientCheckpointing },
+      });
+  }
+  if (engine !== 'onnx') {
+    throw new WhetstoneError(
+      'INVALID_OPTIONS',
+      `expected onnx, torch or torch://HOST:PORT, found ${show(engine)}`,
+      {
+        options: ['engine'],
+      },
+    );
+  }
+  const foreign = Object.entries({ nproc: (nproc ?? 1) > 1, python: python != null, gradientCheckpointing });
+  const [wrong] = foreign.filter(([, isGiven]) => isGiven).map(([name]) => name);
+  if (wrong !== undefined) {
+    throw new WhetstoneError('INVALID_OPTIONS', 'belongs to the engine torch', {
+      options: [wrong, 'engine'],
+      hint: `Add ${option('engine')} torch.`,
+    });
+  }
+  return openOnnxEngine;
+}
 
 const openOnnxEngine: OpenEngine = async (options) => (await import('./onnx-engine.ts')).openEngine(options);

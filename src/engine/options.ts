@@ -46,6 +46,10 @@ const engineEntry: Entry<typeof engineTable> = {
       const message = `weights in ${dtype} are frozen; every weight can be trained in float32 alone`;
       return dtype === 'float32' ? [] : [{ keys: [key, 'lora'], message }];
     });
+    if (computeDtype === 'bfloat16') {
+      const message = 'the engine onnx keeps values in float32 or float16; bfloat16 takes the engine torch';
+      return [{ keys: ['computeDtype'], message }];
+    }
     if (lora === null && frozen.length > 0) return frozen;
     if (lora === undefined) return [];
     if (lora !== null) return ofLora(lora);

@@ -3,11 +3,11 @@ import { WhetstoneError } from '../errors.ts';
 import type { DecoderConfig } from '../models/index.ts';
 import type { Sequence, TokenExample } from './engine.ts';
 
+/** What a model says of the sequences that it takes. */
+export type Limits = Pick<DecoderConfig, 'vocabSize' | 'maxPositions'>;
+
 /** Throws `ENGINE_SEQUENCE` for a sequence that the model cannot be run on. */
-export function requireUsable(
-  { ids, responseStart }: Sequence,
-  { vocabSize, maxPositions }: DecoderConfig,
-): void {
+export function requireUsable({ ids, responseStart }: Sequence, { vocabSize, maxPositions }: Limits): void {
   if (responseStart < 1 || responseStart > ids.length) {
     throw new WhetstoneError(
       'ENGINE_SEQUENCE',
@@ -18,11 +18,7 @@ export function requireUsable(
 }
 
 /** Throws `ENGINE_SEQUENCE` for a continuation that cannot be scored. Its last token is predicted only, never read. */
-export function requireContinuation(
-  context: Int32Array,
-  continuation: Int32Array,
-  config: DecoderConfig,
-): void {
+export function requireContinuation(context: Int32Array, continuation: Int32Array, config: Limits): void {
   if (context.length === 0 || continuation.length === 0) {
     const what = context.length === 0 ? 'a context' : 'a continuation';
     throw new WhetstoneError('ENGINE_SEQUENCE', `${what} without tokens cannot be scored`);
@@ -31,11 +27,7 @@ export function requireContinuation(
   requireFits(continuation, continuation.length - 1, config);
 }
 
-function requireFits(
-  ids: Int32Array,
-  read: number,
-  { vocabSize, maxPositions }: Pick<DecoderConfig, 'vocabSize' | 'maxPositions'>,
-): void {
+function requireFits(ids: Int32Array, read: number, { vocabSize, maxPositions }: Limits): void {
   if (read > maxPositions) {
     throw new WhetstoneError(
       'ENGINE_SEQUENCE',
@@ -58,7 +50,7 @@ function requireFits(
 }
 
 /** Throws `ENGINE_SEQUENCE` for an example that no step can learn from. */
-export function requireTrainable({ sequences, marked }: TokenExample, config: DecoderConfig): void {
+export function requireTrainable({ sequences, marked }: TokenExample, config: Limits): void {
   for (const sequence of Object.values(sequences)) {
     requireUsable(sequence, config);
     if (sequence.responseStart === sequence.ids.length)

@@ -131,7 +131,8 @@ function predict(
   return { logprobs: pick(distributions, targets), distributions };
 }
 
-function traceComparison(
+/** The weighted losses of a comparison, and which tokens it flags, over the log-probs of a run's outputs. */
+export function traceComparison(
   comparison: Comparison,
   logprobs: Tensor,
   distributions: Tensor | null,

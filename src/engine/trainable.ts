@@ -16,6 +16,7 @@ import {
   readTensorBytes,
   toFloat32,
 } from '../models/index.ts';
+import type { NamedProjections } from '../models/adapted-projections.ts';
 import { gridArrangement } from './arrangement.ts';
 import { traceScore } from './step-graph.ts';
 import type { ParameterLayout } from './parameters.ts';
@@ -37,7 +38,7 @@ export function chooseTrainable(
 }
 
 /** Throws `ENGINE_OPTIONS` for numbers out of range, which can only be an adapter's, and for targets that no projection has. */
-export function requireUsableLora(lora: LoraConfig, config: DecoderConfig): void {
+export function requireUsableLora(lora: LoraConfig, config: NamedProjections): void {
   const { rank, alpha, dropout } = lora;
   const wrong = (field: string, expected: string, found: number): WhetstoneError =>
     new WhetstoneError('ENGINE_OPTIONS', `must be ${expected}; found ${found}`, { field });
@@ -80,23 +81,24 @@ export async function initialParameters(
   adapter: Adapter | null,
   seed: number,
 ): Promise<Float32Array> {
-  if (trainable.kind === 'lora' && !adapter) return initialLora(layout, createRandom(seed, initStream));
+  if (trainable.kind === 'lora') return initialAdapter(layout, adapter, seed);
+  const flat = new Float32Array(layout.total);
+  for (const { name, offset } of layout.parameters) {
+    const stored = checkpoint.weights.get(name)!;
+    const place = { file: stored.file, field: name };
+    flat.set(toFloat32(await readTensorBytes(stored.file, stored), stored.dtype, place), offset);
+  }
+  return flat;
+}
+
+/** Flat values of the adapter that training goes on from, or of a fresh one. */
+export function initialAdapter(layout: ParameterLayout, adapter: Adapter | null, seed: number): Float32Array {
+  if (!adapter) return initialLora(layout, createRandom(seed, initStream));
   const flat = new Float32Array(layout.total);
   for (const { name, shape, offset } of layout.parameters) {
-    if (adapter) {
-      const tensor = adapter.tensors.get(name)!;
-      if (tensor.shape.join() !== shape.join()) throw adapterMisfit(adapter, name, shape);
-      flat.set(tensor.data, offset);
-    } else {
-      const stored = checkpoint.weights.get(name)!;
-      flat.set(
-        toFloat32(await readTensorBytes(stored.file, stored), stored.dtype, {
-          file: stored.file,
-          field: name,
-        }),
-        offset,
-      );
-    }
+    const tensor = adapter.tensors.get(name)!;
+    if (tensor.shape.join() !== shape.join()) throw adapterMisfit(adapter, name, shape);
+    flat.set(tensor.data, offset);
   }
   return flat;
 }

@@ -16,9 +16,9 @@ export interface Trainer {
   readonly step: Engine['step'];
   /** Of the last step before clipping, flat; a copy. */
   readonly gradient: () => Float32Array;
-  readonly state: Engine['trainingState'];
+  readonly state: () => TrainingState;
   /** Throws `ENGINE_STATE` for the state of another model. */
-  readonly restore: Engine['restore'];
+  readonly restore: (state: TrainingState) => void;
   release(): Promise<void>;
 }
 
@@ -54,12 +54,7 @@ export function openTrainer(model: EngineModel, settings: StepSettings): Trainer
       step: steps,
     }),
     restore: ({ parameters, firstMoment, secondMoment, step }) => {
-      if ([parameters, firstMoment, secondMoment].some(({ length }) => length !== layout.total)) {
-        throw new WhetstoneError(
-          'ENGINE_STATE',
-          `a state of ${parameters.length} values for a model with ${layout.total} trainable ones`,
-        );
-      }
+      requireState({ parameters, firstMoment, secondMoment }, layout.total);
       values.set(parameters);
       moments = { firstMoment: firstMoment.slice(), secondMoment: secondMoment.slice() };
       steps = step;
@@ -72,16 +67,30 @@ export function openTrainer(model: EngineModel, settings: StepSettings): Trainer
   };
 }
 
-function requireSomethingToTrain(parameters: number, batch: readonly TokenExample[]): void {
+/** Throws `ENGINE_NOT_TRAINABLE`, and `ENGINE_BATCH` for a batch of nothing. */
+export function requireSomethingToTrain(parameters: number, batch: readonly TokenExample[]): void {
   if (parameters === 0) {
     throw new WhetstoneError('ENGINE_NOT_TRAINABLE', 'this engine was opened without anything to train');
   }
   if (batch.length === 0) throw new WhetstoneError('ENGINE_BATCH', 'a step needs at least one example');
 }
 
+/** Throws `ENGINE_STATE` for the state of another model. */
+export function requireState(
+  { parameters, firstMoment, secondMoment }: Omit<TrainingState, 'step'>,
+  total: number,
+): void {
+  if ([parameters, firstMoment, secondMoment].every(({ length }) => length === total)) return;
+  throw new WhetstoneError(
+    'ENGINE_STATE',
+    `a state of ${parameters.length} values for a model with ${total} trainable ones`,
+  );
+}
+
 const lossOf = ({ likelihood, comparison }: BatchLoss): number => likelihood + comparison;
 
-function requireFinite(sums: BatchLoss, gradNorm: number): void {
+/** Throws `NON_FINITE_LOSS`. */
+export function requireFinite(sums: BatchLoss, gradNorm: number): void {
   const finite = Number.isFinite(lossOf(sums));
   if (finite && Number.isFinite(gradNorm)) return;
   throw new WhetstoneError('NON_FINITE_LOSS', `the ${finite ? 'gradient' : 'loss'} is not finite`, {
@@ -90,10 +99,10 @@ function requireFinite(sums: BatchLoss, gradNorm: number): void {
 }
 
 /** What the gradient is multiplied by, as in torch.nn.utils.clip_grad_norm_; a `maxGradNorm` of 0 clips nothing. */
-const clippingScale = (gradNorm: number, maxGradNorm: number): number =>
+export const clippingScale = (gradNorm: number, maxGradNorm: number): number =>
   maxGradNorm > 0 ? Math.min(1, maxGradNorm / (gradNorm + 1e-6)) : 1;
 
-function metricsOf(
+export function metricsOf(
   batch: readonly TokenExample[],
   objective: Objective,
   sums: BatchLoss,

@@ -48,7 +48,7 @@ export interface StepSettings {
 }
 
 /** Dropout streams are named by a sequence's role; a number stays with its role. */
-const roleStream: Readonly<Record<Role, number>> = {
+export const roleStream: Readonly<Record<Role, number>> = {
   plain: 0,
   judged: 1,
   praised: 2,
@@ -138,18 +138,21 @@ export function openStepRunner(
   };
 }
 
+/** Losses of a batch that is under way. */
+export type LossSums = { -readonly [K in keyof BatchLoss]: number };
+
 /** Sequences of a step that are run one after the other, and what their losses are added to. */
 interface Pass {
   readonly objective: Objective;
   readonly step: number;
-  readonly total: { -readonly [K in keyof BatchLoss]: number };
+  readonly total: LossSums;
   readonly testimony: Testimony;
   readonly lossScale: number;
 }
 
 /** Adds a run's outputs to the batch's sums; returns each sequence's log-probs. */
-function addLosses(
-  total: Pass['total'],
+export function addLosses(
+  total: LossSums,
   jobs: readonly Job[],
   { logprobs, flagged, comparison }: Readonly<Record<string, Float32Array>>,
 ): [Job, Float32Array][] {

@@ -6,7 +6,11 @@ import { shown } from './config-fields.ts';
 import type { DecoderConfig } from './config.ts';
 
 /** What the names of a model's projections follow from. */
-export type NamedProjections = Pick<DecoderConfig, 'layers'> & Partial<Pick<DecoderConfig, 'fusedProjections'>>;
+export type NamedProjections = Pick<DecoderConfig, 'layers'> &
+  Partial<Pick<DecoderConfig, 'fusedProjections'>> & {
+    /** The names themselves, of a family that is described elsewhere. */
+    readonly projections?: readonly string[];
+  };
 
 /** Projections that some models have as one, whose output is theirs one after the other. */
 const fusions: Readonly<Record<string, readonly string[]>> = {
@@ -15,7 +19,8 @@ const fusions: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The names of every linear projection inside the layers, in the order they are applied. */
-export function projectionNames({ layers, fusedProjections = false }: NamedProjections): string[] {
+export function projectionNames({ layers, fusedProjections = false, projections }: NamedProjections): string[] {
+  if (projections) return [...projections];
   const [heads, gateUp] = Object.entries(fusions).map(([whole, parts]) => (fusedProjections ? [whole] : parts));
   const parts = [...heads!, 'self_attn.o_proj', ...gateUp!, 'mlp.down_proj'];
   return Array.from({ length: layers }, (_, layer) =>

@@ -68,6 +68,8 @@ export interface TokenLoss {
 export interface DistributionComparison {
   readonly over: 'distributions';
   readonly witness: Witness;
+  /** Its name, where an engine in another process knows the formula by it: distributions are too large to be sent. */
+  readonly divergence?: string;
   /** Log-probs [tokens, vocab] in, loss [tokens] out. */
   compare(plain: Tensor, witness: Tensor): Tensor;
 }

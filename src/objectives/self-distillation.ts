@@ -88,6 +88,7 @@ function overDistributions(witness: Witness, { divergence }: Settings): Comparis
   return {
     over: 'distributions',
     witness,
+    divergence,
     compare: (plain, taught) => {
       const teacher = stopGradient(taught);
       switch (divergence) {

@@ -37,7 +37,9 @@ export interface FakeOptions {
 
 const size = (options: FakeOptions): number => options.parameters ?? 64;
 
-export function fakeEngine(options: FakeOptions): Engine {
+export function fakeEngine(
+  options: FakeOptions,
+): Omit<Engine, 'trainingState'> & { trainingState(): TrainingState } {
   let parameters = options.start
     ? Float32Array.from(options.start)
     : Float32Array.from({ length: size(options) }, (_, i) => Math.sin(options.seed * 31 + i));

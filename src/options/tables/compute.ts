@@ -1,6 +1,36 @@
 // What a model in this process is computed with.
 
 export const compute = {
+  engine: {
+    kind: 'text',
+    default: 'onnx',
+    resume: 'free',
+    placeholder: 'NAME',
+    help: 'what computes: onnx in this process, torch (PyTorch, started here), or torch://HOST:PORT (PyTorch that runs there)',
+  },
+  nproc: {
+    kind: 'number',
+    integer: true,
+    min: 1,
+    max: 4096,
+    default: 1,
+    resume: 'free',
+    help: 'processes of the engine torch on this machine, one a GPU',
+  },
+  python: {
+    kind: 'text',
+    nullable: true,
+    resume: 'free',
+    placeholder: 'PATH',
+    help: 'the Python that has PyTorch, for the engine torch',
+    defaultText: 'WHETSTONE_PYTHON, else python3',
+  },
+  gradient_checkpointing: {
+    kind: 'boolean',
+    default: false,
+    resume: 'free',
+    help: 'engine torch: keep the input of each layer alone and compute the rest again on the way back; less memory, more time',
+  },
   threads: {
     kind: 'number',
     nullable: true,
@@ -20,9 +50,9 @@ export const compute = {
   },
   compute_dtype: {
     kind: 'choice',
-    choices: ['float32', 'float16'],
+    choices: ['float32', 'float16', 'bfloat16'],
     default: 'float32',
-    help: 'what weights and the values between ops are kept in: float16 takes half of the memory, and on the CPU more time',
+    help: 'what weights and the values between ops are kept in: halves take half of the memory, and on the CPU more time; bfloat16 with the engine torch alone',
   },
   base_dtype: {
     kind: 'choice',
