@@ -22,7 +22,6 @@ from .generate import Continuation, choose
 from .loading import Refused
 from .model import (
     Model,
-    as_it_was,
     describe,
     lay_out,
     open_model,
@@ -34,8 +33,8 @@ from .model import (
     write_flat,
 )
 from .protocol import TOKEN_VARIABLE, Closed, Connection, Frame, ProtocolError, cut, encode, read_header
-from .sharding import Ranks, join_ranks
-from .step import Optimizer, accumulate, distill, items_of, part_lists, score
+from .sharding import Ranks, join_ranks, reshard
+from .step import Optimizer, accumulate, batch_of, distill, items_of, logits_of, part_lists, score
 
 GREETING_SECONDS = 10.0
 FRAME_SECONDS = 120.0
@@ -128,6 +127,13 @@ class Engine:
         items = items_of(frame.fields, frame.tensors)
         found = score(self.model, items, frame.fields["model"] == "initial", 2 * self.budget)
         return Frame("scored", {}, {"log_probs": found})
+
+    def do_distributions(self, frame: Frame) -> Frame:
+        """Log-probs of every token in place of each predicted one, of a single sequence: float32 [predicted tokens, vocab]."""
+        with torch.no_grad():
+            found = logits_of(self.model, batch_of(items_of(frame.fields, frame.tensors))).log_softmax(-1)
+        reshard(self.model.module)
+        return Frame("scored", {}, {"log_probs": found.reshape(-1)})
 
     def do_begin(self, frame: Frame) -> None:
         self.optimizer.begin()

@@ -72,10 +72,10 @@ function reach(place: Place): Promise<Socket> {
   });
 }
 
-async function greet(socket: Socket, { read }: Reader, token: string): Promise<void> {
+async function greet(socket: Socket, reader: Reader, token: string): Promise<void> {
   const ours = randomBytes(nonceBytes);
   socket.write(hello(ours));
-  const answer = await read(answerBytes);
+  const answer = await reader.read(answerBytes);
   if (!answer.subarray(0, magic.length).equals(magic))
     throw broken('what answers there is no worker of Whetstone', 'Look at the address and the port.');
   const version = answer.readUInt32LE(magic.length);

@@ -59,8 +59,19 @@ export function remoteScorer({ worker, rowsOf }: RemoteModel, model: 'present' |
         responseLength(sequence) > 0 ? scored[next++]! : new Float32Array(0),
       );
     },
-    // They stay with the worker: see its operation "distill".
-    distributions: () => Promise.reject(new Error('distributions are not sent between processes')),
+    // For measurements; a step's own stay with the worker (its operation "distill").
+    distributions: async (sequences) => {
+      const found: Float32Array[] = [];
+      for (const sequence of sequences) {
+        if (responseLength(sequence) === 0) {
+          found.push(new Float32Array(0));
+          continue;
+        }
+        const { fields, tensors } = pack([{ sequence, key: [0] }], rowsOf);
+        found.push(floatsOf(await worker.ask('distributions', fields, tensors), 'log_probs'));
+      }
+      return found;
+    },
     release: () => Promise.resolve(),
   };
 }

@@ -51,7 +51,7 @@ export async function openTorchEngine(
   requireTogether(options);
   const worker = await reachWorker(settings, options.device ?? 'cpu');
   try {
-    return await engineOf(await openRemoteModel(worker, options, settings), options);
+    return engineOf(await openRemoteModel(worker, options, settings), options);
   } catch (error) {
     await worker.close();
     throw error;
@@ -74,7 +74,7 @@ function requireTogether({ baseCompute = 'float32', lora, baseDtype = 'float32' 
   }
 }
 
-async function engineOf(model: RemoteModel, options: OpenEngineOptions): Promise<TorchEngine> {
+function engineOf(model: RemoteModel, options: OpenEngineOptions): TorchEngine {
   const { worker, about, layout } = model;
   const limits = { vocabSize: about.vocab_size, maxPositions: about.max_positions };
   const scorers = { present: remoteScorer(model, 'present'), initial: remoteScorer(model, 'initial') };
@@ -92,6 +92,10 @@ async function engineOf(model: RemoteModel, options: OpenEngineOptions): Promise
     score: inTurn(async (sequences: readonly Sequence[], which: 'present' | 'initial' = 'present') => {
       for (const sequence of sequences) requireUsable(sequence, limits);
       return scorers[which].logProbs(sequences);
+    }),
+    distributions: inTurn(async (sequences: readonly Sequence[]) => {
+      for (const sequence of sequences) requireUsable(sequence, limits);
+      return scorers.present.distributions(sequences);
     }),
     scoreContinuations: inTurn(
       async (groups: readonly ContinuationGroup[], onGroup?: Parameters<Engine['scoreContinuations']>[1]) => {
