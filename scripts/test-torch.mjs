@@ -1,0 +1,31 @@
+// The suite of the engine on PyTorch: npm run test:torch [-- vitest options]. The Python is that of WHETSTONE_PYTHON, else
+// one in a virtual environment that is made in .torch; says in one line why where there is none.
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+
+const run = (command, args, stdio = 'ignore') => spawnSync(command, args, { stdio }).status === 0;
+const windows = process.platform === 'win32';
+const own = windows ? '.torch\\Scripts\\python.exe' : '.torch/bin/python';
+const packages = ['torch', 'transformers', 'peft', 'safetensors'];
+const has = (python) => run(python, ['-c', packages.map((name) => `import ${name}`).join('; ')]);
+
+function findPython() {
+  const given = process.env.WHETSTONE_PYTHON;
+  if (given) return has(given) ? given : null;
+  if (existsSync(own) && has(own)) return own;
+  const made = run(windows ? 'python' : 'python3', ['-m', 'venv', '.torch']);
+  return made && run(own, ['-m', 'pip', 'install', '--retries', '0', '--quiet', ...packages]) && has(own)
+    ? own
+    : null;
+}
+
+const python = findPython();
+if (python === null) {
+  console.log(
+    `The engine torch was not tested: no Python with ${packages.join(', ')} was found, nor could it be made.`,
+  );
+  process.exit(0);
+}
+const vitest = ['vitest', 'run', 'test/torch', ...process.argv.slice(2)];
+const env = { ...process.env, WHETSTONE_TEST_PYTHON: python };
+process.exit(spawnSync('npx', vitest, { stdio: 'inherit', env, shell: windows }).status ?? 1);
