@@ -1,5 +1,5 @@
 // Emission: only what is needed, each value once, the same bytes for the same trace.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InferenceSession } from 'onnxruntime-node';
@@ -13,11 +13,13 @@ import {
   cast,
   concat,
   constant,
+  dequantize,
   dim,
   emit,
   exp,
   grad,
   input,
+  linear,
   matmul,
   mul,
   mulDims,
@@ -89,6 +91,44 @@ describe('emit', () => {
       [0, 0, 0],
     ]);
     await session.release();
+  });
+});
+
+describe('weights that are converted for each use', () => {
+  it('are converted when their product comes, not all at the beginning', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'whetstone-emit-'));
+    const layers = 6;
+    let y = input('x', 'float32', [2, 64]);
+    for (let layer = 0; layer < layers; layer++) {
+      const codes = constant(
+        Array.from({ length: 64 * 64 }, (_, i) => ((i + layer) % 11) - 5),
+        'int8',
+        [64, 64],
+      );
+      const scales = constant(new Array<number>(64).fill(0.01 * (layer + 1)), 'float32', [64, 1]);
+      y = linear(exp(y), dequantize(codes, scales, 64));
+    }
+    try {
+      const session = await InferenceSession.create(emit({ y }).bytes, {
+        graphOptimizationLevel: 'basic',
+        enableProfiling: true,
+        profileFilePrefix: join(dir, 'profile'),
+      });
+      await session.run({ x: toOrt('float32', { shape: [2, 64], data: new Float64Array(128) }) });
+      session.endProfiling();
+      await session.release();
+      const [file] = readdirSync(dir);
+      const events = JSON.parse(readFileSync(join(dir, file!), 'utf8')) as {
+        name: string;
+        args?: { op_name?: string };
+      }[];
+      const ran = events
+        .filter(({ name }) => name.endsWith('_kernel_time'))
+        .flatMap(({ args }) => (/^(DequantizeLinear|Gemm)$/.test(args?.op_name ?? '') ? args!.op_name! : []));
+      expect(ran).toEqual(Array.from({ length: layers }, () => ['DequantizeLinear', 'Gemm']).flat());
+    } finally {
+      rmSync(dir, { recursive: true, force: true });
+    }
   });
 });
 

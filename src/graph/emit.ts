@@ -36,7 +36,7 @@ export function emit(outputs: Readonly<Record<string, Tensor>>): EmittedModel {
     name,
     source: names.get(value) ?? valueForOneUse(emission, value),
   }));
-  const ordered = earlyResultsLast(nodes, leaving);
+  const ordered = convertedLate(earlyResultsLast(nodes, leaving), initializers);
   const bytes = encodeModel({ nodes: ordered, initializers, inputs, outputs: results, values });
   const convertsWeights = order.some(
     (node) =>
@@ -180,6 +180,21 @@ function earlyResultsLast(
       attributes: {},
     }));
   return [...nodes.filter((n) => !isLeaf(n)), ...nodes.filter(isLeaf).reverse(), ...identities];
+}
+
+/**
+ * Puts nodes that follow from initializers alone first. Of a node's inputs ONNX Runtime computes the one that comes last
+ * in this order first; a weight that is converted for a product would otherwise be converted before all that the product's
+ * other side needs, so that every converted weight of the model was held at once.
+ */
+function convertedLate(nodes: readonly OnnxNode[], initializers: readonly OnnxInitializer[]): OnnxNode[] {
+  const fixed = new Set(['', ...initializers.map(({ name }) => name)]);
+  const isFixed = nodes.map(({ inputs, outputs }) => {
+    if (!inputs.every((name) => fixed.has(name))) return false;
+    for (const name of outputs) fixed.add(name);
+    return true;
+  });
+  return [...nodes.filter((_, i) => isFixed[i]), ...nodes.filter((_, i) => !isFixed[i])];
 }
 
 /** Nodes that the roots depend on, in the order they were traced. */
