@@ -2,13 +2,10 @@
 // which spares the start of a process. `fake` puts the stand-in engine behind it; options for it travel in FAKE_ENGINE.
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { build } from 'tsdown';
-import { exists } from '../../src/durable/files.ts';
-import { buildFolder } from './shared-build.ts';
+import { builtOnce } from './shared-build.ts';
 import type { Engine, runHere } from './here.ts';
 
 interface Here {
@@ -64,7 +61,7 @@ export const eventsOf = (stream: string, type: string): Event[] =>
   eventsIn(stream).filter((event) => event.type === type);
 
 export async function buildCli(engine: Engine): Promise<Cli> {
-  const outDir = await builtOnce();
+  const outDir = await builtPrograms();
   const main = join(outDir, `${engine}.js`);
   const start: Cli['start'] = (args, { env = {}, cwd } = {}) => {
     const child = spawn(process.execPath, [main, ...args], {
@@ -130,37 +127,19 @@ async function placed<T>(
   }
 }
 
-/** The folder of the programs, which the first test file to ask builds, and the others wait for. */
-async function builtOnce(): Promise<string> {
-  const outDir = join(process.env[buildFolder]!, 'cli');
-  const [whole, broken] = ['whole', 'broken'].map((name) => `${outDir}.${name}`) as [string, string];
-  const isFirst = await mkdir(outDir).then(
-    () => true,
-    () => false,
+/** The folder of the programs. */
+const builtPrograms = (): Promise<string> =>
+  builtOnce('cli', (outDir) =>
+    build({
+      cwd: root,
+      config: false,
+      entry: { real: 'bin/whetstone.ts', fake: 'test/cli/fake-main.ts', here: 'test/cli/here.ts' },
+      format: 'esm',
+      platform: 'node',
+      target: 'node20',
+      dts: false,
+      fixedExtension: false,
+      outDir,
+      logLevel: 'error',
+    }),
   );
-  if (isFirst) {
-    try {
-      await build({
-        cwd: root,
-        config: false,
-        entry: { real: 'bin/whetstone.ts', fake: 'test/cli/fake-main.ts', here: 'test/cli/here.ts' },
-        format: 'esm',
-        platform: 'node',
-        target: 'node20',
-        dts: false,
-        fixedExtension: false,
-        outDir,
-        logLevel: 'error',
-      });
-    } catch (error) {
-      await writeFile(broken, String(error));
-      throw error;
-    }
-    await writeFile(whole, '');
-  }
-  while (!(await exists(whole))) {
-    if (await exists(broken)) throw new Error(await readFile(broken, 'utf8'));
-    await sleep(50);
-  }
-  return outDir;
-}
