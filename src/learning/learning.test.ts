@@ -71,6 +71,8 @@ describe('a model that learns', () => {
     const rows = (await readFile(join(home('whole'), 'trainings', '1.jsonl'), 'utf8')).split('\n');
     expect(JSON.parse(rows[0]!)).toMatchObject({ id: 'j1', errors: [{ start: 0, end: 1 }] });
     expect(JSON.parse(rows[1]!)).not.toHaveProperty('errors');
+    const run = await readFile(join(home('whole'), 'trainings', '1', 'run.yaml'), 'utf8');
+    expect(run).toContain('flagged_by: marks');
     expect(version.drift!.mean_kl).toBeGreaterThan(0);
 
     // Who began with the version before ends with it; who begins now has the new one, as generate gives it.

@@ -558,6 +558,8 @@ const learn = {
       defaultText:
         'the one that the adapter was trained with, else chat where the model has a chat template, else alpaca',
     },
+    // Who marks what a judgment is about has looked; without marks the judgment decides.
+    flagged_by: { default: 'marks' },
     long_rows: { default: 'skip' },
     learning_rate: { default: 1e-3 },
     epochs: { default: 12 },
