@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { WhetstoneError } from '../../errors.ts';
 
-export const pythonVariable = 'WHETSTONE_PYTHON';
+const pythonVariable = 'WHETSTONE_PYTHON';
 
 /** `python`, else the variable's, else python3. */
 export const pythonFor = (python: string | null | undefined): string =>
@@ -30,7 +30,7 @@ export function workerFolder(): string {
 }
 
 /** What pip installs for the worker. */
-export const requirements: readonly string[] = [
+const requirements: readonly string[] = [
   'torch>=2.6',
   'transformers>=4.51',
   'peft>=0.15',
@@ -40,31 +40,14 @@ export const requirements: readonly string[] = [
 export const pipLine = (python: string): string =>
   `${python} -m pip install ${requirements.map((each) => `"${each}"`).join(' ')}`;
 
-export interface PythonReport {
-  readonly python: string;
-  /** Null where it does not run. */
-  readonly version: string | null;
-  /** Versions by package; null where it is missing. */
-  readonly packages: Readonly<Record<string, string | null>>;
-  /** CUDA devices by name. */
-  readonly gpus: readonly string[];
-  /** Why the worker cannot run; null where it can. */
-  readonly problem: string | null;
-}
-
+// Looks packages up without importing them: that alone takes PyTorch seconds.
 const question = `
 import json, sys
 from importlib import metadata
 def version(name):
     try: return metadata.version(name)
     except metadata.PackageNotFoundError: return None
-names = ("torch", "transformers", "peft", "safetensors", "bitsandbytes")
-found = {name: version(name) for name in names}
-gpus = []
-if found["torch"]:
-    import torch
-    gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-print(json.dumps({"version": sys.version.split()[0], "packages": found, "gpus": gpus}))
+print(json.dumps({"version": sys.version.split()[0], "packages": {name: version(name) for name in sys.argv[1:]}}))
 `;
 
 const needed: readonly (readonly [string, number, number])[] = requirements.map((line) => {
@@ -78,29 +61,23 @@ const isOlder = (version: string, major: number, minor: number): boolean => {
   return a < major || (a === major && b < minor);
 };
 
-/** Asks the Python what it has. */
-export async function examinePython(python: string): Promise<PythonReport> {
-  const nothing = { python, version: null, packages: {}, gpus: [] };
-  let found: Pick<PythonReport, 'version' | 'packages' | 'gpus'>;
+/** Why this Python cannot run the worker; null where it can. */
+export async function problemOfPython(python: string): Promise<string | null> {
+  let found: { readonly version: string; readonly packages: Readonly<Record<string, string | null>> };
   try {
-    const { stdout } = await promisify(execFile)(python, ['-c', question], { timeout: 120_000 });
+    const asked = ['-c', question, ...needed.map(([name]) => name)];
+    const { stdout } = await promisify(execFile)(python, asked, { timeout: 120_000 });
     found = JSON.parse(stdout) as typeof found;
   } catch (error) {
     const { code, stderr } = error as { code?: unknown; stderr?: string };
     const last = stderr?.trim().split('\n').at(-1);
-    return {
-      ...nothing,
-      problem:
-        code === 'ENOENT' ? `there is no ${python}` : `${python} does not run: ${last || String(code)}`,
-    };
+    return code === 'ENOENT' ? `there is no ${python}` : `${python} does not run: ${last || String(code)}`;
   }
-  const report = { python, ...found };
-  if (isOlder(found.version!, 3, 10))
-    return { ...report, problem: `Python ${found.version} is older than 3.10` };
+  if (isOlder(found.version, 3, 10)) return `Python ${found.version} is older than 3.10`;
   const wrong = needed.flatMap(([name, major, minor]) => {
     const version = found.packages[name];
     if (!version) return [`${name} is missing`];
     return isOlder(version, major, minor) ? [`${name} ${version} is older than ${major}.${minor}`] : [];
   });
-  return { ...report, problem: wrong.length === 0 ? null : wrong.join(', ') };
+  return wrong.length === 0 ? null : wrong.join(', ');
 }

@@ -10,7 +10,7 @@ import { WhetstoneError } from '../../errors.ts';
 import type { Connection } from './connection.ts';
 import { openConnection } from './connection.ts';
 import { tokenVariable } from './frames.ts';
-import { examinePython, pipLine, workerFolder } from './python.ts';
+import { problemOfPython, pipLine, workerFolder } from './python.ts';
 
 export interface WorkerSettings {
   readonly python: string;
@@ -78,7 +78,7 @@ export async function startWorker({ python, nproc, deviceType }: WorkerSettings)
   } catch (error) {
     const ended = life.isOver() ? await obituary(error) : null;
     await clean();
-    const { problem } = await examinePython(python);
+    const problem = await problemOfPython(python);
     if (problem !== null) throw missing(python, problem);
     throw ended ?? error;
   }
