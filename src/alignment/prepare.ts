@@ -92,8 +92,7 @@ export interface Rehearsal {
  * would write. Throws WhetstoneError for everything in settings and data that a user can put right.
  */
 export async function rehearseRun(options: AlignOptions): Promise<Rehearsal> {
-  const settled = await settle({ ...check(options), out: null, claim: null, recorded: null });
-  const { data, encoded, settings } = await rehearse(await readAll(settled));
+  const { data, encoded, settings } = await rehearseNew(options);
   const { totalSteps, stepsPerEpoch } = planSteps(settings, encoded.examples.length);
   const sequences = sequencesOf(encoded.examples);
   return { settings, rows: countUsed(encoded, data, settings), totalSteps, stepsPerEpoch, sequences };
@@ -103,14 +102,17 @@ export async function rehearseRun(options: AlignOptions): Promise<Rehearsal> {
 export async function rehearseHere(options: AlignOptions): Promise<AlignmentPlan> {
   const open = openThings();
   try {
-    const settled = await settle({ ...check(options), out: null, claim: null, recorded: null });
-    const opened = await openEngine(await rehearse(await readAll(settled)), open);
+    const opened = await openEngine(await rehearseNew(options), open);
     const begun = { ...opened, directory: null, notes: [], triplets: opened.data.triplets };
     return (await plan(begun)).plan;
   } finally {
     await open.close();
   }
 }
+
+/** A run that has no folder, up to what it would be trained on. */
+const rehearseNew = async (options: AlignOptions): Promise<Rehearsed> =>
+  rehearse(await readAll(await settle({ ...check(options), out: null, claim: null, recorded: null })));
 
 /** What was asked for, checked; the options beside settings as they were given. */
 interface Asked {

@@ -2,21 +2,24 @@
 import { join } from 'node:path';
 import { WhetstoneError } from '../errors.ts';
 import { readJsonObject } from '../models/json-file.ts';
+import type { DecoderConfig } from '../models/index.ts';
 import type { Json } from '../models/json-file.ts';
 
-/** Sizes in elements. */
-export interface DecoderShape {
-  readonly modelType: string;
-  readonly vocabSize: number;
-  readonly hiddenSize: number;
-  readonly intermediateSize: number;
-  readonly layers: number;
-  readonly heads: number;
-  readonly kvHeads: number;
-  readonly headDim: number;
+/** Those of the description that the arithmetic needs, in elements. */
+export interface DecoderShape extends Pick<
+  DecoderConfig,
+  | 'modelType'
+  | 'vocabSize'
+  | 'hiddenSize'
+  | 'intermediateSize'
+  | 'layers'
+  | 'heads'
+  | 'kvHeads'
+  | 'headDim'
+  | 'tiedEmbeddings'
+> {
   /** Whether the MLP has a gate beside its way up, so three matrices in place of two. */
   readonly gated: boolean;
-  readonly tiedEmbeddings: boolean;
 }
 
 /** What families call the same size; the first that is there counts. */

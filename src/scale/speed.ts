@@ -21,7 +21,7 @@ export interface SpeedEstimate {
   readonly boundBy: 'products' | 'link';
 }
 
-/** Share of the data sheet's FLOP/s that training loops of this kind reach; the best report 0.4 to 0.5. */
+/** Share of the data sheet's FLOP/s that is assumed where none is given. */
 export const usualUtilization = 0.35;
 
 /**

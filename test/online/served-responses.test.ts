@@ -7,7 +7,7 @@ import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { alignOnline } from '../../src/alignment/online/online.ts';
 import type { OnlineOptions, OnlineResult } from '../../src/alignment/online/online.ts';
 import { generateText, openModel } from '../../src/generation/index.ts';
@@ -123,7 +123,10 @@ beforeEach(async () => {
   out = join(dir, `run-${count++}`);
   server = await startAdapterServer(join(dir, 'model'));
 });
-afterEach(() => server.close());
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await server.close();
+});
 
 const options = (given: Partial<OnlineOptions> = {}): OnlineOptions => ({
   ...{ model: join(dir, 'model'), instructions: join(dir, 'tasks.jsonl'), judge: 'cmd:none', out },
@@ -283,7 +286,7 @@ describe('responses of a server', () => {
   });
 
   it('the key comes from the variable that is named, and is written nowhere', async () => {
-    process.env['WHETSTONE_TEST_KEY'] = 'sk-secret-of-the-server';
+    vi.stubEnv('WHETSTONE_TEST_KEY', 'sk-secret-of-the-server');
     await run(served({ rounds: 1, evalSize: 0, responsesKeyEnv: 'WHETSTONE_TEST_KEY' }));
     expect(new Set(server.asked.map(({ key }) => key))).toEqual(new Set(['Bearer sk-secret-of-the-server']));
     for (const name of ['run.yaml', 'events.jsonl', 'responses.jsonl'])

@@ -35,6 +35,9 @@ export interface ServedSpeakersOptions {
   readonly onNote: (note: Note) => void;
 }
 
+/** Seconds until a response is there, which comes whole: the longest that fetch waits for headers. */
+const timeout = 300;
+
 const never = new AbortController().signal;
 
 /** Throws WhetstoneError `INVALID_OPTION` (no URL with a model) and `NO_API_KEY`; sends nothing yet. */
@@ -43,7 +46,7 @@ export function openServedSpeakers(
   { local, voice, replies, signal = never, onNote }: ServedSpeakersOptions,
 ): Speakers {
   const served = servedResponder(settings.responses);
-  const { judgeRetries: retries, judgeTimeout: timeout, concurrency, seed } = settings;
+  const { judgeRetries: retries, concurrency, seed } = settings;
   const server: AdapterServer = {
     ...served,
     key: keyFor(served, { apiKeyEnv: settings.responsesKeyEnv, env: process.env }),
