@@ -80,6 +80,13 @@ def use_loopback_store() -> None:
     )
 
 
+def first_death(error):
+    """Rank and failure. A rank that was killed takes the others with it, which torchrun may have dated in the same second
+    and ended itself by SIGTERM."""
+    killed = [(rank, each) for rank, each in error.failures.items() if each.exitcode < 0 and each.exitcode != -signal.SIGTERM]
+    return killed[0] if killed else error.get_first_failure()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="whetstone_torch.launch")
     parser.add_argument("--nproc", type=int, default=1)
@@ -106,7 +113,7 @@ def main() -> None:
     try:
         torchrun(wanted)
     except ChildFailedError as error:
-        rank, failure = error.get_first_failure()
+        rank, failure = first_death(error)
         told = {"rank": rank, "exit_code": failure.exitcode, "pid": failure.pid}
         print(json.dumps(told), flush=True)
         os._exit(1)

@@ -1,0 +1,195 @@
+// What happens when ranks or Whetstone die, and what the worker says to those who may not speak with it. With
+// WHETSTONE_TORCH_KILLS each kill is tried so many times, each at a random moment; left out, once.
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { defaultAdamW, defaultLora } from '../../src/engine/index.ts';
+import { hello } from '../../src/engine/torch/frames.ts';
+import { openTorchEngine } from '../../src/engine/torch/torch-engine.ts';
+import { workerFolder } from '../../src/engine/torch/python.ts';
+import { cut } from '../../src/objectives/index.ts';
+import { failureOf } from '../../src/models/model-files.test-helper.ts';
+import { modelDir } from '../golden/golden.ts';
+import { everyRole, openTorch, python } from './engines.ts';
+
+const kills = Number(process.env['WHETSTONE_TORCH_KILLS'] ?? 1);
+const options = { modelDir: modelDir('llama3'), lora: defaultLora, seed: 1 };
+const adam = { ...defaultAdamW, learningRate: 0.01 };
+const batch = everyRole('llama3');
+const wait = (milliseconds: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** Ids of workers by rank whose environment has this mark. */
+function workers(mark: string): Map<number, number> {
+  const found = new Map<number, number>();
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const environment = readFileSync(`/proc/${name}/environ`, 'utf8').split('\0');
+      if (!environment.includes(`WHETSTONE_TEST_MARK=${mark}`)) continue;
+      if (!readFileSync(`/proc/${name}/cmdline`, 'utf8').includes('whetstone_torch')) continue;
+      const rank = environment.find((entry) => entry.startsWith('RANK='));
+      found.set(rank === undefined ? -1 - found.size : Number(rank.slice(5)), Number(name));
+    } catch {
+      // It has ended since, or is somebody else's.
+    }
+  }
+  return found;
+}
+
+async function untilGone(mark: string): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while (workers(mark).size > 0 && Date.now() < deadline) await wait(100);
+  expect([...workers(mark)]).toEqual([]);
+}
+
+const marked = async <T>(mark: string, open: () => Promise<T>): Promise<T> => {
+  process.env['WHETSTONE_TEST_MARK'] = mark;
+  try {
+    return await open();
+  } finally {
+    delete process.env['WHETSTONE_TEST_MARK'];
+  }
+};
+
+describe.skipIf(python === undefined || process.platform !== 'linux')('a death', () => {
+  it.each([1, 0])(
+    'of rank %i is told with its name, and leaves nothing behind',
+    async (rank) => {
+      for (let round = 0; round < kills; round++) {
+        const mark = `rank-${rank}-${round}-${process.pid}`;
+        const engine = await marked(mark, () => openTorch(options, { nproc: 2 }));
+        const steps = (async () => {
+          for (;;) await engine.step(batch, cut(), adam);
+        })();
+        const failure = failureOf(() => steps);
+        await wait(Math.random() * 1500);
+        process.kill(workers(mark).get(rank)!, 'SIGKILL');
+        const error = await failure;
+        expect(error.code).toBe('TORCH_GONE');
+        expect(error.message).toContain(`rank ${rank} of the worker was killed by signal 9`);
+        await engine.dispose();
+        await untilGone(mark);
+      }
+    },
+    60_000 + 60_000 * kills,
+  );
+
+  it(
+    'of Whetstone itself ends the ranks',
+    async () => {
+      const program = `
+      const { openWeights } = await import(${JSON.stringify(join(process.cwd(), 'dist/engine/index.js'))});
+      const engine = await openWeights({ model: ${JSON.stringify(options.modelDir)}, engine: 'torch', nproc: 2, python: ${JSON.stringify(python)} });
+      console.log('open');
+      for (;;) await engine.score([{ ids: Int32Array.of(1, 2, 3, 4), responseStart: 1 }]);`;
+      for (let round = 0; round < kills; round++) {
+        const mark = `node-${round}-${process.pid}`;
+        const env = { ...process.env, WHETSTONE_TEST_MARK: mark };
+        const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+          env,
+          stdio: ['ignore', 'pipe', 'inherit'],
+        });
+        await new Promise<void>((resolve, reject) => {
+          child.stdout.once('data', () => resolve());
+          child.once('exit', () => reject(new Error('it ended before it was open')));
+        });
+        expect(workers(mark).size).toBeGreaterThan(2);
+        await wait(Math.random() * 500);
+        child.removeAllListeners('exit');
+        child.kill('SIGKILL');
+        await untilGone(mark);
+      }
+    },
+    60_000 + 60_000 * kills,
+  );
+});
+
+describe.skipIf(python === undefined)('a worker that a scheduler started', () => {
+  const token = 'a token of this test';
+  let worker: ChildProcess | undefined;
+  let said = '';
+  let port = 0;
+  beforeAll(async () => {
+    port = await new Promise<number>((resolve) => {
+      const server = createServer().listen(0, '127.0.0.1', () => {
+        const { port: free } = server.address() as { port: number };
+        server.close(() => resolve(free));
+      });
+    });
+    worker = spawn(python!, ['-m', 'whetstone_torch.worker', '--listen', `127.0.0.1:${port}`], {
+      env: { ...process.env, PYTHONPATH: workerFolder(), WHETSTONE_TORCH_TOKEN: token },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    worker.stderr!.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    while (!said.includes('waiting at')) await wait(100);
+  }, 120_000);
+  afterAll(() => {
+    worker?.kill();
+    delete process.env['WHETSTONE_TORCH_TOKEN'];
+  });
+  const join_ = (): ReturnType<typeof openTorchEngine> =>
+    openTorchEngine(options, { engine: `torch://127.0.0.1:${port}` });
+  const raw = (bytes: Buffer): Promise<void> =>
+    new Promise((resolve) => {
+      const socket = connect(port, '127.0.0.1', () => socket.write(bytes));
+      socket.on('data', () => undefined);
+      socket.on('error', () => undefined);
+      socket.on('close', () => resolve());
+    });
+
+  it('refuses who has no token, another one, another protocol or another version, and goes on', async () => {
+    delete process.env['WHETSTONE_TORCH_TOKEN'];
+    expect((await failureOf(join_)).message).toContain('WHETSTONE_TORCH_TOKEN is not set');
+    process.env['WHETSTONE_TORCH_TOKEN'] = 'another token';
+    expect((await failureOf(join_)).message).toContain('the worker has another token');
+    await raw(Buffer.from(`GET / HTTP/1.1\r\n\r\n${'x'.repeat(40)}`));
+    expect(said).toContain("what connected does not speak Whetstone's protocol");
+    const older = hello(Buffer.alloc(32));
+    older.writeUInt32LE(7, 8);
+    await raw(older);
+    expect(said).toContain('the client speaks version 7 of the protocol, this worker version 1');
+    await raw(Buffer.concat([hello(Buffer.alloc(32)), Buffer.alloc(32)]));
+    expect(said).toContain('the client does not know the token');
+    process.env['WHETSTONE_TORCH_TOKEN'] = token;
+    for (let client = 0; client < 2; client++) {
+      const engine = await join_();
+      expect((await engine.score([{ ids: Int32Array.of(1, 2, 3), responseStart: 1 }]))[0]!.length).toBe(2);
+      await engine.dispose();
+    }
+  }, 120_000);
+
+  it('gives up on a peer that says nothing', async () => {
+    await raw(hello(Buffer.alloc(32)).subarray(0, 20));
+    expect(said).toContain('20 of 44 bytes and then nothing in time');
+  }, 60_000);
+
+  it('is not there at another address, and an address is one', async () => {
+    const at = (engine: string): Promise<{ message: string }> =>
+      failureOf(() => openTorchEngine(options, { engine }));
+    process.env['WHETSTONE_TORCH_TOKEN'] = token;
+    expect((await at('torch://127.0.0.1:1')).message).toContain('no worker answers at torch://127.0.0.1:1');
+    expect((await at('torch://nowhere')).message).toContain('expected torch://HOST:PORT');
+  });
+});
+
+it.skipIf(python === undefined)(
+  'a Python without PyTorch is told what it needs',
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'whetstone-python-'));
+    try {
+      const error = await failureOf(() =>
+        openTorchEngine(options, { engine: 'torch', python: join(folder, 'python3') }),
+      );
+      expect(error.code).toBe('TORCH_MISSING');
+      expect(error.message).toContain('-m pip install "torch>=2.6"');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  },
+  60_000,
+);
