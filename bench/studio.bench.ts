@@ -122,7 +122,7 @@ async function slider(): Promise<void> {
     judged: words.map((_, i) => -2 + Math.sin(i) * 1.5),
   };
   const state: ChatState = {
-    ...{ model: 'a bench', remembers: true, lambda: 1.2, prompts: [] },
+    ...{ model: 'a bench', revision: 0, remembers: true, lambda: 1.2, prompts: [] },
     answers: [
       {
         ...{ id: 'a1', message: 'Count.', text, version: 0, whole: true },

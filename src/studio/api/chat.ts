@@ -4,6 +4,8 @@
 export interface ChatState {
   /** Null where no model was named: then there is nobody to talk to, and the rest is empty. */
   readonly model: string | null;
+  /** Counts the changes, so that a page can tell what is older than what it has sent. */
+  readonly revision: number;
   /** Whether what was said before is shown to the model; else every message is an instruction of its own. */
   readonly remembers: boolean;
   /** What is flagged where the slider has not been moved. */
@@ -30,6 +32,11 @@ export type Verdict =
   | { readonly kind: 'perfect' }
   | { readonly kind: 'skipped' }
   | { readonly kind: 'wrong'; readonly words: string; readonly marks: readonly CodePoints[] };
+
+/** What a judgment is answered with: the first revision that has it. */
+export interface Judged {
+  readonly revision: number;
+}
 
 /** [from, to) in the answer's text. */
 export type CodePoints = readonly [from: number, to: number];

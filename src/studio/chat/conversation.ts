@@ -28,7 +28,7 @@ import { openTranscript } from './transcript.ts';
 import type { Exchange, Transcript } from './transcript.ts';
 
 export interface Conversation {
-  state(): ChatState;
+  state(): Omit<ChatState, 'revision'>;
   /** Answers a message; the events end with the whole answer. An abort ends the answer where it is, and keeps it. */
   say(said: SendMessage, send: (event: AnswerEvent) => void, signal: AbortSignal): Promise<void>;
   score(answer: string, judgment: string, signal: AbortSignal): Promise<AnswerScores>;

@@ -3,7 +3,7 @@
 import { badRequest } from '../../serving/api-error.ts';
 import { booleanField, numberField, textField } from '../../serving/fields.ts';
 import { isFields } from '../../rows/fields.ts';
-import type { ChatState, CodePoints, Verdict } from '../api/chat.ts';
+import type { ChatState, CodePoints, Judged, Verdict } from '../api/chat.ts';
 import { openConversation } from '../chat/conversation.ts';
 import type { Conversation } from '../chat/conversation.ts';
 import { defaultSettings } from '../../alignment/settings.ts';
@@ -14,6 +14,7 @@ import { broadcast } from '../topics.ts';
 
 const nobody: ChatState = {
   model: null,
+  revision: 0,
   remembers: false,
   lambda: defaultSettings.lambda,
   answers: [],
@@ -25,15 +26,18 @@ const nobody: ChatState = {
 export async function openChat(studio: Studio): Promise<Room> {
   if (studio.model === null) return { routes: [], topics: { chat: broadcast(() => nobody).topic } };
   let conversation: Conversation | null = null;
-  const { topic, tell } = broadcast(() => conversation?.state() ?? nobody);
+  let revision = 0;
+  const state = (): ChatState => (conversation === null ? nobody : { ...conversation.state(), revision });
+  const { topic, tell } = broadcast(state);
   conversation = await openConversation({ ...studio, model: studio.model }, () => {
-    if (conversation !== null) tell(conversation.state());
+    revision++;
+    tell(state());
   });
   const opened = conversation;
-  return { routes: routesOf(opened), topics: { chat: topic }, close: () => opened.close() };
+  return { routes: routesOf(opened, () => revision), topics: { chat: topic }, close: () => opened.close() };
 }
 
-const routesOf = (conversation: Conversation): readonly Route[] => [
+const routesOf = (conversation: Conversation, revision: () => number): readonly Route[] => [
   post('/api/chat/messages', ({ fields, signal }) => {
     const message = required(textField(fields, 'message'), 'message');
     const judges = booleanField(fields, 'judges');
@@ -50,7 +54,7 @@ const routesOf = (conversation: Conversation): readonly Route[] => [
   ),
   post('/api/chat/judgments', async ({ fields }) => {
     await conversation.judge(required(textField(fields, 'answer'), 'answer'), verdictOf(fields['verdict']));
-    return json({});
+    return json({ revision: revision() } satisfies Judged);
   }),
   post('/api/chat/undo', async () => json({ answer: await conversation.undo() })),
   post('/api/chat/new', async () => {

@@ -7,6 +7,7 @@ import type {
   AnswerScores,
   ChatState,
   CodePoints,
+  Judged,
   Verdict,
 } from '../../../src/studio/api/chat.ts';
 import { postForEvents, postJson } from '../../shell/api.ts';
@@ -40,6 +41,8 @@ export interface Draft {
   readonly kept: Signal<Verdict | null>;
   readonly scores: Signal<AnswerScores | null>;
   readonly waiting: Signal<boolean>;
+  /** The revision of the studio's state that has what this page sent last; what is told before it is old. */
+  since: number;
 }
 const drafts = new Map<string, Draft>();
 
@@ -57,12 +60,14 @@ export function draftOf(id: string, verdict: Verdict | null): Draft {
       kept: signal(verdict),
       scores: signal<AnswerScores | null>(null),
       waiting: signal(false),
+      since: 0,
     };
     drafts.set(id, draft);
     if (words !== '') scoreSoon(id, draft, 0);
     return draft;
   }
-  if (same(known.kept.value, verdict)) return known;
+  const isOld = chat.value !== null && chat.value.revision < known.since;
+  if (isOld || same(known.kept.value, verdict)) return known;
   const isTyped = !same(typed(known), known.kept.value) && known.words.value.trim() !== '';
   known.kept.value = verdict;
   if (!isTyped) {
@@ -103,15 +108,18 @@ export async function keep(id: string, draft: Draft): Promise<boolean> {
   const { value: kept } = draft.kept;
   if (same(verdict, kept) || (verdict === null && kept?.kind !== 'wrong')) return true;
   draft.kept.value = verdict;
+  draft.since = Infinity;
   const saving = judge(id, verdict);
   underWay.add(saving);
-  const taken = await saving.finally(() => underWay.delete(saving));
-  if (!taken) draft.kept.value = kept;
-  return taken;
+  const revision = await saving;
+  underWay.delete(saving);
+  draft.since = revision ?? 0;
+  if (revision === null) draft.kept.value = kept;
+  return revision !== null;
 }
 
 /** Judgments on their way to the studio. */
-const underWay = new Set<Promise<boolean>>();
+const underWay = new Set<Promise<number | null>>();
 
 const keepAll = async (): Promise<void> => {
   await Promise.all(underWay);
@@ -195,8 +203,14 @@ export async function send(message: string): Promise<boolean> {
   return taken || abort.signal.aborted;
 }
 
-export const judge = (id: string, verdict: Verdict | null): Promise<boolean> =>
-  asking(id, () => postJson('/api/chat/judgments', { answer: id, verdict }));
+/** The revision that has it; null where it was not taken. */
+export async function judge(id: string, verdict: Verdict | null): Promise<number | null> {
+  let revision: number | null = null;
+  await asking(id, async () => {
+    ({ revision } = await postJson<Judged>('/api/chat/judgments', { answer: id, verdict }));
+  });
+  return revision;
+}
 
 export async function undo(): Promise<void> {
   await asking('undo', async () => {

@@ -159,6 +159,30 @@ describe.skipIf(executablePath === undefined)(title, () => {
     await later.context().close();
   });
 
+  it('keeps what is typed while the studio still tells of what was before it', async () => {
+    const page = await open();
+    const n = await ask(page, 'Say river three times.');
+    let release = (): void => undefined;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    await page.route('**/api/chat/judgments', async (route) => {
+      await released;
+      await route.continue();
+    });
+    await wrong(page, n).fill('You said it too few times.');
+    const sent = page.waitForRequest('**/api/chat/judgments');
+    await wrong(page, n).press('Enter');
+    await sent;
+    // Another tab's message makes the studio tell of its state, which has no judgment yet.
+    const second = await open();
+    await ask(second, question);
+    await page.getByRole('article', { name: `Answer ${n + 1}`, exact: true }).waitFor(patience);
+    expect(await wrong(page, n).inputValue()).toBe('You said it too few times.');
+    release();
+    await expect.poll(() => wrong(second, n).inputValue(), patience).toBe('You said it too few times.');
+    await page.context().close();
+    await second.context().close();
+  });
+
   it('works by keyboard alone', async () => {
     const page = await open();
     await page.getByRole('textbox', { name: 'Message' }).focus();
