@@ -2,7 +2,7 @@
 // It knows nothing of the terminal.
 import { WhetstoneError } from '../errors.ts';
 import { codePointLength } from '../rows/unicode.ts';
-import { FINDING_TITLES, finding, findSuspicious, SEVERITIES } from './findings.ts';
+import { FINDING_TITLES, finding, SEVERITIES, suspicionFinder } from './findings.ts';
 import type { Finding, FindingCode } from './findings.ts';
 import { checkOptions } from '../options/check.ts';
 import { checkEntry } from './options.ts';
@@ -10,6 +10,7 @@ import { fit, longestOf, spreadOf } from './lengths.ts';
 import type { Spread, TokenLengths } from './lengths.ts';
 import { readTriplets } from './read.ts';
 import type { ReadOptions, TripletFile } from './read.ts';
+import type { RowProblem } from '../rows/problems.ts';
 import { halfCharacterAt } from '../rows/text.ts';
 import { conversationText, isConversation } from '../rows/conversation.ts';
 import type { ResponseEnd } from '../tokens/encode.ts';
@@ -91,16 +92,9 @@ export async function checkFile(
 /** Checks triplets that have been read. */
 export async function checkTriplets(data: TripletFile, options: CheckOptions = {}): Promise<DataReport> {
   const { triplets } = data;
-  const unreadable = data.problems.map((problem): Finding => ({
-    code: 'invalid-row',
-    severity: SEVERITIES['invalid-row'],
-    ...problem.source,
-    field: problem.field,
-    message: `expected ${problem.expected}, found ${problem.found}`,
-    excerpt: '',
-  }));
+  const unreadable = data.problems.map(unreadableRow);
   const { report: tokens, findings: lengthFindings } = await measure(triplets, options);
-  const findings = [...unreadable, ...findSuspicious(triplets), ...lengthFindings];
+  const findings = [...unreadable, ...triplets.flatMap(suspicionFinder()), ...lengthFindings];
   const reasons: Record<LabelReason, number> = {
     'no-judgment': 0,
     'begins-with-perfect': 0,
@@ -127,6 +121,16 @@ export async function checkTriplets(data: TripletFile, options: CheckOptions = {
   };
 }
 
+/** What could not be read, as a finding. */
+export const unreadableRow = ({ source, field, expected, found }: RowProblem): Finding => ({
+  code: 'invalid-row',
+  severity: SEVERITIES['invalid-row'],
+  ...source,
+  field,
+  message: `expected ${expected}, found ${found}`,
+  excerpt: '',
+});
+
 function characterLengths(triplets: readonly Triplet[]): DataReport['characters'] {
   const negatives = triplets.filter((triplet) => labelOf(triplet) === 'align-n');
   return {
@@ -151,59 +155,20 @@ function countCodes(findings: readonly Finding[]): DataReport['counts'] {
 
 async function measure(
   triplets: readonly Triplet[],
-  { tokenLengths, cutoffLength, end, vocabSize = Infinity, maxPositions, onProgress }: CheckOptions,
+  options: CheckOptions,
 ): Promise<{ report: TokenReport | null; findings: Finding[] }> {
+  const { tokenLengths, cutoffLength, end, maxPositions, onProgress } = options;
   if (!tokenLengths) return { report: null, findings: [] };
   const findings: Finding[] = [];
   const lengths: TokenLengths[] = [];
-  let truncated = 0;
-  let unfit = 0;
-  let beyond = 0;
-  let failed = 0;
   for (const [i, triplet] of triplets.entries()) {
     onProgress?.(i, triplets.length);
-    // Half characters cannot be tokenized; findSuspicious has named them.
-    if (hasHalfCharacter(triplet)) {
-      failed++;
-      continue;
-    }
-    const length = await tokenLengths(triplet).catch((error: unknown) => {
-      const found = error instanceof WhetstoneError ? untokenized(error, triplet) : null;
-      if (found === null) throw error;
-      return found;
-    });
-    if ('code' in length) {
-      failed++;
-      findings.push(length);
-      continue;
-    }
-    lengths.push(length);
-    if (length.largestToken >= vocabSize) {
-      const message = `the tokenizer gives token ${length.largestToken}, and the model has ${vocabSize}, counted from 0`;
-      findings.push(finding('outside-vocabulary', triplet, 'output', message, triplet.output));
-    }
-    if (cutoffLength === undefined && maxPositions === undefined) continue;
-    const outcome = fit(length, cutoffLength ?? Infinity, maxPositions);
-    if (outcome === 'unfit') {
-      unfit++;
-      const message = `${length.response} tokens with its end token; the cut-off is ${cutoffLength}`;
-      findings.push(finding('unfit-row', triplet, 'output', message, triplet.output));
-    } else if (outcome === 'cut') {
-      unfit++;
-      const message = `the judgment and what follows it have ${length.response + (length.judgment ?? 0)} tokens; the cut-off is ${cutoffLength}`;
-      findings.push(finding('judgment-cut', triplet, 'judgment', message, triplet.judgment));
-    } else if (outcome === 'beyond') {
-      beyond++;
-      const tokens = Math.min(longestOf(length), cutoffLength ?? Infinity);
-      const message = `${tokens} tokens with its prompt; the model takes ${maxPositions}, to which the cut-off can be lowered`;
-      findings.push(finding('beyond-context', triplet, 'output', message, triplet.output));
-    } else if (outcome === 'truncated') {
-      truncated++;
-      const longest = longestOf(length);
-      const message = `${longest} tokens; ${longest - cutoffLength!} of the prompt's first are dropped${isConversation(triplet) ? ', which are what was said first' : ''}`;
-      findings.push(finding('truncated-prompt', triplet, 'instruction', message, triplet.instruction));
-    }
+    const { length, found } = await measureTriplet(triplet, { ...options, tokenLengths });
+    if (length !== null) lengths.push(length);
+    findings.push(...found);
   }
+  const count = (...codes: FindingCode[]): number =>
+    findings.filter(({ code }) => codes.includes(code)).length;
   return {
     findings,
     report: {
@@ -214,14 +179,63 @@ async function measure(
       ),
       response: spreadOf(lengths.map(({ response }) => response)),
       retokenized: lengths.filter(({ retokenized }) => retokenized).length,
-      failed,
+      failed: triplets.length - lengths.length,
       cutoffLength: cutoffLength ?? null,
-      truncated,
-      unfit,
+      truncated: count('truncated-prompt'),
+      unfit: count('unfit-row', 'judgment-cut'),
       maxPositions: maxPositions ?? null,
-      beyond,
+      beyond: count('beyond-context'),
     },
   };
+}
+
+export interface Measured {
+  /** Null for a triplet that cannot be tokenized. */
+  readonly length: TokenLengths | null;
+  readonly found: readonly Finding[];
+}
+
+/** The lengths of one triplet, and what the cut-off and the model make of them. */
+export async function measureTriplet(
+  triplet: Triplet,
+  {
+    tokenLengths,
+    cutoffLength = Infinity,
+    vocabSize = Infinity,
+    maxPositions = Infinity,
+  }: Pick<CheckOptions, 'cutoffLength' | 'vocabSize' | 'maxPositions'> &
+    Required<Pick<CheckOptions, 'tokenLengths'>>,
+): Promise<Measured> {
+  // Half characters cannot be tokenized; suspicionsOf names them.
+  if (hasHalfCharacter(triplet)) return { length: null, found: [] };
+  const length = await tokenLengths(triplet).catch((error: unknown) => {
+    const found = error instanceof WhetstoneError ? untokenized(error, triplet) : null;
+    if (found === null) throw error;
+    return found;
+  });
+  if ('code' in length) return { length: null, found: [length] };
+  const found: Finding[] = [];
+  if (length.largestToken >= vocabSize) {
+    const message = `the tokenizer gives token ${length.largestToken}, and the model has ${vocabSize}, counted from 0`;
+    found.push(finding('outside-vocabulary', triplet, 'output', message, triplet.output));
+  }
+  const outcome = fit(length, cutoffLength, maxPositions);
+  if (outcome === 'unfit') {
+    const message = `${length.response} tokens with its end token; the cut-off is ${cutoffLength}`;
+    found.push(finding('unfit-row', triplet, 'output', message, triplet.output));
+  } else if (outcome === 'cut') {
+    const message = `the judgment and what follows it have ${length.response + (length.judgment ?? 0)} tokens; the cut-off is ${cutoffLength}`;
+    found.push(finding('judgment-cut', triplet, 'judgment', message, triplet.judgment));
+  } else if (outcome === 'beyond') {
+    const tokens = Math.min(longestOf(length), cutoffLength);
+    const message = `${tokens} tokens with its prompt; the model takes ${maxPositions}, to which the cut-off can be lowered`;
+    found.push(finding('beyond-context', triplet, 'output', message, triplet.output));
+  } else if (outcome === 'truncated') {
+    const longest = longestOf(length);
+    const message = `${longest} tokens; ${longest - cutoffLength} of the prompt's first are dropped${isConversation(triplet) ? ', which are what was said first' : ''}`;
+    found.push(finding('truncated-prompt', triplet, 'instruction', message, triplet.instruction));
+  }
+  return { length, found };
 }
 
 /** What a template that cannot render a row means for it; null for other errors. */

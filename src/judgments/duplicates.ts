@@ -1,5 +1,5 @@
 // Rows that say the same thing twice, and rows that contradict each other. It knows exact equality only.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { labelOf } from './triplet.ts';
 import { promptKey } from '../rows/conversation.ts';
 import type { Triplet } from './triplet.ts';
@@ -15,43 +15,36 @@ export type DuplicateKind =
 
 export interface Duplicate {
   readonly kind: DuplicateKind;
-  /** Positions in the list; `first` < `second`. */
-  readonly first: number;
-  readonly second: number;
+  /** The earlier one. */
+  readonly first: Triplet;
 }
 
-/** All triplets whose instruction, input and response occurred before, in order of `second`. */
-export function findDuplicates(triplets: readonly Triplet[]): Duplicate[] {
-  const seen = new Map<string, number[]>();
-  const found: Duplicate[] = [];
-  triplets.forEach((triplet, second) => {
+/** Looks at triplets one after the other: what each is to one that came before it; null where there is no such. */
+export function duplicateFinder(): (triplet: Triplet) => Duplicate | null {
+  const seen = new Map<string, Triplet[]>();
+  return (triplet) => {
     const key = contentKey(triplet);
     const earlier = seen.get(key);
     if (earlier === undefined) {
-      seen.set(key, [second]);
-      return;
+      seen.set(key, [triplet]);
+      return null;
     }
-    earlier.push(second);
-    found.push(resemblance(triplets, earlier, second));
-  });
-  return found;
+    const found = resemblance(earlier, triplet);
+    earlier.push(triplet);
+    return found;
+  };
 }
 
-function resemblance(triplets: readonly Triplet[], earlier: readonly number[], second: number): Duplicate {
-  const triplet = triplets[second]!;
+function resemblance(earlier: readonly Triplet[], triplet: Triplet): Duplicate {
   const label = labelOf(triplet);
-  const others = earlier.filter((i) => i !== second);
-  const contradicting = others.find((i) => labelOf(triplets[i]!) !== label);
-  if (contradicting !== undefined) return { kind: 'contradicting', first: contradicting, second };
-  const same = others.find((i) => (triplets[i]!.judgment ?? '') === (triplet.judgment ?? ''));
+  const contradicting = earlier.find((each) => labelOf(each) !== label);
+  if (contradicting !== undefined) return { kind: 'contradicting', first: contradicting };
+  const same = earlier.find(({ judgment }) => (judgment ?? '') === (triplet.judgment ?? ''));
   return same === undefined
-    ? { kind: 'judged-again', first: others[0]!, second }
-    : { kind: 'duplicate', first: same, second };
+    ? { kind: 'judged-again', first: earlier[0]! }
+    : { kind: 'duplicate', first: same };
 }
 
 /** A digest, so that memory does not grow with the length of the rows. */
-function contentKey(triplet: Triplet): string {
-  return createHash('sha256')
-    .update(JSON.stringify([...promptKey(triplet), triplet.output]))
-    .digest('base64');
-}
+const contentKey = (triplet: Triplet): string =>
+  hash('sha256', JSON.stringify([...promptKey(triplet), triplet.output]), 'base64');

@@ -1,5 +1,6 @@
 // Looks at judged triplets one by one and tells what is suspicious in them. It knows no file and no report.
-import { findDuplicates } from './duplicates.ts';
+import { duplicateFinder } from './duplicates.ts';
+import { misreadText } from './misread.ts';
 import { excerpt, halfCharacterAt } from '../rows/text.ts';
 import { labelOf, labelReason, SATISFACTORY_SCORE } from './triplet.ts';
 import type { Triplet, TripletSource } from './triplet.ts';
@@ -49,6 +50,7 @@ export const FINDING_TITLES = {
   'response-is-instruction': 'responses equal to the instruction',
   'template-leftover': 'pieces of a prompt template or special tokens in the text',
   'broken-character': 'characters lost in an earlier conversion (U+FFFD)',
+  'misread-text': 'UTF-8 that was read as Windows-1252 or Latin-1',
   'overlapping-marks': 'marked errors that overlap',
   duplicate: 'exact duplicates',
   'judged-again': 'the same response judged more than once',
@@ -83,6 +85,7 @@ export const SEVERITIES: Readonly<Record<FindingCode, Severity>> = {
   'response-is-instruction': 'warning',
   'template-leftover': 'warning',
   'broken-character': 'warning',
+  'misread-text': 'warning',
   'overlapping-marks': 'warning',
   duplicate: 'warning',
   'judged-again': 'note',
@@ -95,14 +98,16 @@ export const SEVERITIES: Readonly<Record<FindingCode, Severity>> = {
 /** Share of a judgment's five-word windows found in the response from which on it only repeats the response. */
 const REPEATS = 0.8;
 
-/** Everything suspicious in the text of the triplets, in file order. */
-export function findSuspicious(triplets: readonly Triplet[]): Finding[] {
-  const findings: Finding[][] = triplets.map(suspicionsOf);
-  for (const { kind, first, second } of findDuplicates(triplets)) {
-    const code = kind === 'contradicting' ? 'contradicting-judgments' : kind;
-    findings[second]!.push(duplicateFinding(code, triplets[first]!, triplets[second]!));
-  }
-  return findings.flat();
+/** Looks at the triplets of a file one after the other: everything suspicious in the text of each. */
+export function suspicionFinder(): (triplet: Triplet) => Finding[] {
+  const duplicateOf = duplicateFinder();
+  return (triplet) => {
+    const found = suspicionsOf(triplet);
+    const duplicate = duplicateOf(triplet);
+    if (duplicate === null) return found;
+    const code = duplicate.kind === 'contradicting' ? 'contradicting-judgments' : duplicate.kind;
+    return [...found, duplicateFinding(code, duplicate.first, triplet)];
+  };
 }
 
 function duplicateFinding(code: FindingCode, first: Triplet, second: Triplet): Finding {
@@ -145,7 +150,8 @@ export function finding(
 export const errorsIn = (triplet: Triplet): Finding[] =>
   suspicionsOf(triplet).filter(({ severity }) => severity === 'error');
 
-function suspicionsOf(triplet: Triplet): Finding[] {
+/** What is suspicious in a triplet's texts, whatever other triplets there are. */
+export function suspicionsOf(triplet: Triplet): Finding[] {
   const found: Finding[] = [];
   const report = (code: FindingCode, field: string, message: string, text: string | null): void => {
     found.push(finding(code, triplet, field, message, text));
@@ -178,6 +184,14 @@ function reportCharacters(field: string, text: string, report: Report): void {
   const broken = text.indexOf('\ufffd');
   if (broken >= 0)
     report('broken-character', field, 'holds U+FFFD, the replacement character', around(text, broken));
+  const misread = misreadText(text);
+  if (misread !== null)
+    report(
+      'misread-text',
+      field,
+      `reads ${JSON.stringify(misread.was)} where ${JSON.stringify(misread.is)} was meant`,
+      around(text, misread.at),
+    );
   const leftover = templateLeftover(text);
   if (leftover !== undefined) {
     const at = text.indexOf(leftover);

@@ -3,8 +3,8 @@ export { isPraise, labelOf, labelReason, SATISFACTORY_SCORE, withSource, wordsOf
 export type { GivenTriplet, Label, LabelReason, Triplet, TripletSource } from './triplet.ts';
 export { describeProblem } from '../rows/problems.ts';
 export type { RowProblem } from '../rows/problems.ts';
-export { readTriplets } from './read.ts';
-export type { ReadOptions, TripletFile } from './read.ts';
+export { openTriplets, readTriplets } from './read.ts';
+export type { OpenTriplets, ReadOptions, ReadRow, TripletFile } from './read.ts';
 export { FORMATS } from '../rows/input-file.ts';
 export type { Format } from '../rows/input-file.ts';
 export {
@@ -27,9 +27,11 @@ export { epochOrder } from './order.ts';
 export type { OrderSettings } from './order.ts';
 export { createRandom, randomFromState, shuffle } from '../random.ts';
 export type { Random } from '../random.ts';
-export { checkFile, checkTriplets } from './check.ts';
-export type { CheckOptions, DataReport, TokenReport } from './check.ts';
-export { FINDING_TITLES } from './findings.ts';
+export { checkFile, checkTriplets, measureTriplet, unreadableRow } from './check.ts';
+export type { CheckOptions, DataReport, Measured, TokenReport } from './check.ts';
+export { FINDING_TITLES, SEVERITIES, suspicionFinder } from './findings.ts';
+export { repairRow, repairTriplet } from './repairs.ts';
+export type { Repaired } from './repairs.ts';
 export type { Finding, FindingCode, Severity } from './findings.ts';
 export type { Spread, TokenLengths } from './lengths.ts';
 export { formatReport, reportToJson } from './report.ts';

@@ -1,11 +1,11 @@
 // From a data file to judged triplets: format, layout, rows, and every problem in them at once.
 import { refuseTurns } from '../rows/columns.ts';
-import type { Fields } from '../rows/fields.ts';
+import type { Fields, RowReader } from '../rows/fields.ts';
 import type { Format, OnRead } from '../rows/input-file.ts';
 import { fieldsOf, invalidRows, readerOf } from '../rows/problems.ts';
 import type { Findings, RowProblem } from '../rows/problems.ts';
 import { openRows } from '../rows/rows.ts';
-import type { Row, RowFile } from '../rows/rows.ts';
+import type { Row, RowFile, RowSource } from '../rows/rows.ts';
 import { checkOptions } from '../options/check.ts';
 import { detectLayout, layoutByName } from './layouts/index.ts';
 import type { Layout } from './layouts/index.ts';
@@ -46,32 +46,82 @@ const DETECTION_ROWS = 100;
  * wrong-typed fields: the first ten of them with row and field, and how many there are.
  */
 export async function readTriplets(path: string, options: ReadOptions = {}): Promise<TripletFile> {
-  checkOptions(readEntry, options);
-  const named = options.layout == null ? null : layoutByName(options.layout, path);
-  const file = await openRows(path, options.format ?? undefined, options.onRead);
+  const opened = await openTriplets(path, options);
   const findings: Findings = { problems: [], skipped: {} };
   const triplets: Triplet[] = [];
-  let used = named;
+  let layout: string | null = null;
   let count = 0;
-  for await (const { row, layout } of withLayout(file, named)) {
-    used = layout;
+  for await (const row of opened.rows) {
+    layout = row.layout;
     count++;
-    const reader = readerOf(row, file, findings);
-    const fields = fieldsOf(row, reader);
-    if (fields === null) continue;
-    const before = findings.problems.length;
-    if (layout.conversations !== true) refuseTurns(fields, reader);
-    const drafts = layout.convert(fields, reader);
-    const errors = readMarks(fields, drafts, reader);
-    if (findings.problems.length > before) continue;
-    for (const { part, ...draft } of drafts) {
-      const source = { ...row.source, ...(part !== undefined && { part }) };
-      triplets.push({ ...draft, ...(errors && { errors }), source });
-    }
+    findings.problems.push(...row.problems);
+    for (const [reason, times] of Object.entries(row.skipped))
+      findings.skipped[reason] = (findings.skipped[reason] ?? 0) + times;
+    triplets.push(...row.triplets);
   }
   const { problems } = findings;
   if (problems.length > 0 && options.onProblem !== 'collect') throw invalidRows(problems, count);
-  return { file: path, format: file.format, layout: used!.name, rows: count, triplets, ...findings };
+  return { file: path, format: opened.format, layout: layout!, rows: count, triplets, ...findings };
+}
+
+/** One row of a file: its triplets, or everything that is wrong with it. */
+export interface ReadRow {
+  readonly source: RowSource;
+  /** Null where the row is no object. */
+  readonly fields: Fields | null;
+  readonly layout: string;
+  /** None where there are problems. */
+  readonly triplets: readonly Triplet[];
+  readonly problems: readonly RowProblem[];
+  /** Parts that the layout left out, counted by reason. */
+  readonly skipped: Readonly<Record<string, number>>;
+  /** What the row would be with other fields. */
+  readonly reread: (fields: Fields) => ReadRow;
+}
+
+export interface OpenTriplets {
+  readonly format: Format;
+  readonly rows: AsyncGenerator<ReadRow>;
+}
+
+/** Opens a file to be read row by row. Throws as `readTriplets`, while it is read too, except for problems of rows. */
+export async function openTriplets(
+  path: string,
+  options: Omit<ReadOptions, 'onProblem'> = {},
+): Promise<OpenTriplets> {
+  checkOptions(readEntry, options);
+  const named = options.layout == null ? null : layoutByName(options.layout, path);
+  const file = await openRows(path, options.format ?? undefined, options.onRead);
+  async function* rows(): AsyncGenerator<ReadRow> {
+    for await (const { row, layout } of withLayout(file, named)) yield readRow(row, layout, file);
+  }
+  return { format: file.format, rows: rows() };
+}
+
+function readRow(row: Row, layout: Layout, file: RowFile): ReadRow {
+  const findings: Findings = { problems: [], skipped: {} };
+  const reader = readerOf(row, file, findings);
+  const fields = fieldsOf(row, reader);
+  return {
+    source: row.source,
+    fields,
+    layout: layout.name,
+    triplets: fields === null ? [] : tripletsOf(fields, layout, reader, findings),
+    ...findings,
+    reread: (value) => readRow({ ...row, value }, layout, file),
+  };
+}
+
+function tripletsOf(fields: Fields, layout: Layout, reader: RowReader, { problems }: Findings): Triplet[] {
+  if (layout.conversations !== true) refuseTurns(fields, reader);
+  const drafts = layout.convert(fields, reader);
+  const errors = readMarks(fields, drafts, reader);
+  if (problems.length > 0) return [];
+  return drafts.map(({ part, ...draft }) => ({
+    ...draft,
+    ...(errors && { errors }),
+    source: { ...reader.source, ...(part !== undefined && { part }) },
+  }));
 }
 
 /** Each row with the layout of the file, which its first rows tell where none is named. */

@@ -88,6 +88,15 @@ export function templateLeftover(text: string): string | undefined {
 const LEFTOVER =
   /^\s*###\s*(?:Instruction|Response|Input|Judgment|Human|Assistant)\s*:|\n###\s*(?:Instruction|Response|Input|Judgment|Human|Assistant)\s*:|\{(?:instruction|input|output|response|judgment|critique|prompt)\}|\{\{\s*(?:instruction|input|output|response|judgment|critique|prompt)\s*\}\}|<\|(?:im_start|im_end|endoftext|end_of_text|begin_of_text|start_header_id|end_header_id|eot_id|user|assistant|system|end|pad|unk)\|>|<(?:unk|pad)>|\[\/?INST\]|<<\/?SYS>>|<(?:start|end)_of_turn>|<\/s>\s*$/u;
 
+/** The text without special tokens at its end, which a template writes there again. */
+export function withoutEndTokens(text: string): string {
+  const end = END_TOKENS.exec(text);
+  return end === null ? text : text.slice(0, end.index);
+}
+
+const END_TOKENS =
+  /(?:\s*(?:<\|(?:im_end|endoftext|end_of_text|eot_id|end|pad)\|>|<(?:pad|end_of_turn)>|<\/s>))+\s*$/u;
+
 /** Words of one window, and how many windows of a judgment are looked up: enough to tell a copy. */
 const WINDOW = 5;
 const MOST_WINDOWS = 1000;
@@ -103,6 +112,10 @@ export function repetition(judgment: string, response: string, atLeast: number):
   const windows = Array.from({ length: Math.min(MOST_WINDOWS, words.length - WINDOW + 1) }, (_, start) =>
     words.slice(start, start + WINDOW),
   );
+  // Most judgments have words of their own: a look at the words alone tells that too few windows can be found.
+  const said = new Set(wordsOf(response));
+  const possible = windows.filter((window) => window.every((word) => said.has(word))).length;
+  if (possible / windows.length < atLeast) return 0;
   const beginnings = new Set(windows.map(([first]) => first));
   const found = new Set<string>();
   const wanted = new Set(windows.map((window) => window.join(' ')));
