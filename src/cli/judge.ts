@@ -42,6 +42,10 @@ can read them anew without a call. Keys come from the environment only.`,
       'judge responses.jsonl --judge openai:gpt-4o --out judged.jsonl --input_price 2.5 --output_price 10 --dry_run',
       'calls, tokens and money before anything is sent',
     ],
+    [
+      'judge chats-judged.jsonl --judge openai:gpt-4o --judge_prompt next-message --out judged.jsonl',
+      'keeps those of "data convert --judge next-message" that are about the response',
+    ],
     ['judge responses.csv --judge http://127.0.0.1:8080/v1#qwen3 --out judged.jsonl', 'a server of your own'],
     [
       'judge programs.jsonl --judge "cmd:./critic.sh" --out judged.jsonl',
@@ -89,17 +93,18 @@ export async function runJudge(
     const judging = await openJudging(out, rows, judge, values.overwrite);
     try {
       const files = judgingFiles(out);
-      let unscored = 0;
+      let unanswered = 0;
       const code = await stoppable(
         async (signal) => {
           await judgePending(judge, judging, { currency: settings.currency, signal, screen });
           const result = await judging.finish();
-          unscored = result.unscored.length;
+          const unscored = result.unscored.length;
+          unanswered = result.unscored.filter(({ settled }) => !settled).length;
           const usage = judge.usage();
           const words = [...summary(result, usage, settings.currency, screen.colors), out];
           if (unscored > 0)
             words.push(
-              `${files.unscored} has the unscored rows and why; the same command asks for them again`,
+              `${files.unscored} has the unscored rows and why${unanswered > 0 ? '; the same command asks for them again' : ''}`,
             );
           screen.tell('judged', { ...countsOf(result), usage: snakeFields(usage), out }, words.join('\n'));
         },
@@ -109,7 +114,7 @@ export async function runJudge(
             waitingForCalls(name, `${files.journal} keeps what was judged; the same command goes on.`),
           ),
       );
-      return code === 0 && unscored > 0 ? 1 : code;
+      return code === 0 && unanswered > 0 ? 1 : code;
     } finally {
       screen.endProgress();
       await judging.close();

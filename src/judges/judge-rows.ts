@@ -30,8 +30,11 @@ export interface JudgeRowFile {
  */
 export async function readJudgeRows(file: string, format?: Format): Promise<JudgeRowFile> {
   let judgedBefore = 0;
+  const said: (string | null)[] = [];
   const read = (value: Fields, reader: RowReader): Omit<Triplet, 'judgment'> => {
-    if (isGiven(value['judgment']) || isGiven(value['score'])) judgedBefore++;
+    const { judgment, score } = value;
+    if (isGiven(judgment) || isGiven(score)) judgedBefore++;
+    said.push(typeof judgment === 'string' && judgment.trim() !== '' ? judgment : null);
     return { ...readFields(value, reader), source: reader.source };
   };
   const triplets = await readEach(file, read, format);
@@ -40,7 +43,8 @@ export async function readJudgeRows(file: string, format?: Format): Promise<Judg
   const rows = triplets.map((triplet, i): JudgeRow => {
     const { output, source } = triplet;
     const id = named ? ids[i]! : String(source.row);
-    return { triplet, request: { id, ...promptOf(triplet), output } };
+    const words = said[i];
+    return { triplet, request: { id, ...promptOf(triplet), output, ...(words && { said: words }) } };
   });
   return { rows, judgedBefore };
 }

@@ -7,6 +7,8 @@ import type { PromptFields } from '../rows/conversation.ts';
 export interface JudgeRequest extends PromptFields {
   readonly id: string;
   readonly output: string;
+  /** What somebody said of the response already; most judges do not hear of it. */
+  readonly said?: string;
 }
 
 /**
@@ -25,6 +27,8 @@ export interface Judged {
 export interface Unscored {
   readonly id: string;
   readonly unscored: string;
+  /** The judge did answer: there is nothing to judge. */
+  readonly settled?: true;
 }
 
 export const isJudged = (outcome: Outcome): outcome is Judged => !('unscored' in outcome);

@@ -24,7 +24,7 @@ describe('readJudgeRows', () => {
     const { rows, judgedBefore } = await readJudgeRows(path);
     expect(rows.map(({ request }) => request)).toEqual([
       { id: 'x', instruction: 'A?', input: 'in', output: 'a' },
-      { id: '7', instruction: 'B?', input: '', output: 'b' },
+      { id: '7', instruction: 'B?', input: '', output: 'b', said: 'Bad.' },
     ]);
     expect(judgedBefore).toBe(1);
   });

@@ -306,3 +306,22 @@ it('says what is wrong with options before it asks anyone', async () => {
   const poor = await run('--judge', 'http://127.0.0.1:9/v1#m', '--budget', '1');
   expect([poor.code, poor.stderr]).toEqual([2, expect.stringContaining('both prices')]);
 });
+
+it('keeps what users said next where it is about the response', async () => {
+  const said = ['Wrong, it is Warsaw.', 'Great, thank you!', 'And what is 2 + 2?', undefined];
+  await writeRows(4, (n) => ({ judgment: said[n] }));
+  const url = await start(({ text }, response) => {
+    expect(text).toContain(`<message>\n${said[numberIn(text)]}\n</message>`);
+    json(response, 200, completion(['Criticism.', '**Praise**', 'neither'][numberIn(text)]!));
+  });
+  const { code, stdout } = await judge(url, '--judge_prompt', 'next-message');
+  expect((await readLines('judged.jsonl')).map(({ judgment }) => judgment)).toEqual([said[0], null]);
+  expect(await readLines('judged.jsonl.unscored.jsonl')).toMatchObject([
+    { row: 3, reason: 'what the user said next is not about it: "And what is 2 + 2?"' },
+    { row: 4, reason: expect.stringContaining('has no next message') as string },
+  ]);
+  expect(code).toBe(1);
+  expect(stdout).toContain('1 satisfactory, 1 unsatisfactory, 2 unscored');
+  await writeRows(3, (n) => ({ judgment: said[n] }));
+  expect((await judge(url, '--judge_prompt', 'next-message', '--overwrite')).code).toBe(0);
+});

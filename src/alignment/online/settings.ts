@@ -41,9 +41,15 @@ export const onlineEntry: Entry<OptionsTable> = {
   together: (given) => [
     ...contradictions(given, { ...defaultSettings, ...onlineDefaults }, 'online'),
     ...bothWays(given),
+    ...fresh(given),
     ...(given.resume ? [] : room(given)),
   ],
 };
+
+const fresh = ({ judgePrompt }: Partial<OnlineSettings>): Problem[] =>
+  judgePrompt === 'next-message'
+    ? [{ keys: ['judgePrompt'], message: 'fresh responses have no next message that it could read' }]
+    : [];
 
 /** A response is never cut for training, so that one as long as allowed has to fit. */
 function room({

@@ -8,7 +8,6 @@ import { systemClock } from '../../openai/clock.ts';
 import type { Clock } from '../../openai/clock.ts';
 import type { Judge, JudgeRequest } from '../judge.ts';
 import { loadPrompt } from './prompt.ts';
-import { parserVersion, readReply } from './read-reply.ts';
 import type { Reading } from './read-reply.ts';
 import type { JudgeSettings } from '../settings.ts';
 
@@ -26,20 +25,28 @@ export async function openChatJudge(
   const prompt = await loadPrompt(settings.prompt);
   const client = await openClient({ ...settings, url: requests.url, key }, clock);
   const rows = createAskedRows<JudgeRequest, Exclude<Reading, { unreadable: string }>>(
-    { prompt, read: readReply },
+    { prompt, read: prompt.read },
     client,
     requests,
     settings,
   );
   return {
     name: requests.name,
-    fingerprint: `judgments/${parserVersion}:${chatFingerprint(requests, prompt)}`,
-    judge: (requested, { onOutcome, signal, occasion }) =>
-      rows.askAll(requested, {
-        onAnswer: ({ id }, answer) => onOutcome('unscored' in answer ? answer : { id, ...answer }),
-        ...(signal && { signal }),
-        ...(occasion !== undefined && { occasion }),
-      }),
+    fingerprint: `${prompt.reading}:${chatFingerprint(requests, prompt)}`,
+    judge: async (requested, { onOutcome, signal, occasion }) => {
+      for (const row of requested) {
+        const unfit = prompt.unfit(row);
+        if (unfit !== null) await onOutcome({ id: row.id, unscored: unfit });
+      }
+      await rows.askAll(
+        requested.filter((row) => prompt.unfit(row) === null),
+        {
+          onAnswer: ({ id }, answer) => onOutcome({ id, ...answer }),
+          ...(signal && { signal }),
+          ...(occasion !== undefined && { occasion }),
+        },
+      );
+    },
     usage: () => ({ ...client.usage(), cached: rows.cached() }),
     close: () => client.close(),
   };

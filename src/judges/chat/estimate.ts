@@ -28,6 +28,7 @@ export async function estimateChat(
   let calls = 0;
   let cached = 0;
   for (const row of rows) {
+    if (prompt.unfit(row) !== null) continue;
     const messages = prompt.messages(row);
     const first = requests.request(messages);
     const again = requests.request(prompt.reminded(row));

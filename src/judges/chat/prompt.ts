@@ -1,11 +1,22 @@
 // The words in which a chat model is asked for a judgment. Knows the texts of a row, nothing of servers.
 import type { JudgeRequest } from '../judge.ts';
+import type { ChatMessage } from '../../openai/answers.ts';
+import { nextMessagePreset, nextMessagePrompt } from './next-message.ts';
+import { parserVersion, readReply } from './read-reply.ts';
+import type { Reading, Reply } from './read-reply.ts';
 import { loadTemplatePrompt } from './template.ts';
 import type { ChatPrompt, TemplateKind } from './template.ts';
 
 export type RowTexts = Omit<JudgeRequest, 'id'>;
 
-export type JudgePrompt = ChatPrompt<RowTexts>;
+/** A question about a response, and what replies to it mean. */
+export interface JudgePrompt extends ChatPrompt<RowTexts> {
+  /** Names the way in which replies are read. */
+  readonly reading: string;
+  /** Why the row cannot be asked about; null where it can. */
+  readonly unfit: (row: RowTexts) => string | null;
+  read(this: void, reply: Reply, row: RowTexts, messages: readonly ChatMessage[]): Reading;
+}
 
 const defaultText = `You judge responses to instructions.
 
@@ -47,7 +58,16 @@ const kind: TemplateKind<'output'> = {
   presetVersion: 1,
 };
 
+/** Presets that ask what is wrong with a response. */
 export const promptPresets: readonly string[] = Object.keys(kind.presets);
 
 /** A preset by name, or a file with {instruction}, {input} and {output}. Throws as `loadTemplatePrompt` does. */
-export const loadPrompt = (nameOrFile: string): Promise<JudgePrompt> => loadTemplatePrompt(nameOrFile, kind);
+export const loadPrompt = async (nameOrFile: string): Promise<JudgePrompt> =>
+  nameOrFile === nextMessagePreset
+    ? nextMessagePrompt()
+    : {
+        ...(await loadTemplatePrompt(nameOrFile, kind)),
+        reading: `judgments/${parserVersion}`,
+        unfit: () => null,
+        read: readReply,
+      };

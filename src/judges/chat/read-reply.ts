@@ -2,7 +2,7 @@
 import { isPraise } from '../../judgments/triplet.ts';
 import { bareText, isPlaceholder, repetition } from '../../judgments/wording.ts';
 import { brokenText } from '../answers.ts';
-import type { Judged } from '../judge.ts';
+import type { Judged, Unscored } from '../judge.ts';
 import type { ChatAnswer, ChatMessage } from '../../openai/answers.ts';
 import type { RowTexts } from './prompt.ts';
 import { beginning } from '../../rows/text.ts';
@@ -15,7 +15,11 @@ export const parserVersion = 2;
 export type Reply = Omit<ChatAnswer, 'usage'>;
 
 export type Reading = Pick<Judged, 'suspicious'> &
-  ({ readonly judgment: string | null } | { readonly unreadable: string });
+  (
+    | { readonly judgment: string | null }
+    | Pick<Unscored, 'unscored' | 'settled'>
+    | { readonly unreadable: string }
+  );
 
 /**
  * Reads a reply: thoughts, code fences, quotes and a label such as "Judgment:" are taken away; a reply cut at the
@@ -23,13 +27,10 @@ export type Reading = Pick<Judged, 'suspicious'> &
  * repeat the prompt or the response.
  */
 export function readReply(reply: Reply, row: RowTexts, messages: readonly ChatMessage[]): Reading {
-  if (reply.refusal) return { unreadable: `the judge refuses: ${excerpt(reply.refusal)}` };
-  if (reply.finish === 'content_filter')
-    return { unreadable: "the server's content filter stopped the reply" };
+  const spoken = spokenIn(reply);
+  if ('unreadable' in spoken) return spoken;
   const cut = reply.finish === 'length';
-  const spoken = withoutThoughts(reply.text);
-  if (spoken === null) return { unreadable: 'the reply ended before its thoughts did' };
-  const bare = unwrap(spoken);
+  const bare = unwrap(spoken.text);
   if (bare === null) return { unreadable: 'the reply is wrapped in fences or quotes too often' };
   const object = jsonObject(bare);
   if (object) {
@@ -47,6 +48,15 @@ export function readReply(reply: Reply, row: RowTexts, messages: readonly ChatMe
     return { unreadable: `the reply repeats the prompt: ${excerpt(judgment)}` };
   const suspicious = suspicionOf(judgment);
   return { judgment, ...(suspicious && { suspicious }) };
+}
+
+/** What a reply says once its thoughts are over, or why it says nothing. */
+export function spokenIn(reply: Reply): { readonly text: string } | { readonly unreadable: string } {
+  if (reply.refusal) return { unreadable: `the judge refuses: ${excerpt(reply.refusal)}` };
+  if (reply.finish === 'content_filter')
+    return { unreadable: "the server's content filter stopped the reply" };
+  const text = withoutThoughts(reply.text);
+  return text === null ? { unreadable: 'the reply ended before its thoughts did' } : { text };
 }
 
 /** Models that think aloud do so between tags, before they answer; null where the thoughts have no end. */

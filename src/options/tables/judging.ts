@@ -12,7 +12,7 @@ export const judge = {
     default: 'default',
     resume: 'content',
     placeholder: 'NAME|FILE',
-    help: 'how a chat model is asked: default, paper, or a file with {instruction}, {input} and {output}',
+    help: 'how a chat model is asked: default, paper, next-message (whether the judgment that a row has is about its response), or a file with {instruction}, {input} and {output}',
   },
   judge_temperature: {
     kind: 'number',
