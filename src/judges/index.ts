@@ -16,3 +16,5 @@ export type { JudgeRow, JudgeRowFile } from './judge-rows.ts';
 export { judgingFiles, openJudging } from './judging.ts';
 export type { Judging, JudgingFiles } from './judging.ts';
 export type { CompareFunction, JudgeAllFunction, JudgeFunction } from './program/module.ts';
+export { labelAgreement, spanAgreement } from '../statistics/agreement.ts';
+export type { LabelAgreement, SpanAgreement } from '../statistics/agreement.ts';

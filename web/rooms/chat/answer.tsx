@@ -1,9 +1,9 @@
 // One answer: its message, its words, what somebody thinks of it. Knows its own answer alone.
 import type { ChatAnswer } from '../../../src/studio/api/chat.ts';
+import { Tokens, flagsOf } from '../../marking/tokens.tsx';
 import { Problem } from '../../shell/problem.tsx';
-import { draftOf, judge, keep, keepSoon, lambda, problem, scoreSoon } from './state.ts';
+import { announcement, draftOf, judge, keep, keepSoon, lambda, problem, scoreSoon } from './state.ts';
 import type { Draft } from './state.ts';
-import { Tokens, flagsOf } from './tokens.tsx';
 
 interface Props {
   readonly answer: ChatAnswer;
@@ -33,7 +33,13 @@ export function Answer({ answer, number }: Props) {
         {message}
       </p>
       <div class="answer">
-        <Tokens text={text} name={name} draft={draft} onMarked={() => keepSoon(id, draft)} />
+        <Tokens
+          text={text}
+          name={name}
+          marking={{ ...draft, lambda }}
+          onMarked={() => keepSoon(id, draft)}
+          onSay={(words) => (announcement.value = words)}
+        />
         {text === '' && <p class="note">The model ended without a word.</p>}
         {!whole && text !== '' && <p class="note">It was cut off here.</p>}
         <Flagged draft={draft} />

@@ -1,5 +1,5 @@
 // Positions in code points, which the studio counts in, and in a script's own units; marks as sets of them. Knows texts.
-import type { CodePoints } from '../../../src/studio/api/chat.ts';
+import type { CodePoints } from '../../src/studio/api/chat.ts';
 
 /** The text between two positions in code points, where `points` are the text's code points. */
 export const between = (points: readonly string[], [from, to]: CodePoints): string =>

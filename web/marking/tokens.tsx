@@ -1,29 +1,40 @@
 // An answer's words: coloured by how much likelier the judgment makes each token, outlined where that is more than lambda
 // times, underlined where somebody marked them. A caret goes among the words; dragging or tapping marks. Knows one answer.
 import { useComputed, useSignal } from '@preact/signals';
+import type { ReadonlySignal, Signal } from '@preact/signals';
 import { useMemo, useRef } from 'preact/hooks';
-import { flaggedTokens } from '../../../src/evaluation/detection.ts';
-import { heatLevel } from '../../../src/report/palette.ts';
-import type { AnswerScores, CodePoints } from '../../../src/studio/api/chat.ts';
+import { flaggedTokens } from '../../src/evaluation/detection.ts';
+import { heatLevel } from '../../src/report/palette.ts';
+import type { AnswerScores, CodePoints } from '../../src/studio/api/chat.ts';
 import { between, isMarked, toggled, touches, wordsOf } from './code-points.ts';
-import { announcement, lambda } from './state.ts';
-import type { Draft } from './state.ts';
+import './marking.css';
+
+/** What is known of an answer's words. */
+export interface Marking {
+  readonly marks: Signal<readonly CodePoints[]>;
+  /** Null where nothing was scored: the words have no colours then. */
+  readonly scores: ReadonlySignal<AnswerScores | null>;
+  readonly lambda: ReadonlySignal<number>;
+}
 
 interface Props {
   readonly text: string;
   readonly name: string;
-  readonly draft: Draft;
+  readonly marking: Marking;
   readonly onMarked: () => void;
+  /** Is told what those should hear who do not see the caret. */
+  readonly onSay: (words: string) => void;
 }
 
-export function Tokens({ text, name, draft, onMarked }: Props) {
+export function Tokens({ text, name, marking, onMarked, onSay }: Props) {
+  const { marks, scores, lambda } = marking;
   const points = useMemo(() => Array.from(text), [text]);
   const words = useMemo(() => wordsOf(points), [points]);
   /** Words from the one where the selection began to the one with the caret; by their numbers. */
   const chosen = useSignal<readonly [anchor: number, caret: number] | null>(null);
   const box = useRef<HTMLDivElement>(null);
   const dragging = useRef(false);
-  const flags = useComputed(() => flagsOf(draft.scores.value, lambda.value));
+  const flags = useComputed(() => flagsOf(scores.value, lambda.value));
 
   const rangeOf = ([anchor, caret]: readonly [number, number]): CodePoints => [
     words[Math.min(anchor, caret)]![0],
@@ -31,12 +42,12 @@ export function Tokens({ text, name, draft, onMarked }: Props) {
   ];
   const mark = (): void => {
     if (chosen.value === null) return;
-    draft.marks.value = toggled(draft.marks.value, rangeOf(chosen.value));
+    marks.value = toggled(marks.value, rangeOf(chosen.value));
     onMarked();
   };
   const say = (): void => {
     const range = rangeOf(chosen.value!);
-    announcement.value = `${between(points, range)}${isMarked(draft.marks.value, range) ? ', marked' : ''}`;
+    onSay(`${between(points, range)}${isMarked(marks.value, range) ? ', marked' : ''}`);
   };
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.ctrlKey || event.altKey || event.metaKey || words.length === 0) return;
@@ -98,9 +109,9 @@ export function Tokens({ text, name, draft, onMarked }: Props) {
       <Pieces
         points={points}
         words={words}
-        scores={draft.scores.value}
+        scores={scores.value}
         flags={flags.value}
-        marks={draft.marks.value}
+        marks={marks.value}
         selection={selection}
       />
     </div>
