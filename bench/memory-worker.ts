@@ -1,6 +1,8 @@
-// One process of the memory benchmark: opens a model, does one kind of work, and tells what was estimated for training
+// One process of the memory benchmark: opens a model, does one kind of work, and tells what was estimated for it
 // and the peak that the system counted.
 import { openEngine } from '../src/engine/index.ts';
+import type { Work } from '../src/engine/index.ts';
+import { bytesOf } from '../src/engine/memory.ts';
 import { cut } from '../src/objectives/index.ts';
 import { defaultAdamW } from '../src/engine/index.ts';
 import { peakMemory } from './peak-memory.ts';
@@ -11,6 +13,8 @@ export interface MemoryJob {
   /** Whether training repacks weights; null leaves it to the engine. */
   readonly prepack: boolean | null;
   readonly baseDtype: 'float32' | 'int8' | 'int4';
+  readonly baseCompute: 'float32' | 'int8';
+  readonly computeDtype: 'float32' | 'float16';
   readonly tokens: number;
   readonly responseTokens: number;
 }
@@ -20,6 +24,8 @@ const {
   kind,
   prepack,
   baseDtype,
+  baseCompute,
+  computeDtype,
   tokens,
   responseTokens,
 } = JSON.parse(process.argv[2]!) as MemoryJob;
@@ -28,6 +34,8 @@ const lora = { rank: 16, alpha: 32, dropout: 0, rankStabilized: false, targetMod
 const engine = await openEngine({
   modelDir,
   baseDtype,
+  baseCompute,
+  computeDtype,
   threads: 2,
   slots: 8,
   ...(kind === 'train' && { lora }),
@@ -38,7 +46,14 @@ const sequenceOf = (length: number, seed: number): { ids: Int32Array; responseSt
   ids: Int32Array.from({ length }, (_, i) => 3 + ((i * 7919 + seed) % (vocabSize - 3))),
   responseStart: length - responseTokens,
 });
-const estimate = engine.estimateMemory({ tokens, responseTokens });
+const work: Work | null =
+  kind === 'open'
+    ? null
+    : kind === 'generate'
+      ? { kind, promptTokens: tokens - responseTokens, tokens }
+      : { kind, tokens, responseTokens };
+const parts = work && engine.estimateMemory(work);
+const estimate = parts && bytesOf(parts);
 const opened = peakMemory();
 const began = performance.now();
 if (kind === 'train') {
@@ -59,5 +74,5 @@ if (kind === 'train') {
   );
 }
 const seconds = (performance.now() - began) / 1000;
-process.stdout.write(`${JSON.stringify({ estimate, opened, peak: peakMemory(), seconds })}\n`);
+process.stdout.write(`${JSON.stringify({ estimate, parts, opened, peak: peakMemory(), seconds })}\n`);
 await engine.dispose();

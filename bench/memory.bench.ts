@@ -1,6 +1,7 @@
-// What a process takes at its peak, each job in a process of its own; of training, against what was estimated before it.
+// What a process takes at its peak, each job in a process of its own, against what was estimated before it.
 //   node scripts/run-ts.mjs bench/memory.bench.ts [--tokens 1024] [--response 256] [--kinds train,score,generate]
-//     [--dtypes float32,int8,int4] [--prepack yes|no] MODEL...
+//     [--dtypes float32,int8,int8-int8,int4,float16] [--prepack yes|no] MODEL...
+// A dtype is that of the weights, with that of the arithmetic behind it; float16 is --compute_dtype.
 // Models come from bench/peers/random_model.py. Prints a table of MiB, as dev/LOG.md has it.
 import { spawnSync } from 'node:child_process';
 import { basename } from 'node:path';
@@ -26,20 +27,26 @@ console.log(
 console.log('| --- | --- | --- | --- | --- | --- | --- | --- |');
 for (const model of positionals) {
   for (const kind of values.kinds.split(',') as MemoryJob['kind'][]) {
-    for (const baseDtype of values.dtypes.split(',') as MemoryJob['baseDtype'][]) {
-      const job: MemoryJob = { model, kind, prepack, baseDtype, tokens, responseTokens };
+    for (const dtype of values.dtypes.split(',')) {
+      const job: MemoryJob = { model, kind, prepack, ...precisionOf(dtype), tokens, responseTokens };
       const runner = ['scripts/run-ts.mjs', 'bench/memory-worker.ts', JSON.stringify(job)];
       // A first opening in few bits quantizes, which is another process's peak.
-      if (baseDtype !== 'float32')
+      if (dtype !== 'float32')
         spawnSync(process.execPath, [...runner.slice(0, 2), JSON.stringify({ ...job, kind: 'open' })]);
       const { stdout, stderr } = spawnSync(process.execPath, runner, { encoding: 'utf8' });
       if (!stdout) throw new Error(stderr);
       const { estimate, opened, peak } = JSON.parse(stdout) as Record<'estimate' | 'opened' | 'peak', number>;
-      const cells = [basename(model), kind, baseDtype, `${tokens}, ${responseTokens}`];
-      const [expected, ratio] =
-        kind === 'train' ? [mebibytes(estimate), (estimate / peak).toFixed(2)] : ['', ''];
+      const cells = [basename(model), kind, dtype, `${tokens}, ${responseTokens}`];
+      const [expected, ratio] = [mebibytes(estimate), (estimate / peak).toFixed(2)];
       const figures = [mebibytes(opened), expected, mebibytes(peak), ratio];
       console.log(`| ${[...cells, ...figures].join(' | ')} |`);
     }
   }
+}
+
+function precisionOf(dtype: string): Pick<MemoryJob, 'baseDtype' | 'baseCompute' | 'computeDtype'> {
+  const [first, compute = 'float32'] = dtype.split('-') as [string, MemoryJob['baseCompute']?];
+  return first === 'float16'
+    ? { baseDtype: 'float32', baseCompute: 'float32', computeDtype: 'float16' }
+    : { baseDtype: first as MemoryJob['baseDtype'], baseCompute: compute, computeDtype: 'float32' };
 }

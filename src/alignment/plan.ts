@@ -3,14 +3,13 @@
 import type { Sequence } from '../engine/engine.ts';
 import { responseLength } from '../engine/engine.ts';
 import { WhetstoneError } from '../errors.ts';
-import { bytesInWords } from '../words/numbers.ts';
 import { epochOrder } from '../judgments/index.ts';
 import type { Example, Triplet } from '../judgments/index.ts';
 import type { Objective } from '../objectives/objective.ts';
 import { planBatches } from './batches.ts';
 import type { BatchPlan } from './batches.ts';
 import type { EngineDescription, Engine } from '../engine/engine.ts';
-import { availableMemory, ownMemory } from '../engine/available-memory.ts';
+import { longestWork, requireMemory } from '../engine/require-memory.ts';
 import { resolveWarmup } from './schedule.ts';
 import type { Schedule } from './schedule.ts';
 import type { AlignSettings } from './settings.ts';
@@ -149,33 +148,7 @@ export async function requireFit(
 ): Promise<{ peak: number; available: number }> {
   requirePositions(sequences, engine.describe(), settings.cutoffLen);
   requireVocabulary(sequences, engine.describe(), settings.model);
-  return requireMemory(engine, sequences);
-}
-
-async function requireMemory(
-  engine: Pick<Engine, 'estimateMemory'>,
-  sequences: readonly Sequence[],
-): Promise<{ peak: number; available: number }> {
-  const sizes = sequences.map((sequence) => ({
-    tokens: sequence.ids.length,
-    responseTokens: responseLength(sequence),
-  }));
-  // Either the longest sequence or the one with the longest response needs the most.
-  const longest = sizes.reduce((a, b) => (b.tokens > a.tokens ? b : a));
-  const longestResponse = sizes.reduce((a, b) => (b.responseTokens > a.responseTokens ? b : a));
-  const peak = Math.max(engine.estimateMemory(longest), engine.estimateMemory(longestResponse));
-  const { bytes, limitedBy } = await availableMemory();
-  const available = bytes + (await ownMemory());
-  if (peak <= available) return { peak, available };
-  throw new WhetstoneError(
-    'NOT_ENOUGH_MEMORY',
-    `this run needs about ${bytesInWords(peak)} at its peak, and ${limitedBy} has ${bytesInWords(available)} left`,
-    {
-      hint:
-        `Its longest sequence has ${longest.tokens} tokens: lower ${option('cutoffLen')} or ${option('loraR')}, close other programs, ` +
-        'or use a smaller model or a larger machine.',
-    },
-  );
+  return requireMemory(engine, longestWork('train', sequences), { advises: ['baseDtype', 'cutoffLen'] });
 }
 
 function requirePositions(

@@ -6,6 +6,15 @@
 import type { DecoderConfig } from '../models/index.ts';
 import { isNarrow } from './arrangement.ts';
 import { runFeeds } from './decoding-feeds.ts';
+import {
+  firstRoom,
+  grownRoom,
+  narrowPrompts,
+  neededRoom,
+  pieceLength,
+  promptRows,
+  roundUp,
+} from './decoding-sizes.ts';
 import type { Generation } from './engine.ts';
 import { createCache } from './key-value-cache.ts';
 import type { Fresh, KeyValueCache, Numbers } from './key-value-cache.ts';
@@ -16,13 +25,6 @@ import { advance, begin, isAborted } from './running.ts';
 import type { Running, Waiting } from './running.ts';
 import type { Feed, Session } from './session.ts';
 import type { Tensor as OrtTensor } from './runtime.ts';
-
-/** Prompts of narrow models are read so many at a time, padded to a multiple of so many tokens. */
-const narrowPrompts = { rows: 16, tokens: 16 } as const;
-/** Longest piece of a prompt that one run reads. */
-const pieceLength = 512;
-/** Slots grow by so many tokens; a multiple of what the softmax kernel takes at a time. */
-const roomStep = 64;
 
 export interface Batch {
   readonly model: Pick<EngineModel, 'config' | 'checkpoint' | 'parameters'>;
@@ -56,8 +58,8 @@ export function createBatch(
     endTokens,
     rowCounts,
     slots: new Array<Running | null>(slots).fill(null),
-    cache: cacheOf(evenRows(slots), roomStep),
-    blank: cacheOf(isNarrow(config) ? narrowPrompts.rows : 1, 1),
+    cache: cacheOf(evenRows(slots), firstRoom),
+    blank: cacheOf(promptRows(config), 1),
   };
 }
 
@@ -229,9 +231,9 @@ function end({ slots }: Batch, { waiting, slot, made }: Running, finish: Generat
 function makeRoom(batch: Batch, needed: number): void {
   const { cache } = batch;
   const most = Math.max(needed, ...running(batch).map(({ cached }) => cached + 1));
-  const wanted = roundUp(most, roomStep);
-  // A cache that is far too long makes every step slower; one that is a little too long saves moving it.
-  if (wanted > cache.room) cache.resize(roundUp(Math.ceil(1.25 * wanted), roomStep));
+  const wanted = neededRoom(most);
+  // A cache that is far too long makes every step slower.
+  if (wanted > cache.room) cache.resize(grownRoom(wanted));
   else if (2 * wanted < cache.room) cache.resize(wanted);
 }
 
@@ -257,5 +259,3 @@ function numbersOf({ data, type }: OrtTensor): Numbers {
   const { buffer, byteOffset, length } = data as Numbers;
   return type === 'float16' ? new Uint16Array(buffer, byteOffset, length) : (data as Float32Array);
 }
-
-const roundUp = (n: number, step: number): number => Math.ceil(n / step) * step;

@@ -1,6 +1,6 @@
 // The Engine interface: what any training back end offers to the layers below it in the data flow.
 // It knows token sequences and objectives; it does not know text, files of judgments or run directories.
-import type { BaseDType, ComputeDType, LoraConfig } from '../models/index.ts';
+import type { BaseDType, ComputeDType, FewBits, LoraConfig } from '../models/index.ts';
 import type { Arithmetic } from '../graph/index.ts';
 import type { Objective, Role } from '../objectives/objective.ts';
 import type { Device } from './device.ts';
@@ -44,6 +44,10 @@ export interface EngineDescription {
   readonly device?: string;
   /** What it computes with, in words, where that is not ONNX Runtime in this process. */
   readonly engine?: string;
+  /** Sequences that are generated side by side. */
+  readonly slots?: number;
+  /** In how few bits its frozen weights could be stored instead. */
+  readonly fewerBits?: readonly FewBits[];
   /** What is odd about the model's folder and worth a word: full sentences. */
   readonly notes?: readonly Note[];
 }
@@ -52,6 +56,39 @@ export interface EngineDescription {
 export interface LongestSequence {
   readonly tokens: number;
   readonly responseTokens: number;
+}
+
+/** What is done with a model, at its largest. */
+export type Work =
+  | ({
+      readonly kind: 'train' | 'score';
+      /** The adapter to train, where the engine was opened without it. */
+      readonly lora?: LoraConfig;
+    } & LongestSequence)
+  | {
+      readonly kind: 'generate';
+      /** Of the longest prompt. */
+      readonly promptTokens: number;
+      /** Of the longest prompt and its response together. */
+      readonly tokens: number;
+      /** Sequences side by side; default those that the engine was opened with. */
+      readonly slots?: number;
+    };
+
+/** Bytes at the peak, by what they are for. */
+export interface MemoryParts {
+  /** Frozen weights, pages that are mapped from their files among them, and copies that kernels make. */
+  readonly weights: number;
+  /** Trainable values, their gradient and what adds it up, and the optimizer's moments. */
+  readonly state: number;
+  /** Values kept from forward to backward, and those of the layer under way. */
+  readonly activations: number;
+  /** Logits and what is made of them. */
+  readonly head: number;
+  /** Keys and values of the sequences that are being continued. */
+  readonly cache: number;
+  /** The process, its libraries, and the compiled graph. */
+  readonly runtime: number;
 }
 
 /** A context and a response that continues it, as token ids of one model. */
@@ -181,8 +218,8 @@ export interface TrainingState {
 /** Calls may overlap: each begins when those before it have ended. After `dispose` they throw `ENGINE_DISPOSED`. */
 export interface Engine {
   describe(): EngineDescription;
-  /** Peak bytes of a training run whose longest sequence is this long. */
-  estimateMemory(longest: LongestSequence): number;
+  /** What a piece of work takes at its peak, or would take with the frozen weights stored in `baseDtype`. */
+  estimateMemory(work: Work, baseDtype?: FewBits): MemoryParts;
   /**
    * Token log-probs (nats) of each sequence's response: one array of shape [response tokens] a sequence. The
    * initial model is the one that was opened, its adapter included.

@@ -1,16 +1,121 @@
-// How much memory a training run will need, from the configuration alone.
+// How much memory a piece of work will need at its peak, part by part, from the configuration alone. Knows shapes and how
+// weights are kept; how much there is, and what to do where it is too little, is for others.
 import { totalmem } from 'node:os';
-import type { Checkpoint } from '../models/index.ts';
-import { elementsOf } from '../models/index.ts';
+import type {
+  BaseDType,
+  Checkpoint,
+  DecoderConfig,
+  FewBits,
+  LoraConfig,
+  StoredWeight,
+  Trainable,
+} from '../models/index.ts';
+import { blocksOf, codeBytes, elementsOf, embeddingName, headName, isTarget } from '../models/index.ts';
+import { readsCodes } from './arithmetic.ts';
 import { queryBlocks, rowLimit } from './arrangement.ts';
-import type { LongestSequence } from './engine.ts';
+import { finalRoom, pieceLength, promptRows } from './decoding-sizes.ts';
+import type { MemoryParts, Work } from './engine.ts';
 import type { EngineModel } from './model.ts';
+import { evenRows } from './row-counts.ts';
 
-/** Node, ONNX Runtime's code and the compiled graph. */
-const runtimeBytes = 300 << 20;
+/** All parts together. */
+export const bytesOf = (parts: MemoryParts): number =>
+  (Object.values(parts) as number[]).reduce((sum, part) => sum + part, 0);
 
-/** What the allocator holds beyond the live values; chosen so that estimates meet the peaks in dev/LOG.md. */
-const arenaSlack = 1.25;
+/** A weight as a graph holds it. */
+interface PlannedWeight {
+  readonly name: string;
+  readonly elements: number;
+  readonly shape: readonly number[];
+  readonly kept: 'float32' | 'half' | 'codes';
+  /** Bytes in its file, scales and zeros among them. */
+  readonly bytes: number;
+  /** Whether rows of it are looked up and nothing is multiplied by it. */
+  readonly lookedUp: boolean;
+}
+
+/** All that an estimate follows from. */
+export interface MemoryPlan {
+  readonly config: DecoderConfig;
+  readonly weights: readonly PlannedWeight[];
+  readonly trainable: Trainable;
+  /** Numbers that are trained, or that an adapter has. */
+  readonly trainableValues: number;
+  readonly baseDtype: BaseDType;
+  /** Whether halves stay halves, and are widened for each use. */
+  readonly halves: boolean;
+  /** Whether rows are multiplied with codes of their own, in whole numbers. */
+  readonly products: boolean;
+  /** Whether generation multiplies codes as they are stored. */
+  readonly readsCodes: boolean;
+  readonly prepack: boolean;
+  readonly wholeBatches: boolean;
+  readonly slots: number;
+}
+
+export function memoryPlan(
+  model: Pick<
+    EngineModel,
+    | 'config'
+    | 'device'
+    | 'arithmetic'
+    | 'checkpoint'
+    | 'trainable'
+    | 'layout'
+    | 'products'
+    | 'prepack'
+    | 'wholeBatches'
+  >,
+  slots: number,
+): MemoryPlan {
+  const { config, checkpoint, trainable, layout, products, prepack, wholeBatches } = model;
+  const hasHead = checkpoint.weights.has(headName);
+  const stored = [...checkpoint.weights];
+  const dtypes = new Set(stored.map(([, { quantized }]) => quantized?.dtype));
+  return {
+    config,
+    weights: stored.map(([name, weight]) => planned(name, weight, hasHead)),
+    trainable,
+    trainableValues: layout.total,
+    baseDtype: dtypes.has('int4') ? 'int4' : dtypes.has('int8') ? 'int8' : 'float32',
+    halves: checkpoint.computeDtype === 'float16',
+    products: products !== null,
+    readsCodes: readsCodes(model),
+    prepack,
+    wholeBatches,
+    slots,
+  };
+}
+
+function planned(
+  name: string,
+  { shape, length, dtype, quantized }: StoredWeight,
+  hasHead: boolean,
+): PlannedWeight {
+  const lookedUp = name === embeddingName && hasHead;
+  const codes = quantized && length + quantized.scales.length + (quantized.zeros?.length ?? 0);
+  const kept = quantized ? 'codes' : dtype === 'F32' ? 'float32' : 'half';
+  return { name, elements: elementsOf(shape), shape, kept, bytes: codes ?? length, lookedUp };
+}
+
+/** The same model with its matrices in few bits, and the arithmetic of float32. */
+export function inDtype(plan: MemoryPlan, baseDtype: FewBits): MemoryPlan {
+  const weights = plan.weights.map((weight): PlannedWeight => {
+    const { shape, elements } = weight;
+    if (shape.length !== 2) return { ...weight, kept: 'float32', bytes: 4 * elements };
+    const scales = 4 * shape[0]! * blocksOf(shape[1]!);
+    return { ...weight, kept: 'codes', bytes: codeBytes(elements, baseDtype) + scales };
+  });
+  return {
+    ...plan,
+    weights,
+    baseDtype,
+    halves: false,
+    products: false,
+    readsCodes: baseDtype === 'int4',
+    prepack: false,
+  };
+}
 
 /** Share of the machine's memory that repacked weights may take. */
 const prepackShare = 1 / 8;
@@ -22,23 +127,52 @@ const prepackShare = 1 / 8;
 export function worthPrepacking(checkpoint: Checkpoint): boolean {
   const limit = process.constrainedMemory();
   const memory = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+  const floats = sumOf([...checkpoint.weights.values()], ({ shape }) => 4 * elementsOf(shape));
   // What is dequantized or widened for each use is no weight that could be repacked.
-  return !isConvertedOnUse(checkpoint) && 2 * floatBytes(checkpoint) <= memory * prepackShare;
+  return !isConvertedOnUse(checkpoint) && 2 * floats <= memory * prepackShare;
 }
 
 const isConvertedOnUse = ({ weights, computeDtype = 'float32' }: Checkpoint): boolean =>
   computeDtype !== 'float32' || [...weights.values()].some(({ quantized }) => quantized !== undefined);
 
-const floatBytes = ({ weights }: Checkpoint): number =>
-  [...weights.values()].reduce((sum, { shape }) => sum + 4 * elementsOf(shape), 0);
+const sumOf = <T>(items: readonly T[], of: (item: T) => number): number =>
+  items.reduce((sum, item) => sum + of(item), 0);
 
-type MemoryPlan = Omit<EngineModel, 'adapter' | 'values' | 'parameters' | 'threads'>;
+/** The same model with an adapter to train on it. */
+function withLora(plan: MemoryPlan, lora: LoraConfig): MemoryPlan {
+  const adapted = plan.weights.filter(
+    ({ name, shape }) => shape.length === 2 && isTarget(lora, name.replace(/\.weight$/, '')),
+  );
+  const trainableValues = sumOf(adapted, ({ shape: [out, inner] }) => lora.rank * (out! + inner!));
+  return { ...plan, trainable: { kind: 'lora', lora }, trainableValues };
+}
 
-/**
- * Peak bytes of the training step: weights, trainable state, and the values kept from forward to backward.
- */
-export function estimatePeakMemory(plan: MemoryPlan, { tokens, responseTokens }: LongestSequence): number {
-  const { config, trainable, layout, wholeBatches } = plan;
+/** Peak bytes of the work. The measured peaks that the constants below were fitted to are in dev/LOG.md. */
+export function estimateMemory(model: MemoryPlan, work: Work): MemoryParts {
+  const plan = 'lora' in work && work.lora ? withLora(model, work.lora) : model;
+  const rest = work.kind === 'generate' ? ofGeneration(plan, work) : ofRows(plan, work);
+  return { weights: weightBytes(plan, work.kind), state: stateBytes(plan, work.kind), ...rest };
+}
+
+const mebibyte = 1 << 20;
+/** Node with ONNX Runtime, and what a graph takes a layer: that of a step has ten times the nodes of the others. */
+const runtime = {
+  process: 110 * mebibyte,
+  layer: { train: 8 * mebibyte, score: mebibyte, generate: mebibyte },
+};
+
+const runtimeBytes = ({ config }: MemoryPlan, kind: Work['kind']): number =>
+  runtime.process + config.layers * runtime.layer[kind];
+
+/** What the allocator holds beyond the values that are alive. */
+const slack = 1.27;
+
+/** Training and scoring: all rows of a sequence, or of a batch, at once. */
+function ofRows(
+  plan: MemoryPlan,
+  { kind, tokens, responseTokens }: Work & { kind: 'train' | 'score' },
+): Omit<MemoryParts, 'weights' | 'state'> {
+  const { config, trainable, wholeBatches } = plan;
   const { hiddenSize, intermediateSize, heads, kvHeads, headDim, layers, vocabSize, qkNorm } = config;
   const lora = trainable.kind === 'lora' ? trainable.lora : null;
   const rows = wholeBatches ? Math.max(rowLimit, tokens) : tokens;
@@ -55,42 +189,80 @@ export function estimatePeakMemory(plan: MemoryPlan, { tokens, responseTokens }:
   const scores = config.attentionCap === null ? 4 : 5;
   const oneLayer = 6 * rows * intermediateSize + scores * heads * Math.ceil(tokens / blocks) * rows;
   const logits = config.logitCap === null ? 2 : 4;
-  const head = logits * Math.max(responseTokens, Math.ceil((rows * responseTokens) / tokens)) * vocabSize;
-  const activations = 4 * (layers * rows * (kept + keptForWeights) + oneLayer + head);
-  const masks = lora && lora.dropout > 0 ? layers * rows * (2 * hiddenSize + intermediateSize) : 0;
-  // Parameters, two moments, the gradient and its accumulator.
-  const state = layout.total * 4 * 5;
-  return runtimeBytes + weightBytes(plan) + state + masks + arenaSlack * activations;
+  const outputs = Math.max(responseTokens, Math.ceil((rows * responseTokens) / tokens));
+  const masks =
+    kind === 'train' && lora && lora.dropout > 0 ? layers * rows * (2 * hiddenSize + intermediateSize) : 0;
+  const ofLayers = kind === 'train' ? layers * rows * (kept + keptForWeights) * (plan.halves ? 0.5 : 1) : 0;
+  return {
+    activations: masks + slack * 4 * (ofLayers + oneLayer),
+    head: slack * 4 * logits * outputs * vocabSize,
+    cache: 0,
+    runtime: runtimeBytes(plan, kind),
+  };
 }
 
 /** Of one layer, as multiples of the hidden size. */
-function widthsOfNorms({ layerNorms }: MemoryPlan['config']): number {
+function widthsOfNorms({ layerNorms }: DecoderConfig): number {
   const { beforeAttention, afterAttention, beforeMlp, afterMlp } = layerNorms;
   const count = (names: readonly (string | null)[]): number => names.filter((name) => name !== null).length;
   return count([beforeAttention, beforeMlp]) + 2 * count([afterAttention, afterMlp]);
 }
 
-/**
- * Float32 weights are mapped from their files. Halves are widened while the graph is loaded, which holds two float32 copies
- * at once. Repacking copies twice, padded, beside the widened ones. Measured: dev/LOG.md.
- */
-function weightBytes({ checkpoint, trainable, prepack, products }: MemoryPlan): number {
-  if (trainable.kind === 'full') return 0;
-  const stored = [...checkpoint.weights.values()];
-  if (prepack) {
-    return stored.reduce((sum, { dtype, length }) => sum + (dtype === 'F32' ? 2.2 * length : 7 * length), 0);
-  }
-  const resting = stored.reduce((sum, { length, dtype, quantized }) => {
-    if (quantized) return sum + length + quantized.scales.length + (quantized.zeros?.length ?? 0);
-    return sum + (dtype === 'F32' ? length : 4.4 * length);
-  }, 0);
-  if (products) {
-    // Codes for both directions, in the kernel's order; what was stored is looked up, in its embeddings alone.
-    return (
-      resting + stored.reduce((sum, { shape, quantized }) => sum + (quantized ? 2 * elementsOf(shape) : 0), 0)
-    );
-  }
-  // The largest matrix in float32 while it is used; the LM head's derivative uses it beside its logits.
-  const inUse = stored.map(({ shape, quantized }) => (quantized ? 4 * elementsOf(shape) : 0));
-  return resting + Math.max(0, ...inUse);
+/** A prompt's piece is read beside the cache of all slots. */
+function ofGeneration(
+  plan: MemoryPlan,
+  { promptTokens, tokens, slots = plan.slots }: Work & { kind: 'generate' },
+): Omit<MemoryParts, 'weights' | 'state'> {
+  const { config, halves } = plan;
+  const { hiddenSize, intermediateSize, heads, kvHeads, headDim, layers, vocabSize } = config;
+  const room = finalRoom(promptTokens, Math.min(tokens, config.maxPositions));
+  const width = 2 * layers * kvHeads * headDim * (halves ? 2 : 4);
+  const sequences = promptRows(config);
+  const piece = Math.min(pieceLength, promptTokens);
+  // What a first piece looks at is itself; a later one looks at all that is cached.
+  const seen = promptTokens > pieceLength ? room + piece : 2 * piece;
+  const rows = sequences * piece;
+  const layer = rows * (4 * hiddenSize + 4 * intermediateSize) + 3 * heads * rows * seen;
+  const step = evenRows(slots) * (heads * room * 3 + 6 * intermediateSize);
+  return {
+    activations: slack * (4 * Math.max(layer, step) + 2 * rows * width),
+    head: 4 * 2 * Math.max(evenRows(slots), sequences) * vocabSize,
+    cache: evenRows(slots) * room * width,
+    runtime: runtimeBytes(plan, 'generate'),
+  };
 }
+
+/** Values, their gradient, a run's share of it, and two moments; an adapter that is only used is its values. */
+const stateBytes = ({ trainableValues }: MemoryPlan, kind: Work['kind']): number =>
+  trainableValues * 4 * (kind === 'train' ? 5 : 1);
+
+/**
+ * Float32 weights are mapped from their files. Halves are widened when the graph is loaded, for a training step into two
+ * float32 copies. Repacking makes a copy for each product that a matrix is in: two in training, one in generation.
+ */
+function weightBytes(plan: MemoryPlan, kind: Work['kind']): number {
+  const { weights, trainable, prepack, halves, products } = plan;
+  if (trainable.kind === 'full' && kind === 'train') return 0;
+  const training = kind === 'train';
+  const copies = training ? 2 : 1;
+  const repacked = prepack && kind !== 'score';
+  const isWhole = products && kind !== 'generate';
+  const resting = sumOf(weights, ({ kept, bytes, elements, lookedUp }) => {
+    // Codes for both directions are in the kernel's order; what was stored is looked up.
+    if (kept === 'codes') return bytes + (isWhole && !lookedUp ? 2 * elements : 0);
+    if (kept === 'half' && halves) return bytes;
+    const floats = 4 * elements;
+    const packed = repacked && !lookedUp ? copies * floats : 0;
+    if (kept === 'half') return 1.03 * copies * floats + (training ? packed / 2 : 0);
+    return packed === 0 ? floats : packed;
+  });
+  if (isWhole || (plan.readsCodes && kind === 'generate')) return resting;
+  // The largest matrix in float32 while it is used, and in training again for the derivative.
+  const used = weights.map(({ kept, elements }) =>
+    kept === 'codes' || (kept === 'half' && halves) ? 4 * elements : 0,
+  );
+  return resting + inUse[kind] * Math.max(0, ...used);
+}
+
+/** How many float32 copies of the largest matrix in few bits the allocator holds. */
+const inUse = { train: 2, score: 1, generate: 2 } as const;

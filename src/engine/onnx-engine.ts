@@ -1,7 +1,7 @@
 // The in-process Engine: traces, compiles and runs everything in ONNX Runtime on this machine. Knows which part does
 // what, and in what order overlapping calls come.
 import { WhetstoneError } from '../errors.ts';
-import type { Checkpoint, StoredDType } from '../models/index.ts';
+import type { Checkpoint, FewBits, StoredDType } from '../models/index.ts';
 import { readEndTokens } from '../models/end-tokens.ts';
 import { elementsOf, saveModel, writeAdapter } from '../models/index.ts';
 import type { ContinuationGroup, Engine, EngineDescription, Sequence, TrainingState } from './engine.ts';
@@ -9,7 +9,8 @@ import { openBranchScorer } from './branches.ts';
 import { openGenerator, usualSlots } from './generate.ts';
 import { generationQueue } from './generation-queue.ts';
 import { lazily } from './lazily.ts';
-import { estimatePeakMemory } from './memory.ts';
+import { estimateMemory, inDtype, memoryPlan } from './memory.ts';
+import type { MemoryPlan } from './memory.ts';
 import { readModel } from './model.ts';
 import type { EngineModel, EngineOptions } from './model.ts';
 import { requireEngineOptions } from './options.ts';
@@ -42,11 +43,13 @@ export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
   const initial = openInitialScorer(model);
   const branches = openBranchScorer(model);
   const trainer = openTrainer(model, { present, initial, seed, profile });
+  const slots = options.slots ?? usualSlots(config);
+  const plan = memoryPlan(model, slots);
   const rowCounts: RowCounts = new Map();
   const generator = lazily(async () =>
     openGenerator(model, {
       rowCounts,
-      slots: options.slots ?? usualSlots(config),
+      slots,
       endTokens: new Set(await readEndTokens(modelDir)),
     }),
   );
@@ -55,8 +58,8 @@ export async function openEngine(options: EngineOptions): Promise<OnnxEngine> {
   const generate = generationQueue(turns, async (queue) => (await generator()).work(queue));
 
   return {
-    describe: () => describe(model),
-    estimateMemory: (longest) => estimatePeakMemory(model, longest),
+    describe: () => ({ ...describe(model), slots, fewerBits: fewerBitsFor(plan, options) }),
+    estimateMemory: (work, baseDtype) => estimateMemory(baseDtype ? inDtype(plan, baseDtype) : plan, work),
     score: inTurn(async (sequences: readonly Sequence[], which: 'present' | 'initial' = 'present') => {
       for (const sequence of sequences) requireUsable(sequence, config);
       return (which === 'present' ? present : initial).logProbs(sequences);
@@ -131,6 +134,15 @@ const describe = ({
   device,
   notes,
 });
+
+/** Codes that came with the model stay as they are, and weights that are trained are in float32. */
+function fewerBitsFor(
+  { trainable, baseDtype: found }: MemoryPlan,
+  { baseDtype: asked = 'float32' }: EngineOptions,
+): FewBits[] {
+  if (trainable.kind === 'full' || found !== asked) return [];
+  return found === 'float32' ? ['int8', 'int4'] : found === 'int8' ? ['int4'] : [];
+}
 
 const countParameters = ({ weights }: Checkpoint): number =>
   [...weights.values()].reduce((sum, { shape }) => sum + elementsOf(shape), 0);

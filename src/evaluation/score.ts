@@ -3,6 +3,7 @@
 import { computeOf } from '../engine/open-weights.ts';
 import { rowsInOrder } from '../durable/rows.ts';
 import type { Engine, OpenEngine } from '../engine/engine.ts';
+import { longestWork, requireMemory } from '../engine/require-memory.ts';
 import { contextOf, loadVoice, openModel, templateNote } from '../generation/index.ts';
 import type { Voice } from '../generation/index.ts';
 import {
@@ -115,6 +116,11 @@ export async function* score(options: ScoreOptions): AsyncGenerator<ScoreRow, vo
         voice,
       });
       try {
+        const sequences = examples.flatMap((example) => Object.values(example.sequences));
+        await requireMemory(engine, longestWork('score', sequences), {
+          what: 'scoring',
+          advises: ['baseDtype', 'cutoffLen'],
+        });
         for (const { positions, isPending } of pendingGroups(examples.length, atOnce, pending)) {
           signal.throwIfAborted();
           const group = positions.map((position) => examples[position]!);

@@ -3,7 +3,8 @@
 import { computeOf } from '../engine/open-weights.ts';
 import { inParallel } from '../durable/pool.ts';
 import { rowsInOrder } from '../durable/rows.ts';
-import type { OpenEngine } from '../engine/engine.ts';
+import type { OpenEngine, Work } from '../engine/engine.ts';
+import { requireMemory } from '../engine/require-memory.ts';
 import { problemsError, WhetstoneError } from '../errors.ts';
 import { createRandom } from '../random.ts';
 import { readSamplingDefaults } from '../models/sampling-defaults.ts';
@@ -99,6 +100,10 @@ export async function* generate(options: GenerateOptions): AsyncGenerator<Genera
     work: async (pending, hand, signal) => {
       const speaker = await openModel({ model, adapter, ...computeOf(settings), onNote, openEngine, voice });
       try {
+        await requireMemory(speaker.engine, [workOf(prompts, sampling.maxNewTokens)], {
+          what: 'generating',
+          advises: ['baseDtype'],
+        });
         await inParallel(
           pending,
           atOnce,
@@ -137,6 +142,12 @@ interface Prompt {
   readonly ids: Int32Array;
   /** Where it stands, where that is in a file. */
   readonly place?: { readonly file: string; readonly row: number };
+}
+
+/** The longest of the prompts with the longest response. */
+function workOf(prompts: readonly Prompt[], maxNewTokens: number): Work {
+  const promptTokens = Math.max(...prompts.map(({ ids }) => ids.length));
+  return { kind: 'generate', promptTokens, tokens: promptTokens + maxNewTokens };
 }
 
 const shown = 10;

@@ -60,6 +60,8 @@ export interface Judge {
    */
   judge(requests: readonly JudgeRequest[], call: JudgeCall): Promise<void>;
   usage(): JudgeUsage;
+  /** Bytes that it takes in this process where prompts have so many tokens; left out where it computes elsewhere. */
+  readonly memory?: (promptTokens: number) => Promise<number>;
   close(): Promise<void>;
 }
 

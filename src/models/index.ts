@@ -15,6 +15,7 @@ export * from './gated-unit.ts';
 export * from './weights.ts';
 export * from './lm-head.ts';
 export type { BaseDType, FewBits } from './quantize.ts';
+export { blocksOf, codeBytes } from './quantize.ts';
 export { cacheFolder, inFewBits } from './few-bits.ts';
 export type { ProductOperands } from './product-codes.ts';
 export { productOperands, withProductCodes } from './product-codes.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { Engine } from '../engine/engine.ts';
+import type { Engine, MemoryParts } from '../engine/engine.ts';
 import { generate } from '../generation/index.ts';
 import { note } from '../words/note.ts';
 import type { Note } from '../words/note.ts';
@@ -22,10 +22,15 @@ beforeAll(async () => {
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
 const odd = note('OWN_LM_HEAD', 'The head is its own.');
+const estimateMemory = (): MemoryParts => ({
+  ...{ weights: 1e6, state: 0, activations: 0 },
+  ...{ head: 0, cache: 0, runtime: 0 },
+});
 /** Without weights; tells what an engine may tell of a model's folder. */
 const openEngine = (): Promise<Engine> =>
   Promise.resolve({
     describe: () => ({ maxPositions: 512, vocabSize: 1097, notes: [odd] }),
+    estimateMemory,
     dispose: () => Promise.resolve(),
   } as unknown as Engine);
 
@@ -99,6 +104,7 @@ it('lets generate do so too where it is told to; what is said holds', async () =
       return Promise.resolve(requests.map(() => ({ ids: new Int32Array(0), finish: 'end' })));
     },
     describe: () => ({ maxPositions: 512, vocabSize: 1097 }),
+    estimateMemory,
     dispose: () => Promise.resolve(),
   } as unknown as Engine;
   const run = async (more: object): Promise<void> => {

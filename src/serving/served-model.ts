@@ -3,6 +3,7 @@ import { computeOf } from '../engine/open-weights.ts';
 import { stat } from 'node:fs/promises';
 import { weightsFingerprint } from '../runs/fingerprint.ts';
 import type { Engine, OpenEngine } from '../engine/engine.ts';
+import { requireRoom } from './memory.ts';
 import { openWeights } from '../engine/open-weights.ts';
 import { loadVoice, templateNote } from '../generation/index.ts';
 import type { Voice } from '../generation/index.ts';
@@ -85,7 +86,7 @@ export async function openModels(settings: ModelsToServe): Promise<ServedModels>
     ...adapters.map((adapter) => ({ id: adapterName(adapter), dir: adapter.dir, parent: base })),
     { id: base, dir: null, parent: null },
   ];
-  const opened: { dispose(): Promise<void> }[] = [];
+  const opened: Engine[] = [];
   const dispose = async (): Promise<void> => {
     await Promise.all(opened.map((engine) => engine.dispose()));
   };
@@ -140,6 +141,8 @@ export async function openModels(settings: ModelsToServe): Promise<ServedModels>
         fingerprint: await weightsFingerprint(modelDir, dir),
       });
     }
+    const short = await requireRoom(opened);
+    if (short !== null) tell(short);
     return { models, dispose };
   } catch (error) {
     await dispose();

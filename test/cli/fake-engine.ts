@@ -74,7 +74,10 @@ export function fakeEngine(
       vocabSize: options.vocabSize ?? 100_000,
       threads: 1,
     }),
-    estimateMemory: () => options.peak ?? 1e6,
+    estimateMemory: () => ({
+      ...{ weights: 0, state: 0, activations: options.peak ?? 1e6 },
+      ...{ head: 0, cache: 0, runtime: 0 },
+    }),
     score: async (sequences) => {
       await sleep(options.scoreDelay ?? 0);
       // As in an engine, the last digits depend on what is scored together.

@@ -233,6 +233,23 @@ describe('an online run', () => {
 });
 
 describe('an online run stops in words', () => {
+  it('when its model and the judge do not fit beside each other, before anything is judged or written', async () => {
+    const asked: number[] = [];
+    const judge = {
+      ...everySecond(),
+      memory: (promptTokens: number) => Promise.resolve(asked.push(promptTokens) * 1e18),
+    };
+    const error = await failure(options(judge));
+    expect(error).toMatchObject({ code: 'NOT_ENOUGH_MEMORY' });
+    expect(error.message).toMatch(/the other model 1000000.0 TB/);
+    // Instruction and response.
+    expect(asked).toEqual([expect.any(Number)]);
+    expect(asked[0]).toBeGreaterThan(8);
+    await expect(readFile(join(out, 'run.yaml'))).rejects.toThrow(/ENOENT/);
+    await failure(options(judge, { rehearse: true }));
+    expect(asked).toHaveLength(2);
+  });
+
   it('when nothing was found wrong, and says the same when it is asked again', async () => {
     const judge = scriptedJudge(({ id }) =>
       judge.asked.length <= 15 && Number(id) % 2 ? 'Wrong.' : 'Perfect.',

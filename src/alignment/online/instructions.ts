@@ -15,6 +15,8 @@ export interface RunInstructions {
   /** Those to train on, by position in the file without doubles and those that are too long. */
   readonly training: readonly Instruction[];
   readonly heldOut: readonly Instruction[];
+  /** Tokens of the longest prompt of either. */
+  readonly longestPrompt: number;
   /** What the user should know: doubles and long ones that were left out. */
   readonly notes: readonly Note[];
 }
@@ -34,12 +36,18 @@ export async function readRunInstructions(
   maxPositions: number,
 ): Promise<RunInstructions> {
   const notes: Note[] = [];
-  let read = 0;
+  let [read, longestPrompt] = [0, 0];
   const fit = async (file: string): Promise<Instruction[]> => {
     const rows = await readInstructions(file);
     if (file === settings.instructions) read = rows.length;
     const unique = withoutDoubles(rows, file, notes);
-    return withoutLong(unique, { ...text, file, room: maxPositions - settings.maxNewTokens }, notes);
+    const short = await withoutLong(
+      unique,
+      { ...text, file, room: maxPositions - settings.maxNewTokens },
+      notes,
+    );
+    longestPrompt = Math.max(longestPrompt, short.longest);
+    return short.rows;
   };
   const all = await fit(settings.instructions);
   const evaluation = settings.evalInstructions === null ? null : await fit(settings.evalInstructions);
@@ -58,7 +66,7 @@ export async function readRunInstructions(
     );
   }
   requireEnough({ read, fit: all.length, left: training.length }, settings);
-  return { training, heldOut: held, notes };
+  return { training, heldOut: held, longestPrompt, notes };
 }
 
 const keyOf = (instruction: Instruction): string => JSON.stringify(promptKey(instruction));
@@ -86,7 +94,7 @@ async function withoutLong(
     room,
   }: { tokenizer: Tokenizer; template: PromptTemplate; file: string; room: number },
   notes: Note[],
-): Promise<Instruction[]> {
+): Promise<{ readonly rows: Instruction[]; readonly longest: number }> {
   const lengths = await Promise.all(
     all.map(
       async (each) => (await encodePrompt(tokenizer, template, each, null, { file, row: each.row })).length,
@@ -103,7 +111,10 @@ async function withoutLong(
       ),
     );
   }
-  return all.filter((_, i) => lengths[i]! <= room);
+  return {
+    rows: all.filter((_, i) => lengths[i]! <= room),
+    longest: lengths.reduce((most, length) => (length <= room ? Math.max(most, length) : most), 0),
+  };
 }
 
 interface Counts {

@@ -44,6 +44,7 @@ import { onlineEntry, onlineRunTable, resolveOnlineSettings, trainingSettings } 
 import type { GivenOnlineSettings, OnlineSettings } from './settings.ts';
 import { openEventLog } from '../../tensorboard/index.ts';
 import type { EventLog } from '../../tensorboard/index.ts';
+import { requireRoundsFit } from './memory.ts';
 import { openServedSpeakers } from './served-speakers.ts';
 import { openSpeakers } from './speakers.ts';
 import type { Speakers } from './speakers.ts';
@@ -210,15 +211,31 @@ async function readAll(settled: Settled): Promise<Read> {
   return { ...settled, voice, mix, circumstances };
 }
 
-/** The judge's files go into the run directory, which is not one before its record is written: here it has none. */
-async function nameOfJudge(
+const nameOfJudge = (
   settings: OnlineSettings,
   folder: string,
   options: OnlineOptions,
-): Promise<Pick<OnlineCircumstances, 'judge_name' | 'judge_fingerprint'>> {
+): Promise<Pick<OnlineCircumstances, 'judge_name' | 'judge_fingerprint'>> =>
+  withJudge({ settings, circumstances: { folder }, options }, ({ name, fingerprint }) => ({
+    judge_name: name,
+    judge_fingerprint: fingerprint,
+  }));
+
+/** The judge's files go into the run directory, which is not one before its record is written: here it has none. */
+async function withJudge<T>(
+  {
+    settings,
+    circumstances: { folder },
+    options,
+  }: Pick<Read, 'settings' | 'options'> & { readonly circumstances: { readonly folder: string } },
+  use: (judge: Judge) => T | Promise<T>,
+): Promise<T> {
   const judge = await judgeOf(settings, { path: null, folder }, options);
-  if (judge !== options.judgeWith) await judge.close();
-  return { judge_name: judge.name, judge_fingerprint: judge.fingerprint };
+  try {
+    return await use(judge);
+  } finally {
+    if (judge !== options.judgeWith) await judge.close();
+  }
 }
 
 interface Opened extends Read {
@@ -234,9 +251,12 @@ async function openModel(read: Read, open: OpenThings): Promise<Opened> {
   const speakers =
     settings.responses === null ? local : served({ ...read, local, responses: settings.responses });
   open.add(() => speakers.close());
-  const engine = await speakers.describe(start);
+  const about = await speakers.about(start);
+  const engine = about.describe();
   const instructions = await readRunInstructions(settings, voice, engine.maxPositions);
-  return { ...read, speakers, engine, instructions };
+  const opened = { ...read, speakers, engine, instructions };
+  await withJudge(opened, (judge) => requireRoundsFit(opened, about, judge));
+  return opened;
 }
 
 const served = ({

@@ -75,12 +75,13 @@ export function openServedSpeakers(
     return name;
   };
   return {
-    describe: async (adapter) => {
-      const description = await local.describe(adapter);
+    about: async (adapter) => {
+      const about = await local.about(adapter);
       // The server speaks from here on: two copies of a model need not be held.
       await local.close();
-      return description;
+      return about;
     },
+    isLocal: false,
     with: async (adapter) => {
       const model = await named(adapter);
       const asking = { client: await opened(), server: { ...server, model }, voice, concurrency };

@@ -1,6 +1,6 @@
 // The model as it speaks at some point of an online run: one engine at a time, for one adapter. Knows folders of
 // models and adapters.
-import type { EngineDescription } from '../../engine/engine.ts';
+import type { Estimating } from '../../engine/require-memory.ts';
 import type { WeightSettings } from '../../engine/open-weights.ts';
 import { openModel, respond } from '../../generation/index.ts';
 import type { OpenedModel, Response, ResponseSettings, Voice } from '../../generation/index.ts';
@@ -10,8 +10,10 @@ import type { PromptText } from '../../rows/conversation.ts';
 export type Responder = (prompts: readonly PromptText[], settings: ResponseSettings) => Promise<Response[]>;
 
 export interface Speakers {
-  /** What the model is; it is opened with this adapter if it is not open. */
-  describe(adapter: string | null): Promise<EngineDescription>;
+  /** What the model is and will take, also when it is closed again; it is opened with this adapter if it is not open. */
+  about(adapter: string | null): Promise<Estimating>;
+  /** Whether responses are made in this process. */
+  readonly isLocal: boolean;
   /** The model with this adapter; null is the model as it is. The one before is closed. */
   with(adapter: string | null): Promise<Responder>;
   /** Frees the memory of the one that is open. */
@@ -33,7 +35,8 @@ export function openSpeakers(settings: Omit<WeightSettings, 'adapter'>, voice: V
     return current.model;
   };
   return {
-    describe: async (adapter) => (await opened(adapter)).engine.describe(),
+    about: async (adapter) => (await opened(adapter)).engine,
+    isLocal: true,
     with: async (adapter) => {
       const model = await opened(adapter);
       return (prompts, asked) => respond(model, prompts, asked);

@@ -10,10 +10,11 @@ import type {
   ContinuationGroup,
   Engine,
   EngineDescription,
-  LongestSequence,
+  MemoryParts,
   OpenEngine,
   OpenEngineOptions,
   Sequence,
+  Work,
 } from '../engine.ts';
 import { usualSlots } from '../generate.ts';
 import { generationQueue } from '../generation-queue.ts';
@@ -87,8 +88,8 @@ function engineOf(model: RemoteModel, options: OpenEngineOptions): TorchEngine {
     openRemoteGenerator(model, { slots, endTokens: await endTokens() }).work(queue),
   );
   return {
-    describe: () => describe(model),
-    estimateMemory: (longest) => estimateMemory(model, longest),
+    describe: () => ({ ...describe(model), slots }),
+    estimateMemory: (work) => estimateMemory(model, work, slots),
     score: inTurn(async (sequences: readonly Sequence[], which: 'present' | 'initial' = 'present') => {
       for (const sequence of sequences) requireUsable(sequence, limits);
       return scorers[which].logProbs(sequences);
@@ -159,15 +160,54 @@ function describe({ about, layout }: RemoteModel): EngineDescription {
 const runtimeBytes = 700 << 20;
 
 /**
- * Peak bytes over all ranks on this machine, roughly: weights, trainable state, what a micro-batch keeps, logits. 0
- * for what lies on GPUs or other machines, of whose memory nothing is known here.
+ * Peak bytes over all ranks on this machine, roughly. 0 for what lies on GPUs or other machines, of whose memory nothing
+ * is known here. The weights are those that the worker has: in fewer bits they are not estimated.
  */
-function estimateMemory({ about, layout }: RemoteModel, { tokens, responseTokens }: LongestSequence): number {
-  if (about.device !== 'cpu') return 0;
-  const rows = Math.max(tokens, about.row_tokens);
-  const kept = 4 * rows * about.layers * about.hidden_size * 34;
-  const logits = 3 * 4 * Math.ceil((rows * responseTokens) / tokens) * about.vocab_size;
-  return about.ranks * (runtimeBytes + about.weight_bytes + kept + logits) + 16 * layout.total;
+function estimateMemory({ about, layout }: RemoteModel, work: Work, ownSlots: number): MemoryParts {
+  const ranks = about.device === 'cpu' ? about.ranks : 0;
+  const { activations, head, cache } =
+    work.kind === 'generate' ? ofGeneration(about, work, ownSlots) : ofRows(about, work);
+  const own = ranks === 0 ? 0 : 4 * layout.total;
+  return {
+    weights: ranks * about.weight_bytes,
+    state: work.kind === 'train' ? 4 * own : own,
+    activations: ranks * activations,
+    head: ranks * head,
+    cache: ranks * cache,
+    runtime: ranks * runtimeBytes,
+  };
+}
+
+type RowBytes = Pick<MemoryParts, 'activations' | 'head' | 'cache'>;
+
+/** Values of a layer's rows, as multiples of the hidden size. */
+const layerWidth = 34;
+
+function ofRows(
+  { row_tokens, layers, hidden_size, vocab_size }: RemoteModel['about'],
+  { kind, tokens, responseTokens }: Work & { kind: 'train' | 'score' },
+): RowBytes {
+  const rows = Math.max(tokens, row_tokens);
+  const keptLayers = kind === 'train' ? layers : 1;
+  return {
+    activations: 4 * rows * keptLayers * hidden_size * layerWidth,
+    head: 3 * 4 * Math.ceil((rows * responseTokens) / tokens) * vocab_size,
+    cache: 0,
+  };
+}
+
+/** Keys and values as wide as the hidden size, which is the most that they are. */
+function ofGeneration(
+  { layers, hidden_size, vocab_size }: RemoteModel['about'],
+  { promptTokens, tokens, slots }: Work & { kind: 'generate' },
+  ownSlots: number,
+): RowBytes {
+  const sequences = slots ?? ownSlots;
+  return {
+    activations: 4 * sequences * promptTokens * hidden_size * layerWidth,
+    head: 2 * 4 * sequences * vocab_size,
+    cache: 2 * 4 * sequences * tokens * layers * hidden_size,
+  };
 }
 
 async function saveAdapterOf(

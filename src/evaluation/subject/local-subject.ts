@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { folderDigests } from '../../runs/digests.ts';
 import type { OpenEngine } from '../../engine/engine.ts';
 import { openWeights } from '../../engine/open-weights.ts';
+import { requireMemory } from '../../engine/require-memory.ts';
 import { loadVoice, respond, templateNote } from '../../generation/index.ts';
 import type { Voice } from '../../generation/index.ts';
 import type { PromptTemplate, Tokenizer } from '../../tokens/index.ts';
@@ -59,12 +60,25 @@ export async function localSubject(settings: LocalSubjectSettings): Promise<Subj
 const voiceOf = ({ model, adapter, template, templateArgs }: LocalSubjectSettings): Promise<Voice> =>
   loadVoice({ model, adapter, template, args: templateArgs ?? {} });
 
+/** Texts of tasks are rarely shorter together; what they are is not known when a model is opened. */
+const leastTokens = 512;
+
 async function openLocal(settings: LocalSubjectSettings): Promise<Subject> {
   const { model, adapter, maxLength, onNote } = settings;
   const tokenizer = await loadTokenizer(model);
   const engine = await openWeights(settings);
   let template: PromptTemplate | undefined;
   const positions = engine.describe().maxPositions;
+  const tokens = Math.min(leastTokens, positions);
+  try {
+    await requireMemory(engine, [{ kind: 'score', tokens, responseTokens: tokens - 1 }], {
+      what: settings.name,
+      advises: ['baseDtype'],
+    });
+  } catch (error) {
+    await engine.dispose();
+    throw error;
+  }
   const local: Omit<LocalModel, 'template'> = {
     engine,
     tokenizer,

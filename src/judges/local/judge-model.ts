@@ -2,6 +2,7 @@
 // not what a reply means.
 import { computeOf } from '../../engine/open-weights.ts';
 import type { ComputeSettings } from '../../engine/open-weights.ts';
+import { bytesOf } from '../../engine/memory.ts';
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -30,6 +31,8 @@ export interface JudgeModel {
   readonly words: DecisionWords;
   /** Greedy. */
   reply(request: Omit<JudgeRequest, 'id'>, signal?: AbortSignal): Promise<ModelReply>;
+  /** Bytes of its weights and of what replies to prompts of so many tokens take; opens the engine. */
+  memory(promptTokens: number): Promise<number>;
   /** Frees the engine, if it was opened, once no reply is under way. */
   close(): Promise<void>;
 }
@@ -79,6 +82,12 @@ export async function openJudgeModel(run: string, settings: JudgeModelSettings):
       );
       underWay.add(asking);
       return asking.finally(() => underWay.delete(asking));
+    },
+    memory: async (promptTokens) => {
+      const { engine } = await (opening ??= open());
+      const tokens = Math.min(promptTokens + settings.maxTokens, engine.describe().maxPositions);
+      const parts = engine.estimateMemory({ kind: 'generate', promptTokens, tokens });
+      return bytesOf({ ...parts, runtime: 0 });
     },
     close: async () => {
       // An engine that is freed under a running graph takes the process with it.

@@ -53,6 +53,7 @@ export async function openLocalJudge(
         ),
       ).catch(stoppedBy(signal)),
     usage: () => ({ ...usageOf(calls), inputTokens, outputTokens }),
+    memory: (promptTokens) => model.memory(promptTokens),
     close: () => model.close(),
   };
 }
