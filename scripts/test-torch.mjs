@@ -27,5 +27,6 @@ if (python === null) {
   process.exit(0);
 }
 const vitest = ['vitest', 'run', 'test/torch', ...process.argv.slice(2)];
-const env = { ...process.env, WHETSTONE_TEST_PYTHON: python };
+// Several processes whose threads wait for each other by spinning slow each other down; the models are tiny.
+const env = { OMP_NUM_THREADS: '1', ...process.env, WHETSTONE_TEST_PYTHON: python };
 process.exit(spawnSync('npx', vitest, { stdio: 'inherit', env, shell: windows }).status ?? 1);

@@ -1,6 +1,6 @@
 // Everything before the first step, once and in order: check, claim, settle, read, rehearse, open, begin, revise, plan.
 // Each stage hands one record to the next. Knows the order of these things; each of them is done elsewhere.
-import { computeOf } from '../engine/open-weights.ts';
+import { computeOf, forEngine } from '../engine/open-weights.ts';
 import { join, resolve } from 'node:path';
 import { openThings } from '../durable/open-things.ts';
 import type { OpenThings } from '../durable/open-things.ts';
@@ -161,7 +161,7 @@ async function settle(claimed: Claimed): Promise<Settled> {
   const before = recordedSettings(recorded);
   return {
     ...claimed,
-    settings: settingsToResume(runTable, given, before),
+    settings: forEngine(settingsToResume(runTable, given, before), given),
     modelName: nameOfModel(before.model),
     differences: settingDifferences(runTable, given, before),
   };

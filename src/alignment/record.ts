@@ -10,7 +10,7 @@ import { without } from '../options/table.ts';
 import { sameFile, sameFolder, sameText, sameTexts, sameTokenizer } from '../runs/circumstances.ts';
 import type { Circumstance, CircumstanceTable } from '../runs/circumstances.ts';
 import type { RunRecord } from '../runs/record.ts';
-import { versions } from '../runs/versions.ts';
+import { onnxName, versions } from '../runs/versions.ts';
 import { foreignSettings } from './methods.ts';
 import { resolveSettings, runTable } from './settings.ts';
 import type { AlignSettings, GivenSettings } from './settings.ts';
@@ -32,7 +32,7 @@ export interface Circumstances {
 export async function makeRecord(
   settings: AlignSettings,
   circumstances: Circumstances,
-  { threads, device = 'cpu' }: Pick<EngineDescription, 'threads' | 'device'>,
+  { threads, device = 'cpu', engine = onnxName }: Pick<EngineDescription, 'threads' | 'device' | 'engine'>,
   leftOut: { readonly invalid: number; readonly too_long: number } = { invalid: 0, too_long: 0 },
 ): Promise<RunRecord> {
   const foreign = foreignSettings(settings.method).map(snakeCase) as (keyof typeof runTable)[];
@@ -41,6 +41,7 @@ export async function makeRecord(
     settings: settingsForRecord(without(runTable, foreign), { ...settings, template }),
     run: {
       versions: await versions(),
+      engine,
       threads,
       device,
       ...circumstances,

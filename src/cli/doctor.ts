@@ -1,7 +1,11 @@
 // whetstone doctor: which devices this machine has, whether they compute right, how fast they are, and what fits.
 import { blockSize } from '../models/quantize.ts';
 import { bytesInWords } from '../words/numbers.ts';
+import type { Check } from '../engine/conformance.ts';
 import type { Examination } from '../engine/doctor.ts';
+import { requireEngine } from '../engine/open-weights.ts';
+import { isTorch } from '../engine/torch/address.ts';
+import type { TorchExamination } from '../engine/torch/examine.ts';
 import { doctorTable } from '../options/verbs.ts';
 import type { Given, Verb } from './flags.ts';
 import { snakeFields } from './events.ts';
@@ -13,11 +17,13 @@ export const doctorVerb: Verb<typeof doctorTable> = {
   summary: 'Say which devices compute here, and whether they are right',
   about: `Scores, trains and continues a small random model on each device and compares with the CPU:
 log-probs, gradients, ten steps of training, greedy text. Then the speed of a product of
-matrices, and how many weights fit into memory. Exit code 1 if
-the device that was asked for is missing or wrong.`,
+matrices, and how many weights fit into memory. With --engine torch: what its Python has,
+what is missing and how to install it, and the same model on PyTorch. Exit code 1 if
+the device or the engine that was asked for is missing or wrong.`,
   examples: [
     ['doctor', 'every device'],
     ['doctor --device webgpu', 'one of them'],
+    ['doctor --engine torch --nproc 2', 'PyTorch, in two ranks'],
   ],
   table: doctorTable,
   required: () => [],
@@ -28,6 +34,8 @@ export async function runDoctor(
   { values }: Given<typeof doctorTable>,
   { screen }: VerbContext,
 ): Promise<number> {
+  requireEngine(values);
+  if (isTorch(values.engine)) return runTorchDoctor(values, screen);
   const { examineDevice, isHealthy } = await import('../engine/doctor.ts');
   const { devices, findDevice } = await import('../engine/device.ts');
   const { availableMemory } = await import('../engine/available-memory.ts');
@@ -66,6 +74,41 @@ export async function runDoctor(
   return healthy ? 0 : 1;
 }
 
+async function runTorchDoctor(
+  { engine, nproc, python, device }: Given<typeof doctorTable>['values'],
+  screen: VerbContext['screen'],
+): Promise<number> {
+  const { examineTorch } = await import('../engine/torch/examine.ts');
+  const { isRight } = await import('../engine/conformance.ts');
+  const examined = await examineTorch({ engine, nproc, python }, device ?? 'cpu');
+  const healthy = examined.problem === null && examined.checks.every(isRight);
+  screen.result('engine', snakeFields({ ...examined, healthy }), describeTorch(examined, screen.colors));
+  return healthy ? 0 : 1;
+}
+
+function describeTorch(
+  { engine, python, has, finds, computes, problem, remedy, checks }: TorchExamination,
+  colors: Colors,
+): string {
+  const versions = Object.entries(has?.packages ?? {}).map(
+    ([name, version]) => `${name} ${version ?? 'none'}`,
+  );
+  return [
+    `${engine.padEnd(9)} ${computes ?? `${colors.yellow('does not run here')}: ${problem}`}`,
+    ...(python === null ? [] : [`          Python ${has?.version ?? 'none'} (${python})`]),
+    ...(versions.length === 0 ? [] : [`          ${versions.join(', ')}`]),
+    ...(finds === null
+      ? []
+      : [
+          `          CUDA ${finds.cuda ?? 'is not in this PyTorch'}: ${finds.devices.join(', ') || 'no device'}`,
+          `          ranks talk through ${finds.backends.join(' and ') || 'nothing: one rank alone'}`,
+        ]),
+    ...checkLines(checks, colors),
+    ...(computes !== null && problem !== null ? [`          ${colors.red('FAILED')}  ${problem}`] : []),
+    ...(remedy === null ? [] : [`          ${remedy}`]),
+  ].join('\n');
+}
+
 /** What a frozen weight takes in memory. */
 const precisions = [
   { name: 'float32', bytesEach: 4 },
@@ -81,14 +124,16 @@ function describe(
   colors: Colors,
 ): string {
   if (problem !== null) return `${device.padEnd(9)} ${colors.yellow('not here')}: ${problem}`;
-  const lines = checks.map(({ what, found, limit }) => {
-    const verdict = found <= limit ? 'right' : colors.red('WRONG');
-    return `          ${verdict}  ${what}: ${found === 0 ? '0' : found.toPrecision(2)}, at most ${limit}`;
-  });
   return [
     `${device.padEnd(9)} ${driver}`,
-    ...lines,
+    ...checkLines(checks, colors),
     `          ${gigaflops!.toFixed(0)} GFLOP/s in float32 (512 x 2048 by 2048 x 2048)`,
     `          --compute_dtype float16: ${halves ?? (device === 'cpu' ? 'right, and slower than float32' : 'right')}`,
   ].join('\n');
 }
+
+const checkLines = (checks: readonly Check[], colors: Colors): string[] =>
+  checks.map(({ what, found, limit }) => {
+    const verdict = found <= limit ? 'right' : colors.red('WRONG');
+    return `          ${verdict}  ${what}: ${found === 0 ? '0' : found.toPrecision(2)}, at most ${limit}`;
+  });

@@ -6,24 +6,11 @@ import { promisify } from 'node:util';
 import { withTemporaryFolder } from '../durable/temporary.ts';
 import type { Provider } from '../graph/index.ts';
 import { input, linear } from '../graph/index.ts';
-import { writeFreshLlama } from '../models/fresh-model.ts';
-import { cut } from '../objectives/index.ts';
-import { createRandom } from '../random.ts';
+import type { Check, Observation } from './conformance.ts';
+import { compareObservations, isRight, observe, writeProbeModel } from './conformance.ts';
 import { problemOf } from './device.ts';
-import type { OptimizerSettings, Sequence, TokenExample } from './engine.ts';
-import type { OnnxEngine } from './onnx-engine.ts';
 import { openEngine } from './onnx-engine.ts';
-import { defaultAdamW } from './options.ts';
 import { compile } from './session.ts';
-
-/** One comparison with the CPU. */
-export interface Check {
-  readonly what: string;
-  /** How far the device is off, in the unit that `what` names. */
-  readonly found: number;
-  /** The most that is right. */
-  readonly limit: number;
-}
 
 export interface Examination {
   readonly device: Provider;
@@ -37,8 +24,6 @@ export interface Examination {
   /** Float32 operations a second, in billions, of a product of 512 x 2048 by 2048 x 2048. */
   readonly gigaflops: number | null;
 }
-
-export const isRight = ({ found, limit }: Check): boolean => found <= limit;
 
 /** Whether the device can be used, and computes right. */
 export const isHealthy = ({ problem, checks }: Examination): boolean =>
@@ -58,85 +43,15 @@ export async function examineDevice(device: Provider): Promise<Examination> {
   }));
 }
 
-const vocabSize = 384;
-
 /**
  * The device against the CPU; the CPU, which has nothing to be held against, against itself with the sequences of a
  * batch laid out in the other of its two ways.
  */
 async function conformance(folder: string, device: Provider): Promise<Check[]> {
-  const size = { vocabSize, hiddenSize: 64, intermediateSize: 128, layers: 3, heads: 4, kvHeads: 2 };
-  const tokens = { maxPositions: 512, bosTokenId: 1, eosTokenId: 2, padTokenId: 0 };
-  await writeFreshLlama(folder, { ...size, ...tokens, initializerRange: 0.15 }, 7);
-  const reference = await observe(folder, 'cpu', false);
-  const found = await observe(folder, device, device === 'cpu');
-  const wrongTokens = reference.tokens.filter((token, i) => token !== found.tokens[i]).length;
-  return [
-    { what: 'log-probs, nats', found: largest(found.logProbs, reference.logProbs), limit: 1e-3 },
-    { what: 'gradient, relative', found: relative(found.gradient, reference.gradient), limit: 1e-3 },
-    { what: 'losses of ten steps, relative', found: relative(found.losses, reference.losses), limit: 1e-2 },
-    { what: 'greedy tokens that differ', found: wrongTokens, limit: 0 },
-  ];
-}
-
-interface Observation {
-  readonly logProbs: readonly number[];
-  readonly gradient: readonly number[];
-  readonly losses: readonly number[];
-  readonly tokens: readonly number[];
-}
-
-const optimizer: OptimizerSettings = { ...defaultAdamW, learningRate: 1e-3 };
-
-async function observe(modelDir: string, device: Provider, wholeBatches: boolean): Promise<Observation> {
-  const targetModules = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];
-  const lora = { rank: 4, alpha: 8, dropout: 0, rankStabilized: false, targetModules };
-  const engine = await openEngine({ modelDir, device, lora, wholeBatches, seed: 1 });
-  try {
-    const sequences = [9, 33, 64, 150].map(someSequence);
-    const logProbs = (await engine.score(sequences)).flatMap((each) => [...each]);
-    const { losses, gradient } = await train(engine, sequences);
-    const prompts = sequences.slice(0, 2).map(({ ids }) => ids);
-    const made = await engine.generate(
-      prompts.map((prompt) => ({
-        prompt,
-        sampling: { maxNewTokens: 64, temperature: 0 },
-        endTokens: new Set<number>(),
-      })),
-    );
-    return { logProbs, gradient, losses, tokens: made.flatMap(({ ids }) => [...ids]) };
-  } finally {
-    await engine.dispose();
-  }
-}
-
-/** Ten steps of CUT; the gradient is that of the third, when both matrices of the adapter have moved. */
-async function train(
-  engine: OnnxEngine,
-  sequences: readonly Sequence[],
-): Promise<Pick<Observation, 'losses' | 'gradient'>> {
-  const objective = cut();
-  const batch = sequences.map((plain, index): TokenExample => ({
-    index,
-    rejected: index % 2 === 0,
-    sequences: {
-      plain,
-      judged: { ids: Int32Array.of(3, 4, ...plain.ids), responseStart: plain.responseStart + 2 },
-    },
-  }));
-  const losses: number[] = [];
-  let gradient: readonly number[] = [];
-  for (let step = 0; step < 10; step++) {
-    losses.push((await engine.step(batch, objective, optimizer)).loss);
-    if (step === 2) gradient = [...engine.gradient()];
-  }
-  return { losses, gradient };
-}
-
-function someSequence(length: number): Sequence {
-  const random = createRandom(length);
-  const ids = Int32Array.from({ length }, () => 3 + Math.floor(random.float() * (vocabSize - 3)));
-  return { ids, responseStart: Math.ceil(length / 3) };
+  await writeProbeModel(folder);
+  const observeOn = (where: Provider, wholeBatches: boolean): Promise<Observation> =>
+    observe((options) => openEngine({ ...options, device: where, wholeBatches }), folder);
+  return compareObservations(await observeOn('cpu', false), await observeOn(device, device === 'cpu'));
 }
 
 /** The best of five products after one to warm up. */
@@ -158,19 +73,6 @@ async function productSpeed(device: Provider): Promise<number> {
   await session.release();
   return (2 * rows * inner * columns) / seconds / 1e9;
 }
-
-const largest = (a: readonly number[], b: readonly number[]): number =>
-  a.length === b.length ? a.reduce((most, x, i) => worse(most, Math.abs(x - b[i]!)), 0) : Infinity;
-
-function relative(a: readonly number[], b: readonly number[]): number {
-  if (a.length !== b.length) return Infinity;
-  const norm = (values: readonly number[]): number => Math.sqrt(values.reduce((sum, x) => sum + x * x, 0));
-  const off = norm(a.map((x, i) => x - b[i]!)) / norm(b);
-  return Number.isNaN(off) ? Infinity : off;
-}
-
-/** The larger of two; what is not a number is as far off as can be. */
-const worse = (a: number, b: number): number => (Number.isNaN(b) ? Infinity : Math.max(a, b));
 
 const commands: Readonly<Partial<Record<Provider, readonly [string, readonly string[], RegExp]>>> = {
   cuda: ['nvidia-smi', ['--query-gpu=name,driver_version,memory.total', '--format=csv,noheader'], /^(.+)$/m],

@@ -5,6 +5,7 @@ import type { LoraConfig } from '../models/index.ts';
 import type { Note } from '../words/note.ts';
 import { show } from '../options/check.ts';
 import { camelCase } from '../options/names.ts';
+import { defaultsOf } from '../options/table.ts';
 import type { SettingsOf } from '../options/table.ts';
 import { compute } from '../options/tables/compute.ts';
 import type { Engine, OpenEngine, OpenEngineOptions } from './engine.ts';
@@ -60,8 +61,22 @@ export async function openWeights(settings: WeightSettings): Promise<Engine> {
   return engine;
 }
 
+/** Settings of the engine torch alone. */
+const torchOnly = ['nproc', 'python', 'gradientCheckpointing'] as const;
+const torchDefaults = defaultsOf(compute);
+
 /** Settings that choose the engine, and are none of those that an engine is opened with. */
-const choosing: readonly string[] = ['engine', 'nproc', 'python', 'gradientCheckpointing'];
+const choosing: readonly string[] = ['engine', ...torchOnly];
+
+/**
+ * The settings of a run that goes on with those that are given: what it had for the engine torch does not follow it to
+ * another.
+ */
+export function forEngine<S extends ComputeSettings>(settings: S, given: Partial<S>): S {
+  if (isTorch(settings.engine ?? 'onnx')) return settings;
+  const left = torchOnly.filter((name) => given[name] === undefined);
+  return { ...settings, ...Object.fromEntries(left.map((name) => [name, torchDefaults[name]])) };
+}
 
 /** Without what is null: for an engine that is left out. */
 const given = (settings: ComputeSettings): Partial<OpenEngineOptions> =>
@@ -70,33 +85,34 @@ const given = (settings: ComputeSettings): Partial<OpenEngineOptions> =>
   );
 
 /** Throws `INVALID_OPTIONS` for an engine that there is not, and for settings of another than is asked for. */
-function engineFor(settings: ComputeSettings): OpenEngine {
-  const { nproc, python, gradientCheckpointing } = settings;
+export function requireEngine(settings: ComputeSettings): void {
   const engine = settings.engine ?? 'onnx';
-  if (isTorch(engine)) {
-    return async (options) =>
-      (await import('./torch/torch-engine.ts')).openTorchEngine(options, {
-        ...{ engine, nproc, python, gradientCheckpointing },
-      });
-  }
+  if (isTorch(engine)) return;
   if (engine !== 'onnx') {
     throw new WhetstoneError(
       'INVALID_OPTIONS',
       `expected onnx, torch or torch://HOST:PORT, found ${show(engine)}`,
-      {
-        options: ['engine'],
-      },
+      { options: ['engine'] },
     );
   }
-  const foreign = Object.entries({ nproc: (nproc ?? 1) > 1, python: python != null, gradientCheckpointing });
-  const [wrong] = foreign.filter(([, isGiven]) => isGiven).map(([name]) => name);
+  const wrong = torchOnly.find((name) => settings[name] != null && settings[name] !== torchDefaults[name]);
   if (wrong !== undefined) {
     throw new WhetstoneError('INVALID_OPTIONS', 'belongs to the engine torch', {
       options: [wrong, 'engine'],
       hint: `Add ${option('engine')} torch.`,
     });
   }
-  return openOnnxEngine;
+}
+
+/** Throws as `requireEngine`. */
+function engineFor(settings: ComputeSettings): OpenEngine {
+  requireEngine(settings);
+  const { engine, nproc, python, gradientCheckpointing } = settings;
+  if (engine == null || !isTorch(engine)) return openOnnxEngine;
+  return async (options) =>
+    (await import('./torch/torch-engine.ts')).openTorchEngine(options, {
+      ...{ engine, nproc, python, gradientCheckpointing },
+    });
 }
 
 const openOnnxEngine: OpenEngine = async (options) => (await import('./onnx-engine.ts')).openEngine(options);

@@ -1,6 +1,6 @@
 // A judge model from judged triplets: rows with their decisions, a run of `align` with method critique inside the run
 // directory, and a test on the judgments kept back. Knows the order of these things and what a kill must not lose.
-import { computeOf } from '../engine/open-weights.ts';
+import { computeOf, forEngine } from '../engine/open-weights.ts';
 import type { ComputeSettings } from '../engine/open-weights.ts';
 import { copyFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -212,7 +212,7 @@ async function resolveGiven(
   refuseDifferences(out, differences);
   return {
     given: merged,
-    all: settingsToResume<JudgeTrainingSettings>(judgeRunTable, given, resolved(before)),
+    all: forEngine(settingsToResume<JudgeTrainingSettings>(judgeRunTable, given, resolved(before)), given),
   };
 }
 

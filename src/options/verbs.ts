@@ -222,7 +222,7 @@ const generate = {
 export const generateTable: TableOf<typeof generate> = tableOf(generate);
 
 const merge = {
-  takes: ['model', 'adapter', 'out', 'threads', 'device', 'resume', 'overwrite'],
+  takes: ['model', 'adapter', 'out', 'engine', 'nproc', 'python', 'threads', 'device', 'resume', 'overwrite'],
   differs: {
     adapter: {
       nullable: false,
@@ -515,8 +515,9 @@ const dataConvert = {
 export const dataConvertTable: TableOf<typeof dataConvert> = tableOf(dataConvert);
 
 const doctor = {
-  takes: ['device'],
+  takes: ['engine', 'nproc', 'python', 'device'],
   differs: {
+    engine: { help: 'the engine to examine: onnx, torch (PyTorch, started here), or torch://HOST:PORT' },
     device: {
       nullable: true,
       default: null,

@@ -11,6 +11,7 @@ import type { Lock, LockOptions } from '../durable/lock.ts';
 import { readRecord, writeRecord } from './record.ts';
 import type { RunRecord } from './record.ts';
 import type { OpenMode } from './resume.ts';
+import { goesOnWith } from './versions.ts';
 import { option } from '../words/option.ts';
 import { note } from '../words/note.ts';
 import type { Note } from '../words/note.ts';
@@ -75,8 +76,9 @@ export async function claimRun(
       begin: async (record) => {
         if (recorded) {
           // What may change between sessions holds for those to come as well.
-          if (!isDeepStrictEqual(recorded.settings, record.settings))
-            await writeRecord(path, { settings: record.settings, run: recorded.run });
+          const now = { settings: record.settings, run: goesOnWith(record, recorded) };
+          if (!isDeepStrictEqual({ settings: recorded.settings, run: recorded.run }, now))
+            await writeRecord(path, now);
           await removeLeftovers(path);
           return { path, notes: lock.notes };
         }

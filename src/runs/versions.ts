@@ -7,6 +7,9 @@ import type { RunRecord } from './record.ts';
 import { note } from '../words/note.ts';
 import type { Note } from '../words/note.ts';
 
+/** What run.yaml calls the engine in this process. */
+export const onnxName = 'onnx';
+
 export interface Versions {
   readonly whetstone: string;
   readonly node: string;
@@ -45,6 +48,12 @@ export function versionNotes(now: RunRecord, recorded: RunRecord): Note[] {
       `The run began with ${name} ${old}, this is ${String(value)}: ${lastDigits}`,
     );
   });
+  const [engine, earlierEngine] = [engineOf(now), engineOf(recorded)];
+  if (engine !== earlierEngine) {
+    const text = `The run had the engine ${earlierEngine}, this is ${engine}: ${lastDigits}`;
+    // The rest is of another engine's.
+    return [...notes, note('OTHER_ENGINE', text)];
+  }
   const [threads, earlierThreads] = [now.run['threads'], recorded.run['threads']];
   if (threads !== earlierThreads) {
     const text = `The run began on ${String(earlierThreads)} threads, this is ${String(threads)}: ${lastDigits}`;
@@ -59,6 +68,22 @@ export function versionNotes(now: RunRecord, recorded: RunRecord): Note[] {
     notes.push(note('OTHER_DEVICE', text));
   }
   return notes;
+}
+
+/** What the run's last session was computed with. Records of older versions name no engine: there was one. */
+const engineOf = ({ run }: RunRecord): string =>
+  laterEngines(run).at(-1) ?? (run['engine'] as string | undefined) ?? onnxName;
+
+const laterEngines = (run: RunRecord['run']): readonly string[] => {
+  const later = run['later_engines'];
+  return Array.isArray(later) ? later.filter((each) => typeof each === 'string') : [];
+};
+
+/** What run.yaml says of a run that goes on: with another engine, which one. */
+export function goesOnWith(now: RunRecord, recorded: RunRecord): RunRecord['run'] {
+  const [engine, earlier] = [engineOf(now), engineOf(recorded)];
+  if (now.run['engine'] === undefined || engine === earlier) return recorded.run;
+  return { ...recorded.run, later_engines: [...laterEngines(recorded.run), engine] };
 }
 
 const lastDigits = 'results may differ in the last digits.';

@@ -1,10 +1,16 @@
-// Both engines side by side, for the tests of the one on PyTorch.
+// Both engines side by side, and a worker that waits as one that a scheduler started, for the tests of the one on PyTorch.
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll } from 'vitest';
 import type { Engine, OnnxEngine, Sequence, TokenExample } from '../../src/engine/index.ts';
 import { openEngine } from '../../src/engine/index.ts';
 import type { EngineOptions } from '../../src/engine/index.ts';
 import type { TorchEngine } from '../../src/engine/torch/torch-engine.ts';
 import { openTorchEngine } from '../../src/engine/torch/torch-engine.ts';
+import { tokenVariable } from '../../src/engine/torch/frames.ts';
+import { workerFolder } from '../../src/engine/torch/python.ts';
 import type { GoldenTriplet } from '../golden/golden.ts';
 import { readJson, toExample } from '../golden/golden.ts';
 
@@ -36,6 +42,49 @@ export const openTorch = async (
 
 export const openOnnx = async (options: EngineOptions): Promise<OnnxEngine> =>
   kept(await openEngine({ threads: 1, ...options }));
+
+export interface WaitingWorker {
+  readonly child: ChildProcess;
+  readonly port: number;
+  /** As `--engine` names it. */
+  readonly engine: string;
+  /** What it has said. */
+  said(): string;
+  stop(): void;
+}
+
+/**
+ * A worker that serves one client after the other, so that many tests share the start of one Python. `more` are
+ * arguments of its own; `env` is laid over the environment.
+ */
+export async function startWaitingWorker(
+  token: string,
+  { more = [], env = {} }: { more?: readonly string[]; env?: Readonly<Record<string, string>> } = {},
+): Promise<WaitingWorker> {
+  const port = await new Promise<number>((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port: free } = server.address() as { port: number };
+      server.close(() => resolve(free));
+    });
+  });
+  const child = spawn(python!, ['-m', 'whetstone_torch.worker', '--listen', `127.0.0.1:${port}`, ...more], {
+    env: { ...process.env, PYTHONPATH: workerFolder(), [tokenVariable]: token, ...env },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let said = '';
+  child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  while (!said.includes('waiting at')) {
+    if (child.exitCode !== null) throw new Error(`the worker ended: ${said}`);
+    await sleep(100);
+  }
+  return {
+    child,
+    port,
+    engine: `torch://127.0.0.1:${port}`,
+    said: () => said,
+    stop: () => void child.kill(),
+  };
+}
 
 /** Golden triplets with a sequence of every role; what is read before the response is made up of their tokens. */
 export function everyRole(family: string): TokenExample[] {

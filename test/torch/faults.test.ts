@@ -1,20 +1,19 @@
 // What happens when ranks or Whetstone die, and what the worker says to those who may not speak with it. With
 // WHETSTONE_TORCH_KILLS each kill is tried so many times, each at a random moment; left out, once.
 import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { defaultAdamW, defaultLora } from '../../src/engine/index.ts';
 import { hello } from '../../src/engine/torch/frames.ts';
 import { openTorchEngine } from '../../src/engine/torch/torch-engine.ts';
-import { workerFolder } from '../../src/engine/torch/python.ts';
 import { cut } from '../../src/objectives/index.ts';
 import { failureOf } from '../../src/models/model-files.test-helper.ts';
 import { modelDir } from '../golden/golden.ts';
-import { everyRole, openTorch, python } from './engines.ts';
+import type { WaitingWorker } from './engines.ts';
+import { everyRole, openTorch, python, startWaitingWorker } from './engines.ts';
 
 const kills = Number(process.env['WHETSTONE_TORCH_KILLS'] ?? 1);
 const options = { modelDir: modelDir('llama3'), lora: defaultLora, seed: 1 };
@@ -111,32 +110,18 @@ describe.skipIf(python === undefined || process.platform !== 'linux')('a death',
 
 describe.skipIf(python === undefined)('a worker that a scheduler started', () => {
   const token = 'a token of this test';
-  let worker: ChildProcess | undefined;
-  let said = '';
-  let port = 0;
+  let worker: WaitingWorker;
   beforeAll(async () => {
-    port = await new Promise<number>((resolve) => {
-      const server = createServer().listen(0, '127.0.0.1', () => {
-        const { port: free } = server.address() as { port: number };
-        server.close(() => resolve(free));
-      });
-    });
-    worker = spawn(python!, ['-m', 'whetstone_torch.worker', '--listen', `127.0.0.1:${port}`], {
-      env: { ...process.env, PYTHONPATH: workerFolder(), WHETSTONE_TORCH_TOKEN: token },
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    worker.stderr!.on('data', (chunk: Buffer) => (said += chunk.toString()));
-    while (!said.includes('waiting at')) await wait(100);
+    worker = await startWaitingWorker(token);
   }, 120_000);
   afterAll(() => {
-    worker?.kill();
+    worker?.stop();
     delete process.env['WHETSTONE_TORCH_TOKEN'];
   });
-  const join_ = (): ReturnType<typeof openTorchEngine> =>
-    openTorchEngine(options, { engine: `torch://127.0.0.1:${port}` });
+  const join_ = (): ReturnType<typeof openTorchEngine> => openTorchEngine(options, { engine: worker.engine });
   const raw = (bytes: Buffer): Promise<void> =>
     new Promise((resolve) => {
-      const socket = connect(port, '127.0.0.1', () => socket.write(bytes));
+      const socket = connect(worker.port, '127.0.0.1', () => socket.write(bytes));
       socket.on('data', () => undefined);
       socket.on('error', () => undefined);
       socket.on('close', () => resolve());
@@ -148,13 +133,13 @@ describe.skipIf(python === undefined)('a worker that a scheduler started', () =>
     process.env['WHETSTONE_TORCH_TOKEN'] = 'another token';
     expect((await failureOf(join_)).message).toContain('the worker has another token');
     await raw(Buffer.from(`GET / HTTP/1.1\r\n\r\n${'x'.repeat(40)}`));
-    expect(said).toContain("what connected does not speak Whetstone's protocol");
+    expect(worker.said()).toContain("what connected does not speak Whetstone's protocol");
     const older = hello(Buffer.alloc(32));
     older.writeUInt32LE(7, 8);
     await raw(older);
-    expect(said).toContain('the client speaks version 7 of the protocol, this worker version 1');
+    expect(worker.said()).toContain('the client speaks version 7 of the protocol, this worker version 1');
     await raw(Buffer.concat([hello(Buffer.alloc(32)), Buffer.alloc(32)]));
-    expect(said).toContain('the client does not know the token');
+    expect(worker.said()).toContain('the client does not know the token');
     process.env['WHETSTONE_TORCH_TOKEN'] = token;
     for (let client = 0; client < 2; client++) {
       const engine = await join_();
@@ -165,7 +150,7 @@ describe.skipIf(python === undefined)('a worker that a scheduler started', () =>
 
   it('gives up on a peer that says nothing', async () => {
     await raw(hello(Buffer.alloc(32)).subarray(0, 20));
-    expect(said).toContain('20 of 44 bytes and then nothing in time');
+    expect(worker.said()).toContain('20 of 44 bytes and then nothing in time');
   }, 60_000);
 
   it('is not there at another address, and an address is one', async () => {

@@ -1,6 +1,6 @@
 // Everything before the first response of an online run, once and in order: check, claim, settle, read, open, begin. Each
 // stage hands one record to the next. Knows what a run needs; what happens round by round is rounds.ts.
-import { computeOf } from '../../engine/open-weights.ts';
+import { computeOf, forEngine } from '../../engine/open-weights.ts';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadVoice } from '../../generation/index.ts';
@@ -169,7 +169,7 @@ async function settle(claimed: Claimed): Promise<Settled> {
     return { ...claimed, settings: await withStart(all, start, given), start, differences: [] };
   }
   const before = recordedOnlineSettings(recorded);
-  const settings = settingsToResume(onlineRunTable, given, before);
+  const settings = forEngine(settingsToResume(onlineRunTable, given, before), given);
   const differences = settingDifferences(onlineRunTable, given, before);
   return { ...claimed, settings, start: await startOfRun(settings), differences };
 }

@@ -50,6 +50,18 @@ def version(name):
 print(json.dumps({"version": sys.version.split()[0], "packages": {name: version(name) for name in sys.argv[1:]}}))
 `;
 
+const torchQuestion = `
+import json, torch
+import torch.distributed as dist
+there = torch.cuda.is_available()
+backends = [name for name in ("gloo", "nccl") if dist.is_available() and getattr(dist, f"is_{name}_available")()]
+devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if there else []
+print(json.dumps({"devices": devices, "cuda": torch.version.cuda, "backends": backends}))
+`;
+
+/** Needed for weights in few bits on GPUs alone. */
+const useful: readonly string[] = ['bitsandbytes'];
+
 const needed: readonly (readonly [string, number, number])[] = requirements.map((line) => {
   const [name, version] = line.split('>=') as [string, string];
   const [major, minor] = version.split('.').map(Number) as [number, number];
@@ -61,18 +73,51 @@ const isOlder = (version: string, major: number, minor: number): boolean => {
   return a < major || (a === major && b < minor);
 };
 
-/** Why this Python cannot run the worker; null where it can. */
-export async function problemOfPython(python: string): Promise<string | null> {
-  let found: { readonly version: string; readonly packages: Readonly<Record<string, string | null>> };
+/** What a Python has of what the worker needs. */
+export interface PythonFound {
+  readonly version: string;
+  /** Versions by package; null where it is not there. */
+  readonly packages: Readonly<Record<string, string | null>>;
+}
+
+/** Looks without importing anything. Says in words why it does not run where it does not. */
+export async function lookAtPython(python: string): Promise<PythonFound | string> {
+  return askPython<PythonFound>(python, question, [...needed.map(([name]) => name), ...useful]);
+}
+
+/** What PyTorch says of this machine. */
+export interface TorchFound {
+  /** Names of its GPUs. */
+  readonly devices: readonly string[];
+  /** The CUDA that it was built for; null for a PyTorch without. */
+  readonly cuda: string | null;
+  /** How ranks can talk with each other: gloo, nccl. */
+  readonly backends: readonly string[];
+}
+
+/** Imports PyTorch, which takes seconds. */
+export const lookAtTorch = (python: string): Promise<TorchFound | string> =>
+  askPython<TorchFound>(python, torchQuestion, []);
+
+async function askPython<T>(python: string, program: string, args: readonly string[]): Promise<T | string> {
   try {
-    const asked = ['-c', question, ...needed.map(([name]) => name)];
-    const { stdout } = await promisify(execFile)(python, asked, { timeout: 120_000 });
-    found = JSON.parse(stdout) as typeof found;
+    const { stdout } = await promisify(execFile)(python, ['-c', program, ...args], { timeout: 120_000 });
+    return JSON.parse(stdout.trim().split('\n').at(-1)!) as T;
   } catch (error) {
     const { code, stderr } = error as { code?: unknown; stderr?: string };
     const last = stderr?.trim().split('\n').at(-1);
     return code === 'ENOENT' ? `there is no ${python}` : `${python} does not run: ${last || String(code)}`;
   }
+}
+
+/** Why this Python cannot run the worker; null where it can. */
+export async function problemOfPython(python: string): Promise<string | null> {
+  const found = await lookAtPython(python);
+  return typeof found === 'string' ? found : problemIn(found);
+}
+
+/** What of it is missing or too old; null where nothing is. */
+export function problemIn(found: PythonFound): string | null {
   if (isOlder(found.version, 3, 10)) return `Python ${found.version} is older than 3.10`;
   const wrong = needed.flatMap(([name, major, minor]) => {
     const version = found.packages[name];
