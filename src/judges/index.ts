@@ -18,3 +18,8 @@ export type { Judging, JudgingFiles } from './judging.ts';
 export type { CompareFunction, JudgeAllFunction, JudgeFunction } from './program/module.ts';
 export { labelAgreement, spanAgreement } from '../statistics/agreement.ts';
 export type { LabelAgreement, SpanAgreement } from '../statistics/agreement.ts';
+export type { JudgePage, OpenJudgePage } from './person/page.ts';
+export { queueOf } from './person/queue.ts';
+export type { NextWish, PairAgreement, PersonCounts, Queue, QueueSettings } from './person/queue.ts';
+export { openOpinions } from './person/opinions.ts';
+export type { Opinion, Opinions, Said } from './person/opinions.ts';

@@ -2,6 +2,7 @@
 import { WhetstoneError } from '../errors.ts';
 import type { ClientUsage } from '../openai/client.ts';
 import type { PromptFields } from '../rows/conversation.ts';
+import type { Span } from '../rows/unicode.ts';
 
 /** A response to be judged. `id` is the caller's, unique within a call. */
 export interface JudgeRequest extends PromptFields {
@@ -22,6 +23,8 @@ export interface Judged {
   readonly judgment: string | null;
   /** Praise that does not begin with "perfect", or criticism that does, in the opinion of a simple reading. */
   readonly suspicious?: 'praise' | 'criticism';
+  /** Where the judge marked what is wrong, in code points of the response; left out where nothing was marked. */
+  readonly errors?: readonly Span[];
 }
 
 export interface Unscored {
@@ -46,6 +49,8 @@ export interface JudgeCall {
   readonly signal?: AbortSignal;
   /** A reply that is kept of another occasion is no answer. */
   readonly occasion?: string;
+  /** What the requests are, for people who judge: "round 2, held-out". */
+  readonly about?: string;
 }
 
 export interface Judge {

@@ -9,6 +9,7 @@ import type { Kept } from '../durable/kept.ts';
 import { lockFile } from '../durable/lock.ts';
 import { doWork } from '../durable/work.ts';
 import { WhetstoneError } from '../errors.ts';
+import { marksOf, spansOf } from '../judgments/marks.ts';
 import { writeTriplets } from '../judgments/write.ts';
 import { jsonText } from '../rows/json.ts';
 import { isJudged } from './judge.ts';
@@ -116,12 +117,15 @@ async function openOutcomes(path: string): Promise<OutcomeJournal> {
       if (line === 1) first = entry;
       finished = entry['finished'] === true;
       if (entry['judging'] === 1 || finished) return 'other';
-      const { id, judgment, unscored } = entry;
+      const { id, judgment, unscored, errors: marks } = entry;
       if (typeof id !== 'string') return null;
+      const errors = marks === undefined ? undefined : spansOf(marks);
       const readable = judgment === null || typeof judgment === 'string' || typeof unscored === 'string';
-      return readable ? [id, entry as object as Outcome] : null;
+      if (!readable || errors === null) return null;
+      return [id, { ...(entry as object as Outcome), ...(errors && { errors }) }];
     },
-    write: (_, outcome) => outcome,
+    write: (_, outcome) =>
+      isJudged(outcome) && outcome.errors ? { ...outcome, errors: marksOf(outcome.errors) } : outcome,
   });
   return { kept, first, finished };
 }
@@ -237,7 +241,9 @@ function createJudging(
 function* triplets(rows: readonly JudgeRow[], outcomes: ReadonlyMap<string, Outcome>) {
   for (const { request, triplet } of rows) {
     const outcome = outcomes.get(request.id)!;
-    if (isJudged(outcome)) yield { ...triplet, judgment: outcome.judgment };
+    if (!isJudged(outcome)) continue;
+    const { judgment, errors } = outcome;
+    yield { ...triplet, judgment, ...(errors && { errors }) };
   }
 }
 

@@ -73,8 +73,22 @@ const person: JudgeKind = {
   })),
 };
 
+const page: JudgeKind = {
+  name: 'page',
+  form: 'person:',
+  what: 'people, in a page in the browser',
+  example: 'person:',
+  named: (spec) =>
+    spec.trim() === 'person:'
+      ? {
+          absolute: 'person:',
+          open: async (settings) => (await import('./person/page.ts')).openPageJudge(settings),
+        }
+      : null,
+};
+
 /** In the order in which a text is put to them. */
-const kinds: JudgeKind[] = [openAi, server, command, local, person, module];
+const kinds: JudgeKind[] = [openAi, server, command, local, page, person, module];
 
 /** Adds a kind of judge, whose texts it sees before those that are there. Throws `INVALID_OPTION` for a name twice. */
 export function addJudge(kind: JudgeKind): void {

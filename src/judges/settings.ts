@@ -3,6 +3,7 @@
 import { compute } from '../options/tables/compute.ts';
 import type { OpenEngine } from '../engine/engine.ts';
 import type { Note } from '../words/note.ts';
+import type { OpenJudgePage } from './person/page.ts';
 import { needsPrices } from '../openai/budget.ts';
 import { checkOptions } from '../options/check.ts';
 import type { Entry, OtherKind, Problem } from '../options/check.ts';
@@ -62,6 +63,8 @@ export interface JudgeSettings extends Omit<SettingsOf<JudgeTable>, 'judge'> {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** How a local judge model is opened; the ONNX engine if left out. */
   readonly openEngine?: OpenEngine;
+  /** How the page is opened that "person:" asks people in; without it they are asked in files alone. */
+  readonly openPage?: OpenJudgePage;
   /** Where a command runs; default the present folder. */
   readonly cwd?: string;
   /** Hears in a sentence what a person should know: a wait for a limit, a retry, a repaired file. */
@@ -80,6 +83,7 @@ type ComparerTable = JudgeTable & { readonly mode: (typeof evaluateTable)['compa
 const others: Readonly<Record<string, OtherKind>> = {
   env: 'object',
   openEngine: 'function',
+  openPage: 'function',
   cwd: 'text',
   onNote: 'function',
 };

@@ -30,6 +30,27 @@ export function readMarks(
   return (value as readonly unknown[]).flatMap((item, i) => readSpan(item, `errors[${i}]`, length, reader));
 }
 
+/** A span as rows and journals have it. */
+export interface Mark {
+  readonly start: number;
+  readonly end: number;
+}
+
+export const marksOf = (spans: readonly Span[]): Mark[] => spans.map(([start, end]) => ({ start, end }));
+
+/** Spans of what `marksOf` made, in a journal; null where it is anything else. */
+export function spansOf(value: unknown): readonly Span[] | null {
+  if (!Array.isArray(value)) return null;
+  const spans = (value as readonly unknown[]).map((item): Span | null => {
+    const { start, end } = isFields(item) ? item : {};
+    const whole = Number.isSafeInteger(start) && Number.isSafeInteger(end);
+    return whole && 0 <= (start as number) && (start as number) <= (end as number)
+      ? [start as number, end as number]
+      : null;
+  });
+  return spans.every((span) => span !== null) ? spans : null;
+}
+
 function readSpan(item: unknown, path: string, length: number, reader: RowReader): Span[] {
   if (!isFields(item)) {
     reader.problem(path, 'an object with "start" and "end"', describe(item));

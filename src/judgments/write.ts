@@ -5,6 +5,7 @@ import { exists, makeFolder, replaceFile } from '../durable/files.ts';
 import { WhetstoneError } from '../errors.ts';
 import { isConversation, messagesOf } from '../rows/conversation.ts';
 import { jsonText } from '../rows/json.ts';
+import { marksOf } from './marks.ts';
 import type { Triplet } from './triplet.ts';
 import { option } from '../words/option.ts';
 
@@ -29,7 +30,7 @@ export function canonicalRow(triplet: Triplet): object {
     judgment,
     ...(score !== undefined && { score }),
     ...(revision !== undefined && { revision }),
-    ...(errors !== undefined && { errors: errors.map(([start, end]) => ({ start, end })) }),
+    ...(errors !== undefined && { errors: marksOf(errors) }),
   };
 }
 

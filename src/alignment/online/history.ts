@@ -6,6 +6,8 @@ import { openJournal } from '../../durable/journal.ts';
 import type { Journal } from '../../durable/journal.ts';
 import { labelOf } from '../../judgments/index.ts';
 import type { Label } from '../../judgments/index.ts';
+import { spansOf } from '../../judgments/marks.ts';
+import type { Mark } from '../../judgments/marks.ts';
 
 /** Responses of a round to train on, or of its evaluation on held-out instructions (round 0: before training). */
 export type Part = 'training' | 'held-out';
@@ -31,6 +33,8 @@ export type RunEvent =
   | ({ readonly event: 'judgment' } & Place & {
         readonly judgment: string | null;
         readonly suspicious?: string;
+        /** Where the judge marked the response, in code points. */
+        readonly errors?: readonly Mark[];
         /** It is an earlier round's, of the same response. */
         readonly cached?: true;
       })
@@ -158,11 +162,12 @@ export async function openHistory(path: string): Promise<History> {
 const outcomeOf = (event: Extract<RunEvent, { event: 'judgment' | 'unscored' }>): Outcome => {
   const id = String(event.instruction);
   if (event.event === 'unscored') return { id, unscored: event.reason };
-  const { judgment, suspicious } = event;
+  const { judgment, suspicious, errors } = event;
   return {
     id,
     judgment,
     ...(suspicious !== undefined && { suspicious: suspicious as 'praise' | 'criticism' }),
+    ...(errors !== undefined && { errors: spansOf(errors)! }),
   };
 };
 
@@ -191,7 +196,11 @@ const place = { part: isPart, instruction: isWhole };
 const expected: Readonly<Record<RunEvent['event'], Readonly<Record<string, Check>>>> = {
   drawn: { instructions: (value) => Array.isArray(value) && value.every(isWhole) },
   response: { ...place, output: isText, finished: (value) => typeof value === 'boolean', tokens: isWhole },
-  judgment: { ...place, judgment: (value) => value === null || isText(value) },
+  judgment: {
+    ...place,
+    judgment: (value) => value === null || isText(value),
+    errors: (value) => value === undefined || spansOf(value) !== null,
+  },
   unscored: { ...place, reason: isText },
   judge_stopped: { part: isPart, reason: isText },
   trained: { steps: isWhole, rows: isWhole },

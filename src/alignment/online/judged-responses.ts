@@ -8,6 +8,7 @@ import type { Judge, Judged, Outcome } from '../../judges/judge.ts';
 import { isJudged } from '../../judges/judge.ts';
 import type { Instruction } from '../../generation/instructions.ts';
 import type { Triplet } from '../../judgments/index.ts';
+import { marksOf } from '../../judgments/marks.ts';
 import { createRandom } from '../../random.ts';
 import { promptOf } from '../../rows/conversation.ts';
 import type { History, Part } from './history.ts';
@@ -89,10 +90,15 @@ export async function judgeAll(
     keep: async (instruction, outcome) => {
       const place = { round, part, instruction };
       if (!isJudged(outcome)) return history.add({ event: 'unscored', ...place, reason: outcome.unscored });
-      const { judgment, suspicious } = outcome;
+      const { judgment, suspicious, errors } = outcome;
       if (suspicious && shown++ < mostShown)
         on({ kind: 'note', note: note('SUSPICIOUS_JUDGMENT', describeSuspicious(outcome)) });
-      await history.add({ event: 'judgment', ...place, judgment, ...(suspicious && { suspicious }) });
+      await history.add({
+        event: 'judgment',
+        ...{ ...place, judgment },
+        ...(suspicious && { suspicious }),
+        ...(errors && { errors: marksOf(errors) }),
+      });
     },
     work: (missing, hand) =>
       judge.judge(
@@ -102,6 +108,7 @@ export async function judgeAll(
         }),
         {
           ...(signal && { signal }),
+          about: round === 0 ? `before training, ${part}` : `round ${round}, ${part}`,
           // A judge that is not deterministic is asked again where its reply to the same question is kept.
           ...(!settings.cacheJudgments && { occasion: `round ${round}, ${part}` }),
           onOutcome: (outcome) => hand(Number(outcome.id), outcome),
@@ -125,11 +132,12 @@ async function takeOver(
       const { output } = responses.get(instruction)!;
       const before = history.judgedBefore(round, part, instruction, output);
       if (before === null) return;
-      const { judgment, suspicious } = before;
+      const { judgment, suspicious, errors } = before;
       await history.add({
         event: 'judgment',
         ...{ round, part, instruction, judgment, cached: true },
         ...(suspicious && { suspicious }),
+        ...(errors && { errors: marksOf(errors) }),
       });
     }),
   );
@@ -197,6 +205,7 @@ export function tripletsOf(
       ...promptOf(prompt),
       output: response.output,
       judgment: outcome.judgment,
+      ...(outcome.errors && { errors: outcome.errors }),
       source: { file: `round ${round}`, row },
     });
     finished.push(response.finished);

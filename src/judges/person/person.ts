@@ -1,18 +1,17 @@
 // A person as a judge: rows are put into a file to be filled in, and read back from it. Knows what a filled-in
 // judgment means, and that nothing of it may be lost.
-import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { hasCode, makeFolder, replaceFile, writeFileDurably } from '../../durable/files.ts';
 import { WhetstoneError } from '../../errors.ts';
 import type { Problem } from '../../errors.ts';
 import { isPlaceholder } from '../../judgments/wording.ts';
-import { conversationText, isConversation, promptKey } from '../../rows/conversation.ts';
+import { conversationText, isConversation } from '../../rows/conversation.ts';
 import { usageOf } from '../answers.ts';
-import type { Judge, JudgeRequest, Outcome } from '../judge.ts';
+import type { Judge, JudgeRequest } from '../judge.ts';
 import { addRows, personFormat, readFilled } from './person-file.ts';
 import type { FilledRow } from './person-file.ts';
-import { judgedAs } from '../suspicion.ts';
+import { keyOf, outcomeOfWords } from './said.ts';
 import { reasonOf } from '../../words/system-errors.ts';
 
 const INSTRUCTIONS = `Write into "judgment" of each row, in plain words, what is wrong with the response ("output") to the
@@ -40,7 +39,7 @@ export function openPersonJudge(file: string, settings: object = {}): Promise<Ju
       const open = requests.filter((request) => !answers.judged.has(keyOf(request)));
       if (open.length === 0) {
         for (const request of requests)
-          await onOutcome(outcomeOf(request.id, answers.judged.get(keyOf(request))!));
+          await onOutcome(outcomeOfWords(request.id, answers.judged.get(keyOf(request))!));
         return;
       }
       const fresh = open.filter((request) => !answers.present.has(keyOf(request)));
@@ -50,15 +49,6 @@ export function openPersonJudge(file: string, settings: object = {}): Promise<Ju
     usage: () => usageOf(0),
     close: () => Promise.resolve(),
   });
-}
-
-/**
- * The row's name in the file: the caller's id with a digest of the texts, so that neither an id that is used again for
- * another response nor a text that a spreadsheet program respelled is mistaken.
- */
-function keyOf({ id, output, ...prompt }: JudgeRequest): string {
-  const digest = createHash('sha256').update(JSON.stringify([...promptKey(prompt), output]));
-  return `${id.trim()}#${digest.digest('hex').slice(0, 8)}`;
 }
 
 interface Answers {
@@ -90,12 +80,6 @@ function readAnswers(rows: readonly FilledRow[], file: string): Answers {
     judged.set(id, words);
   }
   return { present: new Set(rows.map(({ id }) => id)), judged, unclear };
-}
-
-function outcomeOf(id: string, words: string): Outcome {
-  if (/^(?:ok|okay)[.!]?$/i.test(words)) return judgedAs(id, null);
-  if (/^skip[.!]?$/i.test(words)) return { id, unscored: 'the person skipped it' };
-  return judgedAs(id, words);
 }
 
 async function addToFile(file: string, rows: readonly JudgeRequest[]): Promise<void> {
