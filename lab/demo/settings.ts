@@ -5,5 +5,5 @@ import { settingsOf } from '../reproduction/index.ts';
 
 export const demoSettings: MethodSettings & { readonly lambda: number } = {
   lambda: defaultSettings.lambda,
-  ...settingsOf('cut'),
+  ...settingsOf('cut', 250),
 };

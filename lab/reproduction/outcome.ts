@@ -24,7 +24,7 @@ import type { Suite } from './suite.ts';
 import { layOutTable } from './table.ts';
 import type { RowResults, Table } from './table.ts';
 import { chooseSettings, tunedSource, tuningMarkdown } from './tune.ts';
-import { tuned } from './tuned.ts';
+import { tunedFor } from './tuned.ts';
 
 export interface RowResult {
   readonly rowId: string;
@@ -50,7 +50,7 @@ export function outcomeOf(
   plan: Plan,
   made: Provenance,
 ): Outcome {
-  const whole = suiteOf(name);
+  const whole = suiteOf(name, plan.scale);
   if (whole === null) return detectionOutcome(results);
   const suite = suiteOn(whole, plan.ground);
   const byRow = new Map<string, RowResults>(
@@ -76,7 +76,8 @@ function detectionOutcome(results: readonly RowResult[]): Outcome {
 }
 
 function tuningOutcome({ title, about }: Suite, table: Table, { scale }: Plan, made: Provenance): Outcome {
-  const choices = chooseSettings(table);
+  const { train } = scale;
+  const choices = chooseSettings(table, train);
   const seeds = scale.seeds.length;
   const source =
     `whetstone reproduce tune: ${scale.train} training and ${scale.test} development instructions, ` +
@@ -84,12 +85,14 @@ function tuningOutcome({ title, about }: Suite, table: Table, { scale }: Plan, m
   return {
     title,
     about,
-    table: tuningMarkdown(choices),
+    table: tuningMarkdown(choices, train),
     svg: null,
-    conclusions: ['Chosen settings are bold; tuned.ts holds them for lab/reproduction/tuned.ts.'],
+    conclusions: [
+      `Chosen settings are bold; tuned-${train}.ts holds them for lab/reproduction/tuned/${train}.ts.`,
+    ],
     notes: [],
     json: choices,
-    files: [['tuned.ts', tunedSource(choices, source)]],
+    files: [[`tuned-${train}.ts`, tunedSource(choices, train, source)]],
   };
 }
 
@@ -159,7 +162,7 @@ const recordOf = (outcome: Outcome, { name, plan, results, cells, facts, command
   ground: plan.ground,
   surroundings: plan.setup.surroundings,
   fixed_settings: fixedSettings,
-  tuned,
+  tuned: tunedFor(plan.scale.train),
   table: outcome.json,
   cells: results.map((row) => cellRecord(cells, row)),
 });

@@ -21,7 +21,7 @@ import type { Ground, Scale, Suite } from './suite.ts';
 import type { SuiteName } from './suites.ts';
 import { suiteNames, suites } from './suites.ts';
 import { tuningSeeds, tuningSuite } from './tune.ts';
-import { tuned } from './tuned.ts';
+import { tunedFor } from './tuned.ts';
 
 /** Everything that `reproduce` can make. */
 export type ReproductionName = SuiteName | 'detection' | 'tune';
@@ -31,8 +31,8 @@ export const reproductionNames: readonly ReproductionName[] = [...suiteNames, 'd
 const suiteVersion = 1;
 
 /** Null for the table of detection, which is laid out by itself. */
-export function suiteOf(name: ReproductionName): Suite | null {
-  if (name === 'tune') return tuningSuite;
+export function suiteOf(name: ReproductionName, { train }: Pick<Scale, 'train'> = fullScale): Suite | null {
+  if (name === 'tune') return tuningSuite(train);
   return name === 'detection' ? null : suites[name];
 }
 
@@ -110,7 +110,7 @@ export function expand(
   scale: Scale,
   ground: Ground,
 ): { rowId: string; experiment: Experiment }[] {
-  const whole = suiteOf(name);
+  const whole = suiteOf(name, scale);
   if (whole === null) {
     if (ground.kind !== 'world') throw new TypeError('detection needs the world');
     return detectionExperiments(scale, ground).map((experiment) => ({ rowId: 'detection', experiment }));
@@ -153,6 +153,6 @@ function notesOn(ground: Ground, { train, test, perRound, seeds }: Scale): strin
     `${train} training instructions (${perRound} a round online), ${test} ${ground.split} instructions, the same for every ` +
       `row; seeds ${seeds.join(', ')} draw training instructions, order, dropout and LoRA's initial values. All answers to ` +
       'test instructions are greedy.',
-    `Settings: ${tuned.source}.`,
+    `Settings: ${tunedFor(train).source}.`,
   ];
 }

@@ -120,7 +120,7 @@ const options = (
 
 it.each(reproductionNames)('%s writes its files, and the second time computes nothing', async (name) => {
   const runner = standIn();
-  // A grid of 132 points is enough with one seed.
+  // The whole grid is enough with one seed.
   const seeds = name === 'tune' ? 1 : 2;
   const more = { seeds, command: `whetstone reproduce ${name}` };
   const first = await reproduce(options(name, runner, more));
@@ -136,7 +136,7 @@ it.each(reproductionNames)('%s writes its files, and the second time computes no
   expect(json.cells.length).toBeGreaterThanOrEqual(2);
   expect(json.scale.seeds).toHaveLength(seeds);
   if (name === 'tune') {
-    expectTuning(runner.ran, await readFile(join(dir, 'out', 'tuned.ts'), 'utf8'));
+    expectTuning(runner.ran, await readFile(join(dir, 'out', 'tuned-40.ts'), 'utf8'));
   } else {
     expect(await readFile(join(dir, 'out', `${name}.svg`), 'utf8')).toMatch(/^<(\?xml|svg)/);
   }

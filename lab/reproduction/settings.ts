@@ -3,7 +3,7 @@
 import { defaultSettings as usual } from '../../src/alignment/settings.ts';
 import type { MethodSettings } from './experiment.ts';
 import type { SuiteMethod } from './methods.ts';
-import { tuned } from './tuned.ts';
+import { tunedFor } from './tuned.ts';
 
 /**
  * The same for every method of the world: LoRA and batch of arXiv 2312.14591, whose 100 warm-up steps would not
@@ -27,8 +27,15 @@ const methodSettings: Readonly<Partial<Record<SuiteMethod, MethodSettings>>> = {
   'ilf-dpo': { revisionMaxNewTokens: 96 },
 };
 
-/** Every method is tried with each of these learning rates and each of four values of a knob of its own. */
-export const learningRates = [2e-3, 4e-3, 8e-3] as const;
+/**
+ * Up to this many training instructions a run is so short that its length is what matters: there every method is tried
+ * with four numbers of epochs, and four learning rates. Above, with three learning rates and four values of its own knob.
+ */
+const fewInstructions = 125;
+
+/** Learning rates that every method is tried with. */
+export const learningRatesAt = (train: number): readonly number[] =>
+  train > fewInstructions ? [2e-3, 4e-3, 8e-3] : [2e-3, 4e-3, 8e-3, 16e-3];
 
 const epochs: readonly MethodSettings[] = [1, 2, 3, 4].map((count) => ({ epochs: count }));
 const withEpochs = (knob: readonly MethodSettings[]): MethodSettings[] =>
@@ -37,7 +44,7 @@ const lambdas = withEpochs([{ lambda: 1.1 }, { lambda: 1.2 }]);
 const betas = withEpochs([{ beta: 0.1 }, { beta: 0.3 }]);
 
 /** A method's own knob with the number of epochs, or more numbers of epochs where it has none: four settings. */
-export const knobs: Readonly<Record<SuiteMethod, readonly MethodSettings[]>> = {
+const ownKnobs: Readonly<Record<SuiteMethod, readonly MethodSettings[]>> = {
   'forward-prediction': epochs,
   hindsight: epochs,
   likelihood: epochs,
@@ -51,12 +58,25 @@ export const knobs: Readonly<Record<SuiteMethod, readonly MethodSettings[]>> = {
   cut: lambdas,
 };
 
-/** The twelve points of a method's grid, the same number for every method. */
-export function gridOf(method: SuiteMethod): MethodSettings[] {
-  return knobs[method].flatMap((knob) => learningRates.map((learningRate) => ({ ...knob, learningRate })));
+/**
+ * Four settings that every learning rate is tried with. With few instructions: about 16, 32, 64 and 128 steps of eight
+ * rows, in whole epochs, with the knob that was chosen for many.
+ */
+export function knobsAt(method: SuiteMethod, train: number): readonly MethodSettings[] {
+  if (train > fewInstructions) return ownKnobs[method];
+  const { learningRate: _, ...own } = tunedFor(250).methods[method];
+  const shortest = Math.max(1, Math.round((16 * usual.batchSize) / train));
+  return [1, 2, 4, 8].map((times) => ({ ...own, epochs: times * shortest }));
 }
 
-/** What a method is trained with: fixed settings, what `tune` chose for it, then the row's own. */
-export function settingsOf(method: SuiteMethod, own: MethodSettings = {}): MethodSettings {
-  return { ...fixedSettings, ...methodSettings[method], ...tuned.methods[method], ...own, method };
+/** The points of a method's grid, as many for every method. */
+export function gridOf(method: SuiteMethod, train: number): MethodSettings[] {
+  return knobsAt(method, train).flatMap((knob) =>
+    learningRatesAt(train).map((learningRate) => ({ ...knob, learningRate })),
+  );
+}
+
+/** What a method is trained with: fixed settings, what `tune` chose for so many instructions, then the row's own. */
+export function settingsOf(method: SuiteMethod, train: number, own: MethodSettings = {}): MethodSettings {
+  return { ...fixedSettings, ...methodSettings[method], ...tunedFor(train).methods[method], ...own, method };
 }

@@ -27,7 +27,9 @@ export interface RowTraining {
   readonly method: SuiteMethod;
   /** Beyond what every row of the method has. */
   readonly settings?: MethodSettings;
-  /** Share of the scale's instructions; default 1. */
+  /** Training instructions in place of the scale's. */
+  readonly train?: number;
+  /** Share of them that is used; default 1. */
   readonly amount?: number;
   /** Responses judged for each instruction. */
   readonly responses: number;
@@ -92,7 +94,9 @@ export function experimentOf(row: SuiteRow, seed: number, scale: Scale, ground: 
   const tests: TaskDraw = { split: ground.split, count: scale.test, seed: testSeed };
   const { training } = row;
   if (training === null) return { kind: 'trial', model, training: null, tests, praised: false };
-  const settings = settingsOf(training.method, training.settings);
+  const train = training.train ?? scale.train;
+  const instructions = Math.max(1, Math.round(train * (training.amount ?? 1)));
+  const settings = settingsOf(training.method, instructions, training.settings);
   if (training.rounds) {
     const { responses, rounds } = training;
     return { kind: 'online', model, settings, instructions: scale.perRound, rounds, responses, seed, tests };
@@ -100,11 +104,10 @@ export function experimentOf(row: SuiteRow, seed: number, scale: Scale, ground: 
   const answers: AnswersExperiment = {
     kind: 'answers',
     model,
-    tasks: { split: 'train', count: scale.train, seed },
+    tasks: { split: 'train', count: train, seed },
     responses: training.responses,
     seed,
   };
-  const instructions = Math.max(1, Math.round(scale.train * (training.amount ?? 1)));
   return {
     kind: 'trial',
     model,

@@ -9,7 +9,7 @@ import type { Ground } from './suite.ts';
 import { fullScale } from './suite.ts';
 import { suites, tableSizes } from './suites.ts';
 import { tuningSuite } from './tune.ts';
-import { tuned } from './tuned.ts';
+import { tunedAt } from './tuned.ts';
 
 const model: Model = { name: 'model', fingerprint: 'abc' };
 const sizes = Object.fromEntries(
@@ -18,7 +18,7 @@ const sizes = Object.fromEntries(
 const world: Ground = { kind: 'world', model, sizes, split: 'test' };
 const data: Ground = { kind: 'data', model, data: 'sha256:0', template: 'alpaca' };
 
-describe.each([...Object.values(suites), tuningSuite])('$name', (suite) => {
+describe.each([...Object.values(suites), tuningSuite(fullScale.train)])('$name', (suite) => {
   it('has rows of different names that are compared with rows of its own', () => {
     const ids = suite.rows.map(({ id }) => id);
     expect(new Set(ids).size).toBe(ids.length);
@@ -92,9 +92,14 @@ it("scores held-out rows of a user's data instead, with the defaults of align", 
 });
 
 it('tries as many points for every method, and tuned settings are points of the grid or a start', () => {
-  expect(new Set(suiteMethods.map((method) => gridOf(method).length))).toEqual(new Set([12]));
+  for (const [train, points] of [
+    [60, 16],
+    [250, 12],
+  ] as const) {
+    expect(new Set(suiteMethods.map((method) => gridOf(method, train).length))).toEqual(new Set([points]));
+  }
   for (const method of suiteMethods) {
-    expect(settingsOf(method)).toMatchObject({ method, batchSize: 8, ...tuned.methods[method] });
-    expect(settingsOf(method, { learningRate: 1 }).learningRate).toBe(1);
+    expect(settingsOf(method, 250)).toMatchObject({ method, batchSize: 8, ...tunedAt[250]!.methods[method] });
+    expect(settingsOf(method, 250, { learningRate: 1 }).learningRate).toBe(1);
   }
 });

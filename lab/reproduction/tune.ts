@@ -6,7 +6,7 @@ import type { MethodSettings } from './experiment.ts';
 import { markdownTable } from './markdown.ts';
 import type { SuiteMethod } from './methods.ts';
 import { responsesFor, suiteMethods, titleOf } from './methods.ts';
-import { gridOf, knobs, learningRates } from './settings.ts';
+import { gridOf, knobsAt, learningRatesAt } from './settings.ts';
 import type { Suite, SuiteRow } from './suite.ts';
 import type { Table } from './table.ts';
 import type { Tuned } from './tuned.ts';
@@ -16,18 +16,19 @@ export const tuningSeeds: readonly number[] = [101];
 
 const pointId = (method: SuiteMethod, point: number): string => `${method}-${point}`;
 
-export const tuningSuite: Suite = {
+/** The grid of every method with so many training instructions. */
+export const tuningSuite = (train: number): Suite => ({
   name: 'tune',
-  title: 'Settings, chosen on the development split',
+  title: `Settings for ${train} training instructions, chosen on the development split`,
   about:
-    `Every method gets the same ${learningRates.length * 4} points: ${learningRates.length} learning rates times four ` +
-    'values of a knob of its own. The best share of satisfactory answers to the plain prompt wins, the smaller ' +
-    'learning rate among equals.',
+    `Every method gets the same ${learningRatesAt(train).length * 4} points: ${learningRatesAt(train).length} learning ` +
+    'rates times four values of a knob of its own or numbers of epochs. The best share of satisfactory answers to the ' +
+    'plain prompt wins, the smaller learning rate among equals.',
   layout: 'list',
   paper: null,
   needsWorld: "it chooses by the judge's verdicts on new answers",
   rows: suiteMethods.flatMap((method) =>
-    gridOf(method).map((settings, point): SuiteRow => {
+    gridOf(method, train).map((settings, point): SuiteRow => {
       return {
         id: pointId(method, point),
         label: `${titleOf(method)}: ${settingsText(settings)}`,
@@ -37,7 +38,7 @@ export const tuningSuite: Suite = {
       };
     }),
   ),
-};
+});
 
 /** "learning_rate 0.002, lambda 1.2" */
 export function settingsText(settings: MethodSettings): string {
@@ -54,9 +55,9 @@ export interface TuningChoice {
   readonly rates: readonly number[];
 }
 
-export function chooseSettings(table: Table): TuningChoice[] {
+export function chooseSettings(table: Table, train: number): TuningChoice[] {
   return suiteMethods.map((method) => {
-    const grid = gridOf(method);
+    const grid = gridOf(method, train);
     const rates = grid.map((_, point) => {
       const row = table.rows.find(({ row: { id } }) => id === pointId(method, point))!;
       return mean(row.cells.success!.perSeed);
@@ -69,10 +70,11 @@ export function chooseSettings(table: Table): TuningChoice[] {
 }
 
 /** A table of knob values by learning rates for each method, the choice marked. */
-export function tuningMarkdown(choices: readonly TuningChoice[]): string {
+export function tuningMarkdown(choices: readonly TuningChoice[], train: number): string {
+  const learningRates = learningRatesAt(train);
   const header = ['method, knob', ...learningRates.map((rate) => `learning rate ${rate}`)];
   const rows = choices.flatMap(({ method, settings, rates }) =>
-    knobs[method].map((knob, k) => [
+    knobsAt(method, train).map((knob, k) => [
       `${titleOf(method)}, ${settingsText(knob)}`,
       ...learningRates.map((learningRate, i) => {
         const text = percent(rates[k * learningRates.length + i]!);
@@ -84,19 +86,12 @@ export function tuningMarkdown(choices: readonly TuningChoice[]): string {
   return markdownTable(header, rows);
 }
 
-/** The content of tuned.ts. */
-export function tunedSource(choices: readonly TuningChoice[], source: string): string {
+/** The content of tuned/TRAIN.ts. */
+export function tunedSource(choices: readonly TuningChoice[], train: number, source: string): string {
   const methods = Object.fromEntries(choices.map(({ method, settings }) => [method, settings]));
   const record: Tuned = { source, methods: methods as Tuned['methods'] };
-  return `// What \`whetstone reproduce tune\` chose on the development split; see its table for every point of the grid.
-import type { MethodSettings } from './experiment.ts';
-import type { SuiteMethod } from './methods.ts';
-
-export interface Tuned {
-  /** Where the choice comes from, for the tables' notes. */
-  readonly source: string;
-  readonly methods: Readonly<Record<SuiteMethod, MethodSettings>>;
-}
+  return `// What \`whetstone reproduce tune --train ${train}\` chose on the development split; see its table for every point of the grid.
+import type { Tuned } from '../tuned.ts';
 
 export const tuned: Tuned = ${JSON.stringify(record, null, 2)};
 `;

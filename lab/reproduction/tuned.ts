@@ -1,6 +1,8 @@
-// What `whetstone reproduce tune` chose on the development split; see its table for every point of the grid.
+// What `whetstone reproduce tune` chose on the development split, for each number of training instructions that it was
+// run with.
 import type { MethodSettings } from './experiment.ts';
 import type { SuiteMethod } from './methods.ts';
+import { tuned as at250 } from './tuned/250.ts';
 
 export interface Tuned {
   /** Where the choice comes from, for the tables' notes. */
@@ -8,58 +10,13 @@ export interface Tuned {
   readonly methods: Readonly<Record<SuiteMethod, MethodSettings>>;
 }
 
-export const tuned: Tuned = {
-  source:
-    'whetstone reproduce tune: 250 training and 600 development instructions, 1 seed, commit 43486400c834+, 2026-11-23',
-  methods: {
-    'forward-prediction': {
-      epochs: 1,
-      learningRate: 0.002,
-    },
-    hindsight: {
-      epochs: 4,
-      learningRate: 0.008,
-    },
-    likelihood: {
-      epochs: 4,
-      learningRate: 0.008,
-    },
-    'feedback-conditional': {
-      epochs: 4,
-      learningRate: 0.008,
-    },
-    critique: {
-      epochs: 4,
-      learningRate: 0.008,
-    },
-    'ilf-mle': {
-      epochs: 2,
-      learningRate: 0.004,
-    },
-    'ilf-dpo': {
-      beta: 0.3,
-      epochs: 2,
-      learningRate: 0.004,
-    },
-    dpo: {
-      beta: 0.3,
-      epochs: 2,
-      learningRate: 0.002,
-    },
-    'self-distillation': {
-      form: 'sampled',
-      epochs: 2,
-      learningRate: 0.004,
-    },
-    'dual-cut': {
-      lambda: 1.1,
-      epochs: 2,
-      learningRate: 0.008,
-    },
-    cut: {
-      lambda: 1.2,
-      epochs: 2,
-      learningRate: 0.004,
-    },
-  },
-};
+/** By number of training instructions. */
+export const tunedAt: Readonly<Record<number, Tuned>> = { 250: at250 };
+
+/** What was chosen at the number of training instructions that is nearest by ratio, the larger of two equally near. */
+export function tunedFor(train: number): Tuned {
+  const sizes = Object.keys(tunedAt).map(Number);
+  const distance = (size: number): number => Math.abs(Math.log(size / train));
+  const nearest = sizes.reduce((a, b) => (distance(b) <= distance(a) ? b : a));
+  return tunedAt[nearest]!;
+}
