@@ -2,7 +2,13 @@
 import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
 import { snakeCase } from '../../src/options/names.ts';
-import type { ReproduceOptions, ScheduleEvent, WorkerCommand } from '../reproduction/index.ts';
+import { reproductionNames, reproductions } from '../reproduction/names.ts';
+import type {
+  ReproduceOptions,
+  ReproductionName,
+  ScheduleEvent,
+  WorkerCommand,
+} from '../reproduction/index.ts';
 import type { Given, Verb } from '../../src/cli/flags.ts';
 import type { SettingsOf } from '../../src/options/table.ts';
 import { formatDuration } from '../../src/cli/progress.ts';
@@ -13,7 +19,8 @@ import { plural } from '../../src/words/numbers.ts';
 const table = {
   name: {
     kind: 'choice',
-    choices: ['table2', 'table4', 'table5', 'table6', 'figure4', 'figure7', 'precision', 'detection', 'tune'],
+    // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-assertion -- isolatedDeclarations asks for it
+    choices: reproductionNames as readonly ReproductionName[],
     positional: true,
     group: 'Files',
     placeholder: 'NAME',
@@ -94,24 +101,19 @@ const table = {
   },
 } as const;
 
+const longest = Math.max(...reproductionNames.map((name) => name.length));
+const listed = reproductionNames.map((name) => `${name.padEnd(longest)}  ${reproductions[name]}`).join('\n');
+
 type ReproduceFlags = SettingsOf<typeof table>;
 
 export const reproduceVerb: Verb<typeof table> = {
   name: 'reproduce',
   summary: "Make the paper's tables and figures again, on a small world or on your own model and data",
-  about: `table2     every method that learns from judgments
-table4     CUT without one of its parts each
-table5     CUT on models of three sizes
-table6     online rounds of four methods
-figure4    CUT against DPO by amount of data
-figure7    how many satisfactory examples CUT should keep
-precision  CUT on a base in 8 and 4 bits, and with arithmetic in int8
-detection  the flagged tokens against the true errors
-tune       chooses each method's settings on the development split
+  about: `${listed}
 
 Every result is kept in DIR/cells as soon as it is there, so the same command goes on where
 it was interrupted. With --data, held-out rows are scored instead of answers being judged;
-table5, table6, detection and tune need the world.`,
+those that ask for judgments of new answers need the world.`,
   examples: [
     ['reproduce table2', 'into runs/reproduce'],
     ['reproduce table4 --seeds 5 --jobs 4', 'more seeds, four at once'],

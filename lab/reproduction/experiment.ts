@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import type { AlignSettings } from '../../src/alignment/settings.ts';
 import type { DetectionCounts } from '../../src/evaluation/index.ts';
 import type { Label } from '../../src/judgments/triplet.ts';
+import type { Measure } from './measures.ts';
 import type { Split } from '../world/index.ts';
 
 /** Instructions of the world: the first `count` that a seed draws from a split. */
@@ -128,6 +129,8 @@ export interface TrialResult {
   readonly praised: string | null;
   /** The answers to the plain prompt. */
   readonly answers: readonly string[];
+  /** What else was asked for, one number an instruction. */
+  readonly measured?: Readonly<Partial<Record<Measure['id'], readonly number[]>>>;
   readonly training: TrainingFacts | null;
 }
 

@@ -27,6 +27,7 @@ export function tableFigure(table: Table): string {
       label: suite.axis ?? '',
       ticks: xs,
       ...(suite.name === 'figure4' && { format: 'percent' as const }),
+      ...(suite.logAxis && { log: true }),
     },
     y: { label: 'satisfactory answers', format: 'percent' },
     series: names.map((name) => ({

@@ -1,6 +1,6 @@
 // The paper's tables and figures on the world, or on a user's model and data, by one call each.
-export { reproductionNames } from './plan.ts';
-export type { ReproductionName } from './plan.ts';
+export { reproductionNames } from './names.ts';
+export type { ReproductionName } from './names.ts';
 export { reproduce } from './reproduce.ts';
 export type { ReproduceOptions, Reproduction } from './reproduce.ts';
 export type { ScheduleEvent } from './schedule.ts';

@@ -2,7 +2,8 @@
 import type { Estimate } from '../../src/evaluation/index.ts';
 import { fixed, NONE, percent, points } from '../../src/report/format.ts';
 import type { PaperColumn } from './paper.ts';
-import type { Measure, Table, TableCell, TableRow } from './table.ts';
+import type { Measure } from './measures.ts';
+import type { Table, TableCell, TableRow } from './table.ts';
 
 /** A Markdown table; the first column is left-aligned, the others right. Pipes in cells are escaped. */
 export function markdownTable(header: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -1,5 +1,7 @@
 // From the results of a suite's experiments to its files: Markdown, JSON, SVG. Pure; nothing is computed or written.
+import type { BootstrapSettings } from '../../src/evaluation/index.ts';
 import type { CellStore } from './cells.ts';
+import type { Claim } from './claims.ts';
 import { conclusions } from './conclude.ts';
 import {
   detectionAbout,
@@ -15,13 +17,14 @@ import { tableMarkdown } from './markdown.ts';
 import { suitePage } from './page.ts';
 import type { Page } from './page.ts';
 import { inWords } from './paper.ts';
-import type { Plan, ReproductionName } from './plan.ts';
+import type { ReproductionName } from './names.ts';
+import type { Plan } from './plan.ts';
 import { suiteOf } from './plan.ts';
 import type { Provenance } from './provenance.ts';
 import { fixedSettings } from './settings.ts';
 import { suiteOn } from './suite.ts';
 import type { Suite } from './suite.ts';
-import { layOutTable } from './table.ts';
+import { evidenceOf, layOutTable } from './table.ts';
 import type { RowResults, Table } from './table.ts';
 import { chooseSettings, tunedSource, tuningMarkdown } from './tune.ts';
 import { tunedFor } from './tuned.ts';
@@ -37,6 +40,7 @@ export interface Outcome {
   readonly about: string;
   readonly table: string;
   readonly svg: string | null;
+  readonly claims: readonly Claim[];
   readonly conclusions: readonly string[];
   readonly notes: readonly string[];
   readonly json: unknown;
@@ -49,6 +53,7 @@ export function outcomeOf(
   results: readonly RowResult[],
   plan: Plan,
   made: Provenance,
+  bootstrap: BootstrapSettings = {},
 ): Outcome {
   const whole = suiteOf(name, plan.scale);
   if (whole === null) return detectionOutcome(results);
@@ -57,8 +62,10 @@ export function outcomeOf(
     suite.rows.map(({ id }) => [id, results.filter(({ rowId }) => rowId === id)]),
   );
   // Choosing among many points needs no intervals.
-  const table = layOutTable(suite, byRow, name === 'tune' ? { resamples: 1 } : {});
-  return name === 'tune' ? tuningOutcome(suite, table, plan, made) : tableOutcome(suite, table);
+  const table = layOutTable(suite, byRow, name === 'tune' ? { resamples: 1 } : bootstrap);
+  return name === 'tune'
+    ? tuningOutcome(suite, table, plan, made)
+    : tableOutcome(suite, table, byRow, bootstrap);
 }
 
 function detectionOutcome(results: readonly RowResult[]): Outcome {
@@ -68,6 +75,7 @@ function detectionOutcome(results: readonly RowResult[]): Outcome {
     about: detectionAbout,
     table: detectionMarkdown(table),
     svg: detectionSvg(table),
+    claims: [],
     conclusions: detectionConclusions(table),
     notes: [inWords.detection, 'Intervals: percentile bootstrap over the answers of all seeds, 95%.'],
     json: table,
@@ -87,6 +95,7 @@ function tuningOutcome({ title, about }: Suite, table: Table, { scale }: Plan, m
     about,
     table: tuningMarkdown(choices, train),
     svg: null,
+    claims: [],
     conclusions: [
       `Chosen settings are bold; tuned-${train}.ts holds them for lab/reproduction/tuned/${train}.ts.`,
     ],
@@ -96,12 +105,19 @@ function tuningOutcome({ title, about }: Suite, table: Table, { scale }: Plan, m
   };
 }
 
-function tableOutcome({ title, about, paper }: Suite, table: Table): Outcome {
+function tableOutcome(
+  { title, about, paper, claims }: Suite,
+  table: Table,
+  results: ReadonlyMap<string, RowResults>,
+  bootstrap: BootstrapSettings,
+): Outcome {
+  const judged = table.measures[0]?.id === 'success';
   return {
     title,
     about,
     table: tableMarkdown(table),
     svg: tableFigure(table),
+    claims: judged ? (claims?.(evidenceOf(table, results, bootstrap)) ?? []) : [],
     conclusions: conclusions(table),
     notes: [
       ...(paper?.words ? [paper.words] : []),
@@ -139,6 +155,7 @@ export function filesOf(outcome: Outcome, making: Making): [string, string][] {
     about: outcome.about,
     table: outcome.table,
     figure: outcome.svg === null ? null : `${name}.svg`,
+    claims: outcome.claims,
     conclusions: outcome.conclusions,
     notes: [...outcome.notes, ...plan.notes],
     facts,
@@ -155,6 +172,7 @@ export function filesOf(outcome: Outcome, making: Making): [string, string][] {
 const recordOf = (outcome: Outcome, { name, plan, results, cells, facts, command }: Making): object => ({
   name,
   title: outcome.title,
+  claims: outcome.claims,
   conclusions: outcome.conclusions,
   ...facts,
   command,

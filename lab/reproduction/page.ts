@@ -1,5 +1,7 @@
 // A suite's page: table, figure, what it says, how it was made. Knows Markdown, no numbers of its own.
 import { duration } from '../../src/report/format.ts';
+import type { Claim } from './claims.ts';
+import { markdownTable } from './markdown.ts';
 import type { Provenance } from './provenance.ts';
 
 export interface Page {
@@ -8,6 +10,7 @@ export interface Page {
   readonly table: string;
   /** File name of the figure beside the page. */
   readonly figure: string | null;
+  readonly claims: readonly Claim[];
   readonly conclusions: readonly string[];
   readonly notes: readonly string[];
   readonly facts: Provenance & {
@@ -36,6 +39,7 @@ export function suitePage(page: Page): string {
     page.about,
     page.table,
     page.figure === null ? '' : `![${page.title}](${page.figure})`,
+    ...(page.claims.length === 0 ? [] : ["## The paper's claims", claimsTable(page.claims)]),
     '## What it says',
     lists(page.conclusions),
     '## How it was made',
@@ -46,3 +50,9 @@ export function suitePage(page: Page): string {
     .join('\n\n')
     .concat('\n');
 }
+
+const claimsTable = (claims: readonly Claim[]): string =>
+  markdownTable(
+    ['claim', 'verdict', 'here'],
+    claims.map(({ claim, verdict, evidence }) => [claim, `**${verdict}**`, evidence]),
+  );

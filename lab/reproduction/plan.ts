@@ -18,14 +18,10 @@ import { worldFingerprint } from './open-bench.ts';
 import type { ReproduceOptions } from './reproduce.ts';
 import { experimentOf, fullScale, suiteOn } from './suite.ts';
 import type { Ground, Scale, Suite } from './suite.ts';
-import type { SuiteName } from './suites.ts';
-import { suiteNames, suites } from './suites.ts';
+import type { ReproductionName } from './names.ts';
+import { suites } from './suites.ts';
 import { tuningSeeds, tuningSuite } from './tune.ts';
 import { tunedFor } from './tuned.ts';
-
-/** Everything that `reproduce` can make. */
-export type ReproductionName = SuiteName | 'detection' | 'tune';
-export const reproductionNames: readonly ReproductionName[] = [...suiteNames, 'detection', 'tune'];
 
 /** Raised by hand whenever the same experiment would give other numbers than before. */
 const suiteVersion = 1;

@@ -6,12 +6,12 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { WhetstoneError } from '../../src/errors.ts';
 import { createRandom } from '../../src/random.ts';
 import type { DetectionResult, Experiment, OnlineResult, Result, TrialResult } from './experiment.ts';
-import { reproductionNames } from './plan.ts';
-import type { ReproductionName } from './plan.ts';
+import { reproductionNames } from './names.ts';
+import type { ReproductionName } from './names.ts';
 import { reproduce } from './reproduce.ts';
 import type { ReproduceOptions } from './reproduce.ts';
 import type { Runner } from './schedule.ts';
-import { tableSizes } from './suites.ts';
+import { tableSizes } from './suites/table5.ts';
 
 let dir: string;
 beforeEach(async () => {
@@ -115,6 +115,7 @@ const options = (
   seeds: 2,
   scale: { train: 40, test: 30, perRound: 10 },
   runners: [runner],
+  resamples: 100,
   ...more,
 });
 

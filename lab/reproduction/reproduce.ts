@@ -7,14 +7,15 @@ import { WhetstoneError } from '../../src/errors.ts';
 import type { Cell, CellStore } from './cells.ts';
 import { openCells } from './cells.ts';
 import { filesOf, outcomeOf } from './outcome.ts';
+import { suiteNames } from './names.ts';
+import type { ReproductionName, SuiteName } from './names.ts';
 import { planOf, suiteOf } from './plan.ts';
-import type { Plan, ReproductionName } from './plan.ts';
+import type { Plan } from './plan.ts';
 import { provenance } from './provenance.ts';
 import { computeCells } from './schedule.ts';
 import type { Runner, ScheduleEvent } from './schedule.ts';
 import type { Scale } from './suite.ts';
-import type { SuiteName } from './suites.ts';
-import { suiteNames, suites } from './suites.ts';
+import { suites } from './suites.ts';
 import type { WorkerCommand } from './workers.ts';
 import { inChild, inProcess } from './workers.ts';
 
@@ -40,6 +41,8 @@ export interface ReproduceOptions {
   readonly signal?: AbortSignal;
   /** How to start worker processes; without it everything runs in this process, one experiment at a time. */
   readonly worker?: WorkerCommand;
+  /** Resamples behind each interval; default 2000. */
+  readonly resamples?: number;
   /** The command line, to be written beside the numbers. */
   readonly command?: string;
   /** In place of the real runners; for tests. */
@@ -84,7 +87,7 @@ export async function reproduce(options: ReproduceOptions): Promise<Reproduction
       result: computed.get(cells.keyOf(experiment))!.result,
     }));
     const made = await provenance();
-    const outcome = outcomeOf(name, results, plan, made);
+    const outcome = outcomeOf(name, results, plan, made, { resamples: options.resamples });
     const seconds = (performance.now() - began) / 1000;
     const computeSeconds = [...computed.values()].reduce((sum, cell) => sum + cell.seconds, 0);
     const facts = { ...made, seconds, computeSeconds, jobs: runners.length };

@@ -3,6 +3,8 @@ import { defaultSettings } from '../../src/alignment/settings.ts';
 import type { AnswersExperiment, Experiment, MethodSettings, Model, TaskDraw } from './experiment.ts';
 import type { SuiteMethod } from './methods.ts';
 import { testedWithPraise } from './methods.ts';
+import type { Claim, Evidence } from './claims.ts';
+import type { Measure } from './measures.ts';
 import type { PaperColumn } from './paper.ts';
 import { settingsOf } from './settings.ts';
 
@@ -49,6 +51,11 @@ export interface Suite {
   readonly needsWorld: string | null;
   /** Of a grid and its figure. */
   readonly axis?: string;
+  readonly logAxis?: boolean;
+  /** What is measured besides whether answers are satisfactory. */
+  readonly measures?: readonly Measure[];
+  /** What the paper claims, held against the table. */
+  readonly claims?: (evidence: Evidence) => readonly Claim[];
 }
 
 /** How much is trained and tested. */

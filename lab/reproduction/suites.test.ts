@@ -7,7 +7,8 @@ import { expand } from './plan.ts';
 import { gridOf, settingsOf } from './settings.ts';
 import type { Ground } from './suite.ts';
 import { fullScale } from './suite.ts';
-import { suites, tableSizes } from './suites.ts';
+import { suites } from './suites.ts';
+import { tableSizes } from './suites/table5.ts';
 import { tuningSuite } from './tune.ts';
 import { tunedAt } from './tuned.ts';
 

@@ -10,22 +10,10 @@ import type {
   TrainingFacts,
   TrialResult,
 } from './experiment.ts';
+import type { Evidence } from './claims.ts';
+import type { Measure } from './measures.ts';
+import { heldOutMeasures, successMeasure } from './measures.ts';
 import type { Suite, SuiteRow } from './suite.ts';
-
-/** What a number of a table is. Measures of held-out rows are nats per response token. */
-export interface Measure {
-  readonly id: 'success' | 'good' | 'bad' | 'flagged';
-  readonly title: string;
-  readonly unit: 'share' | 'nats';
-}
-
-export const successMeasure: Measure = { id: 'success', title: 'satisfactory answers', unit: 'share' };
-
-export const heldOutMeasures: readonly Measure[] = [
-  { id: 'good', title: 'log-perplexity of satisfactory responses, nats', unit: 'nats' },
-  { id: 'bad', title: 'of unsatisfactory ones', unit: 'nats' },
-  { id: 'flagged', title: 'tokens still flagged', unit: 'share' },
-];
 
 export interface TableCell {
   /** Mean over seeds and items, with its interval. */
@@ -69,7 +57,7 @@ export function layOutTable(
 ): Table {
   const measures = suite.rows.some(({ id }) => results.get(id)?.[0]?.experiment.kind === 'held-out')
     ? heldOutMeasures
-    : [successMeasure];
+    : [successMeasure, ...(suite.measures ?? [])];
   const outcomesOf = (row: SuiteRow, measure: Measure): Outcomes =>
     results.get(row.id)!.map(({ experiment, result }) => outcomes(experiment, result, row.part, measure.id));
   const rows = suite.rows.map((row): TableRow => {
@@ -104,7 +92,30 @@ export function layOutTable(
   return { suite, measures, rows };
 }
 
-/** The numbers of one run, one an item: 1 or 0 for an answer, or what a held-out row measures. */
+/** The table with the differences between any two of its rows in its main measure. */
+export function evidenceOf(
+  table: Table,
+  results: ReadonlyMap<string, RowResults>,
+  bootstrap: BootstrapSettings = {},
+): Evidence {
+  const [main] = table.measures;
+  const row = (id: string): TableRow => {
+    const found = table.rows.find((each) => each.row.id === id);
+    if (!found) throw new RangeError(`${table.suite.name} has no row "${id}"`);
+    return found;
+  };
+  const outcomesOf = (id: string, measure: Measure['id']): Outcomes =>
+    results.get(id)!.map(({ experiment, result }) => outcomes(experiment, result, row(id).row.part, measure));
+  return {
+    table,
+    row,
+    value: (id, measure = main!.id) => row(id).cells[measure]!.estimate,
+    difference: (ahead, behind, measure = main!.id) =>
+      pairedBootstrap(outcomesOf(ahead, measure), outcomesOf(behind, measure), bootstrap),
+  };
+}
+
+/** The numbers of one run, one an item: 1 or 0 for an answer, or what is measured of it or of a held-out row. */
 export function outcomes(
   experiment: Experiment,
   result: Result,
@@ -117,7 +128,8 @@ export function outcomes(
     const label = measure === 'good' ? 'align-p' : 'align-n';
     return rows.filter((row) => row.label === label).map(({ loss }) => loss);
   }
-  return Array.from(marksOf(experiment, result, part), Number);
+  if (measure === 'success') return Array.from(marksOf(experiment, result, part), Number);
+  return [...((result as TrialResult).measured?.[measure] ?? [])];
 }
 
 function marksOf(experiment: Experiment, result: Result, part: SuiteRow['part']): string {

@@ -8,7 +8,7 @@ export type Outcomes = readonly (ArrayLike<number> & Iterable<number>)[];
 
 export interface BootstrapSettings {
   /** Resamples drawn; default 2000. */
-  readonly resamples?: number;
+  readonly resamples?: number | undefined;
   /** Share of resamples inside the interval; default 0.95. */
   readonly confidence?: number;
   /** Seed of the drawing; the same seed gives the same interval. */

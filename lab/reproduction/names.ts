@@ -1,0 +1,26 @@
+// Everything that `reproduce` makes, by name, with what it is in a few words. Imports nothing, so that the command line
+// can offer it without loading the rest.
+
+export const reproductions = {
+  table2: 'every method that learns from judgments',
+  judgments: 'every method by number of judgments',
+  table4: 'CUT without one of its parts each',
+  table5: 'CUT on models of three sizes',
+  table6: 'online rounds of four methods',
+  figure4: 'CUT against DPO by amount of data',
+  figure7: 'how many satisfactory examples CUT should keep',
+  'figure-3': "how much CUT's settings matter",
+  precision: 'CUT on a base in 8 and 4 bits, and with arithmetic in int8',
+  detection: 'the flagged tokens against the true errors',
+  tune: "chooses each method's settings on the development split",
+} as const;
+
+export type ReproductionName = keyof typeof reproductions;
+export type SuiteName = Exclude<ReproductionName, 'detection' | 'tune'>;
+
+export const reproductionNames: readonly ReproductionName[] = Object.keys(
+  reproductions,
+) as ReproductionName[];
+export const suiteNames: readonly SuiteName[] = reproductionNames.filter(
+  (name): name is SuiteName => name !== 'detection' && name !== 'tune',
+);

@@ -1,0 +1,40 @@
+// The paper's figure 4: CUT against DPO by amount of data.
+import { pairedResponses } from '../methods.ts';
+import * as paper from '../paper.ts';
+import type { RowTraining, Suite, SuiteRow } from '../suite.ts';
+import { baseRow } from './rows.ts';
+
+const amounts = [1 / 8, 1 / 4, 1 / 2, 1] as const;
+const amountSeries: readonly (readonly [id: string, title: string, training: RowTraining])[] = [
+  ['cut', `CUT, ${pairedResponses} answers each`, { method: 'cut', responses: pairedResponses }],
+  ['dpo', `DPO, ${pairedResponses} answers each`, { method: 'dpo', responses: pairedResponses }],
+  ['cut-greedy', 'CUT, the greedy answer alone', { method: 'cut', responses: 1 }],
+];
+
+export const figure4: Suite = {
+  name: 'figure4',
+  title: 'CUT against DPO by amount of data',
+  about:
+    `Both learn from the same ${pairedResponses} answers to each instruction (one greedy, the others sampled, equal ` +
+    'ones once): CUT from their judgments, DPO from every pair with different scores. The third line is CUT with ' +
+    'the greedy answers alone.',
+  layout: 'grid',
+  axis: 'share of the training instructions',
+  paper: { columns: [], words: paper.inWords.figure4 },
+  needsWorld: null,
+  rows: [
+    baseRow([]),
+    ...amountSeries.flatMap(([id, series, training]) =>
+      amounts.map((amount): SuiteRow => {
+        return {
+          id: `${id}-${amount}`,
+          label: `${series}, ${100 * amount}%`,
+          against: 'base',
+          training: { ...training, amount },
+          part: 'plain',
+          place: { series, x: amount, xLabel: `${100 * amount}%` },
+        };
+      }),
+    ),
+  ],
+};
