@@ -96,9 +96,7 @@ function tuningOutcome({ title, about }: Suite, table: Table, { scale }: Plan, m
     table: tuningMarkdown(choices, train),
     svg: null,
     claims: [],
-    conclusions: [
-      `Chosen settings are bold; tuned-${train}.ts holds them for lab/reproduction/tuned/${train}.ts.`,
-    ],
+    conclusions: [`Chosen settings are bold; tuned-${train}.ts holds them, for lab/reproduction.`],
     notes: [],
     json: choices,
     files: [[`tuned-${train}.ts`, tunedSource(choices, train, source)]],

@@ -86,12 +86,12 @@ export function tuningMarkdown(choices: readonly TuningChoice[], train: number):
   return markdownTable(header, rows);
 }
 
-/** The content of tuned/TRAIN.ts. */
+/** The content of tuned-TRAIN.ts. */
 export function tunedSource(choices: readonly TuningChoice[], train: number, source: string): string {
   const methods = Object.fromEntries(choices.map(({ method, settings }) => [method, settings]));
   const record: Tuned = { source, methods: methods as Tuned['methods'] };
   return `// What \`whetstone reproduce tune --train ${train}\` chose on the development split; see its table for every point of the grid.
-import type { Tuned } from '../tuned.ts';
+import type { Tuned } from './tuned.ts';
 
 export const tuned: Tuned = ${JSON.stringify(record, null, 2)};
 `;

@@ -2,7 +2,8 @@
 // run with.
 import type { MethodSettings } from './experiment.ts';
 import type { SuiteMethod } from './methods.ts';
-import { tuned as at250 } from './tuned/250.ts';
+import { tuned as at60 } from './tuned-60.ts';
+import { tuned as at250 } from './tuned-250.ts';
 
 export interface Tuned {
   /** Where the choice comes from, for the tables' notes. */
@@ -11,7 +12,7 @@ export interface Tuned {
 }
 
 /** By number of training instructions. */
-export const tunedAt: Readonly<Record<number, Tuned>> = { 250: at250 };
+export const tunedAt: Readonly<Record<number, Tuned>> = { 60: at60, 250: at250 };
 
 /** What was chosen at the number of training instructions that is nearest by ratio, the larger of two equally near. */
 export function tunedFor(train: number): Tuned {

@@ -1,5 +1,5 @@
 // What `whetstone reproduce tune --train 250` chose on the development split; see its table for every point of the grid.
-import type { Tuned } from '../tuned.ts';
+import type { Tuned } from './tuned.ts';
 
 export const tuned: Tuned = {
   source:
