@@ -86,6 +86,10 @@ function composeMessage({ problem, place, problems, shown, hint }: ErrorFacts): 
 /** "place: what happened": one line for notes and other errors, without the remedy. */
 export const briefly = ({ problem, place }: WhetstoneError): string => located(place, problem);
 
+/** What happened and what helps, in one line for notes. */
+export const withRemedy = (error: WhetstoneError): string =>
+  error.hint === undefined ? briefly(error) : `${briefly(error)}. ${error.hint}`;
+
 function located(place: Place, said: string): string {
   const where = describePlace(place);
   return where ? `${where}: ${said}` : said;

@@ -149,7 +149,7 @@ async function describeModel(
     vocabulary: size.vocabSize,
     versions: { ...(await versions()) },
   });
-  await writeFileDurably(join(out, 'README.md'), card);
+  await writeModelCard(out, card);
   screen.tell(
     'assessed',
     { assessment: snakeFields(assessment) },
@@ -158,6 +158,10 @@ async function describeModel(
       `${percent(assessment.revised)} of the unsatisfactory ones revised well`,
   );
 }
+
+/** Throws as `writeFileDurably`; the model is there without it. */
+export const writeModelCard = (out: string, card: string): Promise<void> =>
+  writeFileDurably(join(out, 'README.md'), card, { kept: 'The model itself is whole and kept.' });
 
 const tasksTable = {
   out: {

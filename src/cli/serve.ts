@@ -1,6 +1,6 @@
 // whetstone serve: a model and its adapters behind OpenAI's API.
 import { computeOf } from '../engine/open-weights.ts';
-import { briefly } from '../errors.ts';
+import { withRemedy } from '../errors.ts';
 import type { WhetstoneError } from '../errors.ts';
 import type { NamedAdapter, Recording } from '../serving/index.ts';
 import type { Given, Verb } from './flags.ts';
@@ -89,7 +89,7 @@ export async function runServe(
       serving = await openServedLearning(values.learn, values, given, { screen, openEngine });
     if (values.record !== null) {
       const tell = (error: WhetstoneError): void =>
-        screen.warn('fault', `Chats are no longer recorded: ${briefly(error)}`);
+        screen.warn('fault', `Chats are no longer recorded: ${withRemedy(error)}`);
       recording = await openRecording(values.record, tell, screen.note);
     }
     const server = await startServer({

@@ -6,7 +6,7 @@ import { bytesInWords } from '../words/numbers.ts';
 import { isSystemError, reasonOf, withoutTemporary, writeRemedyOf } from '../words/system-errors.ts';
 import { waysOn } from './held.ts';
 
-interface About {
+export interface About {
   /** What became of what was there: a full sentence. */
   readonly kept?: string;
   /** Where it is written until it is whole, other than hidden beside its place. */

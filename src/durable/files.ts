@@ -4,6 +4,7 @@ import { open, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { explainRemoving, explainWriting } from './explain.ts';
+import type { About } from './explain.ts';
 import { requireHeld } from './held.ts';
 
 const chunkBytes = 1 << 26;
@@ -61,8 +62,12 @@ export async function remove(path: string): Promise<void> {
 }
 
 /** Replaces `path` by `bytes` in one step. Throws as `explainWriting`, and WhetstoneError `LOCK_LOST`; the old file is then untouched. */
-export async function writeFileDurably(path: string, bytes: string | Uint8Array): Promise<void> {
-  await replaceFile(path, (append) => append(bytes));
+export async function writeFileDurably(
+  path: string,
+  bytes: string | Uint8Array,
+  about: About = {},
+): Promise<void> {
+  await replaceFile(path, (append) => append(bytes), rename, about);
 }
 
 /**
@@ -73,9 +78,10 @@ export async function replaceFile(
   path: string,
   fill: (append: (bytes: string | Uint8Array) => Promise<void>) => Promise<void>,
   put: (from: string, to: string) => Promise<void> = rename,
+  about: About = {},
 ): Promise<void> {
   const temporary = beside(path);
-  await explainWriting(path, async () => {
+  const write = async (): Promise<void> => {
     try {
       const file = await open(temporary, 'w');
       try {
@@ -91,7 +97,8 @@ export async function replaceFile(
       throw error;
     }
     await syncDirectory(dirname(path));
-  });
+  };
+  await explainWriting(path, write, about);
 }
 
 /**

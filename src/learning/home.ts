@@ -160,6 +160,8 @@ async function goOn(path: string, given: Partial<LearningSettings>): Promise<Ope
   const before = settingsOfRecord(homeTable, record.settings) as Partial<LearningSettings> &
     Pick<LearningSettings, 'model'>;
   const settings = { ...resolveLearning(before), ...given };
+  // Says where there is no such model.
+  const opened = await openedOf(path, record, settings);
   const problems = [
     ...digestDifferences('model', record.model, await folderDigests(settings.model)),
     ...(given.adapter === undefined ? [] : await adapterDifferences(given.adapter, record)),
@@ -174,7 +176,7 @@ async function goOn(path: string, given: Partial<LearningSettings>): Promise<Ope
   const recorded = settingsForRecord(homeTable, settings);
   if (!isDeepStrictEqual(recorded, record.settings))
     await writeRecord(path, { ...record, settings: recorded });
-  return openedOf(path, record, settings);
+  return opened;
 }
 
 async function adapterDifferences(given: string | null, { adapter }: HomeRecord): Promise<string[]> {

@@ -6,7 +6,7 @@ import type { StepRecord } from '../alignment/metrics.ts';
 import { resolveSettings } from '../alignment/settings.ts';
 import type { OpenEngine } from '../engine/engine.ts';
 import { computeOf } from '../engine/open-weights.ts';
-import { briefly, WhetstoneError } from '../errors.ts';
+import { briefly, WhetstoneError, withRemedy } from '../errors.ts';
 import { withStart } from '../alignment/start.ts';
 import { openThings } from '../durable/open-things.ts';
 import { note } from '../words/note.ts';
@@ -142,10 +142,11 @@ export async function openLearning(options: LearningOptions): Promise<Learning> 
       options.onNote?.(
         note('JOURNAL_REPAIRED', 'The last line of events.jsonl had been cut off and was removed.'),
       );
+    for (const version of history.versions.keys()) await tidyTraining(home.path, version);
     // Settings of the adapter's shape have to fit the version that trainings go on from.
     await withStart(home.settings, adapterOf(history.inUse()), givenOf(options));
     const answers = await openAnswers(homePaths.answers(home.path), (error) =>
-      options.onNote?.(note('ANSWERS_LOST', `Answers are no longer kept: ${briefly(error)}`)),
+      options.onNote?.(note('ANSWERS_LOST', `Answers are no longer kept: ${withRemedy(error)}`)),
     );
     open.add(() => answers.close());
     const models = await openVersionModels(
@@ -327,7 +328,8 @@ function learningOf(
       else await record();
       const made = versionNamed(version);
       tell({ kind: 'learned', version: made });
-      await tidyTraining(home, version);
+      // What cannot be removed now is when the home is opened again.
+      await tidyTraining(home.path, version).catch(() => undefined);
       return made;
     } catch (error) {
       if (signal.aborted && !(error instanceof WhetstoneError)) throw stopped();

@@ -77,5 +77,5 @@ export async function trainVersion(
 }
 
 /** Takes away what a training that has ended needed to go on; its metrics stay. */
-export const tidyTraining = (home: Home, version: number): Promise<void> =>
-  remove(join(homePaths.training(home.path, version), 'checkpoints'));
+export const tidyTraining = (home: string, version: number): Promise<void> =>
+  remove(join(homePaths.training(home, version), 'checkpoints'));

@@ -41,11 +41,17 @@ export async function blaming<T>(param: string, encode: () => T | Promise<T>): P
   }
 }
 
-/** What a client is told of any error; of unexpected ones no more than that there was one. */
-export const asApiError = (error: unknown): ApiError =>
-  error instanceof ApiError
-    ? error
-    : new ApiError(500, 'The server had an error while processing your request. Its log says more.');
+/** What a client is told of any error; of unexpected ones no more than that there was one, and never of the server's files. */
+export function asApiError(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  if (error instanceof WhetstoneError && ['DISK_FULL', 'WRITE_FAILED'].includes(error.code))
+    return new ApiError(
+      error.code === 'DISK_FULL' ? 507 : 500,
+      `What this request asks to keep was not kept: ${error.problem}. The server's log says where, and what to do.`,
+      { code: 'not_kept' },
+    );
+  return new ApiError(500, 'The server had an error while processing your request. Its log says more.');
+}
 
 export const errorBody = ({ message, type, param, code }: ApiError): object => ({
   error: { message, type, param, code },

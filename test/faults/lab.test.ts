@@ -1,9 +1,12 @@
 // Verbs of the lab: the demonstration, a base model from nothing, suites of experiments.
 import { expect } from 'vitest';
+import { writeModelCard } from '../../lab/cli/world.ts';
 import { worldModelDir } from '../../lab/world/model.ts';
 import { reproduce } from '../../lab/reproduction/index.ts';
 import type { DetectionExperiment, Experiment, Result } from '../../lab/reproduction/experiment.ts';
 import { pretrain, pretrainDefaults } from '../../lab/world/pretrain.ts';
+import { makeFolder } from '../../src/durable/files.ts';
+import { workingIn } from '../../src/durable/held.ts';
 import type { DetectionCounts } from '../../src/evaluation/index.ts';
 import { itKeeps } from './every-file.ts';
 import type { Verb } from './every-file.ts';
@@ -41,7 +44,6 @@ itKeeps({
     varies: /run\.yaml$|metrics\.jsonl$|report\.html$|summary\.json$/,
     sampled: /^(?!.*\/run\/)/,
   },
-  // Its model card is written by the verb, after minutes of questions.
   'world pretrain': {
     work: async (out) => {
       const small = { hiddenSize: 16, intermediateSize: 16, layers: 1, heads: 1, tokens: 100 };
@@ -50,6 +52,15 @@ itKeeps({
     },
     varies: /^\.out|\.partial-/, // what could not be removed
     sampled: /./,
+  },
+  // Written by the verb after minutes of questions.
+  'the model card of world pretrain': {
+    work: (out) =>
+      workingIn(out, 'anew', async () => {
+        await makeFolder(out);
+        await writeModelCard(out, '# A base model\n');
+      }),
+    anew: true,
   },
   reproduce: {
     work: async (out) => {

@@ -2,6 +2,7 @@
 // were skipped, answers given again by a new version. Judgments are the home's own. Knows records, no model.
 import { openJournal } from '../../durable/journal.ts';
 import { isFields } from '../../rows/fields.ts';
+import type { Fields } from '../../rows/fields.ts';
 import type { Message } from '../../rows/conversation.ts';
 
 /** A message and its answer. */
@@ -41,16 +42,36 @@ export interface Transcript {
   close(): Promise<void>;
 }
 
-const names: readonly string[] = ['answered', 'begun anew', 'skipped', 'not skipped', 'answered again'];
+const isText = (value: unknown): boolean => typeof value === 'string';
+const areAll = (value: unknown, is: (each: Fields) => boolean): boolean =>
+  Array.isArray(value) && value.every((each) => isFields(each) && is(each));
+const isSkip = (line: Fields): boolean => isText(line['answer']);
+
+/** What a line of each kind has to hold; whoever goes on relies on it. */
+const expected: Readonly<Record<Line['event'], (line: Fields) => boolean>> = {
+  answered: (line) =>
+    ['id', 'message', 'text'].every((name) => isText(line[name])) &&
+    typeof line['version'] === 'number' &&
+    typeof line['whole'] === 'boolean' &&
+    areAll(line['before'], (message) => isText(message['role']) && isText(message['content'])),
+  'begun anew': () => true,
+  skipped: isSkip,
+  'not skipped': isSkip,
+  'answered again': (line) =>
+    typeof line['version'] === 'number' &&
+    areAll(line['answers'], (answer) => isText(answer['judgment']) && isText(answer['after'])),
+};
+
+function lineOf(value: unknown): Line | null {
+  if (!isFields(value)) return null;
+  const { event } = value;
+  if (typeof event !== 'string' || !Object.hasOwn(expected, event)) return null;
+  return expected[event as Line['event']](value) ? (value as object as Line) : null;
+}
 
 /** Opens or makes the file, which its owner alone may read. Throws as `openJournal`. */
 export async function openTranscript(path: string): Promise<Transcript> {
-  const journal = await openJournal<Line>(
-    path,
-    (value) =>
-      isFields(value) && names.includes(value['event'] as string) ? (value as object as Line) : null,
-    { mode: 0o600 },
-  );
+  const journal = await openJournal<Line>(path, lineOf, { mode: 0o600 });
   const all = new Map<string, Exchange>();
   const skipped = new Set<string>();
   const again = new Map<number, AnsweredAgain>();
