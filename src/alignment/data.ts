@@ -33,6 +33,8 @@ export interface RunData extends Voice {
   readonly invalid: readonly LeftOut[];
   /** Most tokens that the model takes; undefined where its configuration does not say. */
   readonly maxPositions?: number | undefined;
+  /** The field of config.json, other than max_position_embeddings, that ends them. */
+  readonly positionsEndedBy?: string | null | undefined;
 }
 
 /** Reads tokenizer, template and rows. `now` is the date that a chat template may write into prompts. */
@@ -51,8 +53,15 @@ export async function readRunData(
     downsample === null
       ? Array.from(rows.keys())
       : Array.from(keptAfterDownsampling(rows.map(labelOf), downsample, seed));
-  const { maxPositions } = await contextOf(model);
-  const counts = { ...voice, rows, invalid, maxPositions, downsampled: rows.length - kept.length };
+  const { maxPositions, positionsEndedBy } = await contextOf(model);
+  const counts = {
+    ...voice,
+    rows,
+    invalid,
+    maxPositions,
+    positionsEndedBy,
+    downsampled: rows.length - kept.length,
+  };
   if (methodNamed(method).from !== 'pairs') return { ...counts, triplets: rows, positions: kept };
   const pairs = preferencePairs(kept.map((position) => rows[position]!));
   return { ...counts, triplets: pairs, positions: Array.from(pairs.keys()) };
@@ -95,7 +104,7 @@ export function standIns(triplets: readonly Triplet[], wanting: readonly number[
 
 /** Encodes what the method asks for; see `buildExamples`. */
 export async function encodeRunData(
-  { tokenizer, template, positions, maxPositions }: RunData,
+  { tokenizer, template, positions, maxPositions, positionsEndedBy }: RunData,
   triplets: readonly Triplet[],
   settings: AlignSettings,
 ): Promise<{ examples: readonly Example[]; unused: number; long: readonly LeftOut[] }> {
@@ -105,6 +114,7 @@ export async function encodeRunData(
     positions,
     cutoffLength: settings.cutoffLen,
     maxPositions,
+    positionsEndedBy,
     longRows: settings.longRows,
     roles: (triplet) => methodNamed(settings.method).roles(triplet, settings),
   });

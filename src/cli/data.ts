@@ -68,10 +68,10 @@ async function runCheck({ values }: Given<CheckTable>, { screen }: VerbContext):
   const lengths =
     model === null ? undefined : await lengthsIn(model, values.template, values.templateArgs ?? {});
   const { contextOf } = await import('../generation/index.ts');
-  const context = model === null ? {} : await contextOf(model);
+  const { vocabSize, maxPositions } = model === null ? {} : await contextOf(model);
   const report = await checkFile(data, {
     ...reading(values),
-    ...(lengths && { ...lengths, cutoffLength: cutoffLen, ...context }),
+    ...(lengths && { ...lengths, cutoffLength: cutoffLen, vocabSize, maxPositions }),
     onRead: readingOn(screen),
     onProgress: (done, total) => screen.progress({ what: 'row', done, total }),
   }).finally(() => screen.endProgress());

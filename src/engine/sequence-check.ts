@@ -4,17 +4,18 @@ import type { DecoderConfig } from '../models/index.ts';
 import type { Sequence, TokenExample } from './engine.ts';
 
 /** What a model says of the sequences that it takes. */
-export type Limits = Pick<DecoderConfig, 'vocabSize' | 'maxPositions'>;
+export type Limits = Pick<DecoderConfig, 'vocabSize' | 'maxPositions'> &
+  Partial<Pick<DecoderConfig, 'positionsEndedBy'>>;
 
 /** Throws `ENGINE_SEQUENCE` for a sequence that the model cannot be run on. */
-export function requireUsable({ ids, responseStart }: Sequence, { vocabSize, maxPositions }: Limits): void {
+export function requireUsable({ ids, responseStart }: Sequence, limits: Limits): void {
   if (responseStart < 1 || responseStart > ids.length) {
     throw new WhetstoneError(
       'ENGINE_SEQUENCE',
       `a response cannot start at token ${responseStart} of ${ids.length}`,
     );
   }
-  requireFits(ids, ids.length, { vocabSize, maxPositions });
+  requireFits(ids, ids.length, limits);
 }
 
 /** Throws `ENGINE_SEQUENCE` for a continuation that cannot be scored. Its last token is predicted only, never read. */
@@ -27,12 +28,17 @@ export function requireContinuation(context: Int32Array, continuation: Int32Arra
   requireFits(continuation, continuation.length - 1, config);
 }
 
-function requireFits(ids: Int32Array, read: number, { vocabSize, maxPositions }: Limits): void {
+function requireFits(
+  ids: Int32Array,
+  read: number,
+  { vocabSize, maxPositions, positionsEndedBy = null }: Limits,
+): void {
   if (read > maxPositions) {
     throw new WhetstoneError(
       'ENGINE_SEQUENCE',
       `a sequence of ${read} tokens is longer than the model's ${maxPositions} positions`,
       {
+        ...(positionsEndedBy !== null && { field: positionsEndedBy }),
         hint: 'Lower cutoff_len.',
       },
     );

@@ -78,11 +78,12 @@ export async function* score(options: ScoreOptions): AsyncGenerator<ScoreRow, vo
     data === undefined
       ? sound(options.triplets!.map(withSource), skipInvalid)
       : (await readSoundTriplets(data, { skipInvalid })).triplets;
-  const { maxPositions } = await contextOf(model);
+  const { maxPositions, positionsEndedBy } = await contextOf(model);
   const { examples, long } = await buildExamples(triplets, {
     ...voice,
     cutoffLength: cutoffLen,
     maxPositions,
+    positionsEndedBy,
     longRows,
   });
   if (long.length > 0) options.onNote?.(longRowsNote(long));

@@ -6,11 +6,13 @@ export interface Context {
   readonly vocabSize: number;
   /** Most tokens of a sequence. */
   readonly maxPositions: number;
+  /** The field of config.json, other than max_position_embeddings, that ends them; null for none. */
+  readonly positionsEndedBy: string | null;
 }
 
 /** Nothing is known of a folder without a configuration of a model that can be run; who opens it says what is wrong. */
 export const contextOf = (model: string): Promise<Partial<Context>> =>
   readDecoderConfig(model).then(
-    ({ vocabSize, maxPositions }) => ({ vocabSize, maxPositions }),
+    ({ vocabSize, maxPositions, positionsEndedBy }) => ({ vocabSize, maxPositions, positionsEndedBy }),
     () => ({}),
   );

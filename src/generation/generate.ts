@@ -13,6 +13,7 @@ import { encodePrompt } from '../tokens/encode.ts';
 import { isConversation, messagesOf } from '../rows/conversation.ts';
 import type { Message, PromptText } from '../rows/conversation.ts';
 import { contextOf } from './context.ts';
+import { endedBy } from '../models/positions.ts';
 import type { Context } from './context.ts';
 import { generateText } from './generate-text.ts';
 import { readInstructions } from './instructions.ts';
@@ -153,7 +154,10 @@ function workOf(prompts: readonly Prompt[], maxNewTokens: number): Work {
 const shown = 10;
 
 /** Throws `PROMPT_TOO_LONG` that names the prompts behind which the model has no position left for a response. */
-function requireRoom(prompts: readonly Prompt[], { maxPositions = Infinity }: Partial<Context>): void {
+function requireRoom(
+  prompts: readonly Prompt[],
+  { maxPositions = Infinity, positionsEndedBy = null }: Partial<Context>,
+): void {
   const long = prompts.flatMap((prompt, i) => (prompt.ids.length >= maxPositions ? [{ ...prompt, i }] : []));
   if (long.length === 0) return;
   const [first] = long;
@@ -162,7 +166,7 @@ function requireRoom(prompts: readonly Prompt[], { maxPositions = Infinity }: Pa
     `${long.length} of ${prompts.length} prompts leave no room for a response among the model's ${maxPositions} tokens`,
     long.map(({ ids, place, i }) => ({
       row: place?.row ?? i + 1,
-      problem: `the prompt has ${ids.length} tokens, and the model takes ${maxPositions} with the response`,
+      problem: `the prompt has ${ids.length} tokens, and the model takes ${maxPositions} with the response${endedBy(positionsEndedBy)}`,
     })),
     {
       ...(first!.place && { file: first!.place.file }),

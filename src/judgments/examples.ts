@@ -4,6 +4,7 @@ import type { Sequence, TokenExample } from '../engine/engine.ts';
 import { WhetstoneError } from '../errors.ts';
 import { option } from '../words/option.ts';
 import type { Place } from '../errors.ts';
+import { endedBy } from '../models/positions.ts';
 import type { Role } from '../objectives/objective.ts';
 import { encodeResponse, encodeTriplet, tokensFrom } from '../tokens/encode.ts';
 import type { EncodedResponse, EncodedTriplet, Retokenized } from '../tokens/encode.ts';
@@ -45,6 +46,8 @@ export interface ExampleSettings {
   readonly cutoffLength: number;
   /** Most tokens that the model has positions for; without bound if left out. */
   readonly maxPositions?: number | undefined;
+  /** The field of config.json, other than max_position_embeddings, that ends them. */
+  readonly positionsEndedBy?: string | null | undefined;
   /** Which triplets to take, by position; all if left out. Examples keep the position as their `index`. */
   readonly positions?: ArrayLike<number>;
   /** The sequences to build; a triplet with none is left out. Default `contrastRoles`. */
@@ -287,7 +290,7 @@ async function encodeFitted(
   prompts: readonly Prompt[],
   response: string,
   location: Place,
-  { tokenizer, template, cutoffLength, maxPositions = Infinity }: ExampleSettings,
+  { tokenizer, template, cutoffLength, maxPositions = Infinity, positionsEndedBy = null }: ExampleSettings,
 ): Promise<Fitted | WhetstoneError> {
   const pieces = prompts.map(({ prompt }) => prompt);
   const encoded = await encodeResponse(tokenizer, template, pieces, response, location);
@@ -305,7 +308,8 @@ async function encodeFitted(
       return judgmentCut(needed + responseIds.length, cutoffLength, location);
   }
   const longest = Math.max(...cut.map(({ sequence }) => sequence.ids.length));
-  if (longest > maxPositions) return beyondContext(longest, { cutoffLength, maxPositions }, location);
+  if (longest > maxPositions)
+    return beyondContext(longest, { cutoffLength, maxPositions, positionsEndedBy }, location);
   return {
     sequences: cut.map(({ sequence }) => sequence),
     offsets,
@@ -375,10 +379,18 @@ function judgmentCut(tokens: number, cutoffLength: number, location: Place): Whe
 
 function beyondContext(
   tokens: number,
-  { cutoffLength, maxPositions }: { readonly cutoffLength: number; readonly maxPositions: number },
+  {
+    cutoffLength,
+    maxPositions,
+    positionsEndedBy,
+  }: {
+    readonly cutoffLength: number;
+    readonly maxPositions: number;
+    readonly positionsEndedBy: string | null;
+  },
   location: Place,
 ): WhetstoneError {
-  const problem = `prompt and response have ${tokens} tokens, and the model takes at most ${maxPositions}`;
+  const problem = `prompt and response have ${tokens} tokens, and the model takes at most ${maxPositions}${endedBy(positionsEndedBy)}`;
   return new WhetstoneError('SEQUENCE_TOO_LONG', problem, {
     ...location,
     hint:

@@ -35,6 +35,8 @@ export interface DecoderConfig {
   readonly kvHeads: number;
   readonly headDim: number;
   readonly maxPositions: number;
+  /** The field of config.json, other than max_position_embeddings, that ends them; null for none. */
+  readonly positionsEndedBy: string | null;
   readonly activation: ActivationName;
   readonly layerNorms: LayerNorms;
   readonly normEpsilon: number;
@@ -101,7 +103,7 @@ export function parseDecoderConfig(json: Json, file = 'config.json'): DecoderCon
   const layers = read.count('num_hidden_layers', undefined, mostLayers);
   const { heads, kvHeads, headDim } = readHeads(json, { family, hiddenSize, read, file });
   const windows = family.windows({ json, read, layers });
-  const { ropes, maxPositions } = family.rope({
+  const { ropes, maxPositions, endedBy } = family.rope({
     json,
     read,
     file,
@@ -122,6 +124,7 @@ export function parseDecoderConfig(json: Json, file = 'config.json'): DecoderCon
     kvHeads,
     headDim,
     maxPositions,
+    positionsEndedBy: endedBy,
     activation: readActivation(json, family.activation, file),
     layerNorms: family.layerNorms,
     normEpsilon: read.number('rms_norm_eps', { from: 0, to: 1 }, family.normEpsilon),

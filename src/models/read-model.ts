@@ -15,6 +15,7 @@ import { readQuantization } from './quantization.ts';
 import { isStoredDType, storedBytes, toFloat32 } from './safetensors.ts';
 import { note } from '../words/note.ts';
 import type { Note } from '../words/note.ts';
+import { noteOnPositions } from './positions.ts';
 
 export interface ModelFolder {
   readonly config: DecoderConfig;
@@ -30,7 +31,7 @@ export async function readModelFolder(modelDir: string): Promise<ModelFolder> {
   const stored = await openCheckpoint(modelDir);
   const checkpoint = quantization ? await withPacked(stored, quantization) : stored;
   requireAllLayers(config, checkpoint, join(modelDir, 'config.json'));
-  const model = { config, checkpoint, notes: notesOn(quantization) };
+  const model = { config, checkpoint, notes: [...notesOn(quantization), ...noteOnPositions(config.maxPositions, config.positionsEndedBy)] };
   return config.tiedEmbeddings ? tieHead(model) : model;
 }
 

@@ -42,10 +42,15 @@ export interface Rope {
   readonly scaling: RopeScaling;
 }
 
-/** A rope, and the positions that it holds for: longrope has others beyond the original length. */
-export interface BoundedRope {
-  readonly rope: Rope;
+/** The positions that a rope holds for: longrope has other factors beyond the original length. */
+export interface RopeBounds {
   readonly maxPositions: number;
+  /** The field of config.json that ends them before the model's own positions; null for none. */
+  readonly endedBy: string | null;
+}
+
+export interface BoundedRope extends RopeBounds {
+  readonly rope: Rope;
 }
 
 /** What the rest of config.json says about heads and positions. */
@@ -79,7 +84,7 @@ export function readRope(json: Json, shape: RopeShape, traits: RopeTraits, file:
   const kind = kindOf(name, rope, traits.kinds ?? allKinds, file);
   const theta = readTheta(json, name, rope, { usual: traits.theta ?? 10000, file });
   const { originalLength } = traits;
-  const source = { read, rope, json, file, dims, maxPositions: shape.maxPositions, theta, originalLength };
+  const source = { read, name, rope, json, file, dims, maxPositions: shape.maxPositions, theta, originalLength };
   return bounded(kind, source);
 }
 
@@ -115,13 +120,13 @@ export function readNestedRope(json: Json, shape: RopeShape, nested: NestedRope,
     rope.rope_theta === undefined
       ? outer.number(nested.thetaField, thetaRange, nested.theta)
       : read.number('rope_theta', thetaRange);
-  return bounded(kind, { read, rope, json: {}, file, dims, maxPositions: shape.maxPositions, theta });
+  return bounded(kind, { read, name, rope, json: {}, file, dims, maxPositions: shape.maxPositions, theta });
 }
 
 const bounded = (kind: string, source: ScalingSource): BoundedRope => {
   const { theta, dims } = source;
-  const { scaling, maxPositions = source.maxPositions } = readScaling(kind, source);
-  return { rope: { theta, dims, scaling }, maxPositions };
+  const { scaling, maxPositions = source.maxPositions, endedBy = null } = readScaling(kind, source);
+  return { rope: { theta, dims, scaling }, maxPositions, endedBy };
 };
 
 /**
@@ -200,6 +205,8 @@ function readTheta(
 
 interface ScalingSource {
   readonly read: FieldReader;
+  /** The prefix of the rope's fields in messages. */
+  readonly name: string;
   readonly rope: Json;
   readonly json: Json;
   readonly file: string;
@@ -214,7 +221,7 @@ const positive = { above: 0 };
 function readScaling(
   kind: string,
   source: ScalingSource,
-): { scaling: RopeScaling; maxPositions?: number } {
+): { readonly scaling: RopeScaling } & Partial<RopeBounds> {
   const { read } = source;
   switch (kind) {
     case 'linear':
@@ -232,13 +239,13 @@ function readScaling(
   return { scaling: { type: 'none' } };
 }
 
+const originalField = 'original_max_position_embeddings';
+
 /** As in transformers the field outside the rope settings goes before that within. */
-function readOriginalLength(source: ScalingSource): number {
-  const { read, rope, json, maxPositions, originalLength, file } = source;
-  const field = 'original_max_position_embeddings';
-  if (json[field] !== undefined) return fieldReader(json, file).count(field);
+function readOriginalLength({ read, rope, json, maxPositions, originalLength, file }: ScalingSource): number {
+  if (json[originalField] !== undefined) return fieldReader(json, file).count(originalField);
   if (originalLength !== undefined) return originalLength;
-  return rope[field] === undefined ? maxPositions : read.count(field);
+  return rope[originalField] === undefined ? maxPositions : read.count(originalField);
 }
 
 function readLlama3(source: ScalingSource): RopeScaling {
@@ -284,9 +291,10 @@ function yarnAttention(read: FieldReader, factor: number): number {
  * transformers takes other factors for a whole sequence as soon as it is longer than the original length, keys in
  * a cache keeping their old ones. Up to there it is one rope, and nothing longer is run.
  */
-function readLongrope(source: ScalingSource): { scaling: RopeScaling; maxPositions: number } {
-  const { read, dims, maxPositions } = source;
+function readLongrope(source: ScalingSource): { readonly scaling: RopeScaling } & RopeBounds {
+  const { read, dims, name, json, originalLength, maxPositions } = source;
   const original = readOriginalLength(source);
+  const isOutside = json[originalField] !== undefined || originalLength !== undefined;
   const pairs = dims / 2;
   read.factors('long_factor', pairs);
   const shortFactors = read.factors('short_factor', pairs);
@@ -299,5 +307,6 @@ function readLongrope(source: ScalingSource): { scaling: RopeScaling; maxPositio
       attentionFactor: read.number('attention_factor', positive, usual),
     },
     maxPositions: Math.min(maxPositions, original),
+    endedBy: original < maxPositions ? (isOutside ? '' : name) + originalField : null,
   };
 }

@@ -2,7 +2,7 @@
 import type { FieldReader } from './config-fields.ts';
 import { fieldReader, unsupported } from './config-fields.ts';
 import type { Json } from './json-file.ts';
-import type { Rope, RopeShape, RopeTraits } from './rope-config.ts';
+import type { Rope, RopeBounds, RopeShape, RopeTraits } from './rope-config.ts';
 import { readNestedRope, readRope } from './rope-config.ts';
 
 export interface RopeFields extends RopeShape {
@@ -13,11 +13,10 @@ export interface RopeFields extends RopeShape {
   readonly file: string;
 }
 
-export interface LayerRopes {
+/** The bounds are those of the positions that all of them hold for. */
+export interface LayerRopes extends RopeBounds {
   /** For each layer; null for none. Layers with the same rope share the object. */
   readonly ropes: readonly (Rope | null)[];
-  /** Positions that all of them hold for. */
-  readonly maxPositions: number;
 }
 
 export type RopeReader = (fields: RopeFields) => LayerRopes;
@@ -25,17 +24,17 @@ export type RopeReader = (fields: RopeFields) => LayerRopes;
 export const ropeEverywhere =
   (traits: RopeTraits): RopeReader =>
   (fields) => {
-    const { rope, maxPositions } = readRope(fields.json, fields, traits, fields.file);
-    return { ropes: new Array<Rope>(fields.layers).fill(rope), maxPositions };
+    const { rope, ...bounds } = readRope(fields.json, fields, traits, fields.file);
+    return { ropes: new Array<Rope>(fields.layers).fill(rope), ...bounds };
   };
 
 /** No rope in the layers that `no_rope_layers` marks with a 0. */
 export const ropeInSomeLayers =
   (traits: RopeTraits): RopeReader =>
   (fields) => {
-    const { ropes, maxPositions } = ropeEverywhere(traits)(fields);
+    const { ropes, ...bounds } = ropeEverywhere(traits)(fields);
     const has = layersWithRope(fields);
-    return { ropes: ropes.map((rope, layer) => (has[layer] ? rope : null)), maxPositions };
+    return { ropes: ropes.map((rope, layer) => (has[layer] ? rope : null)), ...bounds };
   };
 
 /** As SmolLM3's config.json says it: 1 is rope, 0 is none; left out, the last of each interval has none. */
@@ -62,8 +61,6 @@ export const ropeByWindow =
       { kind: kinds[1]!, thetaField: 'rope_local_base_freq', theta: theta.sliding, scaled: false },
       file,
     );
-    return {
-      ropes: windows.map((window) => (window === null ? full : sliding).rope),
-      maxPositions: Math.min(full.maxPositions, sliding.maxPositions),
-    };
+    const { maxPositions, endedBy } = sliding.maxPositions < full.maxPositions ? sliding : full;
+    return { ropes: windows.map((window) => (window === null ? full : sliding).rope), maxPositions, endedBy };
   };

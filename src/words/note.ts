@@ -17,6 +17,7 @@ export type NoteCode =
   | 'ANSWERS_LOST'
   | 'ADAPTER_OF_RUN'
   | 'OWN_LM_HEAD'
+  | 'SHORT_POSITIONS'
   | 'DEVICE'
   | 'ENGINE_TORCH'
   | 'HALF_ON_CPU'

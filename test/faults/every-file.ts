@@ -7,6 +7,7 @@ import { basename, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { main } from '../../src/cli/program.ts';
 import type { Context } from '../../src/cli/program.ts';
+import { readable } from '../../src/cli/terminal.ts';
 import { labVerbs } from '../../lab/cli/verbs.ts';
 import { withoutTemporary } from '../../src/words/system-errors.ts';
 import { openFakeEngine } from '../cli/fake-engine.ts';
@@ -91,7 +92,7 @@ const codeOf = (work: () => Promise<void>, { stderr }: Pick<Context, 'stderr'>):
   work().then(
     () => 0,
     (error: unknown) => {
-      stderr.write(`error ${(error as Error).message}\n`);
+      stderr.write(`error ${readable((error as Error).message)}\n`);
       return 1;
     },
   );

@@ -118,6 +118,7 @@ describe('refused by the field', () => {
     );
     expect(error.code).toBe('ENGINE_SEQUENCE');
     expect(error.message).toMatch(/41 tokens is longer than the model's 40 positions/);
+    expect(error.place.field).toBe('rope_scaling.original_max_position_embeddings');
   });
 });
 
