@@ -32,7 +32,7 @@ export function planBatches({ rows, batchSize, epochs, maxSteps, order }: BatchS
   };
   return {
     stepsPerEpoch,
-    totalSteps: maxSteps ?? Math.ceil(stepsPerEpoch * epochs),
+    totalSteps: totalStepsOf({ stepsPerEpoch, epochs, maxSteps }),
     batch: (step) => {
       const ordered = rowsOf(Math.floor(step / stepsPerEpoch));
       const start = (step % stepsPerEpoch) * batchSize;
@@ -41,3 +41,11 @@ export function planBatches({ rows, batchSize, epochs, maxSteps, order }: BatchS
     epochAfter: (step) => step / stepsPerEpoch,
   };
 }
+
+/** Optimizer steps of a run. */
+export const totalStepsOf = ({
+  stepsPerEpoch,
+  epochs,
+  maxSteps,
+}: Pick<BatchPlan, 'stepsPerEpoch'> & Pick<BatchSettings, 'epochs' | 'maxSteps'>): number =>
+  maxSteps ?? Math.ceil(stepsPerEpoch * epochs);

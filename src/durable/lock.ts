@@ -6,7 +6,7 @@ import { copyFile, link, open, readFile, rename, rm, stat } from 'node:fs/promis
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WhetstoneError } from '../errors.ts';
-import { beatDigits, keepBeating } from './beat.ts';
+import { beatDigits, beatInterval, keepBeating } from './beat.ts';
 import { explainWriting, movable } from './explain.ts';
 import { hasCode, ignore } from './files.ts';
 import { addHold, waysOn } from './held.ts';
@@ -76,6 +76,21 @@ async function acquire(
         await rm(path, { force: true }).catch(() => undefined);
     },
   };
+}
+
+/**
+ * Whether a process holds the folder's lock, as far as one can tell at once, without taking it: one that cannot be checked
+ * holds it while its lock file shows signs of life.
+ */
+export async function isHeld(dir: string): Promise<boolean> {
+  const path = join(dir, folderLock);
+  const found = parse(await readFile(path, 'utf8').catch(() => ''));
+  if (found === null) return false;
+  const self = await thisProcess();
+  const running = await isRunning(spaceKnown(found, self), self);
+  if (running !== null) return running;
+  const beaten = await stat(path).catch(() => null);
+  return beaten !== null && Date.now() - beaten.mtimeMs < 10 * beatInterval;
 }
 
 interface LockRecord extends Holder {

@@ -1,6 +1,6 @@
 // The style rules that every page of ours begins with: colours for light and dark as custom properties, plain elements,
-// buttons, texts and their tokens. Knows no page.
-import { dark, fonts, light, themeProperties } from './palette.ts';
+// buttons, tables, figures, texts and their tokens. Knows no page.
+import { dark, figureRules, fonts, light, themeByProperty, themeProperties } from './palette.ts';
 
 const heat = light.heat.map((_, i) => `.level-${i}{background:var(--heat-${i})}`).join('\n');
 
@@ -53,5 +53,13 @@ button:hover{background:var(--panel)}
 .details>div{display:flex;gap:.375rem}
 .details dt{color:var(--soft)}
 .details dd{font-weight:600;font-variant-numeric:tabular-nums;max-height:4.5em;overflow:auto}
+details{margin-top:.75rem}
+summary{cursor:pointer;width:fit-content;font-size:.875rem;color:var(--accent);padding:.25rem 0}
+.scroll{overflow:auto;max-height:28rem;border:1px solid var(--grid);border-radius:4px;margin-top:.375rem;overflow-wrap:normal}
+table{border-collapse:collapse;font-size:.8125rem;line-height:1.4;font-variant-numeric:tabular-nums;width:100%}
+caption{text-align:start;padding:.5rem .75rem;color:var(--soft)}
+th,td{padding:.25rem .75rem;text-align:start;vertical-align:baseline;border-top:1px solid var(--grid);font-weight:400}
+thead th{color:var(--soft);font-weight:600;background:var(--panel);position:sticky;top:0}
 ${heat}
+${figureRules(themeByProperty)}
 `;

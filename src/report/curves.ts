@@ -29,7 +29,7 @@ export function curvesSection(curves: readonly TrainingCurve[] = []): Section | 
   const runs = curves.filter(({ steps }) => steps.length > 0);
   if (runs.length === 0) return null;
   const longest = Math.max(...runs.map(({ steps }) => steps.length));
-  const window = longest < SMOOTHED_STEPS ? 1 : 2 * Math.ceil(longest / 40) + 1;
+  const window = meanWindow(longest);
   const quantities = quantitiesOf(runs);
   const parts = quantities.filter(({ label }) => label === LOSS);
   // The parts of one run's loss share a panel; of several runs each quantity has its own, with a line a run.
@@ -44,6 +44,10 @@ export function curvesSection(curves: readonly TrainingCurve[] = []): Section | 
   const body = markup`<div class="panels">${drawn}</div>${note}${runs.map((run) => stepTable(run, quantities, runs.length > 1))}`;
   return { id: 'training', title: 'Training', body };
 }
+
+/** Over how many neighbouring steps a line is a mean where it shows this many steps; odd. */
+export const meanWindow = (steps: number): number =>
+  steps < SMOOTHED_STEPS ? 1 : 2 * Math.ceil(steps / 40) + 1;
 
 const LOSS = 'loss, nats';
 

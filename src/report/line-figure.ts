@@ -5,7 +5,7 @@ import { markup, markupText } from './markup.ts';
 import type { Markup } from './markup.ts';
 import { fitText, textWidth } from './text-width.ts';
 import type { NumberFormat } from './ticks.ts';
-import { linearTicks, logTicks, tickLabels } from './ticks.ts';
+import { linearTicks, logTicks, tickLabels, valueDomain } from './ticks.ts';
 
 export interface LineFigure {
   readonly title: string;
@@ -274,11 +274,7 @@ function yExtent(
   for (const { points, raw = [] } of series)
     for (const point of [...points, ...raw]) [point.y, point.low, point.high].forEach(see);
   for (const { y } of references) see(y);
-  if (low > high) return [0, 1];
-  // An axis of positive values begins at 0 where that costs little room.
-  if (low >= 0 && low < high * 0.4) return [0, high * 1.04];
-  const margin = (high - low) * 0.04 || Math.abs(low) / 10 || 1;
-  return [low - margin, high + margin];
+  return low > high ? [0, 1] : valueDomain(low, high);
 }
 
 function xExtent(series: readonly LineSeries[], log: boolean): [number, number] {

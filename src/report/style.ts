@@ -1,6 +1,5 @@
 // The report's style sheet. Colours are custom properties, set for light, dark and print.
 import { baseStyle } from './base-style.ts';
-import { figureRules, themeByProperty } from './palette.ts';
 
 export const style: string = `${baseStyle}
 header{display:grid;grid-template-columns:minmax(0,1fr) auto;gap:0 1rem;align-items:start;max-width:82rem;margin:0 auto;padding:2rem 1rem 1.25rem}
@@ -36,13 +35,6 @@ figcaption{margin:.5rem 0 0;max-width:46rem}
 .panels{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,20.5rem),1fr));gap:1.5rem 2rem;margin-bottom:1rem;max-width:760px}
 .panels h3{margin-bottom:.5rem}
 
-details{margin-top:.75rem}
-summary{cursor:pointer;width:fit-content;font-size:.875rem;color:var(--accent);padding:.25rem 0}
-.scroll{overflow:auto;max-height:28rem;border:1px solid var(--grid);border-radius:4px;margin-top:.375rem;overflow-wrap:normal}
-table{border-collapse:collapse;font-size:.8125rem;line-height:1.4;font-variant-numeric:tabular-nums;width:100%}
-caption{text-align:start;padding:.5rem .75rem;color:var(--soft)}
-th,td{padding:.25rem .75rem;text-align:start;vertical-align:baseline;border-top:1px solid var(--grid);font-weight:400}
-thead th{color:var(--soft);font-weight:600;background:var(--panel);position:sticky;top:0}
 .spelling{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;white-space:pre-wrap;overflow-wrap:anywhere}
 
 .legend{display:flex;flex-wrap:wrap;align-items:flex-start;gap:1rem 2.5rem;margin:0 0 1rem}
@@ -107,5 +99,4 @@ nav,.skip,#theme,.filters,.more,.needs-script,details:not([open]){display:none!i
 h2,h3{break-after:avoid}
 figure{break-inside:avoid}
 }
-${figureRules(themeByProperty)}
 `;

@@ -25,6 +25,13 @@ export function niceDomain(low: number, high: number, most: number): [number, nu
   return [Math.floor(low / step + 1e-9) * step, Math.ceil(high / step - 1e-9) * step];
 }
 
+/** The domain of values from `low` to `high` with a margin; of positive ones from 0 where that costs little room. */
+export function valueDomain(low: number, high: number): [number, number] {
+  if (low >= 0 && low < high * 0.4) return [0, high * 1.04];
+  const margin = (high - low) * 0.04 || Math.abs(low) / 10 || 1;
+  return [low - margin, high + margin];
+}
+
 /** The smallest 1, 2 or 5 times a power of ten of which at most `most` multiples lie within the extent. */
 function niceStep(low: number, high: number, most: number): number {
   const rough = (high - low) / Math.max(1, most - 1);

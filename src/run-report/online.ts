@@ -5,6 +5,8 @@ import { bootstrapMean } from '../statistics/bootstrap.ts';
 import { labelOf, readTriplets } from '../judgments/index.ts';
 import type { Triplet } from '../judgments/index.ts';
 import type { AnswerPair, JudgedAnswer, ReportData, SuccessRate } from '../report/index.ts';
+import type { ReportFigure } from '../report/data.ts';
+import type { LineFigure } from '../report/line-figure.ts';
 import { conversationText } from '../rows/conversation.ts';
 import type { RunFacts } from './facts.ts';
 import { curveOf } from './steps.ts';
@@ -30,9 +32,7 @@ export async function onlineReport({
   steps: lines,
 }: RunFacts): Promise<Omit<ReportData, 'date'>> {
   const steps = lines as readonly RoundStep[];
-  const rounds: Round[] = [];
-  for (let round = 1; round <= steps.at(-1)!.round; round++) rounds.push(await readRound(dir, round));
-  const before = await heldOutOf(dir, 0);
+  const { before, rounds } = await readRounds(dir, steps.at(-1)!.round);
   const last = rounds.at(-1)!;
   const judged = rounds.reduce((sum, each) => sum + each.judged.length, 0);
   return {
@@ -61,6 +61,42 @@ export async function onlineReport({
     ),
     ...(before && last.heldOut && { answers: pairs(before, last.heldOut) }),
   };
+}
+
+/** The rounds of a run that may still be going on. */
+export interface Course {
+  readonly figure: LineFigure;
+  /** The first held-out prompts, each with its responses in the order of the rounds; round 0 is before training. */
+  readonly answers: readonly {
+    readonly prompt: string;
+    readonly answers: readonly (JudgedAnswer & { readonly satisfactory: boolean; readonly round: number })[];
+  }[];
+}
+
+/** The first `complete` rounds. Throws as `readTriplets` where their files are not there. */
+export async function readCourse(dir: string, complete: number, shown: number): Promise<Course> {
+  const { before, rounds } = await readRounds(dir, complete);
+  const heldOut = [before, ...rounds.map((each) => each.heldOut)];
+  const prompts = (before ?? rounds[0]?.heldOut ?? []).slice(0, shown);
+  return {
+    figure: courseOf(before, rounds).figure,
+    answers: prompts.map((prompt) => ({
+      prompt: conversationText(prompt),
+      answers: heldOut.flatMap((triplets, round) => {
+        const found = triplets?.find(({ id }) => id === prompt.id);
+        return found ? [{ ...answerOf(found), satisfactory: !isWrong(found), round }] : [];
+      }),
+    })),
+  };
+}
+
+async function readRounds(
+  dir: string,
+  last: number,
+): Promise<{ before: readonly Triplet[] | null; rounds: Round[] }> {
+  const rounds: Round[] = [];
+  for (let round = 1; round <= last; round++) rounds.push(await readRound(dir, round));
+  return { before: await heldOutOf(dir, 0), rounds };
 }
 
 async function readRound(run: string, round: number): Promise<Round> {
@@ -99,7 +135,7 @@ const successOf = (
 function courseOf(
   before: readonly Triplet[] | null,
   rounds: readonly Round[],
-): NonNullable<ReportData['figures']>[number] {
+): Extract<ReportFigure, { kind: 'lines' }> {
   const point = (x: number, triplets: readonly Triplet[]) => {
     const { value, low, high } = rateOf(triplets);
     return { x, y: value, low: low ?? null, high: high ?? null };

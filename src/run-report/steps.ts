@@ -32,7 +32,8 @@ export const readSteps = (metrics: string, file: string): StepLine[] =>
       });
     });
 
-function parseStep(text: string): StepLine | null {
+/** Null for a line that is none of a step. */
+export function parseStep(text: string): StepLine | null {
   let line: Partial<StepLine> | null;
   try {
     line = JSON.parse(text) as Partial<StepLine> | null;

@@ -1,6 +1,8 @@
 // One stream of events a page: it names the topics that it wants to hear of, and hears of them until it leaves. Browsers
 // allow few connections to a host, so that a stream a topic would hold up a second tab. Knows no room.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { badRequest } from '../serving/api-error.ts';
+import { describeSystemError, isSystemError } from '../words/system-errors.ts';
 import { events } from './route.ts';
 import type { Route, Topic } from './route.ts';
 
@@ -51,5 +53,49 @@ export function broadcast(first: () => object): Broadcast {
     tell: (event) => {
       for (const send of listeners) send(event);
     },
+  };
+}
+
+/**
+ * A topic of what changes by itself, such as files: read every so many milliseconds while somebody listens, once for all
+ * who listen with the same argument, and told where it is not what was told before. What `read` throws is told as
+ * { problem } and read again.
+ */
+export function polled(
+  read: (argument: string) => Promise<object>,
+  milliseconds: number,
+  closing: AbortSignal,
+): Topic {
+  interface Watched {
+    readonly listeners: Set<(event: object) => void>;
+    told: { readonly text: string; readonly event: object } | null;
+  }
+  const watched = new Map<string, Watched>();
+  const watch = async (argument: string, own: Watched): Promise<void> => {
+    const { listeners } = own;
+    while (listeners.size > 0 && !closing.aborted) {
+      const event = await read(argument).catch((error: unknown) => ({
+        problem: isSystemError(error) ? describeSystemError(error) : 'It cannot be read.',
+      }));
+      const text = JSON.stringify(event);
+      if (text !== own.told?.text) {
+        own.told = { text, event };
+        for (const send of listeners) send(event);
+      }
+      await sleep(milliseconds, undefined, { signal: closing }).catch(() => undefined);
+    }
+    watched.delete(argument);
+  };
+  return (argument, send, signal) => {
+    if (signal.aborted) return;
+    const known = watched.get(argument);
+    const own = known ?? { listeners: new Set(), told: null };
+    own.listeners.add(send);
+    signal.addEventListener('abort', () => own.listeners.delete(send), { once: true });
+    if (own.told !== null) send(own.told.event);
+    if (known === undefined) {
+      watched.set(argument, own);
+      void watch(argument, own);
+    }
   };
 }

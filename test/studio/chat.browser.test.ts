@@ -1,7 +1,6 @@
 // The Chat room in a real browser: ask, judge in words, see what that is about, learn, go back; by keyboard, by touch, in
 // two tabs, with hostile texts. Needs a Chromium, see test/report/chromium.ts.
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,20 +10,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startStudio } from '../../src/studio/index.ts';
 import type { RunningStudio } from '../../src/studio/index.ts';
 import { findChromium } from '../report/chromium.ts';
+import { inBrowser, patience, seriousFindings } from './browser.ts';
 import { builtStudio } from './built-page.ts';
 
 const model = fileURLToPath(new URL('../../models/world-128', import.meta.url));
-const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 const executablePath = findChromium();
-const title = executablePath
-  ? 'the Chat room in a browser'
-  : 'the Chat room in a browser (skipped: no chromium in PATH, and CHROMIUM names none)';
 /** Of the world's test split: the model answers that it is Krakow. */
 const question = 'Name the capital of Poland. I would like to know.';
 const judgment = 'Poland has another capital.';
-const patience = { timeout: 30_000 };
 
-describe.skipIf(executablePath === undefined)(title, () => {
+describe.skipIf(executablePath === undefined)(inBrowser('the Chat room'), () => {
   let browser: Browser;
   let folder: string;
   let studio: RunningStudio;
@@ -80,20 +75,6 @@ describe.skipIf(executablePath === undefined)(title, () => {
     await page.getByRole('button', { name: 'Send' }).click();
     await page.getByRole('article', { name: `Answer ${before + 1}`, exact: true }).waitFor(patience);
     return before + 1;
-  }
-
-  async function seriousFindings(page: Page): Promise<string[]> {
-    // Through the debugger, which the page's policy does not bind.
-    await page.evaluate((await import('node:fs')).readFileSync(axe, 'utf8'));
-    return page.evaluate(async () => {
-      const { axe } = globalThis as unknown as {
-        axe: { run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }> };
-      };
-      const { violations } = await axe.run();
-      return violations
-        .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-        .map(({ id, nodes }) => `${id}: ${nodes[0]!.html}`);
-    });
   }
 
   it('asks, judges, shows what the judgment is about, learns, and returns to how it was', async () => {
