@@ -8,7 +8,7 @@ import type { Experiment, Model, Result } from './experiment.ts';
 
 /** The world as experiments see it. */
 export interface World {
-  drawTasks(split: Split, count: number, seed: number): Task[];
+  drawTasks(split: Split, count: number, seed: number, options?: { only?: readonly string[] }): Task[];
   judge(task: Task, answer: string, random: Random): Verdict;
 }
 

@@ -42,8 +42,14 @@ export function together(verdicts: readonly Verdict[]): Verdict {
 }
 
 /** That one row is ahead of each of the others. */
-export function ahead(evidence: Evidence, claim: string, first: string, others: readonly string[]): Claim {
-  const differences = others.map((other) => evidence.difference(first, other));
+export function ahead(
+  evidence: Evidence,
+  claim: string,
+  first: string,
+  others: readonly string[],
+  measure?: Measure['id'],
+): Claim {
+  const differences = others.map((other) => evidence.difference(first, other, measure));
   const { label } = evidence.row(first).row;
   const words = others.map(
     (other, i) => `${differenceWords(differences[i]!)} against ${evidence.row(other).row.label}`,
@@ -51,7 +57,7 @@ export function ahead(evidence: Evidence, claim: string, first: string, others: 
   return {
     claim,
     verdict: together(differences.map((difference) => verdictOf(difference))),
-    evidence: `${label} (${percent(evidence.value(first).value)}): ${words.join('; ')}.`,
+    evidence: `${label} (${percent(evidence.value(first, measure).value)}): ${words.join('; ')}.`,
   };
 }
 

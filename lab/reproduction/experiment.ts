@@ -12,6 +12,8 @@ export interface TaskDraw {
   readonly split: Split;
   readonly count: number;
   readonly seed: number;
+  /** Families of instructions; all if absent. */
+  readonly only?: readonly string[];
 }
 
 /** A model folder by its content; where it lies is the bench's business. */
@@ -51,6 +53,21 @@ export interface TrialExperiment {
   readonly tests: TaskDraw;
   /** Whether the test is taken a second time with praise in the prompt. */
   readonly praised: boolean;
+  /** What else is measured of every test instruction. */
+  readonly measures?: readonly Measure['id'][];
+}
+
+/** A model that judges in the world's judge's place. */
+export interface ModelJudge {
+  readonly model: Model;
+  /** Null asks the model as it is. */
+  readonly training: {
+    readonly answers: AnswersExperiment;
+    /** How many of their judgments it learns from, the first ones. */
+    readonly judgments: number;
+    readonly settings: MethodSettings;
+    readonly seed: number;
+  } | null;
 }
 
 /** Rounds of: the present model answers fresh instructions, the judge judges, training goes on from its adapter. */
@@ -64,6 +81,10 @@ export interface OnlineExperiment {
   readonly responses: number;
   readonly seed: number;
   readonly tests: TaskDraw;
+  /** Folds each round's adapter into the model, so that the next round begins with a fresh one. */
+  readonly merged?: true;
+  /** In place of the world's judge. */
+  readonly judge?: ModelJudge;
 }
 
 /** Flags the tokens of unsatisfactory answers and compares them with the errors that the judge knows. */
@@ -141,8 +162,22 @@ export interface OnlineResult {
     /** Of the round's own answers, before training: how many, and how many were satisfactory. */
     readonly judged: number;
     readonly satisfactory: number;
+    /** Where a model judged: what the world's judge says of the same answers. */
+    readonly verdicts?: JudgeVerdicts;
     readonly training: TrainingFacts | null;
   }[];
+}
+
+/** Answers that a model judged, by what the world's judge says of them. */
+export interface JudgeVerdicts {
+  readonly right: number;
+  /** Of the right ones, those that the model rejected. */
+  readonly rejectedRight: number;
+  readonly wrong: number;
+  /** Of the wrong ones, those that the model accepted, by the kind of their first error. */
+  readonly acceptedWrong: Readonly<Record<string, number>>;
+  /** Replies that could not be read; their answers are not trained on. */
+  readonly unread: number;
 }
 
 export interface DetectionResult {
@@ -191,6 +226,7 @@ export function cellKey(experiment: Experiment, surroundings: Surroundings): str
 /** The experiments whose results this one reads. */
 export function needsOf(experiment: Experiment): Experiment[] {
   if (experiment.kind === 'detection') return [experiment.answers];
+  if (experiment.kind === 'online' && experiment.judge?.training) return [experiment.judge.training.answers];
   return experiment.kind === 'trial' && experiment.training ? [experiment.training.answers] : [];
 }
 

@@ -12,9 +12,12 @@ export function tableFigure(table: Table): string {
   if (suite.layout === 'list') {
     return barFigure({
       title: `${suite.title}, 95% intervals`,
-      value: { label: 'satisfactory answers', format: 'percent', domain: [0, 1] },
-      series: [{ name: 'satisfactory answers' }],
-      groups: rows.map(({ row, cells }) => ({ name: row.label, values: [cells.success!.estimate] })),
+      value: { label: measures.length === 1 ? measure.title : 'share', format: 'percent', domain: [0, 1] },
+      series: measures.map(({ title }) => ({ name: title })),
+      groups: rows.map(({ row, cells }) => ({
+        name: row.label,
+        values: measures.map(({ id }) => cells[id]?.estimate ?? null),
+      })),
     });
   }
   const onAxis = ({ row: { place } }: TableRow): boolean => typeof place?.x === 'number';

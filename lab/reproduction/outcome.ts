@@ -104,7 +104,7 @@ function tuningOutcome({ title, about }: Suite, table: Table, { scale }: Plan, m
 }
 
 function tableOutcome(
-  { title, about, paper, claims }: Suite,
+  { title, about, paper, claims, says }: Suite,
   table: Table,
   results: ReadonlyMap<string, RowResults>,
   bootstrap: BootstrapSettings,
@@ -116,7 +116,7 @@ function tableOutcome(
     table: tableMarkdown(table),
     svg: tableFigure(table),
     claims: judged ? (claims?.(evidenceOf(table, results, bootstrap)) ?? []) : [],
-    conclusions: conclusions(table),
+    conclusions: [...conclusions(table), ...(judged ? (says?.(results) ?? []) : [])],
     notes: [
       ...(paper?.words ? [paper.words] : []),
       ...(paper?.columns.length

@@ -55,7 +55,8 @@ export async function planOf(options: ReproduceOptions, out: string): Promise<Pl
   const scale: Scale = { ...fullScale, ...options.scale, seeds };
 
   const model: Model = { name: 'model', fingerprint: await fingerprintOf(modelDir) };
-  const widths = suiteOf(name)?.rows.flatMap((row) => row.hiddenSize ?? []) ?? [];
+  const widths =
+    suiteOf(name)?.rows.flatMap((row) => [row.hiddenSize ?? [], row.training?.answersOf ?? []].flat()) ?? [];
   const sizes = await modelsOf(widths, options.sizes ?? {});
   const template = data === undefined ? await writeTemplate(out) : (options.template ?? 'alpaca');
   const ground: Ground =
@@ -114,7 +115,7 @@ export function expand(
   return suiteOn(whole, ground).rows.flatMap((row) =>
     (row.training === null ? scale.seeds.slice(0, 1) : scale.seeds).map((seed) => ({
       rowId: row.id,
-      experiment: experimentOf(row, seed, scale, ground),
+      experiment: experimentOf(row, seed, scale, ground, whole.measures),
     })),
   );
 }

@@ -48,15 +48,18 @@ function standIn(): Runner & { ran: Experiment[] } {
       case 'answers':
         return { answers: [] };
       case 'trial': {
-        const { training, tests, praised } = experiment;
+        const { training, tests, praised, measures = [] } = experiment;
+        const numbers = new Array<number>(tests.count).fill(training ? 0.7 : 0.3);
+        const measured = Object.fromEntries(measures.map((id) => [id, numbers]));
         if (!training)
-          return { plain: marks(tests.count, 0.3, 1), praised: null, answers: [], training: null };
+          return { plain: marks(tests.count, 0.3, 1), praised: null, answers: [], measured, training: null };
         const { method, learningRate = 0, detection = true } = training.settings;
         const rate = method === 'cut' ? (detection ? 0.7 + learningRate : 0.02) : 0.5;
         const trained: TrialResult = {
           plain: marks(tests.count, rate, training.seed),
           praised: praised ? marks(tests.count, 0.6, training.seed) : null,
           answers: ['an answer'],
+          measured,
           training: { ...facts, diverged: detection ? null : { step: 3, message: 'the loss is not finite' } },
         };
         return trained;
@@ -66,6 +69,9 @@ function standIn(): Runner & { ran: Experiment[] } {
           plain: marks(experiment.tests.count, 0.3 + 0.1 * i, i),
           judged: 5,
           satisfactory: 2,
+          ...(experiment.judge && {
+            verdicts: { right: 2, rejectedRight: 1, wrong: 3, acceptedWrong: { fact: 1 }, unread: 0 },
+          }),
           training: i < experiment.rounds.length ? facts : null,
         }));
         return { rounds } satisfies OnlineResult;

@@ -1,12 +1,20 @@
 // What a suite is: rows as data, and how a row and a seed become an experiment. Knows no numbers of any table.
 import { defaultSettings } from '../../src/alignment/settings.ts';
-import type { AnswersExperiment, Experiment, MethodSettings, Model, TaskDraw } from './experiment.ts';
+import type {
+  AnswersExperiment,
+  Experiment,
+  MethodSettings,
+  Model,
+  ModelJudge,
+  TaskDraw,
+} from './experiment.ts';
 import type { SuiteMethod } from './methods.ts';
-import { testedWithPraise } from './methods.ts';
+import { pairedResponses, testedWithPraise } from './methods.ts';
 import type { Claim, Evidence } from './claims.ts';
 import type { Measure } from './measures.ts';
 import type { PaperColumn } from './paper.ts';
-import { settingsOf } from './settings.ts';
+import type { RowResults } from './table.ts';
+import { fixedSettings, settingsOf } from './settings.ts';
 
 export interface SuiteRow {
   readonly id: string;
@@ -15,6 +23,8 @@ export interface SuiteRow {
   readonly against: string | null;
   /** Hidden size of one of the models that come with the project; the suite's one model if absent. */
   readonly hiddenSize?: number;
+  /** Families that are tested; all if absent. */
+  readonly tested?: readonly string[];
   /** Null leaves the model as it is. */
   readonly training: RowTraining | null;
   /** What is read from the experiment: the plain test, the one with praise, or the test after so many rounds. */
@@ -35,8 +45,16 @@ export interface RowTraining {
   readonly amount?: number;
   /** Responses judged for each instruction. */
   readonly responses: number;
-  /** Settings of each round of an online run; offline if absent. */
+  /** Families of instructions that it trains on; all if absent. */
+  readonly only?: readonly string[];
+  /** Hidden size of the model whose answers were judged; its own if absent. */
+  readonly answersOf?: number;
+  /** Settings of each round of an online run; offline if absent. Then `train` is the number of instructions a round. */
   readonly rounds?: readonly MethodSettings[];
+  /** Folds each round's adapter into the model. */
+  readonly merged?: true;
+  /** A model as the judge, trained on so many of the world's judgments; 0 asks it as it is. */
+  readonly judge?: { readonly judgments: number; readonly settings: MethodSettings };
 }
 
 export interface Suite {
@@ -56,6 +74,8 @@ export interface Suite {
   readonly measures?: readonly Measure[];
   /** What the paper claims, held against the table. */
   readonly claims?: (evidence: Evidence) => readonly Claim[];
+  /** Further sentences, from what the table does not hold. */
+  readonly says?: (results: ReadonlyMap<string, RowResults>) => readonly string[];
 }
 
 /** How much is trained and tested. */
@@ -95,24 +115,44 @@ const testSeed = 0;
 const heldOut = { share: 0.2, seed: 0 } as const;
 
 /** Sizes of an online suite are laid out for this many training instructions. */
-export function experimentOf(row: SuiteRow, seed: number, scale: Scale, ground: Ground): Experiment {
+export function experimentOf(
+  row: SuiteRow,
+  seed: number,
+  scale: Scale,
+  ground: Ground,
+  measures: readonly Measure[] = [],
+): Experiment {
   if (ground.kind === 'data') return heldOutExperiment(row, seed, ground);
-  const model = row.hiddenSize === undefined ? ground.model : ground.sizes[row.hiddenSize]!;
-  const tests: TaskDraw = { split: ground.split, count: scale.test, seed: testSeed };
+  const modelOf = (size: number | undefined): Model =>
+    size === undefined ? ground.model : ground.sizes[size]!;
+  const model = modelOf(row.hiddenSize);
+  const tests: TaskDraw = { split: ground.split, count: scale.test, seed: testSeed, ...onlyOf(row.tested) };
+  const more = measures.length > 0 && { measures: measures.map(({ id }) => id) };
   const { training } = row;
-  if (training === null) return { kind: 'trial', model, training: null, tests, praised: false };
+  if (training === null) return { kind: 'trial', model, training: null, tests, praised: false, ...more };
   const train = training.train ?? scale.train;
   const instructions = Math.max(1, Math.round(train * (training.amount ?? 1)));
   const settings = settingsOf(training.method, instructions, training.settings);
-  if (training.rounds) {
-    const { responses, rounds } = training;
-    return { kind: 'online', model, settings, instructions: scale.perRound, rounds, responses, seed, tests };
+  const { responses, rounds, merged, judge } = training;
+  if (rounds) {
+    return {
+      kind: 'online',
+      model,
+      settings,
+      instructions: training.train ?? scale.perRound,
+      rounds,
+      responses,
+      seed,
+      tests,
+      ...(merged && { merged }),
+      ...(judge && { judge: judgeOf(judge, model, seed) }),
+    };
   }
   const answers: AnswersExperiment = {
     kind: 'answers',
-    model,
-    tasks: { split: 'train', count: train, seed },
-    responses: training.responses,
+    model: modelOf(training.answersOf ?? row.hiddenSize),
+    tasks: { split: 'train', count: train, seed, ...onlyOf(training.only) },
+    responses,
     seed,
   };
   return {
@@ -121,8 +161,34 @@ export function experimentOf(row: SuiteRow, seed: number, scale: Scale, ground: 
     training: { answers, instructions, settings, seed },
     tests,
     praised: testedWithPraise.has(training.method),
+    ...more,
   };
 }
+
+const onlyOf = (only: readonly string[] | undefined): { only?: readonly string[] } => (only ? { only } : {});
+
+/** The judge's own model, trained on the judgments of several answers to instructions that rounds do not draw. */
+function judgeOf(
+  { judgments, settings }: NonNullable<RowTraining['judge']>,
+  model: Model,
+  seed: number,
+): ModelJudge {
+  if (judgments === 0) return { model, training: null };
+  const own = seed + judgeSeeds;
+  const answers: AnswersExperiment = {
+    kind: 'answers',
+    model,
+    tasks: { split: 'train', count: judgeInstructions, seed: own },
+    responses: pairedResponses,
+    seed: own,
+  };
+  return { model, training: { answers, judgments, settings: { ...fixedSettings, ...settings }, seed: own } };
+}
+
+/** Apart from those of the suites and of tuning. */
+const judgeSeeds = 200;
+/** With several answers to each there are more than 3000 judgments. */
+const judgeInstructions = 1200;
 
 /**
  * The suite as it can be had on its ground. Without a judge there are no answers to a prompt with praise and no

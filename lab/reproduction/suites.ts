@@ -5,6 +5,11 @@ import { figure3 } from './suites/figure-3.ts';
 import { figure4 } from './suites/figure4.ts';
 import { figure7 } from './suites/figure7.ts';
 import { judgments } from './suites/judgments.ts';
+import { aiJudge } from './suites/ai-judge.ts';
+import { modelAgnostic } from './suites/model-agnostic.ts';
+import { warmStart } from './suites/warm-start.ts';
+import { generalistSpecialist } from './suites/generalist-specialist.ts';
+import { ranking } from './suites/ranking.ts';
 import { precision } from './suites/precision.ts';
 import { table2 } from './suites/table2.ts';
 import { table4 } from './suites/table4.ts';
@@ -20,5 +25,10 @@ export const suites: Readonly<Record<SuiteName, Suite>> = {
   figure4,
   figure7,
   'figure-3': figure3,
+  'ai-judge': aiJudge,
+  'model-agnostic': modelAgnostic,
+  'warm-start': warmStart,
+  'generalist-specialist': generalistSpecialist,
+  ranking,
   precision,
 };

@@ -11,6 +11,8 @@ import type { JudgedAnswer, MethodSettings, Model, TrainingFacts } from './exper
 
 export interface TrainRequest {
   readonly model: Model;
+  /** Where it lies, if not where the bench says. */
+  readonly modelDir?: string;
   readonly triplets: readonly Triplet[];
   readonly settings: MethodSettings;
   readonly seed: number;
@@ -30,7 +32,7 @@ export async function trainAdapter(bench: Bench, request: TrainRequest): Promise
   const run = bench.align({
     ...settings,
     adapter,
-    model: bench.modelDir(request.model),
+    model: request.modelDir ?? bench.modelDir(request.model),
     template: bench.template,
     triplets,
     seed,

@@ -54,6 +54,20 @@ export function corpusAnswer(task: Task, random: Random): WrittenAnswer {
   return write(frame, { slots, styles }, task.form);
 }
 
+/** The corpus's most usual wrong answer: every mistake that is typical of the task; null where none is. */
+export function typicalAnswer(task: Task): WrittenAnswer | null {
+  const frame = frameOf(task);
+  const typical = typicalOf(task);
+  const slots = new Map<number, Mistake>();
+  for (const [i, slot] of slotsOf(frame).entries()) {
+    const usual = slot.mistakes.find(({ kind }) => kind === typical.content);
+    if (usual) slots.set(i, usual);
+  }
+  const styles = new Set(stylesOf(frame).filter((style) => style === typical.style));
+  if (slots.size === 0 && styles.size === 0) return null;
+  return write(frame, { slots, styles }, task.form);
+}
+
 /** An answer whose only error is one that the corpus rarely makes there, each equally likely. */
 export function strayAnswer(task: Task, random: Random): WrittenAnswer {
   const frame = frameOf(task);

@@ -4,7 +4,15 @@ export { families } from './families/index.ts';
 export type { Family, Kind, Style, Values } from './family.ts';
 export { COURTESIES, drawTask, drawTasks, familyOf, parseTask, splitOf } from './task.ts';
 export type { Split, Task } from './task.ts';
-export { corpusAnswer, rightAnswer, STRAY_RATE, strayAnswer, TYPICAL_RATE, typicalOf } from './answers.ts';
+export {
+  corpusAnswer,
+  rightAnswer,
+  STRAY_RATE,
+  strayAnswer,
+  TYPICAL_RATE,
+  typicalAnswer,
+  typicalOf,
+} from './answers.ts';
 export type { WrittenAnswer, WrittenError } from './answers.ts';
 export { findErrors, judge } from './judge.ts';
 export type { AnswerError, Verdict } from './judge.ts';

@@ -1,5 +1,6 @@
 // The paper's figure 4: CUT against DPO by amount of data.
 import { pairedResponses } from '../methods.ts';
+import { ahead } from '../claims.ts';
 import * as paper from '../paper.ts';
 import type { RowTraining, Suite, SuiteRow } from '../suite.ts';
 import { baseRow } from './rows.ts';
@@ -22,6 +23,12 @@ export const figure4: Suite = {
   axis: 'share of the training instructions',
   paper: { columns: [], words: paper.inWords.figure4 },
   needsWorld: null,
+  claims: (evidence) =>
+    amounts.map((amount) =>
+      ahead(evidence, `CUT is ahead of DPO with ${100 * amount}% of the instructions.`, `cut-${amount}`, [
+        `dpo-${amount}`,
+      ]),
+    ),
   rows: [
     baseRow([]),
     ...amountSeries.flatMap(([id, series, training]) =>

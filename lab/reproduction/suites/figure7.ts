@@ -1,4 +1,5 @@
 // The paper's figure 7: how many satisfactory examples CUT should keep.
+import { ahead } from '../claims.ts';
 import * as paper from '../paper.ts';
 import type { RowTraining, Suite, SuiteRow } from '../suite.ts';
 import { offline } from './rows.ts';
@@ -16,6 +17,14 @@ export const figure7: Suite = {
   axis: 'satisfactory for each unsatisfactory',
   paper: { columns: [], words: paper.inWords.figure7 },
   needsWorld: null,
+  claims: (evidence) => [
+    ahead(
+      evidence,
+      'A moderate number of satisfactory answers (0.25 for each unsatisfactory one) is ahead of none and of all.',
+      'ratio-0.25',
+      ['ratio-0', 'ratio-all'],
+    ),
+  ],
   rows: [
     { id: 'first', label: 'after the first round', against: null, part: 1, training: ratioTraining(null) },
     ...ratios.map((ratio): SuiteRow => {

@@ -1,5 +1,6 @@
 // The paper's Table 2: methods that learn from judgments.
 import { pairedResponses, suiteMethods, testedWithPraise, titleOf } from '../methods.ts';
+import { ahead } from '../claims.ts';
 import * as paper from '../paper.ts';
 import type { Suite, SuiteRow } from '../suite.ts';
 import { baseRow, offline } from './rows.ts';
@@ -15,6 +16,15 @@ export const table2: Suite = {
   layout: 'list',
   paper: { columns: paper.table2.columns },
   needsWorld: null,
+  claims: (evidence) => [
+    ahead(evidence, 'CUT is ahead of Forward Prediction, Hindsight, ILF-MLE and ILF-DPO.', 'cut', [
+      'forward-prediction',
+      'hindsight',
+      'ilf-mle',
+      'ilf-dpo',
+    ]),
+    ahead(evidence, 'CUT is ahead of the base model.', 'cut', ['base']),
+  ],
   rows: [
     baseRow(paper.table2.rows['base']),
     ...suiteMethods.flatMap((method): SuiteRow[] => {

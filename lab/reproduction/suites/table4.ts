@@ -1,5 +1,6 @@
 // The paper's Table 4: CUT without one of its parts each.
 import type { MethodSettings } from '../experiment.ts';
+import { ahead } from '../claims.ts';
 import * as paper from '../paper.ts';
 import type { Suite, SuiteRow } from '../suite.ts';
 import { baseRow, offline } from './rows.ts';
@@ -21,6 +22,17 @@ export const table4: Suite = {
   layout: 'list',
   paper: { columns: paper.table4.columns },
   needsWorld: null,
+  claims: (evidence) => [
+    ...(
+      [
+        ['without-l1', 'L1 (Align-N against Misalign) matters'],
+        ['without-align-p', 'Align-P matters'],
+        ['without-align-n', 'Align-N matters'],
+        ['without-detection', 'without detecting tokens training fails'],
+        ['without-dynamic-weight', 'the dynamic weight matters'],
+      ] as const
+    ).map(([id, words]) => ahead(evidence, `${words}: CUT is ahead of CUT without it.`, 'cut', [id])),
+  ],
   rows: [
     baseRow(paper.table4.rows['base']),
     ablation('cut', 'CUT', {}),

@@ -1,5 +1,6 @@
 // The paper's Table 5: CUT on models of several sizes.
 import { worldModelWidths } from '../../world/model.ts';
+import { ahead } from '../claims.ts';
 import * as paper from '../paper.ts';
 import type { Suite, SuiteRow } from '../suite.ts';
 import { offline } from './rows.ts';
@@ -16,6 +17,10 @@ export const table5: Suite = {
   layout: 'list',
   paper: { columns: paper.table5.columns },
   needsWorld: 'it compares the models of the world that come with the project',
+  claims: (evidence) =>
+    tableSizes.map((size) =>
+      ahead(evidence, `CUT improves the model of width ${size}.`, `cut-${size}`, [`base-${size}`]),
+    ),
   rows: tableSizes.flatMap((hiddenSize, i): SuiteRow[] => {
     const figures = paper.table5.sizes[i]!;
     const id = `base-${hiddenSize}`;
