@@ -1,6 +1,7 @@
 // One stream of events a page: it names the topics that it wants to hear of, and hears of them until it leaves. Browsers
 // allow few connections to a host, so that a stream a topic would hold up a second tab. Knows no room.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { WhetstoneError, withRemedy } from '../errors.ts';
 import { badRequest } from '../serving/api-error.ts';
 import { describeSystemError, isSystemError } from '../words/system-errors.ts';
 import { events } from './route.ts';
@@ -58,14 +59,21 @@ export function broadcast(first: () => object): Broadcast {
 
 /**
  * A topic of what changes by itself, such as files: read every so many milliseconds while somebody listens, once for all
- * who listen with the same argument, and told where it is not what was told before. What `read` throws is told as
- * { problem } and read again.
+ * who listen with the same argument, and told where it is not what was told before; `look.now` is set to what has it read
+ * at once. What `read` throws is told as { problem } and read again.
  */
 export function polled(
   read: (argument: string) => Promise<object>,
   milliseconds: number,
   closing: AbortSignal,
+  look?: { now: () => void },
 ): Topic {
+  let wake = new AbortController();
+  if (look)
+    look.now = () => {
+      wake.abort();
+      wake = new AbortController();
+    };
   interface Watched {
     readonly listeners: Set<(event: object) => void>;
     told: { readonly text: string; readonly event: object } | null;
@@ -74,15 +82,16 @@ export function polled(
   const watch = async (argument: string, own: Watched): Promise<void> => {
     const { listeners } = own;
     while (listeners.size > 0 && !closing.aborted) {
-      const event = await read(argument).catch((error: unknown) => ({
-        problem: isSystemError(error) ? describeSystemError(error) : 'It cannot be read.',
-      }));
+      const woken = wake.signal;
+      const event = await read(argument).catch((error: unknown) => ({ problem: problemOf(error) }));
       const text = JSON.stringify(event);
       if (text !== own.told?.text) {
         own.told = { text, event };
         for (const send of listeners) send(event);
       }
-      await sleep(milliseconds, undefined, { signal: closing }).catch(() => undefined);
+      await sleep(milliseconds, undefined, { signal: AbortSignal.any([closing, woken]) }).catch(
+        () => undefined,
+      );
     }
     watched.delete(argument);
   };
@@ -98,4 +107,9 @@ export function polled(
       void watch(argument, own);
     }
   };
+}
+
+function problemOf(error: unknown): string {
+  if (error instanceof WhetstoneError) return withRemedy(error);
+  return isSystemError(error) ? describeSystemError(error) : 'It cannot be read.';
 }

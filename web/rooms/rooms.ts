@@ -13,4 +13,5 @@ export interface RoomEntry {
 export const rooms: readonly RoomEntry[] = [
   { name: 'chat', title: 'Chat', load: async () => (await import('./chat/chat.tsx')).Chat },
   { name: 'runs', title: 'Runs', load: async () => (await import('./runs/runs.tsx')).Runs },
+  { name: 'compare', title: 'Compare', load: async () => (await import('./compare/compare.tsx')).Compare },
 ];

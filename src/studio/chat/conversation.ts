@@ -1,7 +1,6 @@
 // A conversation with a model that learns: what is said is answered by the version in use, judged, learned from and
 // answered again. Knows the library and the transcript; it does not know who looks.
-import { join, resolve } from 'node:path';
-import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { WhetstoneError, briefly } from '../../errors.ts';
 import { defaultSettings } from '../../alignment/settings.ts';
 import { generateText, respond } from '../../generation/index.ts';
@@ -10,7 +9,6 @@ import { openLearning } from '../../learning/index.ts';
 import type { Judgment, Learning, Version, VersionModel } from '../../learning/index.ts';
 import { conversationText, promptOf } from '../../rows/conversation.ts';
 import type { Message, PromptFields } from '../../rows/conversation.ts';
-import { baseName, adapterName } from '../../serving/settings.ts';
 import { encodePrompt } from '../../tokens/index.ts';
 import type {
   AnswerEvent,
@@ -23,6 +21,7 @@ import type {
   Verdict,
 } from '../api/chat.ts';
 import type { Studio } from '../studio.ts';
+import { homeOf, nameOf, ownTemplate } from './home.ts';
 import { openScorer } from './scorer.ts';
 import { openTranscript } from './transcript.ts';
 import type { Exchange, Transcript } from './transcript.ts';
@@ -53,14 +52,12 @@ export async function openConversation(
   studio: Studio & { readonly model: string },
   changed: () => void,
 ): Promise<Conversation> {
-  const { model, adapter, runs, threads, openEngine, onNote, signal } = studio;
+  const { model, adapter, threads, openEngine, onNote, signal } = studio;
   const prompts = studio.prompts === null ? [] : await readInstructions(studio.prompts);
-  const name =
-    adapter === null ? baseName(model) : `${baseName(model)}+${adapterName({ name: null, dir: adapter })}`;
-  const ownTemplate = join(model, 'template.json');
-  const template = studio.template ?? (adapter === null && existsSync(ownTemplate) ? ownTemplate : null);
+  const name = nameOf(studio);
+  const template = studio.template ?? (adapter === null ? ownTemplate(model) : null);
   const learning = await openLearning({
-    home: join(resolve(runs), 'studio', name),
+    home: homeOf(studio),
     model,
     ...(adapter !== null && { adapter }),
     ...(template !== null && { template }),

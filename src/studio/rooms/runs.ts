@@ -1,6 +1,5 @@
 // The Runs room: what lies in the folder of runs, and a run's curves as they grow. Knows what the page may ask; the reading
 // is runs/.
-import { WhetstoneError, briefly } from '../../errors.ts';
 import { badRequest } from '../../serving/api-error.ts';
 import { placeOfRun, readRuns } from '../runs/folder.ts';
 import { followRun } from '../runs/follow.ts';
@@ -27,14 +26,6 @@ export function openRuns({ runs: folder, signal }: Studio): Room {
     if (followed.size > keptRuns) followed.delete(followed.keys().next().value!);
     return known;
   };
-  const orProblem = async (read: () => Promise<object>): Promise<object> => {
-    try {
-      return await read();
-    } catch (error) {
-      if (!(error instanceof WhetstoneError)) throw error;
-      return { problem: [briefly(error), error.hint].filter(Boolean).join(' ') };
-    }
-  };
   return {
     routes: [
       {
@@ -56,7 +47,7 @@ export function openRuns({ runs: folder, signal }: Studio): Room {
     ],
     topics: {
       runs: polled(() => readRuns(folder), listMilliseconds, signal),
-      run: polled((name) => orProblem(async () => follow(name).state()), runMilliseconds, signal),
+      run: polled(async (name) => follow(name).state(), runMilliseconds, signal),
     },
   };
 }

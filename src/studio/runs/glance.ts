@@ -5,7 +5,7 @@ import { totalStepsOf } from '../../alignment/batches.ts';
 import { defaultSettings } from '../../alignment/settings.ts';
 import { exists } from '../../durable/files.ts';
 import { isHeld } from '../../durable/lock.ts';
-import { WhetstoneError, briefly } from '../../errors.ts';
+import { WhetstoneError, withRemedy } from '../../errors.ts';
 import { modelOfSnapshot } from '../../hub/index.ts';
 import { parseStep } from '../../run-report/steps.ts';
 import type { StepLine } from '../../run-report/steps.ts';
@@ -34,7 +34,7 @@ export async function readHead(dir: string, name: string): Promise<RunHead | nul
     record = await readRecord(dir);
   } catch (error) {
     if (!(error instanceof WhetstoneError)) throw error;
-    problem = [briefly(error), error.hint].filter(Boolean).join(' ');
+    problem = withRemedy(error);
   }
   const kind = textOf(record?.run['kind']) ?? 'align';
   // A training of a round that the whole run goes on with is held by the run's own lock.
