@@ -27,7 +27,7 @@ export const method = {
     kind: 'choice',
     choices: ['paper', 'released-code'],
     default: 'paper',
-    help: "the paper's equations, or the arithmetic of its released code and the settings of its scripts (alpha 0.5, online 1; gamma 0; downsample 0.25)",
+    help: "the paper's equations, or the arithmetic of its released code and the settings of its scripts (lambda 1.2 and alpha 0.5, online 1.1 and 1 with 100 warm-up steps; gamma 0; downsample 0.25)",
   },
   gamma: {
     kind: 'number',
@@ -180,14 +180,16 @@ export const methodDefaults = {
 } as const;
 
 /**
- * What a preset of CUT puts in place of the defaults. The released scripts weigh with alpha alone, 0.5 offline and 1
- * online, and keep a satisfactory row for every four unsatisfactory ones.
+ * What a preset of CUT puts in place of the defaults of `align`. The released scripts weigh with alpha alone, 0.5 offline
+ * and 1 online, and keep a satisfactory row for every four unsatisfactory ones; docs/released-recipe.md has the line that
+ * sets each.
  */
 export const presetDefaults = {
   paper: {},
-  'released-code': { alpha: 0.5, gamma: 0, downsample: 0.25 },
+  'released-code': { lambda: 1.2, alpha: 0.5, gamma: 0, downsample: 0.25 },
 } as const;
+/** The same for `online`, whose other defaults fit rounds of any size. */
 export const onlinePresetDefaults = {
   paper: {},
-  'released-code': { alpha: 1, gamma: 0, downsample: 0.25 },
+  'released-code': { lambda: 1.1, alpha: 1, gamma: 0, downsample: 0.25, warmupSteps: 100 },
 } as const;
