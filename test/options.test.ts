@@ -72,7 +72,7 @@ describe('options that cannot be taken', () => {
       'lamda: no such option (did you mean lambda?)',
       ...trainingProblems,
       'signal: expected an object, found "now"',
-      'alpha,method: this belongs to methods "cut", "dual-cut" and means nothing for "likelihood"',
+      'alpha,method: this belongs to methods "cut", "dual-cut", "cepo-cut" and means nothing for "likelihood"',
     ]);
   });
 

@@ -6,7 +6,6 @@ import {
   isSound,
   keptAfterDownsampling,
   labelOf,
-  preferencePairs,
   readSoundTriplets,
   readTriplets,
   requireSound,
@@ -17,7 +16,7 @@ import type { Role } from '../objectives/objective.ts';
 import { contextOf, loadVoice } from '../generation/index.ts';
 import type { Voice } from '../generation/index.ts';
 import type { TemplateStrings } from '../tokens/index.ts';
-import { methodNamed } from './methods.ts';
+import { lessonsFrom, methodNamed } from './methods.ts';
 import { templateText } from './record.ts';
 import type { AlignSettings } from './settings.ts';
 
@@ -62,8 +61,12 @@ export async function readRunData(
     positionsEndedBy,
     downsampled: rows.length - kept.length,
   };
-  if (methodNamed(method).from !== 'pairs') return { ...counts, triplets: rows, positions: kept };
-  const pairs = preferencePairs(kept.map((position) => rows[position]!));
+  if (methodNamed(method).from !== 'pairs')
+    return { ...counts, triplets: lessonsFrom(method, rows), positions: kept };
+  const pairs = lessonsFrom(
+    method,
+    kept.map((position) => rows[position]!),
+  );
   return { ...counts, triplets: pairs, positions: Array.from(pairs.keys()) };
 }
 

@@ -52,6 +52,8 @@ describe('the sequences of a row', () => {
     ['ilf-mle', ['', '', '', '', 'preferred']],
     ['ilf-dpo', ['', '', '', '', 'preferred+plain']],
     ['self-distillation', ['', '', '', 'plain+revising', 'plain+revising']],
+    ['cepo-cut', ['plain', 'plain', 'plain', 'plain+judged+praised', 'plain+judged+praised']],
+    ['rltf-fm', ['plain', 'plain+critique', 'plain+critique', 'plain+critique', 'plain+critique']],
   ])('%s', (method, expected) => {
     expect(rolesOf(method)).toEqual(expected);
   });
@@ -67,11 +69,13 @@ describe('the sequences of a row', () => {
       const settings = settingsFor(method);
       const objective = await objectiveOf(method, settings);
       for (const one of [fine, praised, marked, bad, revised]) {
-        const roles = methodNamed(method).roles(one, settings);
+        const advantage = methodNamed(method).advantageOf && 0.5;
+        const weighed = { ...one, ...(advantage !== undefined && { advantage }) };
+        const roles = methodNamed(method).roles(weighed, settings);
         if (roles.length === 0) continue;
         const rejected = one === bad || one === revised;
         const [weights] = objective.weigh([
-          { rejected, tokens: Object.fromEntries(roles.map((role) => [role, 3])) },
+          { rejected, advantage, tokens: Object.fromEntries(roles.map((role) => [role, 3])) },
         ]);
         const { comparison } = objective;
         const read = new Set(Object.entries(weights!.likelihood).flatMap(([role, w]) => (w ? [role] : [])));
@@ -106,7 +110,7 @@ describe('data without what a method needs', () => {
       );
     }
     expect(refusal('cut', positives)).toMatch(
-      /what these methods need: likelihood, forward-prediction, hindsight, feedback-conditional, critique\./,
+      /what these methods need: likelihood, forward-prediction, hindsight, feedback-conditional, critique, rltf-fm\./,
     );
     expect(refusal('dpo', [bad, row({ instruction: 'other' })])).toMatch(
       /unlike in score or label, or revisions/,
@@ -122,6 +126,10 @@ describe('data without what a method needs', () => {
     expect(refusal('dpo', [bad, row({ output: 'yes' })])).toBe('accepted');
     expect(refusal('dpo', [revised])).toBe('accepted');
     expect(refusal('critique', [praised])).toBe('accepted');
+    expect(refusal('rltf-sd', [revised])).toMatch(/needs criticised rows with a revision that is judged/);
+    expect(refusal('rltf-sd', [revised, row({ output: 'better' })])).toBe('accepted');
+    expect(refusal('rltf-fm', [fine])).toMatch(/usable: 0/);
+    expect(refusal('rltf-fm', [fine, row({ instruction: 'other', score: 3 })])).toBe('accepted');
   });
 });
 
@@ -147,7 +155,7 @@ describe('settings', () => {
     const blamed = (given: Partial<AlignSettings>): string[] =>
       contradictions(given, defaultSettings).map(({ keys, message }) => `${keys.join()}: ${message}`);
     expect(blamed({ method: 'dpo', lambda: 1.5, form: 'full', beta: 0.3 })).toEqual([
-      'lambda,method: this belongs to methods "cut", "dual-cut" and means nothing for "dpo"',
+      'lambda,method: this belongs to methods "cut", "dual-cut", "cepo-cut" and means nothing for "dpo"',
       'form,method: this belongs to method "self-distillation" and means nothing for "dpo"',
     ]);
     expect(blamed({ beta: 0.3 })).toHaveLength(1);

@@ -1,6 +1,7 @@
 // The methods of `align`, one table: what each is, which rows it needs, which sequences it runs, its objective and
 // its settings. Knows triplets, roles and the names of settings; objectives are loaded when one is asked for.
 import { WhetstoneError } from '../errors.ts';
+import { withAdvantages } from '../judgments/advantages.ts';
 import { preferencePairs } from '../judgments/pairs.ts';
 import { isPraise, labelOf, wordsOf } from '../judgments/triplet.ts';
 import type { Triplet } from '../judgments/triplet.ts';
@@ -31,6 +32,11 @@ export interface Method {
   readonly settings: readonly MethodSetting[];
   /** Where its defaults differ from the general ones. */
   readonly defaults: Partial<MethodSettings>;
+  /**
+   * Whose advantage each example gets, where the objective asks for one: that of the row's response over all responses to the
+   * same instruction, or of its revision over the first attempts. See judgments/advantages.ts.
+   */
+  readonly advantageOf?: 'response' | 'revision';
   /** Its loss; hears its own settings only. */
   readonly objective: (settings: MethodSettings) => Promise<Objective>;
 }
@@ -205,6 +211,54 @@ const builtIn = {
     defaults: methodDefaults['self-distillation'],
     objective: async (settings) => (await objectives()).selfDistillation(settings),
   } satisfies Method as Method,
+  'cepo-cut': {
+    label: 'CUT with CEPO weights',
+    title: 'CUT, tokens weighed by judgment against praise',
+    needs: criticised,
+    usable: rejected,
+    from: 'rows',
+    roles: (triplet, { alignP }) => {
+      if (rejected(triplet)) return ['plain', 'judged', 'praised'];
+      return alignP ? ['plain'] : [];
+    },
+    settings: [
+      'lambda',
+      'alpha',
+      'alignP',
+      'alignN',
+      'detection',
+      'contrastWeight',
+      'contrastClip',
+      'contrastSteps',
+      'normalize',
+    ],
+    defaults: {},
+    objective: async (settings) => (await objectives()).cepoCut(settings),
+  } satisfies Method as Method,
+  'rltf-sd': {
+    label: 'RLTF-SD',
+    title: 'likelihood of revisions, by their reward over first attempts',
+    needs: 'criticised rows with a revision that is judged in its own row',
+    usable: ({ advantage }) => advantage !== undefined,
+    from: 'rows',
+    advantageOf: 'revision',
+    roles: ({ advantage }) => (advantage === undefined ? [] : ['preferred']),
+    settings: ['normalize'],
+    defaults: {},
+    objective: async (settings) => (await objectives()).rltfSd(settings),
+  } satisfies Method as Method,
+  'rltf-fm': {
+    label: 'RLTF-FM',
+    title: 'towards responses with more reward than others; predicts judgments',
+    needs: 'rows unlike in score or label, or judgments in words',
+    usable: (triplet) => hasWords(triplet) || (triplet.advantage ?? 0) !== 0,
+    from: 'rows',
+    advantageOf: 'response',
+    roles: (triplet) => (hasWords(triplet) ? ['plain', 'critique'] : ['plain']),
+    settings: ['feedbackWeight', 'ratioClip', 'normalize'],
+    defaults: {},
+    objective: async (settings) => (await objectives()).rltfFm(settings),
+  } satisfies Method as Method,
 };
 
 export type BuiltInMethod = keyof typeof builtIn;
@@ -300,14 +354,21 @@ const methodSetting: MethodChoice = {
   },
 };
 
+/** What a method makes examples of, given rows: these, with the advantages that it asks for, or the pairs that they make. */
+export function lessonsFrom(name: string, rows: readonly Triplet[]): readonly Triplet[] {
+  const { from, advantageOf } = methodNamed(name);
+  if (from === 'pairs') return preferencePairs(rows);
+  return advantageOf === undefined ? rows : withAdvantages(rows, advantageOf);
+}
+
 /** The rows that the method cannot do without: of `triplets` themselves or, for pairs, of the pairs they make. */
 export function usableRows(
   name: string,
   triplets: readonly Triplet[],
   settings: AlignSettings,
 ): readonly Triplet[] {
-  const { from, usable } = methodNamed(name);
-  return (from === 'pairs' ? preferencePairs(triplets) : triplets).filter((row) => usable(row, settings));
+  const { usable } = methodNamed(name);
+  return lessonsFrom(name, triplets).filter((row) => usable(row, settings));
 }
 
 /** Throws WhetstoneError `UNSUITABLE_DATA` with what was found, if no row is what the method cannot do without. */

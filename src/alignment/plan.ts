@@ -2,6 +2,7 @@
 // and what the user should know. Knows examples and settings; nothing is trained or written here.
 import type { Sequence } from '../engine/engine.ts';
 import { responseLength } from '../engine/engine.ts';
+import { sizeOf } from '../engine/batch-plan.ts';
 import { WhetstoneError } from '../errors.ts';
 import { epochOrder } from '../judgments/index.ts';
 import type { Example, Triplet } from '../judgments/index.ts';
@@ -101,11 +102,8 @@ export function hasWeight(objective: Objective, example: Example): boolean {
 }
 
 /** Parts of the loss that the example has weight in, by the names that metrics give them. */
-export function partsOf(objective: Objective, { sequences, rejected }: Example): string[] {
-  const tokens = Object.fromEntries(
-    Object.entries(sequences).map(([role, sequence]) => [role, responseLength(sequence)]),
-  );
-  const [weights] = objective.weigh([{ tokens, rejected }]);
+export function partsOf(objective: Objective, example: Example): string[] {
+  const [weights] = objective.weigh([sizeOf(example)]);
   const names = { likelihood: 'likelihood', comparison: 'comparison', ...objective.partNames };
   return [
     ...(weights && weights.comparison !== 0 ? [names.comparison] : []),

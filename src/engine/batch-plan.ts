@@ -16,6 +16,8 @@ export interface Job {
   readonly comparison: number;
   /** Of its tokens, which somebody has marked; undefined where nobody has. */
   readonly marked: readonly boolean[] | undefined;
+  /** Of its example; 0 where it has none. */
+  readonly advantage: number;
 }
 
 export interface BatchPlan {
@@ -25,8 +27,13 @@ export interface BatchPlan {
   readonly compared: readonly (readonly Job[])[];
 }
 
-export const sizeOf = ({ rejected, sequences }: TokenExample): ExampleSize => ({
+export const sizeOf = ({
   rejected,
+  sequences,
+  advantage,
+}: Pick<TokenExample, 'rejected' | 'sequences' | 'advantage'>): ExampleSize => ({
+  rejected,
+  advantage,
   tokens: Object.fromEntries(
     Object.entries(sequences).map(([role, sequence]) => [role, responseLength(sequence)]),
   ),
@@ -57,12 +64,13 @@ export function planBatch(
         likelihood: likelihood[role] ?? 0,
         comparison: ofComparison,
         marked: row.marked,
+        advantage: row.advantage ?? 0,
       };
     };
     const group = weight > 0 ? comparedRoles : [];
     if (group.length > 0) compared.push(group.map((role) => job(role, weight)));
     for (const [role, share] of Object.entries(likelihood) as [Role, number][]) {
-      if (share > 0 && !group.includes(role)) alone.push(job(role, 0));
+      if (share !== 0 && !group.includes(role)) alone.push(job(role, 0));
     }
   });
   return { alone, compared };

@@ -14,13 +14,14 @@ import type { Testimony } from './testimony.ts';
 
 export interface ComparisonGraph {
   /**
-   * `logprobs` [outputs] of the jobs' predicted tokens, one job after the other. Outputs: `comparison` [outputs] or [pairs],
+   * `logprobs` [outputs] of the jobs' predicted tokens, one job after the other; `step` counts from 0. Outputs: `comparison` [outputs] or [pairs],
    * `flagged` [outputs] over tokens, and `slope` [outputs], the derivative of the whole loss by each log-prob.
    */
   run(
     jobs: readonly Job[],
     logprobs: Float32Array,
     testimony: Testimony,
+    step: number,
   ): Promise<Readonly<Record<string, Float32Array>>>;
   release(): Promise<void>;
 }
@@ -29,10 +30,10 @@ export interface ComparisonGraph {
 export async function compileComparison(objective: Objective): Promise<ComparisonGraph> {
   const session: Session = await compile(traceAlone(objective), { threads: 1 });
   return {
-    run: (jobs, logprobs, testimony) => {
+    run: (jobs, logprobs, testimony, step) => {
       const outputs = jobs.reduce((total, { sequence }) => total + responseLength(sequence), 0);
       return session.run({
-        ...lossFeeds(jobs, objective.comparison, testimony, 0),
+        ...lossFeeds(jobs, objective.comparison, testimony, { vocabSize: 0, step }),
         logprobs: { data: logprobs, dims: [outputs] },
       });
     },

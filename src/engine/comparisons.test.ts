@@ -2,7 +2,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import type { GoldenTriplet } from '../../test/golden/golden.ts';
 import { modelDir, readJson, relativeError, toExample } from '../../test/golden/golden.ts';
-import { exp, less, log, mul, neg, sigmoid, sub, sum } from '../graph/index.ts';
+import { add, exp, greater, less, log, mul, neg, sigmoid, sub, sum } from '../graph/index.ts';
 import type { Comparison, ExampleWeights, Objective, Witness } from '../objectives/index.ts';
 import { cut, likelihood } from '../objectives/index.ts';
 import { createRandom } from '../random.ts';
@@ -173,6 +173,33 @@ describe.each([
     await expect(run([{ ...negatives![0]!, marked: [true] }], 'marks')).rejects.toMatchObject({
       code: 'ENGINE_SEQUENCE',
     });
+  });
+
+  it('hands advantages to the comparison, and a number that changes from step to step', async () => {
+    const engine = await open();
+    const batch = negatives!.map((example, i) => ({ ...example, advantage: i + 1 }));
+    const objective: Objective = {
+      name: 'told',
+      weigh: (rows) => rows.map(({ advantage }) => ({ likelihood: {}, comparison: advantage! > 0 ? 1 : 0 })),
+      comparison: {
+        over: 'tokens',
+        witnesses: [{ role: 'judged', model: 'present' }],
+        advantages: true,
+        schedule: (step) => step + 1,
+        compare: (plain, _, { advantages, scheduled }) => ({
+          loss: add(mul(advantages!, scheduled!), mul(plain, 0)),
+          flagged: greater(advantages!, 1),
+        }),
+      },
+    };
+    const tokens = batch.map(({ sequences: { plain } }) => plain!.ids.length - plain!.responseStart);
+    const expected = sumOf(tokens.map((count, i) => count * (i + 1)));
+    for (let i = 0; i < 3; i++) {
+      const { step } = engine.trainingState();
+      const { loss, flaggedTokens } = await engine.step(batch, objective, still);
+      expect(loss / (expected * (step + 1)), `step ${step}`).toBeCloseTo(1, 5);
+      expect(flaggedTokens).toBe(sumOf(tokens.slice(1)));
+    }
   });
 
   it('compares whole distributions with a gradient that is that of the loss', async () => {

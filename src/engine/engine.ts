@@ -112,6 +112,8 @@ export interface TokenExample {
   readonly sequences: Readonly<Partial<Record<Role, Sequence>>>;
   /** Which tokens of the response somebody has marked as wrong: shape [response tokens]. Absent where nobody has. */
   readonly marked?: readonly boolean[];
+  /** How much better its response is than others to the same instruction. Absent where nobody has asked. */
+  readonly advantage?: number;
 }
 
 /** Numbers of one optimizer step. Losses in nats; see the objective for what its parts mean. */

@@ -9,12 +9,12 @@ import { feeds } from './step-graph.ts';
 import type { Testimony } from './testimony.ts';
 import { sumOf } from './vectors.ts';
 
-/** Weights and witnesses of a run's tokens, as far as its graph asks for them. */
+/** Weights and witnesses of a run's tokens, as far as its graph asks for them. `step` counts from 0. */
 export function lossFeeds(
   jobs: readonly Job[],
   comparison: Comparison | undefined,
   testimony: Testimony,
-  vocabSize: number,
+  { vocabSize, step }: { readonly vocabSize: number; readonly step: number },
 ): Record<string, Feed> {
   const outputs = jobs.reduce((sum, { sequence }) => sum + responseLength(sequence), 0);
   const perToken = (valueOf: (job: Job) => number): Feed => {
@@ -44,6 +44,12 @@ export function lossFeeds(
     ...Object.fromEntries(witnesses),
     ...(comparison.over === 'tokens' &&
       comparison.marks === true && { [feeds.marks]: marksOf(jobs, outputs) }),
+    ...(comparison.over === 'tokens' &&
+      comparison.advantages === true && { [feeds.advantages]: perToken((job) => job.advantage) }),
+    ...(comparison.over === 'tokens' &&
+      comparison.schedule && {
+        [feeds.scheduled]: { data: Float32Array.of(comparison.schedule(step)), dims: [] },
+      }),
   };
 }
 

@@ -9,6 +9,7 @@ const job = (likelihood: number, comparison: number): Job => ({
   likelihood,
   marked: undefined,
   comparison,
+  advantage: 0,
 });
 
 it('brings the largest weight of a token near 256 by a power of two, and goes down from there', () => {

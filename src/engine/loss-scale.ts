@@ -12,7 +12,7 @@ const reductions = 5;
 /** Scales to try, largest first: the next one where a gradient is not finite. */
 export function lossScales({ alone, compared }: BatchPlan): readonly number[] {
   const weights = [...alone, ...compared.flat()].flatMap(({ likelihood, comparison }) => [
-    likelihood,
+    Math.abs(likelihood),
     comparison,
   ]);
   const largest = weights.reduce((a, b) => Math.max(a, b), 0);

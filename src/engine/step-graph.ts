@@ -34,6 +34,8 @@ export const feeds = {
   witness: (i: number): string => `witness_${i}`,
   /** 1, -1 or 0: marked, not, or of a response without marks. */
   marks: 'marks',
+  advantages: 'advantages',
+  scheduled: 'scheduled',
   /** Which outputs belong to which pair: 0 or 1, [pairs, outputs]. */
   preferredOf: 'preferred_of_pair',
   plainOf: 'plain_of_pair',
@@ -163,7 +165,11 @@ export function traceComparison(
   const { loss, flagged } = comparison.compare(
     where(compared, logprobs, constant(-1, 'float32')),
     comparison.witnesses.map((_, i) => input(feeds.witness(i), 'float32', [outputs])),
-    comparison.marks === true ? input(feeds.marks, 'float32', [outputs]) : undefined,
+    {
+      marks: comparison.marks === true ? input(feeds.marks, 'float32', [outputs]) : undefined,
+      advantages: comparison.advantages === true ? input(feeds.advantages, 'float32', [outputs]) : undefined,
+      scheduled: comparison.schedule ? input(feeds.scheduled, 'float32', []) : undefined,
+    },
   );
   return { comparison: mul(weight, loss), flagged: cast(and(flagged, compared), 'float32') };
 }

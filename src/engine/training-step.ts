@@ -90,7 +90,7 @@ export function openStepRunner(
               random: createRandom(seed, step, example, roleStream[role]),
             })),
           ),
-          ...lossFeeds(jobs, objective.comparison, testimony, model.config.vocabSize),
+          ...lossFeeds(jobs, objective.comparison, testimony, { vocabSize: model.config.vocabSize, step }),
           ...(halves && { [feeds.lossScale]: { data: Float32Array.of(lossScale), dims: [] } }),
         },
         gradientFeeds,
@@ -160,7 +160,7 @@ export function addLosses(
   const results = jobs.map((job): [Job, Float32Array] => {
     const end = start + responseLength(job.sequence);
     const own = logprobs!.subarray(start, end);
-    if (job.likelihood > 0) total.likelihood -= job.likelihood * sumOf(own);
+    if (job.likelihood !== 0) total.likelihood -= job.likelihood * sumOf(own);
     if (job.comparison > 0 && flagged) {
       total.flaggedTokens += sumOf(flagged.subarray(start, end));
       total.comparedTokens += end - start;

@@ -191,13 +191,13 @@ describe('a step that is not finite', () => {
   const breaking: [string, Objective, string][] = [
     [
       'in its loss',
-      comparing((plain, others) => ({ ...usual.compare(plain, others), loss: sqrt(sub(plain, 100)) })),
+      comparing((plain, others) => ({ ...usual.compare(plain, others, {}), loss: sqrt(sub(plain, 100)) })),
       'loss',
     ],
     [
       'in its gradient alone',
       comparing((plain, others) => {
-        const { loss, flagged } = usual.compare(plain, others);
+        const { loss, flagged } = usual.compare(plain, others, {});
         const [same] = withGradient([loss], [plain], ([g]) => [mul(g!, sqrt(neg(exp(plain))))]);
         return { loss: same!, flagged };
       }),

@@ -242,6 +242,7 @@ async function encodeRoles(
     rejected: label === 'align-n',
     sequences: Object.fromEntries(sequences),
     offsets,
+    ...(triplet.advantage !== undefined && { advantage: triplet.advantage }),
     ...(isMarked && offsets.length > 0 && { marked: markedTokens(offsets, triplet.errors!) }),
     retokenized: fitted.map(({ retokenized }) => retokenized).find((reason) => reason !== null) ?? null,
     dropped: Math.max(...fitted.map(({ dropped }) => dropped)),

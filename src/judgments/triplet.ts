@@ -26,6 +26,8 @@ export interface Triplet extends PromptFields {
    * something is missing. Absent where nobody has marked any, an empty list where there was nothing to mark.
    */
   readonly errors?: readonly Span[];
+  /** How much better it is than other attempts, where a method has asked: see advantages.ts. */
+  readonly advantage?: number;
   /** The source's own name for the row. */
   readonly id?: RowId;
   readonly source: TripletSource;

@@ -26,7 +26,7 @@ const contrast = (options: CutOptions, dtype: 'float64' | 'float32'): GradientCa
     { axes: 'tokens', values: logProbs },
     { axes: 'tokens', values: logProbs },
   ],
-  trace: ([plain, judged]) => tokenComparison(cut(options)).compare(plain!, [judged!]).loss,
+  trace: ([plain, judged]) => tokenComparison(cut(options)).compare(plain!, [judged!], {}).loss,
   reference: ([basePlain, baseJudged]) => {
     const { preset = 'paper', lambda = 1.2, alpha = 1, detection = true, dynamicWeight = true } = options;
     const gamma = dynamicWeight ? (options.gamma ?? (preset === 'paper' ? 1 : 0)) : 0;
@@ -105,7 +105,7 @@ async function runContrast(
 ): Promise<Record<'loss' | 'flagged' | 'dPlain' | 'dJudged', number[]>> {
   const n = dim('n');
   const [p, j] = [input('p', 'float32', [n]), input('j', 'float32', [n])];
-  const { loss, flagged } = tokenComparison(cut(options)).compare(p, [j]);
+  const { loss, flagged } = tokenComparison(cut(options)).compare(p, [j], {});
   const [dPlain, dJudged] = grad(sum(loss), [p, j]);
   // Sizes come from inputs that a value uses; the judged log-probs only move the weight and the flags.
   const session = await openSession(

@@ -69,7 +69,7 @@ export function cut(options: CutOptions = {}): Objective {
       over: 'tokens',
       witnesses: [{ role: 'judged', model: 'present' }],
       marks: detection && flaggedBy !== 'judgment',
-      compare: (plain, [judged], marks) => contrast(plain, stopGradient(judged!), marks, settings),
+      compare: (plain, [judged], { marks }) => contrast(plain, stopGradient(judged!), marks, settings),
     },
   };
 }

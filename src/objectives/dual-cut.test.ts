@@ -15,7 +15,7 @@ const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 const contrast = (options: DualCutOptions, dtype: 'float64' | 'float32'): GradientCase => ({
   inputs: Array.from({ length: 3 }, () => ({ axes: 'tokens', values: uniform(-4, -0.05) })),
   trace: ([plain, judged, praised]) =>
-    tokenComparison(dualCut(options)).compare(plain!, [judged!, praised!]).loss,
+    tokenComparison(dualCut(options)).compare(plain!, [judged!, praised!], {}).loss,
   reference: (base) => {
     const [l1, l2, l3, l4] = [options.lambda1, options.lambda2, options.lambda3, options.lambda4].map(
       (lambda) => lambda ?? 1.2,

@@ -26,6 +26,8 @@ export interface HandMadeExample {
   readonly witnesses?: readonly (readonly number[])[];
   /** Of one that asks for marks: 1, -1 or 0 a token; 0 for all if left out. */
   readonly marks?: readonly number[];
+  /** Of the whole example. */
+  readonly advantage?: number;
   /** Of one over distributions: logits [tokens][vocab] after `plain` and of the witness. */
   readonly logits?: { readonly plain: readonly number[][]; readonly witness: readonly number[][] };
   /** Of one over pairs: log-probs of both responses' tokens by the model that training began from. */
@@ -46,6 +48,7 @@ export async function evaluate(
   objective: Objective,
   batch: readonly HandMadeExample[],
   dtype: 'float32' | 'float64' = 'float64',
+  step = 0,
 ): Promise<Evaluation> {
   const feeds: Record<string, Nd> = {};
   const feed = (name: string, values: readonly number[], shape: number[] = [values.length]): Tensor => {
@@ -53,8 +56,9 @@ export async function evaluate(
     return input(name, dtype, shape);
   };
   const weights = objective.weigh(
-    batch.map(({ rejected, logProbs }) => ({
+    batch.map(({ rejected, advantage, logProbs }) => ({
       rejected,
+      advantage,
       tokens: Object.fromEntries(Object.entries(logProbs).map(([role, values]) => [role, values.length])),
     })),
   );
@@ -81,16 +85,20 @@ export async function evaluate(
   function compare(
     i: number,
     comparison: Comparison,
-    { witnesses, marks, logits, reference }: HandMadeExample,
+    { witnesses, marks, advantage, logits, reference }: HandMadeExample,
     logProbs: Partial<Record<string, Tensor>>,
   ): { loss: Tensor; flags?: Tensor } {
     switch (comparison.over) {
       case 'tokens': {
         const read = comparison.witnesses.map((_, k) => feed(`${i}.witness.${k}`, witnesses![k]!));
-        const marked = comparison.marks
-          ? feed(`${i}.marks`, marks ?? witnesses![0]!.map(() => 0))
-          : undefined;
-        const { loss, flagged } = comparison.compare(logProbs.plain!, read, marked);
+        const all = (value: number): number[] => witnesses![0]!.map(() => value);
+        const { loss, flagged } = comparison.compare(logProbs.plain!, read, {
+          marks: comparison.marks ? feed(`${i}.marks`, marks ?? all(0)) : undefined,
+          advantages: comparison.advantages ? feed(`${i}.advantages`, all(advantage!)) : undefined,
+          scheduled: comparison.schedule
+            ? feed(`${i}.scheduled`, [comparison.schedule(step)], [])
+            : undefined,
+        });
         return { loss, flags: flagged };
       }
       case 'distributions': {

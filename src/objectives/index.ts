@@ -10,3 +10,5 @@ export * from './ilf.ts';
 export * from './dpo.ts';
 export * from './dual-cut.ts';
 export * from './self-distillation.ts';
+export * from './cepo-cut.ts';
+export * from './rltf.ts';

@@ -27,11 +27,13 @@ export interface ExampleSize {
   readonly tokens: Readonly<Partial<Record<Role, number>>>;
   /** Whether the judgment rejects the response (Align-N) or finds it satisfactory (Align-P). */
   readonly rejected: boolean;
+  /** How much better its response is than others to the same instruction, where the method asks for that; see `Method`. */
+  readonly advantage?: number | undefined;
 }
 
 /** Weights of one example in the batch's loss. A sequence whose weights are all absent or 0 is not run. */
 export interface ExampleWeights {
-  /** Of -log p of each predicted token, nats, by role. */
+  /** Of -log p of each predicted token, nats, by role; below 0 where it is to become less likely. */
   readonly likelihood: Readonly<Partial<Record<Role, number>>>;
   /** Of each token's loss in a comparison over tokens or distributions, of the pair's in one over pairs. */
   readonly comparison: number;
@@ -50,11 +52,22 @@ export interface TokenComparison {
   readonly witnesses: readonly Witness[];
   /** Whether it asks which tokens somebody has marked as wrong. */
   readonly marks?: boolean;
-  /**
-   * Log-probs [tokens] in, the witnesses' in their order; loss [tokens] and bool [tokens] out. `marks` [tokens], where
-   * they are asked for: 1 for a marked token, -1 for another one of a response with marks, 0 where nobody has marked any.
-   */
-  compare(plain: Tensor, witnesses: readonly Tensor[], marks?: Tensor): TokenLoss;
+  /** Whether it asks for the advantage of each token's example. */
+  readonly advantages?: boolean;
+  /** A number that changes from one optimizer step to the next; steps count from 0, and go on where a run was stopped. */
+  readonly schedule?: (step: number) => number;
+  /** Log-probs [tokens] in, the witnesses' in their order; loss [tokens] and bool [tokens] out. */
+  compare(plain: Tensor, witnesses: readonly Tensor[], asked: AskedFor): TokenLoss;
+}
+
+/** What a comparison over tokens has asked for beside log-probs. */
+export interface AskedFor {
+  /** 1 for a marked token, -1 for another one of a response with marks, 0 where nobody has marked any: [tokens]. */
+  readonly marks?: Tensor | undefined;
+  /** [tokens] */
+  readonly advantages?: Tensor | undefined;
+  /** What `schedule` says of this step: [] */
+  readonly scheduled?: Tensor | undefined;
 }
 
 export interface TokenLoss {

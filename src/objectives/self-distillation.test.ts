@@ -36,7 +36,8 @@ describe('sampled form', () => {
     for (const dtype of ['float64', 'float32'] as const) {
       await checkGradient({
         inputs: Array.from({ length: 1 + witnesses }, () => ({ axes: 'tokens', values: uniform(-4, -0.05) })),
-        trace: ([plain, ...read]) => tokenComparison(selfDistillation(options)).compare(plain!, read).loss,
+        trace: ([plain, ...read]) =>
+          tokenComparison(selfDistillation(options)).compare(plain!, read, {}).loss,
         reference: ([p, taught, sampled]) => {
           const ratio = map((p, t) => Math.max(-maxLogRatio, Math.min(maxLogRatio, p - t)), p!, taught!);
           const importance = map(

@@ -213,6 +213,57 @@ def self_distillation(
     return average(rows, normalize)
 
 
+def cepo_cut(
+    batch: list[Example],
+    normalize: str,
+    step: int,
+    lambda_: float = 1.2,
+    alpha: float = 1.0,
+    contrast_weight: float = 0.5,
+    contrast_clip: float = 0.5,
+    contrast_steps: int = 25,
+    detection: bool = True,
+    align_p: bool = True,
+    align_n: bool = True,
+) -> Tensor:
+    """arXiv 2605.19436's weights, on probabilities, in arXiv 2312.14591's contrast."""
+    contrast, likelihood_rows = [], []
+    share = contrast_weight * max(0.0, (contrast_steps - step) / contrast_steps)
+    for one in batch:
+        log_p = one["logprobs"]["plain"]
+        if not one["rejected"]:
+            likelihood_rows.append(-log_p * align_p)
+            contrast.append(torch.zeros_like(log_p))
+            continue
+        likelihood_rows.append(-one["logprobs"]["judged"] * align_n)
+        minus, plus = (witness.exp() for witness in one["witnesses"])
+        w = minus / plus
+        advantage = (1 - share) + share * w.clamp(1 - contrast_clip, 1 + contrast_clip)
+        wrong = w > lambda_ if detection else torch.ones_like(w, dtype=torch.bool)
+        contrast.append(-torch.where(wrong, alpha * advantage * torch.log(1 - log_p.exp()), log_p))
+        one["flags"] = wrong.int().tolist()
+    return average(contrast, normalize) + average(likelihood_rows, normalize)
+
+
+def rltf_sd(batch: list[Example], normalize: str) -> Tensor:
+    """arXiv 2602.02482: likelihood of second attempts by their advantage."""
+    revised = [one for one in batch if "preferred" in one["logprobs"]]
+    return average([-one["advantage"] * one["logprobs"]["preferred"] for one in revised], normalize)
+
+
+def rltf_fm(batch: list[Example], normalize: str, feedback_weight: float = 1.0, ratio_clip: float = 0.2) -> Tensor:
+    """arXiv 2602.02482: a clipped policy loss (arXiv 1707.06347, Eq. 7) and likelihood of the judgment."""
+    policy = []
+    for one in batch:
+        log_p = one["logprobs"]["plain"]
+        ratio = (log_p - one["witnesses"][0]).exp()
+        clipped = ratio.clamp(1 - ratio_clip, 1 + ratio_clip)
+        policy.append(-torch.min(ratio * one["advantage"], clipped * one["advantage"]))
+        if one["advantage"] != 0:
+            one["flags"] = [int(one["advantage"] < 0)] * len(log_p)
+    return average(policy, normalize) + feedback_weight * average(of_role(batch, "critique"), normalize)
+
+
 # Batches: what each method's examples have.
 
 
@@ -264,6 +315,22 @@ def taught(rng: torch.Generator) -> list[Example]:
     ]
 
 
+def attempts(rng: torch.Generator) -> list[Example]:
+    """Ratios to the witness on both sides of any clip, both signs of the advantage, and one of 0."""
+
+    def one(rejected: bool, advantage: float, **lengths: int) -> Example:
+        made = example(rng, rejected, lengths, advantage=advantage)
+        near = made["logprobs"]["plain"].detach() + 0.6 * torch.randn(lengths["plain"], generator=rng)
+        return {**made, "witnesses": [rounded(near).detach()]}
+
+    return [
+        one(True, -0.625, plain=8, critique=3, preferred=4),
+        one(False, 0.375, plain=7),
+        one(True, 0.0, plain=5, critique=6, preferred=3),
+        one(True, 0.875, plain=6, preferred=5),
+    ]
+
+
 def camel(name: str) -> str:
     head, *rest = name.rstrip("_").split("_")
     return head + "".join(word.capitalize() for word in rest)
@@ -298,6 +365,8 @@ def case(
             row["marks"] = [1 if marked else -1 for marked in one["marked"]]
         if "flags" in one:
             row["flags"] = one["flags"]
+        if "advantage" in one:
+            row["advantage"] = one["advantage"]
         if "reference" in one:
             row["reference"] = {role: floats(values) for role, values in one["reference"].items()}
         if full and "logits" in one:
@@ -305,8 +374,9 @@ def case(
             row["gradients"]["logits"] = floats(one["logits"]["plain"].grad)
         return row
 
-    named = {camel(key): value for key, value in options.items()}
-    return {"method": method, "options": named, "loss": value.item(), "examples": [described(one) for one in batch]}
+    named = {camel(key): value for key, value in options.items() if key != "step"}
+    more = {"step": options["step"]} if "step" in options else {}
+    return {"method": method, "options": named, **more, "loss": value.item(), "examples": [described(one) for one in batch]}
 
 
 def method_cases() -> list[dict[str, Any]]:
@@ -357,6 +427,18 @@ def method_cases() -> list[dict[str, Any]]:
             )
         ],
         case("self-distillation", self_distillation, taught, normalize="tokens", form="full", align_p=True),
+        *[case("cepo-cut", cepo_cut, contrasted, normalize=n, step=s) for n, s in zip(both, (0, 10))],
+        *[
+            case("cepo-cut", cepo_cut, contrasted, normalize="triplets", **options)
+            for options in (
+                {"step": 25},
+                {"step": 3, "detection": False, "align_n": False},
+                {"step": 2, "contrast_weight": 0.9, "contrast_clip": 2.0, "contrast_steps": 4, "lambda_": 1.5, "alpha": 0.5},
+            )
+        ],
+        *[case("rltf-sd", rltf_sd, attempts, normalize=n) for n in both],
+        *[case("rltf-fm", rltf_fm, attempts, normalize=n) for n in both],
+        case("rltf-fm", rltf_fm, attempts, normalize="triplets", feedback_weight=0.25, ratio_clip=0.5),
     ]
 
 

@@ -5,6 +5,7 @@ import { expect, it } from 'vitest';
 import { evaluate, total } from '../../src/objectives/evaluate.test-helper.ts';
 import type { Objective, Role } from '../../src/objectives/index.ts';
 import {
+  cepoCut,
   critique,
   cut,
   dpo,
@@ -15,6 +16,8 @@ import {
   ilfDpo,
   ilfMle,
   likelihood,
+  rltfFm,
+  rltfSd,
   selfDistillation,
 } from '../../src/objectives/index.ts';
 import { relativeError } from './golden.ts';
@@ -31,11 +34,16 @@ const makers = {
   dpo,
   'dual-cut': dualCut,
   'self-distillation': selfDistillation,
+  'cepo-cut': cepoCut,
+  'rltf-sd': rltfSd,
+  'rltf-fm': rltfFm,
 } satisfies Record<string, (options?: never) => Objective>;
 
 interface Golden {
   readonly method: keyof typeof makers;
   readonly options: Record<string, unknown>;
+  /** Optimizer steps done. */
+  readonly step?: number;
   readonly loss: number;
   readonly examples: {
     readonly rejected: boolean;
@@ -45,6 +53,7 @@ interface Golden {
     readonly logits?: { plain: number[][]; witness: number[][] };
     readonly reference?: { preferred: number[]; plain: number[] };
     readonly marks?: number[];
+    readonly advantage?: number;
     readonly flags?: number[];
   }[];
 }
@@ -57,12 +66,14 @@ it('has a case for each method', () => {
   expect(new Set(cases.map(({ method }) => method))).toEqual(new Set(Object.keys(makers)));
 });
 
-it.each(cases)('$method $options', async ({ method, options, loss, examples }) => {
+it.each(cases)('$method $options', async ({ method, options, step, loss, examples }) => {
   const objective = (makers[method] as (options: unknown) => Objective)(options);
   expect(objective.name).toBe(method);
   const found = await evaluate(
     objective,
     examples.map(({ logprobs, ...example }) => ({ ...example, logProbs: logprobs })),
+    'float64',
+    step,
   );
   expect(Math.abs(total(found) - loss)).toBeLessThan(1e-12 * Math.max(1, Math.abs(loss)));
   examples.forEach(({ gradients, flags }, i) => {

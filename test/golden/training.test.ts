@@ -87,7 +87,7 @@ describe.each(
       input(name, 'float32', [dim('n')]),
     );
     const comparison = (objective.comparison ?? cut().comparison) as TokenComparison;
-    const { loss, flagged } = comparison.compare(plain!, [judged!]);
+    const { loss, flagged } = comparison.compare(plain!, [judged!], {});
     const l1 = sum(mul(wContrast!, loss));
     const l2 = neg(add(sum(mul(wPlain!, plain!)), sum(mul(wJudged!, judged!))));
     const [dPlain, dJudged] = grad(add(l1, l2), [plain!, judged!]);

@@ -99,6 +99,7 @@ export function everyRole(family: string): TokenExample[] {
     const other = examples[(i + 1) % examples.length]!.sequences.plain!;
     return {
       ...example,
+      advantage: [0.75, -0.5, 0.25][i % 3]!,
       sequences: {
         judged: after(1, 9, 8, 7),
         ...example.sequences,

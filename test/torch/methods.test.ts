@@ -36,6 +36,9 @@ const methods: Readonly<Record<string, Objective>> = {
     teacher: 'current',
   }),
   'self-distillation, both': o.selfDistillation({ form: 'full', divergence: 'jensen-shannon' }),
+  'cepo-cut': o.cepoCut({ contrastSteps: 10 }),
+  'rltf-sd': o.rltfSd(),
+  'rltf-fm': o.rltfFm({ feedbackWeight: 0.5 }),
 };
 
 async function losses(

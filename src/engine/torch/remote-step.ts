@@ -76,7 +76,7 @@ export function openRemoteTrainer(model: RemoteModel, seed: number): RemoteTrain
     while (answer.op === 'round') {
       const own = roundOf(answer, jobs);
       const logprobs = floatsOf(answer, 'log_probs');
-      const outputs = await graph.run(own, logprobs, testimony);
+      const outputs = await graph.run(own, logprobs, testimony, steps);
       addLosses(total, own, { ...outputs, logprobs });
       answer = await worker.ask('coefficients', {}, { coefficients: flat(outputs.slope!) });
     }
