@@ -2,7 +2,8 @@ import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Engine } from '../engine/engine.ts';
+import type { Engine, Work } from '../engine/engine.ts';
+import { WhetstoneError } from '../errors.ts';
 import { fakeEngine, fakeExamples } from '../../test/cli/fake-engine.ts';
 import { epochOrder } from '../judgments/order.ts';
 import type { Objective } from '../objectives/objective.ts';
@@ -113,6 +114,32 @@ describe('train', () => {
     await expect(attempt).rejects.toThrow(/step 6: the loss is NaN[^]*state after step 5 is saved/);
     expect((await readdir(join(out, 'checkpoints'))).sort()).toEqual(['step-4', 'step-5']);
     expect(await metricsOf(out)).toHaveLength(5);
+  });
+
+  it('ends where memory is refused, with a checkpoint and what takes less', async () => {
+    const out = join(dir, 'run');
+    const engine = fakeEngine({ seed: 1, peak: 1e6 });
+    const { step } = engine;
+    let steps = 0;
+    const short = {
+      ...engine,
+      step: (...asked: Parameters<typeof step>) =>
+        ++steps === 6
+          ? Promise.reject(new WhetstoneError('OUT_OF_MEMORY', 'there is not enough memory'))
+          : step(...asked),
+      describe: () => ({ ...engine.describe(), fewerBits: ['int8'] as const }),
+      estimateMemory: (work: Work, dtype?: string) => ({
+        ...engine.estimateMemory(work),
+        activations: dtype === undefined ? 1e6 : 1e5,
+      }),
+    };
+    const attempt = work(out, short, () => false);
+    await expect(attempt).rejects.toMatchObject({ code: 'OUT_OF_MEMORY' });
+    await expect(attempt).rejects.toThrow(/step 6: there is not enough memory; the longest sequence/);
+    await expect(attempt).rejects.toThrow(/state after step 5 is saved[^]*takes less with .*baseDtype. int8/);
+    expect((await readdir(join(out, 'checkpoints'))).sort()).toEqual(['step-4', 'step-5']);
+    await work(out, fakeEngine({ seed: 1 }), () => false);
+    expect(await metricsOf(out)).toHaveLength(8);
   });
 
   it('trains without a directory', async () => {

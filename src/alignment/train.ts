@@ -1,8 +1,11 @@
 // The training loop: batches in, optimizer steps, metrics and checkpoints out. Knows token examples and an
 // engine; it does not know text, options or terminals.
 import type { Engine, OptimizerSettings, StepMetrics, TokenExample } from '../engine/engine.ts';
+import { longestWork, settingsWithLess } from '../engine/require-memory.ts';
 import { WhetstoneError, briefly } from '../errors.ts';
 import type { Objective } from '../objectives/objective.ts';
+import { option } from '../words/option.ts';
+import { isOutOfMemory } from '../words/system-errors.ts';
 import type { BatchPlan } from './batches.ts';
 import { stepRecord } from './metrics.ts';
 import type { StepRecord } from './metrics.ts';
@@ -11,7 +14,7 @@ import { learningRateAt } from './schedule.ts';
 import type { Schedule } from './schedule.ts';
 
 export interface TrainOptions {
-  readonly engine: Pick<Engine, 'step' | 'trainingState' | 'restore'>;
+  readonly engine: Pick<Engine, 'step' | 'trainingState' | 'restore' | 'describe' | 'estimateMemory'>;
   readonly examples: readonly TokenExample[];
   readonly plan: BatchPlan;
   readonly objective: Objective;
@@ -31,9 +34,10 @@ export interface TrainOptions {
 
 /**
  * Trains from the directory's newest checkpoint, or from the engine's present state, to the end of the plan, one
- * record per optimizer step. Leaving the loop early, an abort and a non-finite loss all end with a checkpoint.
+ * record per optimizer step. Leaving the loop early, an abort, a non-finite loss and a lack of memory all end with a checkpoint.
  *
- * Throws WhetstoneError `NON_FINITE_LOSS` with the rows of the batch, and `DISK_FULL`.
+ * Throws WhetstoneError `NON_FINITE_LOSS` with the rows of the batch, `OUT_OF_MEMORY` with the settings that take less, and
+ * `DISK_FULL`.
  */
 export async function* train(options: TrainOptions): AsyncGenerator<StepRecord, void, undefined> {
   const { engine, plan, directory } = options;
@@ -71,8 +75,11 @@ async function takeStep(options: TrainOptions, done: number, save: () => Promise
   try {
     metrics = await engine.step(batch, objective, { ...optimizer, learningRate });
   } catch (error) {
-    if (!(error instanceof WhetstoneError) || error.code !== 'NON_FINITE_LOSS') throw error;
-    await save(); // the engine kept the parameters of the last good step
+    if (!(error instanceof WhetstoneError)) throw error;
+    // In both cases the engine kept the parameters of the last good step.
+    if (error.code === 'OUT_OF_MEMORY') throw await outOfMemory(error, done, batch, { ...options, save });
+    if (error.code !== 'NON_FINITE_LOSS') throw error;
+    await save();
     throw nonFinite(error, done, batch, options);
   }
   const seconds = (performance.now() - began) / 1000;
@@ -93,15 +100,47 @@ function nonFinite(
   options: TrainOptions,
 ): WhetstoneError {
   const rows = batch.map(options.describeRow ?? ((example) => `row ${example.index + 1}`));
-  const kept = options.directory
-    ? `The state after step ${done} is saved as a checkpoint.`
-    : `The parameters are those of step ${done}.`;
   return new WhetstoneError(
     'NON_FINITE_LOSS',
     `step ${done + 1}: ${briefly(cause)}; the batch was ${rows.join(', ')}`,
     {
-      hint: `${kept} Look at these rows.`,
+      hint: `${keptAfter(done, options)} Look at these rows.`,
       cause,
     },
+  );
+}
+
+const keptAfter = (done: number, { directory }: TrainOptions): string =>
+  directory
+    ? `The state after step ${done} is saved as a checkpoint.`
+    : `The parameters are those of step ${done}.`;
+
+/** What a run is resumed with is what it began with: less takes a new one. */
+async function outOfMemory(
+  cause: WhetstoneError,
+  done: number,
+  batch: readonly TokenExample[],
+  options: TrainOptions & { readonly save: () => Promise<void> },
+): Promise<WhetstoneError> {
+  const isSaved = await options.save().then(
+    () => true,
+    (error: unknown) => {
+      if (isOutOfMemory(error)) return false;
+      throw error;
+    },
+  );
+  const kept = isSaved ? keptAfter(done, options) : 'The newest checkpoint is kept.';
+  const sequences = batch.flatMap((example) => Object.values(example.sequences));
+  const longest = Math.max(...sequences.map(({ ids }) => ids.length));
+  const less = await settingsWithLess(options.engine, longestWork('train', sequences), [
+    'baseDtype',
+    'cutoffLen',
+  ]);
+  const anew = ` A new run takes less with ${less.length > 0 ? less.join(', or with ') : 'shorter responses or a smaller model'}.`;
+  const resume = options.directory ? ` Close other programs and go on with ${option('resume')}.` : '';
+  return new WhetstoneError(
+    'OUT_OF_MEMORY',
+    `step ${done + 1}: ${briefly(cause)}; the longest sequence of its batch has ${longest} tokens`,
+    { hint: `${kept}${resume}${anew}`, cause },
   );
 }

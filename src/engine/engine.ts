@@ -243,7 +243,7 @@ export interface Engine {
   /**
    * One optimizer step over a whole batch: forward, objective, backward, clipping, AdamW. The graph of the last
    * objective is kept, so pass the same object each time.
-   * Throws WhetstoneError `NON_FINITE_LOSS` and leaves the parameters as they were if the loss or the
+   * Throws WhetstoneError `OUT_OF_MEMORY`, and `NON_FINITE_LOSS`, and leaves the parameters as they were if the loss or the
    * gradient is not finite.
    */
   step(

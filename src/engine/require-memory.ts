@@ -68,6 +68,20 @@ export async function requireMemory(
   );
 }
 
+/** Share of an estimate that turned out to be too much that other settings must stay below. */
+const clearlyLess = 0.8;
+
+/** Settings that take clearly less, where work ran out of memory although it was estimated to fit. */
+export async function settingsWithLess(
+  engine: Estimating,
+  works: readonly Work[],
+  advises: MemoryDemand['advises'],
+): Promise<string[]> {
+  const { bytes } = await usableMemory();
+  const room = Math.min(bytes, clearlyLess * bytesOf(largestOf(engine, works)));
+  return settingsThatFit(engine, works, room, advises);
+}
+
 const otherwise = (begin: string): string =>
   `${begin}lose other programs, or use a smaller model or a larger machine.`;
 

@@ -111,7 +111,8 @@ async function load(
       graphOptimizationLevel: 'basic',
       // Patterns are kept for every combination of shapes; rows of text have a new one each.
       enableMemPattern: false,
-      logSeverityLevel: 3,
+      // As in runtime.ts: what goes wrong is thrown.
+      logSeverityLevel: 4,
       ...(profile ? { enableProfiling: true, profileFilePrefix: profile } : {}),
       extra: {
         // Equal nodes are merged when a graph is emitted; those that are left are meant to be computed twice.

@@ -2,6 +2,8 @@
 // how a batch's gradient is computed nor who waits for a step.
 import { WhetstoneError } from '../errors.ts';
 import type { Objective } from '../objectives/objective.ts';
+import { bytesInWords } from '../words/numbers.ts';
+import { isOutOfMemory } from '../words/system-errors.ts';
 import { compileAdamW } from './adamw.ts';
 import { responseTokensOf, sizeOf } from './batch-plan.ts';
 import type { Engine, StepMetrics, TokenExample, TrainingState } from './engine.ts';
@@ -36,7 +38,14 @@ export function openTrainer(model: EngineModel, settings: StepSettings): Trainer
     step: async (batch, objective, optimizerSettings) => {
       requireSomethingToTrain(layout.total, batch);
       for (const example of batch) requireTrainable(example, config);
-      const sums = await runner().run(batch, objective, steps);
+      const sums = await runner()
+        .run(batch, objective, steps)
+        .catch(async (error: unknown) => {
+          if (!isOutOfMemory(error)) throw error;
+          // What the graph holds is what a checkpoint may need now; parameters and moments are those of the step before.
+          await runner().release();
+          throw outOfMemory(error as Error);
+        });
       const gradNorm = l2Norm(gradient());
       requireFinite(sums, gradNorm);
       moments ??= { firstMoment: zeros(), secondMoment: zeros() };
@@ -85,6 +94,13 @@ export function requireState(
     'ENGINE_STATE',
     `a state of ${parameters.length} values for a model with ${total} trainable ones`,
   );
+}
+
+/** ONNX Runtime says how much was asked for where its own allocator asked. */
+function outOfMemory(error: Error): WhetstoneError {
+  const size = Number(/requested buffer of size (\d+)/.exec(error.message)?.[1]);
+  const asked = size > 0 ? `: ${bytesInWords(size)} more were refused` : '';
+  return new WhetstoneError('OUT_OF_MEMORY', `there is not enough memory${asked}`, { cause: error });
 }
 
 const lossOf = ({ likelihood, comparison }: BatchLoss): number => likelihood + comparison;

@@ -17,7 +17,7 @@ import type { TensorSource } from './safetensors-writer.ts';
 import { writeSafetensors } from './safetensors-writer.ts';
 
 /** Changed whenever the same weights would be quantized to other codes or kept in another layout. */
-const layoutVersion = 1;
+const layoutVersion = 2;
 
 /** What matrices are kept in. */
 export type KeptDType = FewBits | 'float16';

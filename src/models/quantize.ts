@@ -44,7 +44,10 @@ export function codesOf(values: Float32Array, columns: number, scales: Float32Ar
   let at = 0;
   eachBlock(values.length, columns, (start, end) => {
     const scale = scales[at++]!;
-    for (let i = start; i < end; i++) codes[i] = Math.max(least, Math.min(most, Math.round(values[i]! / scale)));
+    for (let i = start; i < end; i++) {
+      const rounded = Math.floor(values[i]! / scale + 0.5);
+      codes[i] = rounded > most ? most : rounded < least ? least : rounded;
+    }
   });
   return dtype === 'int8' ? new Uint8Array(codes.buffer) : packHalves(codes);
 }
@@ -103,42 +106,42 @@ const scaleOf8 = (values: Float32Array, start: number, end: number): number =>
 /** Shares of the block's largest value at which code -8 is tried: a smaller one clips it and is finer elsewhere. */
 const starts = [1, 0.9, 0.8] as const;
 
+/**
+ * With codes c of values w under a scale s, the squared error is sum(w w) - 2 s sum(w c) + s s sum(c c), and the scale that
+ * fits these codes best is sum(w c) / sum(c c): one pass over the block gives both. Models have thousands of millions of
+ * values, so that it is written out here.
+ */
 function scaleOf4(values: Float32Array, start: number, end: number): number {
   const extreme = extremeOf(values, start, end);
+  let squares = 0;
+  for (let i = start; i < end; i++) squares += values[i]! * values[i]!;
   let [best, least] = [0, Infinity];
   for (const share of starts) {
-    const first = Math.fround((share * extreme) / -8);
-    for (const scale of [first, leastSquaresScale(values, start, end, first)]) {
-      const error = scale === 0 ? Infinity : squaredError(values, start, end, scale);
+    let scale = Math.fround((share * extreme) / -8);
+    for (let round = 0; round < 2 && scale !== 0; round++) {
+      const inverse = 1 / scale;
+      let [above, below] = [0, 0];
+      for (let i = start; i < end; i++) {
+        const rounded = Math.floor(values[i]! * inverse + 0.5);
+        const code = rounded > 7 ? 7 : rounded < -8 ? -8 : rounded;
+        above += values[i]! * code;
+        below += code * code;
+      }
+      const error = squares - 2 * scale * above + scale * scale * below;
       if (error < least) [best, least] = [scale, error];
+      scale = below > 0 ? Math.fround(above / below) : 0;
     }
   }
   return best;
 }
 
-const code4 = (x: number): number => Math.max(-8, Math.min(7, Math.round(x)));
-
-/** The scale that fits the codes that `scale` gives: sum(w c) / sum(c c). */
-function leastSquaresScale(values: Float32Array, start: number, end: number, scale: number): number {
-  let [above, below] = [0, 0];
-  for (let i = start; i < end; i++) {
-    const code = code4(values[i]! / scale);
-    above += values[i]! * code;
-    below += code * code;
-  }
-  return below > 0 ? Math.fround(above / below) : 0;
-}
-
-function squaredError(values: Float32Array, start: number, end: number, scale: number): number {
-  let error = 0;
-  for (let i = start; i < end; i++) error += (values[i]! - scale * code4(values[i]! / scale)) ** 2;
-  return error;
-}
-
 /** The value of the largest magnitude. */
 function extremeOf(values: Float32Array, start: number, end: number): number {
-  let extreme = values[start]!;
-  for (let i = start + 1; i < end; i++) if (Math.abs(values[i]!) > Math.abs(extreme)) extreme = values[i]!;
+  let [extreme, magnitude] = [0, 0];
+  for (let i = start; i < end; i++) {
+    const own = Math.abs(values[i]!);
+    if (own > magnitude) [extreme, magnitude] = [values[i]!, own];
+  }
   return extreme;
 }
 

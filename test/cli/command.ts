@@ -133,7 +133,10 @@ const builtPrograms = (): Promise<string> =>
     build({
       cwd: root,
       config: false,
-      entry: { real: 'bin/whetstone.ts', fake: 'test/cli/fake-main.ts', here: 'test/cli/here.ts' },
+      entry: {
+        ...{ real: 'bin/whetstone.ts', fake: 'test/cli/fake-main.ts', here: 'test/cli/here.ts' },
+        'short-of-memory': 'test/faults/short-of-memory.ts',
+      },
       format: 'esm',
       platform: 'node',
       target: 'node20',
