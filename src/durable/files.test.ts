@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { removeLeftovers, writeDirectoryDurably, writeFileDurably } from './files.ts';
+import { makeFolder, removeLeftovers, writeDirectoryDurably, writeFileDurably } from './files.ts';
 
 let dir: string;
 beforeEach(async () => {
@@ -12,6 +12,14 @@ afterEach(() => rm(dir, { recursive: true, force: true }));
 
 const full = (): Promise<never> =>
   Promise.reject(Object.assign(new Error('no space left on device'), { code: 'ENOSPC', syscall: 'write' }));
+
+it.runIf(process.platform === 'linux')(
+  'gives up on a folder whose parent is said not to be there',
+  async () => {
+    const error = await makeFolder('/proc/whetstone/x').catch((caught: unknown) => caught);
+    expect(error).toMatchObject({ code: 'WRITE_FAILED' });
+  },
+);
 
 describe('writeDirectoryDurably', () => {
   it('replaces a folder as a whole and leaves nothing beside it', async () => {

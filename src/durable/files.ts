@@ -40,19 +40,22 @@ export async function makeFolder(path: string): Promise<boolean> {
   return explainWriting(path, () => make(path));
 }
 
-/** A folder above it that is not there is made unless it had been locked, and was taken away. */
-async function make(path: string): Promise<boolean> {
+/**
+ * A folder above it that is not there is made unless it had been locked, and was taken away. Where the system says that
+ * none is there when it is, as in /proc, once more is enough.
+ */
+async function make(path: string, more = true): Promise<boolean> {
   try {
     await mkdir(path);
     return true;
   } catch (error) {
-    if (!hasCode(error, 'ENOENT') || dirname(path) === path) {
+    if (!more || !hasCode(error, 'ENOENT') || dirname(path) === path) {
       if (hasCode(error, 'EEXIST') && (await stat(path)).isDirectory()) return false;
       throw error;
     }
     await requireHeld(path);
     await make(dirname(path));
-    return make(path);
+    return make(path, false);
   }
 }
 

@@ -21,7 +21,7 @@ const remedies: Readonly<Record<Provider, string>> = {
     '(macOS).',
   cuda:
     'It needs Linux on x64, an NVIDIA driver with CUDA 12, cuDNN 9, and the CUDA files of onnxruntime-node, which npm ' +
-    'fetches unless scripts are ignored: npm rebuild onnxruntime-node --ignore-scripts=false',
+    'fetches unless scripts are ignored ("npm rebuild onnxruntime-node --ignore-scripts=false" fetches them).',
   coreml: 'It is part of macOS alone.',
   dml: 'It is part of Windows alone.',
 };

@@ -36,7 +36,14 @@ const patterns: readonly string[] = [
 export async function modelFolder(nameOrPath: string, options: HubOptions = {}): Promise<ModelFolder> {
   const [, hub, id, revision = 'main'] =
     /^(hub:)?([\w-][\w.-]*\/[\w-][\w.-]*)(?:@(.+))?$/.exec(nameOrPath) ?? [];
-  if (id === undefined) return { path: nameOrPath, hub: null };
+  if (id === undefined) {
+    if (nameOrPath.startsWith('hub:') && !(await exists(nameOrPath)))
+      throw new WhetstoneError(
+        'NO_MODEL',
+        `expected hub:ORG/NAME, or hub:ORG/NAME@REVISION; found "${nameOrPath}"`,
+      );
+    return { path: nameOrPath, hub: null };
+  }
   if (hub === undefined) {
     if (await exists(nameOrPath)) return { path: nameOrPath, hub: null };
     await refuseMistyped(id, nameOrPath);

@@ -392,6 +392,8 @@ describe('modelFolder', () => {
   it('prefers what exists, and leaves alone what cannot be a name on the hub', async () => {
     const options = { settings };
     expect(await modelFolder(cache, options)).toEqual({ path: cache, hub: null });
+    for (const name of ['hub:', 'hub:ink/well@', 'hub:../etc'])
+      await expect(modelFolder(name, options)).rejects.toMatchObject({ code: 'NO_MODEL' });
     for (const path of ['src/hub', './ink/well', '/ink/well', 'well', '../ink/well', 'a/b/c', '~/well']) {
       expect(await modelFolder(path, options)).toEqual({ path, hub: null });
     }

@@ -198,7 +198,7 @@ function select(there: readonly string[], repository: Repository, { files, patte
 }
 
 function describe({ kind, id, revision }: Repository, { files, patterns }: Wanted): string {
-  return `the ${words[kind]} ${id} at ${revision} (${[...files, ...patterns].join(', ')})`;
+  return `the ${words[kind]} ${id} at ${revision} (${[...new Set([...files, ...patterns])].join(', ')})`;
 }
 
 const atOnce = 4;

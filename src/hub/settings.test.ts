@@ -17,6 +17,12 @@ it('finds the cache', async () => {
   expect(await cacheOf({ HUGGINGFACE_HUB_CACHE: '/old' })).toBe('/old');
 });
 
+it('refuses an endpoint that is no address', async () => {
+  for (const HF_ENDPOINT of ['nonsense', 'huggingface.co', 'ftp://mirror/', 'localhost:80'])
+    await expect(hubSettings({ HF_ENDPOINT })).rejects.toMatchObject({ code: 'HUB_ENDPOINT' });
+  expect((await hubSettings({ HF_ENDPOINT: 'http://mirror/hf//' })).endpoint).toBe('http://mirror/hf');
+});
+
 it('finds the token', async () => {
   const home = await mkdtemp(join(tmpdir(), 'whetstone-token-'));
   const tokenOf = async (env: Record<string, string>): Promise<string | null> =>

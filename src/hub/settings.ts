@@ -3,6 +3,7 @@ import type { Environment } from '../durable/caches.ts';
 import { userCaches, userHome } from '../durable/caches.ts';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { WhetstoneError } from '../errors.ts';
 
 export interface HubSettings {
   /** HF_HUB_CACHE, else HF_HOME/hub, else ~/.cache/huggingface/hub. */
@@ -33,7 +34,7 @@ export async function hubSettings(env: Environment = process.env): Promise<HubSe
   const home = path(env['HF_HOME'] || join(userCaches(env), 'huggingface'));
   return {
     cache: path(env['HF_HUB_CACHE'] || env['HUGGINGFACE_HUB_CACHE'] || join(home, 'hub')),
-    endpoint: (env['HF_ENDPOINT'] || 'https://huggingface.co').replace(/\/+$/, ''),
+    endpoint: endpointOf(env['HF_ENDPOINT'] || 'https://huggingface.co'),
     token: await readToken(env, path(env['HF_TOKEN_PATH'] || join(home, 'token'))),
     offline: isTrue(env['HF_HUB_OFFLINE'] || env['TRANSFORMERS_OFFLINE']),
     symlinks: !isTrue(env['HF_HUB_DISABLE_SYMLINKS']),
@@ -41,6 +42,13 @@ export async function hubSettings(env: Environment = process.env): Promise<HubSe
     stallTimeout: seconds(env['HF_HUB_DOWNLOAD_TIMEOUT']),
     retryDelay: 500,
   };
+}
+
+function endpointOf(given: string): string {
+  if (URL.canParse(given) && /^https?:$/.test(new URL(given).protocol)) return given.replace(/\/+$/, '');
+  throw new WhetstoneError('HUB_ENDPOINT', `HF_ENDPOINT is "${given}", which is no address of a server`, {
+    hint: 'Write it with its beginning, as in https://huggingface.co, or unset it.',
+  });
 }
 
 const isTrue = (value: string | undefined): boolean => /^(?:1|on|yes|true)$/i.test(value ?? '');

@@ -32,6 +32,9 @@ describe('toneOf', () => {
     'Nothing to improve here.',
     'I found no problems.',
     'That’s right.',
+    'Looks good to me!',
+    'LGTM',
+    'Everything seems fine.',
   ])('praise: %s', (judgment) => expect(toneOf(judgment)).toBe('praise'));
 
   it.each([
@@ -57,6 +60,8 @@ describe('toneOf', () => {
     'The correct result is 12.',
     'It is correct only for even numbers.',
     'A great deal is missing.',
+    'Looks good, but the sum is wrong.',
+    'Looks right until the second line.',
   ])('other: %s', (judgment) => expect(toneOf(judgment)).toBe('other'));
 
   it('takes any text in reasonable time', () => {
@@ -84,6 +89,7 @@ describe('other patterns', () => {
     'error',
     'API error',
     '"None"',
+    '[object Object]',
   ])('%s is a placeholder', (text) => expect(isPlaceholder(text)).toBe(true));
   it.each([
     'None of the names is right.',

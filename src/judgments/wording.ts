@@ -16,7 +16,7 @@ const FULL_PRAISE = new RegExp(
 );
 /** "The response is correct", "Great answer", "Well done". */
 const APPROVAL = new RegExp(
-  String.raw`^(?:${SUBJECT}\s+(?:is|was|are|looks|seems)\s+${DEGREE}${APPROVING}\b|(?:an?\s+)?(?:very\s+)?${APPROVING}\s*(?:[.!,]|$|(?:response|answer|work|job|summary|solution)\b)|(?:well|nicely)\s+done\b|(?:yes,?\s+)?(?:that(?:'|’)s|that is)\s+(?:right|correct|perfect)\b)`,
+  String.raw`^(?:${SUBJECT}\s+(?:is|was|are|looks|seems)\s+${DEGREE}${APPROVING}\b|(?:an?\s+)?(?:very\s+)?${APPROVING}\s*(?:[.!,]|$|(?:response|answer|work|job|summary|solution)\b)|(?:well|nicely)\s+done\b|lgtm\b|(?:(?:that|all|everything)\s+)?(?:looks|seems|sounds)\s+${DEGREE}${APPROVING}\b|(?:yes,?\s+)?(?:that(?:'|’)s|that is)\s+(?:right|correct|perfect)\b)`,
   'iu',
 );
 /** "No issues", "There are no errors", "Nothing to improve", "I have no complaints". */
@@ -72,7 +72,7 @@ const REJECTION = new RegExp(
 );
 
 const PLACEHOLDER =
-  /^[\s"'`([{<]*(?:\$?\s*errors?\s*\$?|n\/?a|none|null|nil|nan|undefined|todo|tbd|fixme|x{3,}|[-–—.?_*#$]+|\[?(?:judgment|critique|feedback|your feedback)\]?|timeout|(?:rate limit|api|server|request|connection)[\w ]{0,20}(?:error|failed|exceeded|timeout))[\s"'`)\]}>.:!]*$/iu;
+  /^[\s"'`([{<]*(?:\$?\s*errors?\s*\$?|n\/?a|none|null|nil|nan|undefined|todo|tbd|fixme|\[object object\]|x{3,}|[-–—.?_*#$]+|\[?(?:judgment|critique|feedback|your feedback)\]?|timeout|(?:rate limit|api|server|request|connection)[\w ]{0,20}(?:error|failed|exceeded|timeout))[\s"'`)\]}>.:!]*$/iu;
 
 /** Whether a judgment is what a program writes where a judgment should be: "$ERROR$", "N/A", "None", "...". */
 export function isPlaceholder(judgment: string): boolean {

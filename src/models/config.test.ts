@@ -29,6 +29,7 @@ describe('defaults are those of transformers', () => {
       kvHeads: 4,
       headDim: 16,
       maxPositions: 2048,
+      positionsEndedBy: null,
       activation: 'silu',
       normEpsilon: 1e-6,
       normOffset: 0,

@@ -1,6 +1,7 @@
 // The end tokens that a model's configs list. Knows neither the tokenizer nor prompts, which may add more.
 import { join } from 'node:path';
 import { WhetstoneError } from '../errors.ts';
+import { shown } from './config-fields.ts';
 import type { Json } from './json-file.ts';
 import { readIfThere } from './json-file.ts';
 
@@ -20,6 +21,10 @@ function endTokensIn(config: Json, file: string): number[] {
   const ids: unknown[] = Array.isArray(value) ? value : [value];
   return ids.map((id) => {
     if (typeof id === 'number' && Number.isInteger(id) && id >= 0) return id;
-    throw new WhetstoneError('MODEL_CONFIG', 'expected a token id or a list of token ids', { file, field });
+    throw new WhetstoneError(
+      'MODEL_CONFIG',
+      `expected a token id or a list of token ids; found ${shown(value)}`,
+      { file, field },
+    );
   });
 }

@@ -37,7 +37,9 @@ it('reads JSON, and names places in it', async () => {
     { key: 'shuffle', value: false, place: { file: json, line: 4, column: 3 } },
   ]);
   await writeFile(json, '{\n  "lambda": 1.1,\n  "lambda": 2\n}\n');
-  await expect(readConfigFile(json)).rejects.toThrow(/c\.json:3:3: not YAML: .*unique/);
+  await expect(readConfigFile(json)).rejects.toThrow(
+    /c\.json:3:3: not YAML: the key "lambda" is here a second time/,
+  );
 });
 
 it('follows aliases, and says where a key that is no text stands', async () => {
@@ -57,7 +59,10 @@ it('takes an empty file as no options', async () => {
 });
 
 it('names the places of syntax errors, a key given twice among them', async () => {
-  await expect(read('lambda: 1\nlambda: 2\n')).rejects.toThrow(/c\.yaml:2:1: not YAML: .*unique/);
+  await expect(read('lambda: 1\nlambda: 2\n')).rejects.toThrow(
+    /c\.yaml:2:1: not YAML: the key "lambda" is here a second time/,
+  );
+  await expect(read('a: {b: 1, c: 2, b: 3}\n')).rejects.toThrow(/c\.yaml:1:17: .*the key "b" is here/);
   await expect(read('lambda: [1\nalpha: 2')).rejects.toThrow(/c\.yaml:\d:\d/);
   await expect(read('- lambda')).rejects.toThrow(/c\.yaml:1:1: expected options/);
   await expect(readConfigFile(join(file, '..', 'none.yaml'))).rejects.toMatchObject({

@@ -34,6 +34,17 @@ describe('readOptions', () => {
     ]);
   });
 
+  it('tells the first of very many keys that are no options, and how many follow', () => {
+    const config = Array.from({ length: 100_000 }, (_, i) => ({
+      key: `lambdas${i}`,
+      value: 1,
+      place,
+    }));
+    const { problems } = readOptions(table, flags({}), config);
+    expect(problems).toHaveLength(21);
+    expect(problems.at(-1)).toEqual({ where: 'c.yaml', message: '99980 more keys are no options' });
+  });
+
   it.each([
     ['enable_thinking=false', { enable_thinking: false }],
     ['a=1, b=x y ,c=null,d="2",e=', { a: 1, b: 'x y', c: null, d: '2', e: '' }],

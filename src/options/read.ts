@@ -40,6 +40,9 @@ export interface ReadResult<T> {
   readonly problems: readonly PlacedProblem[];
 }
 
+/** Keys that are no options, of which a file that is no config may have any number: so many are told one by one. */
+const mostUnknown = 20;
+
 /** Merges flags over config entries and checks both against the table. Throws nothing. */
 export function readOptions<T extends Table>(
   table: T,
@@ -56,14 +59,20 @@ export function readOptions<T extends Table>(
     else problems.push({ where, message: found });
   };
 
+  let unknown = 0;
   for (const { key, value, place } of config) {
     const setting = Object.hasOwn(settings, key) ? settings[key] : undefined;
     const where = `${describePlace(place)}: ${key}`;
-    if (setting === undefined)
+    if (setting === undefined) {
+      if (++unknown > mostUnknown) continue;
       problems.push({ where, message: `no such option${suggestion(key, namesIn(settings, 'file'))}` });
-    else if (setting.flagOnly)
+    } else if (setting.flagOnly)
       problems.push({ where, message: `this is for the command line only (--${key})` });
     else take(key, where, ...checkedInFile(setting, value));
+  }
+  if (unknown > mostUnknown) {
+    const where = config[0]!.place.file ?? 'the config file';
+    problems.push({ where, message: `${unknown - mostUnknown} more keys are no options` });
   }
   const positional = Object.keys(settings).filter((name) => settings[name]!.positional);
   flags.positionals.forEach((value, i) => {

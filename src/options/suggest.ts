@@ -19,11 +19,11 @@ export function editDistance(a: string, b: string): number {
 
 /** " (did you mean lambda?)" if a known name is near, else nothing. */
 export function suggestion(found: string, known: readonly string[], prefix = ''): string {
+  const most = (name: string): number => Math.max(1, Math.floor(Math.min(name.length, found.length) / 3));
   const [best] = known
+    .filter((name) => Math.abs(name.length - found.length) <= most(name)) // what is longer by more is farther
     .map((name) => ({ name, distance: editDistance(found.toLowerCase(), name.toLowerCase()) }))
-    .filter(
-      ({ name, distance }) => distance <= Math.max(1, Math.floor(Math.min(name.length, found.length) / 3)),
-    )
+    .filter(({ name, distance }) => distance <= most(name))
     .sort((a, b) => a.distance - b.distance);
   if (best) return ` (did you mean ${prefix}${best.name}?)`;
   const word = known.filter(

@@ -1,6 +1,6 @@
 // A user's YAML: its nodes with their places, what is wrong with it in plain words, and values whose aliases are
 // bounded. Knows no keys.
-import { LineCounter, parseDocument } from 'yaml';
+import { LineCounter, isScalar, parseDocument, visit } from 'yaml';
 import type { Node, ParsedNode, YAMLError } from 'yaml';
 import { WhetstoneError } from '../errors.ts';
 import type { Place } from '../errors.ts';
@@ -19,7 +19,11 @@ export function parseYaml(text: string, { file, code }: { file: string; code: st
   const lines = new LineCounter();
   const deep = tooDeepAt(text);
   // The library walks what is nested by calling itself; where the stack ends, V8 ends the process.
-  const document = parseDocument(deep === null ? text : '', { lineCounter: lines, prettyErrors: false });
+  const document = parseDocument(deep === null ? text : '', {
+    lineCounter: lines,
+    prettyErrors: false,
+    uniqueKeys: false, // which compares each key with each other
+  });
   const placeOf: YamlText['placeOf'] = (offset) => {
     if (deep !== null) {
       const before = text.slice(0, offset).split('\n');
@@ -35,7 +39,10 @@ export function parseYaml(text: string, { file, code }: { file: string; code: st
     root: document.contents,
     faults:
       deep === null
-        ? errors.map((error) => ({ message: describe(error), offset: error.pos[0] }))
+        ? [
+            ...errors.map((error) => ({ message: describe(error), offset: error.pos[0] })),
+            ...doubles(document),
+          ]
         : [{ message: tooDeep, offset: deep }],
     placeOf,
     valueOf: (node) => {
@@ -61,6 +68,26 @@ export function parseYaml(text: string, { file, code }: { file: string; code: st
       }
     },
   };
+}
+
+/** Keys that a mapping has a second time. */
+function doubles(document: ReturnType<typeof parseDocument>): YamlText['faults'] {
+  const faults: { message: string; offset: number }[] = [];
+  visit(document, {
+    Map: (_, { items }) => {
+      const seen = new Set<unknown>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        if (seen.has(key.value))
+          faults.push({
+            message: `the key ${JSON.stringify(key.value)} is here a second time`,
+            offset: key.range?.[0] ?? 0,
+          });
+        seen.add(key.value);
+      }
+    },
+  });
+  return faults;
 }
 
 const tooDeep = 'brackets or indents are nested too deeply to be read';

@@ -58,6 +58,11 @@ describe.each(readers)('%s', (_, read) => {
       /field "instructon": .*did you mean instruction\?/,
     );
     await expect(read(rowsFile({ ...base, imput: 'a text' }))).rejects.toThrow(/did you mean input\?/);
+    await expect(read(rowsFile({ ...base, context: 'Count in base 5.' }))).rejects.toThrow(
+      /did you mean input\?/,
+    );
+    await expect(read(rowsFile({ ...base, input: 'a text', context: 'b' }))).resolves.toBeDefined();
+    await expect(read(rowsFile({ ...base, ['i'.repeat(1e6)]: 'a' }))).resolves.toBeDefined();
     await expect(read(rowsFile({ ...base, instructon: base.instruction }))).resolves.toBeDefined();
   });
 });

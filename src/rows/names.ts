@@ -5,12 +5,14 @@ import { editDistance } from '../options/suggest.ts';
 export function isMisspelling(found: string, wanted: string): boolean {
   const a = found.trim().toLowerCase();
   const b = wanted.toLowerCase();
-  return a === b || editDistance(a, b) <= (b.length >= 6 ? 2 : 1);
+  const most = b.length >= 6 ? 2 : 1;
+  return a === b || (Math.abs(a.length - b.length) <= most && editDistance(a, b) <= most);
 }
 
 /** What else people call these columns. */
 const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
   instruction: ['prompt', 'question', 'query'],
+  input: ['context'],
   output: ['response', 'completion', 'answer'],
   judgment: ['critique', 'feedback'],
 };

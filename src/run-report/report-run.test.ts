@@ -187,6 +187,6 @@ describe('a finished run', () => {
 it('says that a folder without a record is no run', async () => {
   await expect(reportRun(dir)).rejects.toMatchObject({
     code: 'BAD_RUN',
-    place: { file: join(dir, 'run.yaml') },
+    place: { file: dir },
   });
 });

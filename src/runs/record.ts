@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { writeFileDurably } from '../durable/files.ts';
+import { hasCode, writeFileDurably } from '../durable/files.ts';
 import { WhetstoneError } from '../errors.ts';
 import { readYaml } from '../options/yaml.ts';
 import { option } from '../words/option.ts';
@@ -25,6 +25,12 @@ export const writeRecord = (dir: string, { settings, run }: RunRecord): Promise<
 export async function readRecord(dir: string): Promise<RunRecord> {
   const file = recordFile(dir);
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    if (hasCode(cause, 'ENOENT') || hasCode(cause, 'ENOTDIR'))
+      throw new WhetstoneError('BAD_RUN', 'this is no run: it has no run.yaml', {
+        file: dir,
+        cause,
+        hint: `Name the folder that "whetstone align" or "whetstone online" wrote (its ${option('out')}).`,
+      });
     throw badRun(file, `the record of the run cannot be read: ${reasonOf(cause)}`, { cause });
   });
   const content = readYaml(text, { file, code: 'BAD_RUN', hint: damaged });

@@ -81,7 +81,9 @@ export function requireKnownArgs(source: string, args: TemplateArgs): void {
   const names = [...attempt(() => variablesOf(source))].filter((name) => !own.includes(name));
   const wrong = Object.keys(args).find((name) => !names.includes(name));
   if (wrong === undefined) return;
-  const message = `the chat template has no variable "${wrong}"${suggestion(wrong, names)}`;
+  const message = own.includes(wrong)
+    ? `"${wrong}" is not to be set: each prompt brings its own`
+    : `the chat template has no variable "${wrong}"${suggestion(wrong, names)}`;
   throw new WhetstoneError('INVALID_OPTIONS', message, {
     field: 'template_args',
     hint: 'Its variables stand in chat_template.jinja or tokenizer_config.json of the model.',
