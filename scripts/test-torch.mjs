@@ -1,5 +1,5 @@
-// The suite of the engine on PyTorch: npm run test:torch [-- vitest options]. The Python is that of WHETSTONE_PYTHON, else
-// one in a virtual environment that is made in .torch; says in one line why where there is none.
+// The suite of the engine on PyTorch: npm run test:torch [-- vitest options], pytest of the package first. The Python is that of
+// WHETSTONE_PYTHON, else one in a virtual environment that is made in .torch; says in one line why where there is none.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 
@@ -14,7 +14,9 @@ function findPython() {
   if (given) return has(given) ? given : null;
   if (existsSync(own) && has(own)) return own;
   const made = run(windows ? 'python' : 'python3', ['-m', 'venv', '.torch']);
-  return made && run(own, ['-m', 'pip', 'install', '--retries', '0', '--quiet', ...packages]) && has(own)
+  return made &&
+    run(own, ['-m', 'pip', 'install', '--retries', '0', '--quiet', ...packages, 'pytest']) &&
+    has(own)
     ? own
     : null;
 }
@@ -26,7 +28,13 @@ if (python === null) {
   );
   process.exit(0);
 }
-const vitest = ['vitest', 'run', 'test/torch', ...process.argv.slice(2)];
 // Several processes whose threads wait for each other by spinning slow each other down; the models are tiny.
 const env = { OMP_NUM_THREADS: '1', ...process.env, WHETSTONE_TEST_PYTHON: python };
-process.exit(spawnSync('npx', vitest, { stdio: 'inherit', env, shell: windows }).status ?? 1);
+const shown = (command, args, options = {}) =>
+  spawnSync(command, args, { stdio: 'inherit', env, ...options }).status ?? 1;
+const pytest = ['-m', 'pytest', '-q', '-p', 'no:cacheprovider'];
+let failed = 0;
+if (run(python, ['-c', 'import pytest'])) failed = shown(python, pytest, { cwd: 'engines/torch' });
+else console.log(`The tests of engines/torch did not run: ${python} has no pytest.`);
+const vitest = ['vitest', 'run', 'test/torch', ...process.argv.slice(2)];
+process.exit(shown('npx', vitest, { shell: windows }) || failed);

@@ -2,7 +2,8 @@
 // models/peft.ts.
 import { join } from 'node:path';
 import { WhetstoneError } from '../errors.ts';
-import { describeAdapter, readDecoderConfig } from '../models/index.ts';
+import { isTorch } from '../engine/torch/address.ts';
+import { describeAdapter, readDecoderConfig, unlessForeign } from '../models/index.ts';
 import type { LoraConfig } from '../models/index.ts';
 import { snakeCase } from '../options/names.ts';
 import type { AlignSettings } from './settings.ts';
@@ -21,13 +22,16 @@ export const loraOf = (settings: LoraSettings & Pick<AlignSettings, 'loraDropout
  * The settings with rank, alpha, projections and scaling of the adapter to start from, if there is one. Throws what
  * `describeAdapter` throws, and WhetstoneError `INVALID_OPTIONS` for given settings that differ from it.
  */
-export async function withStart<S extends LoraSettings & Pick<AlignSettings, 'model'>>(
+export async function withStart<S extends LoraSettings & Pick<AlignSettings, 'model' | 'engine'>>(
   settings: S,
   adapter: string | null,
   given: Partial<LoraSettings>,
 ): Promise<S> {
   if (adapter === null) return settings;
-  const { lora } = await describeAdapter(adapter, await readDecoderConfig(settings.model));
+  const config = readDecoderConfig(settings.model);
+  // What of the adapter has no place in the model, the worker of the engine torch finds out.
+  const known = isTorch(settings.engine) ? await unlessForeign(config) : await config;
+  const { lora } = await describeAdapter(adapter, known);
   const its: LoraSettings = {
     loraR: lora.rank,
     loraAlpha: lora.alpha,

@@ -27,7 +27,7 @@ export interface Adapter {
   readonly file?: string;
 }
 
-const keyPrefix = 'base_model.model.';
+export const keyPrefix = 'base_model.model.';
 const configFile = 'adapter_config.json';
 const weightsFile = 'adapter_model.safetensors';
 
@@ -45,7 +45,8 @@ export interface AdapterDescription {
 
 /**
  * Reads what a LoRA adapter is for a model, and holds its two files to each other. Weights of projections that its
- * configuration does not name are left out, as PEFT leaves them out.
+ * configuration does not name are left out, as PEFT leaves them out. Of a model that is null, whose family another engine
+ * knows, the projections are those that the adapter has matrices for.
  *
  * Throws `ADAPTER` for missing or malformed files, for weights that are not there although the configuration names their
  * projection and for an adapter of another model; `ADAPTER_UNSUPPORTED` for variants whose arithmetic differs from plain
@@ -53,7 +54,7 @@ export interface AdapterDescription {
  */
 export async function describeAdapter(
   path: string,
-  model: NamedProjections,
+  model: NamedProjections | null,
 ): Promise<AdapterDescription> {
   const dir = await adapterFolder(path);
   const file = join(dir, configFile);
@@ -63,7 +64,7 @@ export async function describeAdapter(
   const weights = await weightsIn(dir);
   const { tensors } = await readSafetensorsHeader(weights, adapterAgain);
   requireFilled(tensors, weights);
-  const all = projectionNames(model);
+  const all = model === null ? projectionsIn(tensors) : projectionNames(model);
   const adapted = adaptedProjections(config, all, file);
   if (adapted.length === 0) {
     const found = shown(config['target_modules']);
@@ -168,6 +169,12 @@ function parameterOf(key: string): string {
   return bare.startsWith(keyPrefix) ? bare.slice(keyPrefix.length) : bare;
 }
 
+const matrixName = /^(.*)\.lora_[AB]\.weight$/;
+
+const projectionsIn = (tensors: ReadonlyMap<string, TensorInfo>): string[] => [
+  ...new Set([...tensors.keys()].flatMap((key) => matrixName.exec(parameterOf(key))?.[1] ?? [])),
+];
+
 /** A matrix in the file, by the key that it has there. */
 interface StoredMatrix extends TensorInfo {
   readonly key: string;
@@ -188,7 +195,7 @@ function matricesOf(
   const found = new Map<string, StoredMatrix>();
   for (const [key, info] of tensors) {
     const name = parameterOf(key);
-    const projection = /^(.*)\.lora_[AB]\.weight$/.exec(name)?.[1];
+    const projection = matrixName.exec(name)?.[1];
     if (projection === undefined) {
       throw new WhetstoneError(
         'ADAPTER_UNSUPPORTED',

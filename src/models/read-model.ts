@@ -35,6 +35,16 @@ export async function readModelFolder(modelDir: string): Promise<ModelFolder> {
   return config.tiedEmbeddings ? tieHead(model) : model;
 }
 
+/**
+ * What `read` gives of a model's folder; null for one that this process's graphs do not know, which the engine torch may.
+ * Throws what has nothing to do with the model.
+ */
+export const unlessForeign = async <T>(read: Promise<T>): Promise<T | null> =>
+  read.catch((error: unknown) => {
+    if (error instanceof WhetstoneError && /^(MODEL|SAFETENSORS)/.test(error.code)) return null;
+    throw error;
+  });
+
 /** Each packed matrix as one weight, in place of the tensors that it is read from. */
 async function withPacked(checkpoint: Checkpoint, quantization: Quantization): Promise<Checkpoint> {
   const weights = new Map(checkpoint.weights);

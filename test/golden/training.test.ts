@@ -10,23 +10,14 @@ import { compile } from '../../src/engine/session.ts';
 import { add, cast, dim, grad, input, mul, neg, sum } from '../../src/graph/index.ts';
 import { readAdapter, readDecoderConfig } from '../../src/models/index.ts';
 import { cut, likelihood } from '../../src/objectives/index.ts';
-import type { Objective, TokenComparison } from '../../src/objectives/index.ts';
+import type { TokenComparison } from '../../src/objectives/index.ts';
 import type { GoldenTriplet } from './golden.ts';
 import { modelDir, readFloats, readJson, relativeError, toExample } from './golden.ts';
+import type { Recipe } from './trajectory.ts';
+import { followTrajectory, objectiveOf } from './trajectory.ts';
 
 const readShared = <T>(file: string): T =>
   JSON.parse(readFileSync(fileURLToPath(new URL(file, import.meta.url)), 'utf8')) as T;
-
-interface Recipe {
-  readonly kind: 'likelihood' | 'paper' | 'released-code';
-  readonly settings: { lambda?: number; alpha?: number; gamma?: number };
-  readonly normalize: 'triplets' | 'tokens';
-}
-
-const objectiveOf = ({ kind, settings, normalize }: Recipe): Objective =>
-  kind === 'likelihood'
-    ? likelihood({ includeRejected: true, normalize })
-    : cut({ preset: kind, ...settings, normalize });
 
 const still: OptimizerSettings = { ...defaultAdamW, learningRate: 0, maxGradNorm: 0 };
 const engines: OnnxEngine[] = [];
@@ -155,28 +146,7 @@ describe.each(['llama3', 'gemma', 'phi3', 'olmo2', 'gemma2', 'gemma3'])(
 describe.each(['llama3', 'qwen3', 'granite', 'smollm3', 'phi3', 'olmo2', 'gemma2', 'gemma3'])(
   '%s, thirty steps',
   (family) => {
-    interface Steps {
-      recipe: Recipe & {
-        batch_size: number;
-        beta1: number;
-        beta2: number;
-        epsilon: number;
-        weight_decay: number;
-        max_grad_norm: number;
-      };
-      triplets: GoldenTriplet[];
-      steps: {
-        loss: number;
-        l1: number;
-        l2: number;
-        flagged: number;
-        contrasted: number;
-        grad_norm: number;
-        learning_rate: number;
-      }[];
-    }
     it('stays with a PyTorch loop', async () => {
-      const { recipe, triplets, steps } = readJson<Steps>(family, 'trajectory/steps.json');
       const adapterDir = `${modelDir(family)}/trajectory/start`;
       const engine = await openEngine({
         modelDir: modelDir(family),
@@ -186,28 +156,7 @@ describe.each(['llama3', 'qwen3', 'granite', 'smollm3', 'phi3', 'olmo2', 'gemma2
         device: testDevice,
       });
       engines.push(engine);
-      const objective = objectiveOf(recipe);
-      for (const [k, golden] of steps.entries()) {
-        const batch = Array.from(
-          { length: recipe.batch_size },
-          (_, i) => (k * recipe.batch_size + i) % triplets.length,
-        );
-        const metrics = await engine.step(
-          batch.map((i) => toExample(triplets[i]!, i)),
-          objective,
-          {
-            learningRate: golden.learning_rate,
-            beta1: recipe.beta1,
-            beta2: recipe.beta2,
-            epsilon: recipe.epsilon,
-            weightDecay: recipe.weight_decay,
-            maxGradNorm: recipe.max_grad_norm,
-          },
-        );
-        expect(Math.abs(metrics.loss - golden.loss) / Math.abs(golden.loss)).toBeLessThan(1e-3);
-        expect(Math.abs(metrics.gradNorm - golden.grad_norm) / golden.grad_norm).toBeLessThan(1e-3);
-        expect([metrics.flaggedTokens, metrics.comparedTokens]).toEqual([golden.flagged, golden.contrasted]);
-      }
+      await followTrajectory(engine, modelDir(family));
       const config = await readDecoderConfig(modelDir(family));
       const final = await readAdapter(`${modelDir(family)}/trajectory/final`, config);
       const { parameters } = engine.trainingState();

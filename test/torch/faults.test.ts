@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { defaultAdamW, defaultLora } from '../../src/engine/index.ts';
-import { hello } from '../../src/engine/torch/frames.ts';
+import { answerBytes, hello, helloBytes, nonceBytes, proofOf } from '../../src/engine/torch/frames.ts';
 import { openTorchEngine } from '../../src/engine/torch/torch-engine.ts';
 import { cut } from '../../src/objectives/index.ts';
 import { failureOf } from '../../src/models/model-files.test-helper.ts';
@@ -112,7 +112,7 @@ describe.skipIf(python === undefined)('a worker that a scheduler started', () =>
   const token = 'a token of this test';
   let worker: WaitingWorker;
   beforeAll(async () => {
-    worker = await startWaitingWorker(token);
+    worker = await startWaitingWorker(token, { more: ['--frame-seconds', '1'] });
   }, 120_000);
   afterAll(() => {
     worker?.stop();
@@ -146,6 +146,47 @@ describe.skipIf(python === undefined)('a worker that a scheduler started', () =>
       expect((await engine.score([{ ids: Int32Array.of(1, 2, 3), responseStart: 1 }]))[0]!.length).toBe(2);
       await engine.dispose();
     }
+  }, 120_000);
+
+  /** Greets as who knows the token, and then sends `bytes`; gives all that comes back before the worker closes. */
+  const known = (bytes: Buffer): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const nonce = Buffer.alloc(nonceBytes, 5);
+      let heard = Buffer.alloc(0);
+      let greeted = false;
+      const socket = connect(worker.port, '127.0.0.1', () => socket.write(hello(nonce)));
+      socket.on('error', reject);
+      socket.on('data', (chunk: Buffer) => {
+        heard = Buffer.concat([heard, chunk]);
+        if (greeted || heard.length < answerBytes) return;
+        greeted = true;
+        const theirs = heard.subarray(helloBytes - nonceBytes, helloBytes);
+        socket.write(Buffer.concat([proofOf(token, 'client', theirs, nonce), bytes]));
+        heard = heard.subarray(answerBytes);
+      });
+      socket.on('close', () => resolve(heard.toString('latin1')));
+    });
+
+  it('refuses frames that are too long, garbage, or stop half-way, and serves the next client', async () => {
+    const prefix = Buffer.alloc(12);
+    prefix.writeUInt32LE(2 ** 31, 0);
+    expect(await known(prefix)).toContain('a frame of 2147483648 and 0 bytes is longer than the limits');
+    const framed = (header: string): Buffer => {
+      const bytes = Buffer.alloc(12);
+      bytes.writeUInt32LE(Buffer.byteLength(header), 0);
+      return Buffer.concat([bytes, Buffer.from(header)]);
+    };
+    expect(await known(framed('\u0004pickled'))).toContain("a frame's header is not JSON");
+    expect(await known(framed('{"op":"x","tensors":[{"name":"a","dtype":"object","shape":[1]}]}'))).toContain(
+      'a frame describes a tensor as',
+    );
+    expect(await known(framed('{"op":"no such thing"}').subarray(0, 20))).toContain(
+      'the client sent 8 of 22 bytes and then nothing in time',
+    );
+    process.env['WHETSTONE_TORCH_TOKEN'] = token;
+    const engine = await join_();
+    expect((await engine.score([{ ids: Int32Array.of(1, 2, 3), responseStart: 1 }]))[0]!.length).toBe(2);
+    await engine.dispose();
   }, 120_000);
 
   it('gives up on a peer that says nothing', async () => {

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack
+import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
 
 from .sharding import Ranks, shard, shard_range
 
@@ -90,40 +90,101 @@ def load_shards(folder: str, config, attention: str, dtype: torch.dtype, compute
     return model
 
 
-def files_by_tensor(folder: Path) -> dict[str, Path]:
+@dataclass(frozen=True)
+class Stored:
+    """A tensor in a safetensors file: its bytes are [start, end) of the file."""
+
+    file: Path
+    dtype: torch.dtype
+    shape: list[int]
+    start: int
+    end: int
+
+
+DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "F64": torch.float64}
+MOST_HEADER_BYTES = 100_000_000
+
+
+def files_of(folder: Path) -> list[Path]:
     index = folder / "model.safetensors.index.json"
     if index.exists():
-        named = json.loads(index.read_text())["weight_map"]
-        return {name: folder / file for name, file in named.items()}
+        return [folder / name for name in sorted(set(json.loads(index.read_text())["weight_map"].values()))]
     file = folder / "model.safetensors"
     if not file.exists():
         raise Refused("MODEL_WEIGHTS", f"there is no {file.name} in {folder}", "Several ranks read their shares from safetensors.")
-    with safe_open(file, framework="pt") as opened:
-        return {name: file for name in opened.keys()}
+    return [file]
+
+
+def tensors_in(file: Path) -> dict[str, Stored]:
+    """Raises Refused for a file that is damaged, naming it."""
+    bad = lambda what: Refused("MODEL_WEIGHTS", f"{file}: {what}", "Copy or download the file again.")  # noqa: E731
+    size = file.stat().st_size
+    with open(file, "rb") as opened:
+        length = int.from_bytes(opened.read(8), "little")
+        if length > min(MOST_HEADER_BYTES, size - 8):
+            raise bad("this is no safetensors file, or it is cut short")
+        try:
+            listed = json.loads(opened.read(length))
+            found = {
+                name: Stored(file, DTYPES[each["dtype"]], list(each["shape"]), *(8 + length + at for at in each["data_offsets"]))
+                for name, each in listed.items()
+                if name != "__metadata__" and each["dtype"] in DTYPES
+            }
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise bad("its header describes no tensors") from error
+    for name, each in found.items():
+        whole = math.prod(each.shape) * each.dtype.itemsize
+        if each.end - each.start != whole or not 0 <= each.start <= each.end <= size:
+            raise bad(f'the bytes of tensor "{name}" are not all there')
+    return found
+
+
+# What is read at once: a share goes into its parameter block by block, and nothing is mapped, so that a rank's memory is that
+# of its parameters.
+BLOCK_BYTES = 8 << 20
+
+
+def read_rows(stored: Stored, first: int, last: int, into: torch.Tensor) -> None:
+    """Copies rows [first, last) into `into`, of that shape and any dtype and device."""
+    row_bytes = (stored.end - stored.start) // max(1, stored.shape[0] if stored.shape else 1)
+    left = (last - first) * row_bytes
+    flat, at = into.view(-1), 0
+    block = bytearray(min(BLOCK_BYTES, left))
+    with open(stored.file, "rb", buffering=0) as opened:
+        opened.seek(stored.start + first * row_bytes)
+        while left > 0:
+            part = memoryview(block)[: min(len(block), left)]
+            filled = 0
+            while filled < len(part):
+                got = opened.readinto(part[filled:])
+                if not got:
+                    raise Refused("MODEL_WEIGHTS", f"{stored.file}: the file is cut short", "Copy or download the file again.")
+                filled += got
+            values = torch.frombuffer(part, dtype=stored.dtype)
+            flat[at : at + len(values)] = values.to(flat.device)
+            at, left = at + len(values), left - len(part)
 
 
 def fill(model: torch.nn.Module, folder: Path, ranks: Ranks, only: set[str] | None = None) -> None:
     """Copies this rank's rows of each tensor into its parameters."""
-    files = files_by_tensor(folder)
+    stored = {name: each for file in files_of(folder) for name, each in tensors_in(file).items()}
     prefix = getattr(model, "base_model_prefix", "")
-    with ExitStack() as stack, torch.no_grad():
-        opened: dict[Path, object] = {}
+    with torch.no_grad():
         for name, parameter in model.named_parameters():
             if only is not None and name not in only:
                 continue
-            key = next((k for k in (name, name.removeprefix(f"{prefix}.")) if k in files), None)
+            key = next((k for k in (name, name.removeprefix(f"{prefix}.")) if k in stored), None)
             if key is None:
                 raise Refused(
                     "MODEL_WEIGHTS",
                     f'tensor "{name}" is in none of the checkpoint\'s files',
                     "This family is stored under other names than transformers uses; run it with one rank, or save it anew.",
                 )
-            if files[key] not in opened:
-                opened[files[key]] = stack.enter_context(safe_open(files[key], framework="pt"))
-            piece = opened[files[key]].get_slice(key)
-            if list(piece.get_shape()) != list(parameter.shape):
-                raise Refused("MODEL_WEIGHTS", f'tensor "{name}" is {piece.get_shape()}; config.json asks for {list(parameter.shape)}')
-            local_part(parameter).copy_(rows_of(piece, parameter, ranks))
+            if stored[key].shape != list(parameter.shape):
+                raise Refused("MODEL_WEIGHTS", f'tensor "{name}" is {stored[key].shape}; config.json asks for {list(parameter.shape)}')
+            rows = parameter.shape[0] if parameter.dim() > 0 else 1
+            first, last = shard_range(rows, ranks) if is_spread(parameter) else (0, rows)
+            read_rows(stored[key], first, last, local_part(parameter))
 
 
 def is_spread(parameter: torch.Tensor) -> bool:
@@ -135,9 +196,3 @@ def local_part(parameter: torch.Tensor) -> torch.Tensor:
     own = parameter.to_local() if is_spread(parameter) else parameter
     return own.detach()
 
-
-def rows_of(piece, parameter: torch.Tensor, ranks: Ranks) -> torch.Tensor:
-    if not is_spread(parameter):
-        return piece[:]
-    start, end = shard_range(parameter.shape[0], ranks)
-    return piece[start:end]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -287,6 +288,15 @@ def without_adapter(model: Model) -> Iterator[None]:
             layer._disable_adapters = False
 
 
-def peak_bytes() -> int:
-    """Most memory of the host that this process has held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def host_bytes(reset: bool = False) -> tuple[int, int]:
+    """Memory of the host that this process has held at most, since the last reset, and holds."""
+    try:
+        if reset:
+            Path("/proc/self/clear_refs").write_text("5")
+        lines = Path("/proc/self/status").read_text().splitlines()
+        held = {name: int(rest.split()[0]) * 1024 for name, rest in (line.split(":") for line in lines if line.startswith("Vm"))}
+        return held["VmHWM"], held["VmRSS"]
+    except OSError:
+        # Not on Linux; kilobytes elsewhere, bytes on macOS.
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        return most, most

@@ -143,7 +143,7 @@ def read_header(header: bytes, payload_bytes: int) -> tuple[str, dict[str, Any],
     """Raises ProtocolError where the header is not one, or does not describe a payload of so many bytes."""
     try:
         fields = json.loads(header)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ProtocolError("a frame's header is not JSON") from error
     if not isinstance(fields, dict) or not isinstance(fields.get("op"), str):
         raise ProtocolError("a frame's header names no operation")

@@ -23,9 +23,9 @@ from .loading import Refused
 from .model import (
     Model,
     describe,
+    host_bytes,
     lay_out,
     open_model,
-    peak_bytes,
     read_flat,
     remember_initial,
     train_adapter,
@@ -40,20 +40,28 @@ GREETING_SECONDS = 10.0
 FRAME_SECONDS = 120.0
 
 
+def say(text: str) -> None:
+    """Into the rank's log. A disk that takes no more costs these words, not the work."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        pass
+
+
 class Channel:
     """What the ranks hear: rank 0 from the client, the others from rank 0."""
 
-    def __init__(self, ranks: Ranks, connection: Connection | None) -> None:
-        self.ranks, self.connection = ranks, connection
+    def __init__(self, ranks: Ranks, connection: Connection | None, patience: float = FRAME_SECONDS) -> None:
+        self.ranks, self.connection, self.patience = ranks, connection, patience
 
     def receive(self) -> Frame:
         """The client's next frame, on every rank. Raises Closed on all of them when the client is gone."""
         if self.ranks.count == 1:
-            return self.connection.receive(FRAME_SECONDS)
+            return self.connection.receive(self.patience)
         frame: Frame | None = None
         if self.connection is not None:
             try:
-                frame = self.connection.receive(FRAME_SECONDS)
+                frame = self.connection.receive(self.patience)
             except ProtocolError as error:
                 self.ranks.share_bytes(json.dumps({"op": "closed", "why": str(error), "tensors": []}).encode())
                 self.ranks.share_bytes(b"")
@@ -191,9 +199,11 @@ class Engine:
             wants = answer.fields["wants"]
 
     def do_memory(self, frame: Frame) -> Frame:
-        peaks = torch.zeros(self.ranks.count, dtype=torch.int64)
-        peaks[self.ranks.rank] = peak_bytes()
-        return Frame("memory", {"peak_bytes": self.ranks.sum(peaks).tolist()})
+        """Bytes of each rank's host memory: at most since the last `reset`, and now."""
+        held = torch.zeros(2, self.ranks.count, dtype=torch.int64)
+        held[:, self.ranks.rank] = torch.tensor(host_bytes(frame.fields.get("reset", False)))
+        peak, now = self.ranks.sum(held).tolist()
+        return Frame("memory", {"peak_bytes": peak, "now_bytes": now})
 
 
 def serve_client(channel: Channel, ranks: Ranks) -> None:
@@ -211,10 +221,9 @@ def serve_client(channel: Channel, ranks: Ranks) -> None:
         except ProtocolError:
             raise
         except Exception as error:  # noqa: BLE001
-            traceback.print_exc()
+            say(traceback.format_exc())
             if ranks.count > 1:
                 # The others may be waiting for this rank, and will not hear that it cannot go on: torchrun ends them.
-                sys.stderr.flush()
                 os._exit(1)
             answer = Frame("failed", {"message": f"{type(error).__name__}: {error}"})
         channel.send(answer)
@@ -247,6 +256,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="whetstone_torch.worker")
     parser.add_argument("--listen", default="127.0.0.1:29400", help="where rank 0 waits for Whetstone: HOST:PORT or unix:PATH")
     parser.add_argument("--device-type", default="auto", choices=["auto", "cpu", "cuda"], help="how ranks are joined")
+    parser.add_argument(
+        "--frame-seconds", type=float, default=FRAME_SECONDS, help="how long a message that has begun may take (%(default)g)"
+    )
     parser.add_argument("--once", action="store_true", help="end with the first client, and with whoever started this")
     args = parser.parse_args()
     token = os.environ.get(TOKEN_VARIABLE, "")
@@ -261,7 +273,7 @@ def main() -> None:
         return
     server = listen(args.listen)
     if not args.once:
-        print(f"whetstone-torch {__version__}: {ranks.count} ranks, waiting at {args.listen}", file=sys.stderr, flush=True)
+        say(f"whetstone-torch {__version__}: {ranks.count} ranks, waiting at {args.listen}")
     while True:
         sock, _ = server.accept()
         if sock.family != socket.AF_UNIX:
@@ -271,14 +283,14 @@ def main() -> None:
         try:
             connection.accept(token, GREETING_SECONDS)
         except (ProtocolError, OSError) as error:
-            print(f"refused a client: {error}", file=sys.stderr, flush=True)
+            say(f"refused a client: {error}")
             connection.close()
             continue
         try:
-            serve_client(Channel(ranks, connection), ranks)
+            serve_client(Channel(ranks, connection, args.frame_seconds), ranks)
         except (ProtocolError, OSError) as error:
             gone = isinstance(error, Closed)
-            print(f"{'the client is gone' if gone else 'ended a connection'}: {error}", file=sys.stderr, flush=True)
+            say(f"{'the client is gone' if gone else 'ended a connection'}: {error}")
             try:
                 if not gone:
                     connection.send(Frame("failed", {"message": str(error)}))
@@ -289,7 +301,6 @@ def main() -> None:
         free()
         if args.once:
             break
-    sys.stderr.flush()
     os._exit(0)
 
 

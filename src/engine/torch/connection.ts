@@ -33,8 +33,15 @@ export type Place = { readonly path: string } | { readonly host: string; readonl
 
 const greetingTimeout = 15_000;
 
+/** How long a frame that has begun may stand still, in milliseconds; its beginning may take as long as the work does. */
+const usualPatience = 120_000;
+
 /** Connects and greets. Throws `TORCH_CONNECT`, `TORCH_PROTOCOL`, and Node's own error where nothing listens. */
-export async function openConnection(place: Place, token: string): Promise<Connection> {
+export async function openConnection(
+  place: Place,
+  token: string,
+  patience: number = usualPatience,
+): Promise<Connection> {
   const socket = await reach(place);
   socket.setNoDelay(true);
   const reader = readerOf(socket);
@@ -54,11 +61,21 @@ export async function openConnection(place: Place, token: string): Promise<Conne
   return {
     ask: async (op, fields = {}, tensors = {}) => {
       for (const part of encodeFrame({ op, fields, tensors })) socket.write(part);
-      const { header, payload } = readPrefix(await reader.read(prefixBytes));
-      return accepted(decodeFrame(await reader.read(header), await reader.read(payload)));
+      return accepted(await nextFrame(socket, reader, patience));
     },
     close: () => socket.destroy(),
   };
+}
+
+/** Throws `TORCH_PROTOCOL` for what is no frame, and ends the conversation, whose place in the stream is lost then. */
+async function nextFrame(socket: Socket, reader: Reader, patience: number): Promise<Frame> {
+  try {
+    const { header, payload } = readPrefix(await reader.read(prefixBytes));
+    return decodeFrame(await reader.read(header, patience), await reader.read(payload, patience));
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
 }
 
 function reach(place: Place): Promise<Socket> {
@@ -113,14 +130,18 @@ function accepted(frame: Frame): Frame {
 }
 
 interface Reader {
-  /** The next `count` bytes. Throws `TORCH_GONE` where the connection ends before. */
-  read(count: number): Promise<Buffer>;
+  /**
+   * The next `count` bytes. Throws `TORCH_GONE` where the connection ends before, and `TORCH_PROTOCOL` where nothing comes
+   * for so many milliseconds.
+   */
+  read(count: number, patience?: number): Promise<Buffer>;
 }
 
 function readerOf(socket: Socket): Reader {
   const chunks: Buffer[] = [];
   let there = 0;
   let ended: Error | null = null;
+  let stall: WhetstoneError | null = null;
   let wake: (() => void) | null = null;
   const call = (): void => {
     wake?.();
@@ -153,14 +174,32 @@ function readerOf(socket: Socket): Reader {
     return whole;
   };
   return {
-    read: async (count) => {
+    read: async (count, patience) => {
       while (there < count) {
         if (ended) {
           throw new WhetstoneError('TORCH_GONE', `the worker is gone: ${ended.message}`, { cause: ended });
         }
+        const before = there;
+        const late =
+          patience === undefined
+            ? undefined
+            : setTimeout(() => {
+                if (there > before) return;
+                stall = stalled(there, count, patience);
+                ended ??= stall;
+                call();
+              }, patience);
         await new Promise<void>((resolve) => (wake = resolve));
+        clearTimeout(late);
+        if (stall !== null) throw stall;
       }
       return take(count);
     },
   };
 }
+
+const stalled = (there: number, count: number, patience: number): WhetstoneError =>
+  broken(
+    `the worker sent ${there} of ${count} bytes and then nothing for ${patience / 1000} s`,
+    'Look at the network between here and the worker. A run goes on from its last checkpoint with --resume.',
+  );

@@ -1,8 +1,7 @@
 // A model that the worker holds: what is trained of it and in which order its values lie, the same as in this process's
 // engine for every family that it knows, so that either goes on with the other's checkpoints.
-import { WhetstoneError } from '../../errors.ts';
 import type { Adapter, LoraConfig, ModelFolder, Trainable } from '../../models/index.ts';
-import { projectionNames, readAdapter, readModelFolder } from '../../models/index.ts';
+import { projectionNames, readAdapter, readModelFolder, unlessForeign } from '../../models/index.ts';
 import { isTarget } from '../../models/weights.ts';
 import { likelihood } from '../../objectives/index.ts';
 import { dimKey } from '../../graph/index.ts';
@@ -60,7 +59,7 @@ export async function openRemoteModel(
     row_tokens: settings.rowTokens ?? null,
   });
   const about = opened.fields as unknown as WorkerDescription;
-  const known = await knownFolder(modelDir);
+  const known = await unlessForeign(readModelFolder(modelDir));
   const named = {
     layers: about.layers,
     ...known?.config,
@@ -102,16 +101,6 @@ const loraFields = (lora: LoraConfig, targets: readonly string[]): Record<string
     targets,
   },
 });
-
-/** The model's folder as this process's engine reads it; null for what that refuses, which transformers may open. */
-async function knownFolder(modelDir: string): Promise<ModelFolder | null> {
-  try {
-    return await readModelFolder(modelDir);
-  } catch (error) {
-    if (error instanceof WhetstoneError && /^(MODEL|SAFETENSORS)/.test(error.code)) return null;
-    throw error;
-  }
-}
 
 /** The worker's tensors in the order of this process's engine, which lays them out as its decoder asks for them. */
 function inOrder(
