@@ -1,4 +1,5 @@
 // whetstone judge: responses in, judged triplets out, whoever judges.
+import { dirname } from 'node:path';
 import { computeOf } from '../engine/open-weights.ts';
 import { WhetstoneError } from '../errors.ts';
 import { formatMoney } from '../openai/cost.ts';
@@ -16,6 +17,7 @@ import { judgeTable } from '../options/verbs.ts';
 import { plural, thousands } from '../words/numbers.ts';
 import { printable } from '../words/printable.ts';
 import { snakeFields } from './events.ts';
+import { judgePage } from './judge-page.ts';
 import type { Screen, VerbContext } from './screen.ts';
 import { stoppable, waitingForCalls } from './signals.ts';
 import type { Colors } from './terminal.ts';
@@ -51,6 +53,7 @@ can read them anew without a call. Keys come from the environment only.`,
       'judge programs.jsonl --judge "cmd:./critic.sh" --out judged.jsonl',
       'a program that reads and writes JSONL',
     ],
+    ['judge responses.jsonl --judge person: --out judged.jsonl', 'people, in the browser'],
   ],
   table,
   required: () => ['data', 'out', 'judge'],
@@ -79,6 +82,7 @@ export async function runJudge(
     ...computeOf(values),
     seed: values.seed,
     openEngine,
+    openPage: judgePage(screen, dirname(out)),
     onNote: screen.note,
   };
   if (values.dryRun) return dryRun(spec, settings, rows, screen);

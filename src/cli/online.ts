@@ -1,4 +1,5 @@
 // whetstone online: rounds of responding, judging and training, with a line of progress and words when it stops.
+import { dirname } from 'node:path';
 import { computedOn } from './computed-on.ts';
 import { onlineEntry } from '../alignment/online/settings.ts';
 import type { OnlinePlan, OnlineRun } from '../alignment/online/online.ts';
@@ -15,6 +16,7 @@ import { reasonOf } from '../words/system-errors.ts';
 import { percent, plural, thousands } from '../words/numbers.ts';
 import { shellWord } from '../words/shell.ts';
 import { snakeFields } from './events.ts';
+import { judgePage } from './judge-page.ts';
 import { readable } from './terminal.ts';
 import { formatDuration, stepStanding } from './progress.ts';
 import { reportAtEnd, tellNext } from './report.ts';
@@ -80,6 +82,7 @@ export async function runOnline(
         written = written.then(() => writeReport(out)).catch(noteReport);
     },
     ...(openEngine && { openEngine }),
+    openPage: judgePage(screen, dirname(out)),
     ...(dryRun && { rehearse: true }),
   });
   let currency = '';

@@ -1,7 +1,7 @@
 // whetstone studio: a page on this machine to talk to a model, judge its answers and watch it learn.
-import { spawn } from 'node:child_process';
 import { isLoopback } from '../serving/access.ts';
 import { studioTable } from '../options/verbs.ts';
+import { openBrowser } from './browser.ts';
 import type { Given, Verb } from './flags.ts';
 import type { VerbContext } from './screen.ts';
 import { readKey } from './server-key.ts';
@@ -19,6 +19,7 @@ page or ending this command loses nothing. Ctrl+C ends it.`,
   examples: [
     ['studio --model ./model', 'talk to a model'],
     ['studio --model ./model --adapter ./run/adapter --runs ./runs', 'go on from a run'],
+    ['studio --judge responses.jsonl', 'judge responses, one at a time, alone or with others'],
     ['studio --runs ./runs', 'look at runs'],
     [
       'studio --model ./model --host 0.0.0.0 --api_key_env WHETSTONE_KEY',
@@ -41,8 +42,8 @@ export async function runStudio(
   { values }: Given<StudioTable>,
   { screen, openEngine }: VerbContext,
 ): Promise<number> {
-  const { host, port, model, adapter, template, runs, prompts, threads, allowedHosts, shutdownTimeout } =
-    values;
+  const { host, port, model, adapter, template, runs, prompts, threads, judge } = values;
+  const { allowedHosts, shutdownTimeout } = values;
   const apiKey = readKey(values.apiKeyEnv);
   const { startStudio } = await import('../studio/index.ts');
   const asked = interruption({ inNative: true });
@@ -60,6 +61,7 @@ export async function runStudio(
     runs,
     prompts,
     threads,
+    judge,
     openEngine,
     onNote: screen.note,
     log: (line, kind) => {
@@ -67,7 +69,7 @@ export async function runStudio(
     },
   });
   try {
-    const { link } = studio;
+    const link = judge === null ? studio.link : `${studio.link}#/judge`;
     screen.result('studio', { url: link }, `The studio is at\n  ${link}\nCtrl+C ends it.`);
     if (values.open && process.stdout.isTTY && isLoopback(host)) openBrowser(link);
     await new Promise<void>((resolve) => asked.onFirst(() => resolve()));
@@ -76,15 +78,4 @@ export async function runStudio(
   } finally {
     asked.dispose();
   }
-}
-
-/** Where there is no browser to open, the link that was printed is enough. */
-function openBrowser(link: string): void {
-  const [command, ...args] = {
-    darwin: ['open', link],
-    win32: ['rundll32', 'url.dll,FileProtocolHandler', link],
-  }[process.platform as string] ?? ['xdg-open', link];
-  const child = spawn(command!, args, { stdio: 'ignore', detached: true });
-  child.on('error', () => undefined);
-  child.unref();
 }

@@ -20,6 +20,7 @@ export { labelAgreement, spanAgreement } from '../statistics/agreement.ts';
 export type { LabelAgreement, SpanAgreement } from '../statistics/agreement.ts';
 export type { JudgePage, OpenJudgePage } from './person/page.ts';
 export { queueOf } from './person/queue.ts';
-export type { NextWish, PairAgreement, PersonCounts, Queue, QueueSettings } from './person/queue.ts';
+export type { NextWish, Queue, QueueSettings } from './person/queue.ts';
+export type { PairAgreement, PersonCounts } from './person/counts.ts';
 export { openOpinions } from './person/opinions.ts';
 export type { Opinion, Opinions, Said } from './person/opinions.ts';

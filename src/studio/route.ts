@@ -1,5 +1,7 @@
 // What a room of the studio is made of: routes that answer, topics that tell what changes. Knows HTTP's words, no room.
 import type { Fields } from '../rows/fields.ts';
+import { badRequest } from '../serving/api-error.ts';
+import { textField } from '../serving/fields.ts';
 
 export interface Call {
   /** What stands in the path for its `:name` parts. */
@@ -35,6 +37,15 @@ export interface Room {
   readonly topics?: Readonly<Record<string, Topic>>;
   /** Waits for what is under way, and lets go of what the room holds. */
   close?(): Promise<void>;
+}
+
+export const post = (path: string, answer: Route['answer']): Route => ({ method: 'POST', path, answer });
+
+/** The text in field `name`. Throws ApiError where it is missing or blank. */
+export function requiredText(fields: Fields, name: string): string {
+  const text = textField(fields, name);
+  if (text === null || text.trim() === '') throw badRequest(`'${name}' must not be empty.`, name);
+  return text;
 }
 
 export const json = (body: object): Answer => ({ kind: 'json', body });

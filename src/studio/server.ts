@@ -16,7 +16,7 @@ import type { Room, Route } from './route.ts';
 import type { Studio } from './studio.ts';
 import { eventsRoute } from './topics.ts';
 
-export interface StudioOptions extends Omit<Studio, 'signal'> {
+export interface StudioOptions extends Omit<Studio, 'signal' | 'local'> {
   readonly host: string;
   /** 0 takes one that is free. */
   readonly port: number;
@@ -53,7 +53,7 @@ export async function startStudio(options: StudioOptions): Promise<RunningStudio
   const page = await readPage(options.page ?? builtPage());
   const secret = apiKey ?? (await readSecret(join(runs, '.studio-secret')));
   const closing = new AbortController();
-  const rooms = await openRooms({ ...options, signal: closing.signal });
+  const rooms = await openRooms({ ...options, local, signal: closing.signal });
   const closeRooms = async (): Promise<void> => {
     closing.abort(new Error('the studio is closing'));
     for (const room of rooms) await room.close?.();

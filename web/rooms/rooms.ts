@@ -12,6 +12,7 @@ export interface RoomEntry {
 
 export const rooms: readonly RoomEntry[] = [
   { name: 'chat', title: 'Chat', load: async () => (await import('./chat/chat.tsx')).Chat },
+  { name: 'judge', title: 'Judge', load: async () => (await import('./judge/judge.tsx')).Judge },
   { name: 'runs', title: 'Runs', load: async () => (await import('./runs/runs.tsx')).Runs },
   { name: 'compare', title: 'Compare', load: async () => (await import('./compare/compare.tsx')).Compare },
 ];

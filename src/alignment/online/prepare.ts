@@ -11,6 +11,7 @@ import type { OpenThings } from '../../durable/open-things.ts';
 import type { JudgingEstimate } from '../../judges/judge-kind.ts';
 import type { Judge } from '../../judges/judge.ts';
 import { judgeSettingsOf } from '../../judges/flags.ts';
+import type { OpenJudgePage } from '../../judges/person/page.ts';
 import { estimateJudging, openJudge } from '../../judges/open-judge.ts';
 import { defaultJudgeSettings } from '../../judges/settings.ts';
 import { readSoundTriplets } from '../../judgments/index.ts';
@@ -70,6 +71,8 @@ export interface OnlineOptions extends Partial<OnlineSettings> {
   readonly rehearse?: boolean;
   /** In place of the ONNX engine. */
   readonly openEngine?: OpenEngine;
+  /** Opens the page that the judge "person:" asks people in. */
+  readonly openPage?: OpenJudgePage;
 }
 
 /** Known before the first round. */
@@ -351,7 +354,7 @@ const planOf = (begun: Begun): OnlinePlan => ({
 async function judgeOf(
   settings: OnlineSettings,
   { path, folder }: { readonly path: string | null; readonly folder: string },
-  { judgeWith, on }: OnlineOptions,
+  { judgeWith, on, openPage }: OnlineOptions,
 ): Promise<Judge> {
   if (judgeWith) return judgeWith;
   return openJudge(settings.judge, {
@@ -360,6 +363,7 @@ async function judgeOf(
     ...computeOf(settings),
     seed: settings.seed,
     cwd: folder,
+    ...(openPage && { openPage }),
     // Opened for its name alone it says nothing: it will say the same when the run begins.
     onNote: (note) => path !== null && on?.({ kind: 'note', note }),
   });

@@ -35,6 +35,7 @@ export const onlineEntry: Entry<OptionsTable> = {
     judgeWith: 'object',
     rehearse: 'boolean',
     openEngine: 'function',
+    openPage: 'function',
   },
   required: ({ resume }) =>
     resume ? ['out'] : ['model', 'instructions', 'judge', 'rounds', 'perRound', 'out'],

@@ -6,10 +6,10 @@ import { isPlaceholder } from '../../judgments/wording.ts';
 import { codePointLength } from '../../rows/unicode.ts';
 import type { Span } from '../../rows/unicode.ts';
 import { labelAgreement, spanAgreement } from '../../statistics/agreement.ts';
-import type { LabelAgreement, SpanAgreement } from '../../statistics/agreement.ts';
 import { brokenText } from '../answers.ts';
 import { isJudged } from '../judge.ts';
 import type { JudgeRequest, Outcome } from '../judge.ts';
+import type { PairAgreement, PersonCounts } from './counts.ts';
 import type { Opinion, Opinions, Said } from './opinions.ts';
 import { keyOf, outcomeOfWords, skipped } from './said.ts';
 
@@ -43,20 +43,6 @@ export interface NextWish {
   readonly others: boolean;
   /** Rows that somebody else is looking at. */
   readonly isTaken: (row: number) => boolean;
-}
-
-export interface PersonCounts {
-  readonly person: string;
-  readonly judged: number;
-  readonly skipped: number;
-}
-
-export interface PairAgreement {
-  readonly people: readonly [string, string];
-  /** On satisfactory or not, over rows that both judged. */
-  readonly labels: LabelAgreement;
-  /** Rows that both marked, and how far their marks meet; null where there are none. */
-  readonly marks: (SpanAgreement & { readonly rows: number }) | null;
 }
 
 export interface QueueSettings {

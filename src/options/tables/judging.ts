@@ -5,7 +5,7 @@ export const judge = {
     kind: 'text',
     resume: 'content',
     placeholder: 'SPEC',
-    help: 'openai:MODEL, URL#MODEL, cmd:COMMAND LINE, a module (./critic.ts), local:RUN or person:FILE',
+    help: 'openai:MODEL, URL#MODEL, cmd:COMMAND LINE, a module (./critic.ts), local:RUN, person: (in the browser) or person:FILE',
   },
   judge_prompt: {
     kind: 'text',

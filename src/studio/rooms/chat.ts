@@ -1,16 +1,16 @@
 // The Chat room: messages and answers, judgments with their colours, learning. Knows what the page may ask; the work is
 // the library's.
 import { badRequest } from '../../serving/api-error.ts';
-import { booleanField, numberField, textField } from '../../serving/fields.ts';
-import { isFields } from '../../rows/fields.ts';
-import type { ChatState, CodePoints, Judged, Verdict } from '../api/chat.ts';
+import { booleanField, numberField } from '../../serving/fields.ts';
+import type { ChatState, Judged } from '../api/chat.ts';
 import { openConversation } from '../chat/conversation.ts';
 import type { Conversation } from '../chat/conversation.ts';
 import { defaultSettings } from '../../alignment/settings.ts';
-import { events, json } from '../route.ts';
-import type { Call, Room, Route } from '../route.ts';
+import { events, json, post, requiredText } from '../route.ts';
+import type { Room, Route } from '../route.ts';
 import type { Studio } from '../studio.ts';
 import { broadcast } from '../topics.ts';
+import { verdictOf } from '../verdict.ts';
 
 const nobody: ChatState = {
   model: null,
@@ -39,21 +39,15 @@ export async function openChat(studio: Studio): Promise<Room> {
 
 const routesOf = (conversation: Conversation, revision: () => number): readonly Route[] => [
   post('/api/chat/messages', ({ fields, signal }) => {
-    const message = required(textField(fields, 'message'), 'message');
+    const message = requiredText(fields, 'message');
     const judges = booleanField(fields, 'judges');
     return events((send) => conversation.say({ message, judges }, send, signal));
   }),
   post('/api/chat/scores', async ({ fields, signal }) =>
-    json(
-      await conversation.score(
-        required(textField(fields, 'answer'), 'answer'),
-        required(textField(fields, 'judgment'), 'judgment'),
-        signal,
-      ),
-    ),
+    json(await conversation.score(requiredText(fields, 'answer'), requiredText(fields, 'judgment'), signal)),
   ),
   post('/api/chat/judgments', async ({ fields }) => {
-    await conversation.judge(required(textField(fields, 'answer'), 'answer'), verdictOf(fields['verdict']));
+    await conversation.judge(requiredText(fields, 'answer'), verdictOf(fields['verdict']));
     return json({ revision: revision() } satisfies Judged);
   }),
   post('/api/chat/undo', async () => json({ answer: await conversation.undo() })),
@@ -72,27 +66,3 @@ const routesOf = (conversation: Conversation, revision: () => number): readonly 
     return json({});
   }),
 ];
-
-const post = (path: string, answer: (call: Call) => ReturnType<Route['answer']>): Route => ({
-  method: 'POST',
-  path,
-  answer,
-});
-
-function required(text: string | null, name: string): string {
-  if (text === null || text.trim() === '') throw badRequest(`'${name}' must not be empty.`, name);
-  return text;
-}
-
-function verdictOf(value: unknown): Verdict | null {
-  if (value === null) return null;
-  const verdict = isFields(value) ? value : {};
-  const { kind, words, marks } = verdict;
-  if (kind === 'perfect' || kind === 'skipped') return { kind };
-  if (kind === 'wrong' && typeof words === 'string' && Array.isArray(marks) && marks.every(isCodePoints))
-    return { kind, words, marks };
-  throw badRequest(`Expected a verdict: perfect, skipped, or wrong with words and marks.`, 'verdict');
-}
-
-const isCodePoints = (value: unknown): value is CodePoints =>
-  Array.isArray(value) && value.length === 2 && value.every((at) => Number.isSafeInteger(at));
