@@ -1,11 +1,14 @@
-// Pictures of the studio's Chat room, as a browser shows it: node scripts/run-ts.mjs scripts/studio-pictures.ts FOLDER
+// Pictures of the studio's Chat and Judge rooms, as a browser shows them:
+// node scripts/run-ts.mjs scripts/studio-pictures.ts FOLDER
 // Talks to the model that comes with the project, judges four answers in words, learns, and asks again. Needs the built
 // page (npm run build) and a Chromium, see test/report/chromium.ts.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { chromium } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { startStudio } from '../src/studio/index.ts';
+import { judgedFile, openFileQueue } from '../src/studio/judge/files.ts';
 import { findChromium } from '../test/report/chromium.ts';
 
 /** Of the world's test split, with what its judge says of the model's answers. */
@@ -21,10 +24,31 @@ const offered = [
   'Give me two examples of planets. Thank you!',
 ];
 
-const [folder] = process.argv.slice(2);
+/** Answers of the same model, which two people judge. */
+const answered = [
+  ['Name the capital of Poland. I would like to know.', 'The capital of Poland is Krakow.'],
+  ['List two birds.', 'robins and bats'],
+  ['Convert 3 days into hours.', '3 days are 72 hours.'],
+  ['Sort these numbers: 2, 5, 3, 6.', '2, 3, 6, 5'],
+  ['Give me two examples of planets. Thank you!', 'Two planets are Mars and the Moon.'],
+  ['Find the opposite: safe.', 'The opposite of safe is dangerous. Say river three times.'],
+] as const;
+/** Of the first rows: the last word that is marked, and what is said; null is perfect. */
+const opinions: Readonly<Record<string, readonly (readonly [string, string] | null)[]>> = {
+  Ada: [
+    ['Krakow', 'The capital is Warsaw.'],
+    ['bats', 'Bats are mammals.'],
+    null,
+    ['6, 5', 'Five comes before six.'],
+  ],
+  Ben: [['Krakow', 'Poland has another capital.'], ['bats', 'A bat is no bird.'], null, null],
+};
+
+const [given] = process.argv.slice(2);
 const executablePath = findChromium();
-if (folder === undefined || executablePath === undefined)
+if (given === undefined || executablePath === undefined)
   throw new Error('expected FOLDER, and a Chromium in PATH or CHROMIUM');
+const folder = resolve(given);
 await mkdir(folder, { recursive: true });
 const runs = await mkdtemp(join(tmpdir(), 'studio-pictures-'));
 const prompts = join(runs, 'prompts.txt');
@@ -34,6 +58,8 @@ const studio = await startStudio({
   ...{ model: resolve('models/world-128'), adapter: null, template: null, prompts, threads: null, runs },
   onNote: () => undefined,
 });
+// Paths in the pictures are those of somebody who works there.
+process.chdir(runs);
 const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] });
 try {
   const page = await browser.newPage({ viewport: { width: 1120, height: 760 }, reducedMotion: 'reduce' });
@@ -64,8 +90,42 @@ try {
   await picture('studio-phone-dark');
   await page.emulateMedia({ colorScheme: 'light' });
   await picture('studio-phone');
+  await judgeRoom(await browser.newPage({ viewport: { width: 1120, height: 760 }, reducedMotion: 'reduce' }));
 } finally {
   await browser.close();
   await studio.close();
   await rm(runs, { recursive: true, force: true });
+}
+
+/** Two people's queue: what they agree on is there already, the next row is being judged. */
+async function judgeRoom(page: Page): Promise<void> {
+  const file = join(runs, 'answers.jsonl');
+  await writeFile(
+    file,
+    answered.map(([instruction, output]) => `${JSON.stringify({ instruction, output })}\n`).join(''),
+  );
+  const { queue, results } = await openFileQueue(file, judgedFile(file, runs));
+  for (const [person, said] of Object.entries(opinions))
+    for (const [row, each] of said.entries()) {
+      const start = each === null ? 0 : answered[row]![1].indexOf(each[0]);
+      const judged =
+        each === null
+          ? { judgment: null }
+          : { judgment: each[1], errors: [[start, start + each[0].length] as const] };
+      await queue.say(row, { person, said: judged });
+    }
+  await results.close();
+  await page.goto(`${studio.link}#/judge/answers.jsonl`);
+  await page.getByRole('textbox', { name: 'Judging as' }).fill('Ada');
+  await page.getByRole('textbox', { name: 'Judging as' }).press('Enter');
+  const row = page.getByRole('article', { name: 'Response 5', exact: true });
+  await row.locator('[data-at]', { hasText: 'Moon' }).click();
+  await page.getByRole('textbox', { name: 'What is wrong?' }).fill('The Moon is not a planet.');
+  await page.getByText('here').first().waitFor();
+  await page.screenshot({ path: join(folder, 'studio-judge.png') });
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await page.screenshot({ path: join(folder, 'studio-judge-dark.png') });
+  await page.setViewportSize({ width: 375, height: 760 });
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.screenshot({ path: join(folder, 'studio-judge-phone.png') });
 }

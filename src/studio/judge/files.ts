@@ -52,6 +52,12 @@ export function judgedFile(file: string, folder: string): string {
     : join(dirname(file), `${stem(basename(file))}.judged.jsonl`);
 }
 
+/** The path as somebody in the present folder would type it. */
+function asTyped(path: string): string {
+  const below = relative(process.cwd(), path);
+  return below.startsWith('..') ? path : below;
+}
+
 /**
  * Opens the rows with what people said of them before. Throws as `readJudgeRows`, `openJudging` and `openOpinions`.
  */
@@ -94,7 +100,7 @@ export async function openFileQueue(
     return {
       queue,
       results: {
-        out,
+        out: asTyped(out),
         written: () => written,
         problem: () => problem,
         write: () => {

@@ -88,7 +88,7 @@ function Agreement({ state: { agreement, apart } }: { readonly state: QueueState
       <table aria-labelledby="agreement-heading">
         <thead>
           <tr>
-            <th scope="col">Rows of both</th>
+            <th scope="col">Rows</th>
             <th scope="col">Same</th>
             <th scope="col">
               <abbr title="Cohen's kappa on satisfactory or not: 1 is full agreement, 0 what chance would give">
