@@ -1,6 +1,7 @@
 // Where a verb's rows go: a file that the library keeps and that can be gone on with, a device or pipe, or the standard
 // output; and how far it is, what to do after a stop. Knows no rows.
 import { appendFile, readFile, realpath, stat } from 'node:fs/promises';
+import { sep } from 'node:path';
 import { journalOf } from '../durable/begun.ts';
 import { explainWriting, growing } from '../durable/explain.ts';
 import { WhetstoneError } from '../errors.ts';
@@ -32,7 +33,7 @@ export async function openRowsOut(
     return { file: null, write: (row) => Promise.resolve(screen.row(row)) };
   }
   const info = await stat(out).catch(() => null);
-  if (info?.isDirectory())
+  if (info?.isDirectory() || out.endsWith('/') || out.endsWith(sep))
     throw new WhetstoneError('INVALID_OPTIONS', 'expected a file to write, found a folder', { file: out });
   if (info && input !== null && (await realpath(out)) === (await realpath(input).catch(() => ''))) {
     throw new WhetstoneError('INVALID_OPTIONS', 'this would replace the input', {

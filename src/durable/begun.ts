@@ -1,7 +1,7 @@
 // A journal of work that makes one file or folder, OUT.journal.jsonl: its first line says what the work was begun with,
 // so that it is gone on with by the same work alone. It goes when OUT is whole. Knows nothing of the results.
 import { readlink, realpath } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { WhetstoneError } from '../errors.ts';
 import { option } from '../words/option.ts';
@@ -49,7 +49,8 @@ export async function begin<Line extends object>(
   parse: (value: unknown) => Line | null,
   { what, facts, resume, overwrite }: BeginSettings,
 ): Promise<Begun<Line>> {
-  const out = await linkTarget(path);
+  // What lies beside OUT has names of its own: a separator at its end is none of it.
+  const out = await linkTarget(join(dirname(path), basename(path)));
   await makeFolder(dirname(out));
   const lock = await lockFile(out, { goesOn: 'resume' });
   try {

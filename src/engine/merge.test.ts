@@ -46,7 +46,8 @@ it('goes on after the shards that are whole, and ends with the same bytes', asyn
 
   // A kill leaves half a line, too.
   await appendFile(journal, '{"file":"model-00002-of');
-  await merge({ model, adapter, out, threads: 1, resume: true });
+  // Shells complete the names of folders with a separator.
+  await merge({ model, adapter, out: `${out}/`, threads: 1, resume: true });
   expect(await filesIn(out)).toEqual(await filesIn(whole));
   expect((await stat(join(out, 'model-00001-of-00003.safetensors'))).mtimeMs).toBe(kept);
   expect((await readdir(folder)).sort()).toEqual(['out', 'whole']);

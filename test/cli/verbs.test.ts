@@ -397,3 +397,18 @@ describe('bad input', () => {
     expect(stderr).not.toMatch(/\n\s+at /);
   });
 });
+
+it('a file is not written under the name of a folder', async () => {
+  const { code, stderr } = await run(
+    'score',
+    at('data.jsonl'),
+    '--model',
+    at('model'),
+    '--out',
+    `${at('new')}/`,
+  );
+  expect([code, stderr]).toEqual([
+    2,
+    expect.stringMatching(/new\/: expected a file to write, found a folder/),
+  ]);
+});
