@@ -6,6 +6,7 @@ import { judgeKinds, namedJudge } from './kinds.ts';
 describe('namedJudge', () => {
   it.each([
     ['openai:gpt-4o', 'openai', 'openai:gpt-4o'],
+    ['openai:http://127.0.0.1:1/v1#m', 'openai', 'http://127.0.0.1:1/v1#m'],
     ['http://127.0.0.1:8080/v1#qwen3', 'server', 'http://127.0.0.1:8080/v1#qwen3'],
     ['https://x.org/v1/critic.js#m.js', 'server', 'https://x.org/v1/critic.js#m.js'],
     ['cmd:node critic.js', 'command', 'cmd:node critic.js'],
@@ -20,6 +21,8 @@ describe('namedJudge', () => {
     ['gpt-4o', 'cmd:./critic.sh'],
     ['', 'openai:gpt-4o'],
     ['openai: ', 'nothing follows'],
+    ['openai:http://127.0.0.1:1/v1', 'the model is missing'],
+    ['openai: https://[/v1#m', 'this is no URL'],
     ['http://127.0.0.1:8080/v1', '#MODEL'],
     ['https://me:letmein@x.org/v1#m', 'environment only'],
   ])('%s is refused, and no secret repeated', (spec, words) => {

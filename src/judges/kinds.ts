@@ -11,7 +11,12 @@ const openAi: JudgeKind = {
   form: 'openai:MODEL',
   what: 'a model of api.openai.com',
   example: 'openai:gpt-4o',
-  named: behind('openai:', (model, spec) => chat({ model: model.trim(), url: null }, spec)),
+  // A URL behind it is another server's: nothing that is meant for that goes to api.openai.com.
+  named: behind('openai:', (model, spec) =>
+    /^\s*https?:/i.test(model)
+      ? chat(parseServedModel(model.trim(), 'judge'), model.trim())
+      : chat({ model: model.trim(), url: null }, spec),
+  ),
 };
 
 const server: JudgeKind = {
