@@ -1,0 +1,56 @@
+// Two ranks, each with its share of the weights: what a rank's memory grows by when a model is opened, measured by the system.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { reachWorker } from '../../src/engine/torch/worker.ts';
+import { writeFreshLlama } from '../../src/models/index.ts';
+import { modelDir } from '../golden/golden.ts';
+import { python } from './engines.ts';
+
+it.skipIf(python === undefined || process.platform !== 'linux')(
+  'a rank holds at most its share of the weights and one layer while it reads them',
+  async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'whetstone-torch-memory-'));
+    const size = {
+      vocabSize: 384,
+      hiddenSize: 512,
+      intermediateSize: 2048,
+      layers: 16,
+      heads: 8,
+      kvHeads: 8,
+    };
+    const tokens = { maxPositions: 128, bosTokenId: 1, eosTokenId: 2, padTokenId: 0 };
+    await writeFreshLlama(dir, { ...size, ...tokens, initializerRange: 0.02 }, 1);
+    const layer = 4 * (4 * size.hiddenSize ** 2 + 3 * size.hiddenSize * size.intermediateSize);
+    const whole = size.layers * layer + 4 * size.vocabSize * size.hiddenSize;
+    const worker = await reachWorker({ engine: 'torch', nproc: 2, python: python! }, 'cpu');
+    try {
+      const open = (model: string): Promise<unknown> =>
+        worker.ask('open', {
+          ...{ model, device: 'cpu', compute_dtype: 'float32', base_dtype: 'float32', threads: 1 },
+          ...{ full: false, gradient_checkpointing: false, row_tokens: null },
+        });
+      const memory = async (reset: boolean): Promise<{ peak_bytes: number[]; now_bytes: number[] }> =>
+        (await worker.ask('memory', { reset })).fields as never;
+      // A small model first, so that what is loaded is the weights and not the code.
+      await open(modelDir('llama2'));
+      const before = await memory(true);
+      await open(dir);
+      const after = await memory(false);
+      const growth = after.peak_bytes.map((bytes, rank) => bytes - before.now_bytes[rank]!);
+      const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
+      console.log(
+        `weights ${mib(whole)}, a share ${mib(whole / 2)}, a layer ${mib(layer)}; ranks grew by ${growth.map(mib).join(' and ')}`,
+      );
+      for (const bytes of growth) {
+        expect(bytes).toBeGreaterThan(0.9 * (whole / 2));
+        expect(bytes).toBeLessThanOrEqual(whole / 2 + layer);
+      }
+    } finally {
+      await worker.close();
+      await rm(dir, { recursive: true });
+    }
+  },
+  240_000,
+);
