@@ -1,6 +1,7 @@
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { modelDir } from '../../test/golden/golden.ts';
 import { resolveSettings } from './settings.ts';
@@ -43,4 +44,20 @@ it('changes nothing where there is none, and refuses settings that differ from i
   await expect(
     withStart(settings, adapter, { loraR: 999, useRslora: false, loraTargetModules: ['up_proj'] }),
   ).rejects.toMatchObject({ code: 'INVALID_OPTIONS', problems: { length: 3 } });
+});
+
+it('reads an adapter of a family that only the engine torch opens by the matrices that it has', async () => {
+  const foreign = fileURLToPath(new URL('../../test/torch/golden/gpt_neox', import.meta.url));
+  const its = { ...settings, model: foreign };
+  const start = join(foreign, 'adapter');
+  await expect(withStart(its, start, {})).rejects.toMatchObject({ code: 'MODEL_UNSUPPORTED' });
+  for (const engine of ['torch', 'torch://127.0.0.1:29400']) {
+    expect(await withStart({ ...its, engine }, start, {})).toMatchObject({
+      loraR: 4,
+      loraTargetModules: ['dense', 'dense_4h_to_h', 'dense_h_to_4h', 'query_key_value'],
+    });
+  }
+  await expect(withStart({ ...its, engine: 'torch' }, start, { loraR: 5 })).rejects.toMatchObject({
+    code: 'INVALID_OPTIONS',
+  });
 });
