@@ -2,7 +2,7 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/', 'node_modules/', 'coverage/', 'runs/', '.bench/', '.venv/', '.torch/'] },
+  { ignores: ['dist/', 'node_modules/', 'coverage/', 'runs/', '.bench/', '.venv/', '.torch/', '.llama/'] },
   js.configs.recommended,
   {
     files: ['**/*.ts', '**/*.tsx'],

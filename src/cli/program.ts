@@ -14,6 +14,7 @@ import { dataCommand } from './data.ts';
 import { evaluateVerb, runEvaluate } from './evaluate.ts';
 import { verbCommand } from './flags.ts';
 import type { Given, Verb } from './flags.ts';
+import { exportVerb, runExport } from './export.ts';
 import { generateVerb, runGenerate } from './generate.ts';
 import { withModelFolder } from './hub-model.ts';
 import { judgeVerb, runJudge } from './judge.ts';
@@ -113,6 +114,7 @@ function programOf(make: MakeCommand, others: readonly OtherVerb[], { stdout }: 
     .addCommand(make(studioVerb, withModelFolder(runStudio)))
     .addCommand(make(serveVerb, withModelFolder(runServe)))
     .addCommand(make(mergeVerb, withModelFolder(runMerge)))
+    .addCommand(make(exportVerb, withModelFolder(runExport)))
     .addCommand(make(onlineVerb, withModelFolder(runOnline)))
     .addCommand(make(judgeVerb, runJudge))
     .addCommand(make(doctorVerb, runDoctor))

@@ -38,9 +38,7 @@ export async function mergeAdapter(
   options: WriteModelOptions = {},
 ): Promise<MergedModel> {
   const { config, checkpoint } = await readModelFolder(modelDir);
-  const adapter = await readAdapter(adapterDir, config);
-  const updates = updatesOf(adapter);
-  for (const [weight, update] of updates) requireFit(update, checkpoint.weights.get(weight), adapter);
+  const updates = adapterUpdates(await readAdapter(adapterDir, config), checkpoint);
   const packed = packedMatrices(checkpoint);
   const [first] = packed.wholes.values();
   const written = await rewriteModel(modelDir, outDir, {
@@ -48,7 +46,7 @@ export async function mergeAdapter(
     ...(first && { withoutFields: quantizationFields, withoutFiles: quantizationFiles }),
     replace: (name, stored) => {
       const whole = packed.wholes.get(name);
-      if (whole) return unpackedWeight(whole.name, whole.matrix, updates.get(whole.name));
+      if (whole) return unpackedWeight(whole.name, whole, updates.get(whole.name));
       if (packed.parts.has(name)) return 'left out';
       const update = updates.get(name);
       return update ? mergedWeight(stored, update) : null;
@@ -60,13 +58,21 @@ export async function mergeAdapter(
 
 interface PackedMatrices {
   /** By the first of the tensors that a matrix is read from, in whose place it is written. */
-  readonly wholes: ReadonlyMap<string, { readonly name: string; readonly matrix: PackedMatrix }>;
+  readonly wholes: ReadonlyMap<string, WholeMatrix>;
   /** Names of all of those tensors. */
   readonly parts: ReadonlySet<string>;
 }
 
+interface WholeMatrix {
+  readonly name: string;
+  readonly stored: StoredWeight;
+  readonly matrix: PackedMatrix;
+}
+
 function packedMatrices({ weights }: Checkpoint): PackedMatrices {
-  const found = [...weights].flatMap(([name, { packed }]) => (packed ? [{ name, matrix: packed }] : []));
+  const found = [...weights].flatMap(([name, stored]) =>
+    stored.packed ? [{ name, stored, matrix: stored.packed }] : [],
+  );
   return {
     wholes: new Map(found.map((one) => [[...one.matrix.parts.keys()][0]!, one])),
     parts: new Set(found.flatMap(({ matrix }) => [...matrix.parts.keys()])),
@@ -77,49 +83,89 @@ const scaleDTypeOf = ({ scaleDType }: PackedMatrix): StoredDType =>
   isStoredDType(scaleDType) ? scaleDType : 'F32';
 
 /** The matrix as numbers, with the update if there is one. */
-function unpackedWeight(name: string, matrix: PackedMatrix, update: Update | undefined): Replacement {
+function unpackedWeight(
+  name: string,
+  { matrix, stored }: WholeMatrix,
+  update: Update | undefined,
+): Replacement {
   const { rows, columns } = matrix;
   const dtype = scaleDTypeOf(matrix);
-  const rowsAtOnce = Math.max(1, Math.floor(chunkElements / columns));
   return {
     name,
     dtype,
     shape: [rows, columns],
     length: rows * columns * storedBytes[dtype],
-    chunks: async function* () {
-      const [blocks, codes] = [await matrix.readBlocks(), await matrix.readCodes()];
-      for (let row = 0; row < rows; row += rowsAtOnce) {
-        const some = codes.subarray(row * columns, (row + rowsAtOnce) * columns);
-        const values = unpackRows(matrix, blocks, some, row);
-        if (update) addUpdate(values, row, update);
-        yield encode(values, dtype, name);
-      }
-    },
+    chunks: () => encoded(weightRows(name, stored, update), dtype, name),
   };
 }
 
+async function* encoded(
+  rows: AsyncIterable<Float32Array>,
+  dtype: StoredDType,
+  name: string,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const some of rows) yield encode(some, dtype, name);
+}
+
+/**
+ * A weight's values as float32, whole rows at a time in order, plus the update if there is one; memory is bounded by a few
+ * megabytes, or the codes of a matrix that was quantized. Throws `MODEL_WEIGHTS` and `SAFETENSORS`.
+ */
+export async function* weightRows(
+  name: string,
+  stored: StoredWeight,
+  update?: Update,
+): AsyncGenerator<Float32Array, void, undefined> {
+  const columns = stored.shape.at(-1) ?? 1;
+  const rowsAtOnce = Math.max(1, Math.floor(chunkElements / columns));
+  let row = 0;
+  const updated = (values: Float32Array): Float32Array => {
+    if (update) addUpdate(values, row, update);
+    row += values.length / columns;
+    return values;
+  };
+  const { packed } = stored;
+  if (packed) {
+    const [blocks, codes] = [await packed.readBlocks(), await packed.readCodes()];
+    while (row < packed.rows) {
+      const some = codes.subarray(row * columns, (row + rowsAtOnce) * columns);
+      yield updated(unpackRows(packed, blocks, some, row));
+    }
+    return;
+  }
+  const dtype = requireFloat(name, stored);
+  for await (const bytes of readChunks(stored, rowsAtOnce * columns * storedBytes[dtype]))
+    yield updated(toFloat32(bytes, dtype, { file: stored.file, field: name }));
+}
+
 /** One projection's update: scale * B A, A [rank, in], B [out, rank]. */
-interface Update {
+export interface Update {
   readonly weight: string;
   readonly a: AdapterMatrix;
   readonly b: AdapterMatrix;
   readonly scale: number;
 }
 
-interface AdapterMatrix {
+export interface AdapterMatrix {
   readonly shape: readonly number[];
   readonly data: Float32Array;
 }
 
-/** Updates by the name of the weight that they change. */
-function updatesOf({ lora, tensors }: Adapter): Map<string, Update> {
+/** Updates by the name of the weight that they change. Throws `ADAPTER` and `MODEL_WEIGHTS` for one that does not fit. */
+export function adapterUpdates(
+  adapter: Adapter,
+  { weights }: Pick<Checkpoint, 'weights'>,
+): ReadonlyMap<string, Update> {
+  const { lora, tensors } = adapter;
   const scale = loraScale(lora);
   const updates = new Map<string, Update>();
   for (const [name, a] of tensors) {
     const [projection, other] = name.split('.lora_A.');
     if (other === undefined) continue;
     const weight = `${projection}.weight`;
-    updates.set(weight, { weight, a, b: tensors.get(`${projection}.lora_B.weight`)!, scale });
+    const update = { weight, a, b: tensors.get(`${projection}.lora_B.weight`)!, scale };
+    requireFit(update, weights.get(weight), adapter);
+    updates.set(weight, update);
   }
   return updates;
 }
@@ -149,20 +195,10 @@ const chunkElements = 2 << 20;
 
 function mergedWeight(stored: StoredWeight, update: Update): Replacement {
   const dtype = requireFloat(update.weight, stored);
-  const columns = update.a.shape[1]!;
-  const rowsAtOnce = Math.max(1, Math.floor(chunkElements / columns));
   return {
     dtype,
     length: stored.length,
-    chunks: async function* () {
-      let row = 0;
-      for await (const bytes of readChunks(stored, rowsAtOnce * columns * storedBytes[dtype])) {
-        const rows = toFloat32(bytes, dtype, { file: stored.file, field: update.weight });
-        addUpdate(rows, row, update);
-        row += rows.length / columns;
-        yield encode(rows, dtype, update.weight);
-      }
-    },
+    chunks: () => encoded(weightRows(update.weight, stored, update), dtype, update.weight),
   };
 }
 

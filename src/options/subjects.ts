@@ -2,6 +2,7 @@
 import { command } from './tables/command.ts';
 import { compute } from './tables/compute.ts';
 import { comparing, models, results, tasks } from './tables/evaluation.ts';
+import { exporting } from './tables/exporting.ts';
 import { engine } from './tables/engine.ts';
 import { files, prompts, rows } from './tables/files.ts';
 import { cost, judge, limits } from './tables/judging.ts';
@@ -37,6 +38,7 @@ export const subjects: {
   readonly Studio: typeof studio;
   readonly Command: typeof command;
   readonly Engine: typeof engine;
+  readonly Export: typeof exporting;
   readonly Learning: typeof learning & typeof learningServer;
 } = {
   Files: { ...files, ...roundFiles, ...prompts },
@@ -61,6 +63,7 @@ export const subjects: {
   Studio: studio,
   Command: command,
   Engine: engine,
+  Export: exporting,
   Learning: { ...learning, ...learningServer },
 };
 

@@ -239,6 +239,27 @@ const merge = {
 } as const;
 export const mergeTable: TableOf<typeof merge> = tableOf(merge);
 
+const exporting = {
+  takes: ['model', 'adapter', 'out', 'format', 'Export', 'overwrite'],
+  differs: {
+    adapter: {
+      help: 'PEFT adapter to write, or with --merged to fold into the model, for instance RUN/adapter',
+      defaultText: 'the model itself is written',
+    },
+    out: { placeholder: 'FILE', help: 'file to write: .gguf' },
+    format: {
+      group: 'Export',
+      choices: ['gguf'],
+      nullable: false,
+      default: 'gguf',
+      help: 'what to write: gguf, for llama.cpp and what is built on it',
+      defaultText: undefined,
+    },
+    overwrite: { group: 'Files', help: 'replace files that exist' },
+  },
+} as const;
+export const exportTable: TableOf<typeof exporting> = tableOf(exporting);
+
 const serve = {
   takes: [
     'model',

@@ -5,4 +5,4 @@ export { nextLines, nextLinesMerged } from './use-it.ts';
 export { readTrained } from './trained.ts';
 export type { Trained } from './trained.ts';
 export { keySettings } from './key-settings.ts';
-export { useIt } from './use-it.ts';
+export { modelfile, useIt } from './use-it.ts';

@@ -80,15 +80,9 @@ describe('PEFT', () => {
 describe('llama.cpp', () => {
   it('converts base and adapter and serves both', () => {
     expect(code('llama.cpp')).toMatch(
-      /convert_hf_to_gguf.py \/cache\/name --outfile base.gguf\npython convert_lora_to_gguf.py \/runs\/first\/adapter --base \/cache\/name --outfile first.gguf\nllama-server -m base.gguf --lora first.gguf --port 8081\n/,
+      /^whetstone export --model \/cache\/name --out base.gguf\nwhetstone export --model \/cache\/name --adapter \/runs\/first\/adapter --out first.gguf\nllama-server -m base.gguf --lora first.gguf --port 8081\n/,
     );
     expect(code('llama.cpp', {}, chat)).toContain('--port 8081 --jinja\n');
-  });
-  it('scales a rank-stabilized adapter as it was trained: alpha / r times the root of r', () => {
-    expect(code('llama.cpp', { rankStabilized: true, rank: 16 })).toContain('--lora-scaled first.gguf:4 ');
-    expect(code('llama.cpp', { rankStabilized: true, rank: 8 })).toContain(
-      '--lora-scaled first.gguf:2.82842712 ',
-    );
   });
 });
 

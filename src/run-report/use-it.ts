@@ -35,7 +35,7 @@ export function nextLines(trained: Trained): (readonly [program: string, line: s
     ],
     [
       'llama.cpp',
-      `python convert_lora_to_gguf.py ${adapter} --base ${shellWord(trained.folder)} --outfile ${name}.gguf`,
+      `whetstone export --model ${shellWord(trained.folder)} --adapter ${adapter} --out ${name}.gguf`,
     ],
     ['Ollama', `a Modelfile with FROM and ADAPTER: see "Use it" in the report`],
     ['merge it', mergeLine(trained)],
@@ -53,7 +53,7 @@ export const nextLinesMerged = (
   ],
   ['transformers', `AutoModelForCausalLM.from_pretrained(${python(folder)})`],
   ['vLLM', `vllm serve ${shellWord(folder)}`],
-  ['llama.cpp', `python convert_hf_to_gguf.py ${shellWord(folder)} --outfile merged.gguf`],
+  ['llama.cpp', `whetstone export --model ${shellWord(folder)} --out merged.gguf`],
   ['Ollama', `a Modelfile with FROM ${folder}, then: ollama create merged -f Modelfile`],
 ];
 
@@ -191,20 +191,16 @@ function vllm(trained: Trained): UseEntry {
 }
 
 function llamaCpp(trained: Trained): UseEntry {
-  const { adapter, folder, name, rank, rankStabilized } = trained;
-  // The converter writes lora_alpha alone, and llama.cpp divides it by the rank: rsLoRA's root is made up for here.
-  const lora = rankStabilized
-    ? `--lora-scaled ${name}.gguf:${Number(Math.sqrt(rank).toPrecision(9))}`
-    : `--lora ${name}.gguf`;
+  const { adapter, folder, name } = trained;
   return {
     title: 'llama.cpp',
-    text: `The first two lines are run in a clone of llama.cpp. ${promptNote(trained)}`,
+    text: promptNote(trained),
     blocks: [
       {
         code: [
-          `python convert_hf_to_gguf.py ${shellWord(folder)} --outfile base.gguf`,
-          `python convert_lora_to_gguf.py ${shellWord(adapter)} --base ${shellWord(folder)} --outfile ${name}.gguf`,
-          `llama-server -m base.gguf ${lora} --port 8081${isChat(trained) ? ' --jinja' : ''}`,
+          `whetstone export --model ${shellWord(folder)} --out base.gguf`,
+          `whetstone export --model ${shellWord(folder)} --adapter ${shellWord(adapter)} --out ${name}.gguf`,
+          `llama-server -m base.gguf --lora ${name}.gguf --port 8081${isChat(trained) ? ' --jinja' : ''}`,
         ].join('\n'),
       },
       ...requestTo(8081, trained, name),
@@ -216,7 +212,7 @@ function llamaCpp(trained: Trained): UseEntry {
 const ollamaFamilies = ['llama', 'mistral'];
 
 function ollama(trained: Trained): UseEntry {
-  const { adapter, folder, name, alpha, rankStabilized, modelType, ends } = trained;
+  const { adapter, folder, name, alpha, rankStabilized, modelType } = trained;
   const merged = join(adapter, '..', 'merged');
   const direct = ollamaFamilies.includes(modelType ?? '') && Number.isInteger(alpha);
   const from = rankStabilized
@@ -229,20 +225,11 @@ function ollama(trained: Trained): UseEntry {
     : direct
       ? 'The template is the prompt that the adapter was trained with.'
       : 'The two GGUF files are those of llama.cpp above. The template is the prompt that the adapter was trained with.';
-  const template = goTemplate(trained);
   return {
     title: 'Ollama',
     text,
     blocks: [
-      {
-        file: 'Modelfile',
-        code: `${[
-          ...from,
-          ...(template === null ? [] : [`TEMPLATE """${template}"""`]),
-          ...ends.map((end) => `PARAMETER stop "${end.replaceAll('"', '\\"')}"`),
-          'PARAMETER temperature 0',
-        ].join('\n')}\n`,
-      },
+      { file: 'Modelfile', code: modelfile(trained, from) },
       {
         code: [
           ...(rankStabilized ? [mergeLine(trained)] : []),
@@ -252,6 +239,17 @@ function ollama(trained: Trained): UseEntry {
       },
     ],
   };
+}
+
+/** Ollama's Modelfile: `from` are the lines that say what is run. */
+export function modelfile(trained: Trained, from: readonly string[]): string {
+  const template = goTemplate(trained);
+  return `${[
+    ...from,
+    ...(template === null ? [] : [`TEMPLATE """${template}"""`]),
+    ...trained.ends.map((end) => `PARAMETER stop "${end.replaceAll('"', '\\"')}"`),
+    'PARAMETER temperature 0',
+  ].join('\n')}\n`;
 }
 
 /** The prompt as a Go template, without the token that Ollama puts in front itself; null where it cannot be written. */

@@ -18,6 +18,7 @@ export type NoteCode =
   | 'ADAPTER_OF_RUN'
   | 'OWN_LM_HEAD'
   | 'SHORT_POSITIONS'
+  | 'NO_WINDOW'
   | 'DEVICE'
   | 'ENGINE_TORCH'
   | 'HALF_ON_CPU'
