@@ -22,7 +22,7 @@ export interface GgufTensor {
   /** Bytes in all. */
   readonly length: number;
   /** The bytes in order, in pieces of any size. */
-  chunks(): AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+  readonly chunks: () => AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 }
 
 const alignment = 32;
@@ -111,13 +111,13 @@ function field(bytes: Bytes, { type, value }: GgufValue): void {
 }
 
 interface Bytes {
-  raw(bytes: Buffer): void;
-  uint32(value: number): void;
-  int32(value: number): void;
-  uint64(value: number): void;
-  float32(value: number): void;
-  text(value: string): void;
-  all(): Buffer;
+  readonly raw: (bytes: Buffer) => void;
+  readonly uint32: (value: number) => void;
+  readonly int32: (value: number) => void;
+  readonly uint64: (value: number) => void;
+  readonly float32: (value: number) => void;
+  readonly text: (value: string) => void;
+  readonly all: () => Buffer;
 }
 
 /** Little-endian numbers and texts, one after the other. */

@@ -72,7 +72,7 @@ describe.skipIf(folder === undefined)(
     beforeAll(async () => {
       const require = createRequire(resolve(folder!, 'package.json'));
       const { getLlama } = (await import(pathToFileURL(require.resolve('node-llama-cpp')).href)) as {
-        getLlama(options: object): Promise<Llama>;
+        readonly getLlama: (options: object) => Promise<Llama>;
       };
       llama = await getLlama({ gpu: false, maxThreads: 1, logLevel: 'error', build: 'never' });
       dir = await mkdtemp(join(tmpdir(), 'whetstone-gguf-'));

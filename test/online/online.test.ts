@@ -171,11 +171,21 @@ describe('an online run', () => {
     expect(again).toHaveLength(Math.min(5, failed.size));
   });
 
-  it.each(methodNames().filter((name) => name !== 'dpo'))('trains with method %s', async (method) => {
-    // A praised response beside a rejected one, in words, so that every method finds rows of its kind.
-    const judge = scriptedJudge((request) => (number(request) % 2 === 0 ? 'Perfect.' : 'It is wrong.'));
-    const { rounds } = await runOnline(options(judge, { method, downsample: null, rounds: 2 }));
-    expect(rounds.map(({ steps }) => steps > 0)).toEqual([true, true]);
+  it.each(methodNames().filter((name) => !['dpo', 'rltf-sd'].includes(name)))(
+    'trains with method %s',
+    async (method) => {
+      // A praised response beside a rejected one, in words, so that every method finds rows of its kind.
+      const judge = scriptedJudge((request) => (number(request) % 2 === 0 ? 'Perfect.' : 'It is wrong.'));
+      const { rounds } = await runOnline(options(judge, { method, downsample: null, rounds: 2 }));
+      expect(rounds.map(({ steps }) => steps > 0)).toEqual([true, true]);
+    },
+  );
+
+  it('refuses rltf-sd, whose revisions no round judges, before anything is generated', async () => {
+    const error = await failure(options(everySecond(), { method: 'rltf-sd' }));
+    expect(error.code).toBe('INVALID_OPTIONS');
+    expect(error.message).toContain('a round has one response to each instruction');
+    await expect(readdir(out)).rejects.toThrow(/ENOENT/);
   });
 
   it('trains with dpo on static pairs, and refuses it without them before anything is generated', async () => {

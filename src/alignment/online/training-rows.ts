@@ -35,11 +35,13 @@ export function trainingRows(
 
 /**
  * Throws WhetstoneError `INVALID_OPTIONS`, before anything is generated, for a method that rounds can never satisfy: a
- * round has one response to each instruction, and so no pairs of its own.
+ * round has one response to each instruction, and so no pairs of its own, and no revision that is judged.
  */
 export function requireLearnable(settings: AlignSettings, mix: readonly Triplet[]): void {
   const { method } = settings;
-  if (methodNamed(method).from !== 'pairs' || usableRows(method, mix, settings).length > 0) return;
+  const { from, advantageOf } = methodNamed(method);
+  const several = from === 'pairs' || advantageOf === 'revision';
+  if (!several || usableRows(method, mix, settings).length > 0) return;
   throw new WhetstoneError(
     'INVALID_OPTIONS',
     `method "${method}" needs ${methodNamed(method).needs}; a round has one response to each instruction`,
