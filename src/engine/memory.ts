@@ -257,12 +257,12 @@ function weightBytes(plan: MemoryPlan, kind: Work['kind']): number {
     return packed === 0 ? floats : packed;
   });
   if (isWhole || (plan.readsCodes && kind === 'generate')) return resting;
-  // The largest matrix in float32 while it is used, and in training again for the derivative.
+  // The largest matrix in float32 while it is used.
   const used = weights.map(({ kept, elements }) =>
     kept === 'codes' || (kept === 'half' && halves) ? 4 * elements : 0,
   );
-  return resting + inUse[kind] * Math.max(0, ...used);
+  return resting + inUse * Math.max(0, ...used);
 }
 
 /** How many float32 copies of the largest matrix in few bits the allocator holds. */
-const inUse = { train: 2, score: 1, generate: 2 } as const;
+const inUse = 2;
