@@ -139,7 +139,7 @@ export function emptyFile(file: string): WhetstoneError {
   });
 }
 
-function fileError(file: string, cause: unknown): WhetstoneError {
+export function fileError(file: string, cause: unknown): WhetstoneError {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
   if (code === 'ENOENT' || code === 'ENOTDIR') {
     return new WhetstoneError('FILE_NOT_FOUND', 'no such file', { file, cause, hint: 'Check the path.' });

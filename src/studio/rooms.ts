@@ -3,6 +3,8 @@ import { openChat } from './rooms/chat.ts';
 import { openCompare } from './rooms/compare.ts';
 import { openJudge } from './rooms/judge.ts';
 import { openRuns } from './rooms/runs.ts';
+import { openData } from './rooms/data.ts';
+import type { Place } from './data/files.ts';
 import type { Room } from './route.ts';
 import type { Studio } from './studio.ts';
 
@@ -11,10 +13,10 @@ type OpenRoom = (studio: Studio) => Promise<Room> | Room;
 const rooms: readonly OpenRoom[] = [openChat, openJudge, openRuns, openCompare];
 
 /** Opens all; where one cannot be opened, those before it are closed. */
-export async function openRooms(studio: Studio): Promise<Room[]> {
+export async function openRooms(studio: Studio & Place): Promise<Room[]> {
   const opened: Room[] = [];
   try {
-    for (const open of rooms) opened.push(await open(studio));
+    for (const open of [...rooms, openData]) opened.push(await open(studio));
     return opened;
   } catch (error) {
     for (const room of opened) await room.close?.();

@@ -15,4 +15,5 @@ export const rooms: readonly RoomEntry[] = [
   { name: 'judge', title: 'Judge', load: async () => (await import('./judge/judge.tsx')).Judge },
   { name: 'runs', title: 'Runs', load: async () => (await import('./runs/runs.tsx')).Runs },
   { name: 'compare', title: 'Compare', load: async () => (await import('./compare/compare.tsx')).Compare },
+  { name: 'data', title: 'Data', load: async () => (await import('./data/data.tsx')).Data },
 ];
