@@ -1,6 +1,7 @@
 // Speed of the studio as it is felt, in a real browser: node scripts/run-ts.mjs bench/studio.bench.ts [MODEL [WORDS]]
 // First paint; from the last key of a judgment to its colours, the pause of 250 ms included; frames while the slider of
-// lambda moves over an answer of 1000 tokens; the page's size. MODEL is a folder with a tokenizer that has the
+// lambda moves over an answer of 1000 tokens; a run of 100,000 steps: until its curves are drawn, and frames while one zooms
+// and moves along it; the page's size. MODEL is a folder with a tokenizer that has the
 // word "river" and a template.json, default the model that comes with the project; the judged answer has WORDS words (8).
 // Needs the built page (npm run build) and a Chromium.
 import { appendFile, mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
@@ -13,6 +14,7 @@ import { startStudio } from '../src/studio/index.ts';
 import type { RunningStudio } from '../src/studio/index.ts';
 import type { AnswerScores, ChatState } from '../src/studio/api/chat.ts';
 import { findChromium } from '../test/report/chromium.ts';
+import { sampleRun } from '../test/studio/sample-runs.ts';
 
 const [model = 'models/world-128', count = '8'] = process.argv.slice(2);
 const words = Number(count);
@@ -40,6 +42,7 @@ try {
   await paint();
   await colours();
   await slider();
+  await longRun();
   await size();
 } finally {
   await browser.close();
@@ -161,6 +164,50 @@ async function slider(): Promise<void> {
   })`);
   tell(`a frame while the slider recolours ${count} tokens`, frames, 'ms');
   await page.close();
+}
+
+/** A studio each time, so that the steps are read each time. */
+async function longRun(): Promise<void> {
+  await sampleRun(join(runs, 'long'), { steps: 100_000, spikes: { 54_321: 99 }, complete: true });
+  const drawn: number[] = [];
+  const frames: number[] = [];
+  for (let i = 0; i < rounds; i++) {
+    await studio.close();
+    studio = await start();
+    const page = await browser.newPage();
+    await page.goto(studio.link);
+    const began = performance.now();
+    await page.goto(`${new URL(studio.link).origin}/#/runs/long`);
+    await page.getByText('Steps 1 to 100,000 of 100,000').waitFor();
+    await page.locator('.plot canvas').first().waitFor();
+    drawn.push(performance.now() - began);
+    frames.push(...(await framesWhileZooming(page)));
+    await page.close();
+  }
+  tell('from the click to the curves of 100,000 steps', drawn, 'ms');
+  tell('a frame while one zooms and moves along them', frames, 'ms');
+}
+
+/** As a trackpad does it: a small turn of the wheel a frame, in, along, and out again. */
+function framesWhileZooming(page: Page): Promise<number[]> {
+  return page.evaluate<number[]>(`new Promise((done) => {
+    const area = document.querySelector('.u-over');
+    const { left, top, width } = area.getBoundingClientRect();
+    const turn = (how) => area.dispatchEvent(new WheelEvent('wheel', { bubbles: true, cancelable: true, clientX: left + width / 2, clientY: top + 50, ...how }));
+    const times = [];
+    let step = 0;
+    let last = performance.now();
+    const move = (now) => {
+      if (step > 0) times.push(now - last);
+      last = now;
+      if (step++ === 150) return done(times);
+      if (step < 50) turn({ deltaY: -8, ctrlKey: true });
+      else if (step < 100) turn({ deltaX: 25, deltaY: 0 });
+      else turn({ deltaY: 8, ctrlKey: true });
+      requestAnimationFrame(move);
+    };
+    requestAnimationFrame(move);
+  })`);
 }
 
 async function size(): Promise<void> {

@@ -1,7 +1,6 @@
-// Pictures of the studio's Chat and Judge rooms, as a browser shows them:
-// node scripts/run-ts.mjs scripts/studio-pictures.ts FOLDER
-// Talks to the model that comes with the project, judges four answers in words, learns, and asks again. Needs the built
-// page (npm run build) and a Chromium, see test/report/chromium.ts.
+// Pictures of the studio's rooms, as a browser shows them: node scripts/run-ts.mjs scripts/studio-pictures.ts FOLDER
+// Talks to the model that comes with the project, judges four answers in words, learns, and asks again; then trains some
+// runs. Needs what is built (npm run build) and a Chromium, see test/report/chromium.ts.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -10,6 +9,7 @@ import type { Page } from 'playwright-core';
 import { startStudio } from '../src/studio/index.ts';
 import { judgedFile, openFileQueue } from '../src/studio/judge/files.ts';
 import { findChromium } from '../test/report/chromium.ts';
+import { pictureCompare, pictureRuns } from './studio-run-pictures.ts';
 
 /** Of the world's test split, with what its judge says of the model's answers. */
 const judged = [
@@ -91,6 +91,9 @@ try {
   await page.emulateMedia({ colorScheme: 'light' });
   await picture('studio-phone');
   await judgeRoom(await browser.newPage({ viewport: { width: 1120, height: 760 }, reducedMotion: 'reduce' }));
+  const { origin } = new URL(studio.link);
+  await pictureRuns(page, runs, origin, picture);
+  await pictureCompare(page, origin, picture);
 } finally {
   await browser.close();
   await studio.close();

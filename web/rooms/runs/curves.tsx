@@ -216,8 +216,9 @@ function Panel({ panel, curves, titles, view, wide }: PanelProps) {
   const { x, lines } = data.value;
   const at = cursor.value ?? x.length - 1;
   const valueAt = (line: Column): number | null | undefined => {
-    // Of two runs the shorter one ends earlier, and rows of one lie between those of the other.
-    for (let i = at; i >= 0 && i > at - 4; i--) if (line[i] !== undefined) return line[i];
+    // Rows of one run lie between those of another, and where nobody points each shows how it ended.
+    const reach = cursor.value === null ? x.length : 4;
+    for (let i = at; i >= 0 && i > at - reach; i--) if (line[i] !== undefined) return line[i];
     return undefined;
   };
   const description = entries
@@ -258,7 +259,11 @@ function Panel({ panel, curves, titles, view, wide }: PanelProps) {
           {unit !== '' && <span class="note"> {unit}</span>}
         </h3>
         <p class="reading" aria-live="polite">
-          <span class="note">step {x.length === 0 ? '–' : thousands(x[at] ?? 0)}</span>
+          <span class="note">
+            {cursor.value === null && several
+              ? 'at the end'
+              : `step ${x.length === 0 ? '–' : thousands(x[at] ?? 0)}`}
+          </span>
           {entries.map((entry, i) => (
             <span key={i} class="reading-of">
               <Key {...entry} />

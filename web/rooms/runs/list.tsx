@@ -63,18 +63,20 @@ function Row({ run, folder }: { readonly run: RunRow; readonly folder: string })
         </p>
         <Bar run={run} />
       </div>
-      <p class="run-loss">
-        {loss === null ? (
-          <span class="note">no loss yet</span>
-        ) : (
-          <>
-            <b>{plainNumber(loss)}</b> <span class="note">nats</span>
-          </>
-        )}
-      </p>
-      <p class="run-time note">
-        <time dateTime={changed}>{ago(changed)}</time>
-      </p>
+      <div class="run-end">
+        <p>
+          {loss === null ? (
+            <span class="note">no loss yet</span>
+          ) : (
+            <>
+              <b>{plainNumber(loss)}</b> <span class="note">nats</span>
+            </>
+          )}
+        </p>
+        <p class="note">
+          <time dateTime={changed}>{ago(changed)}</time>
+        </p>
+      </div>
     </li>
   );
 }
