@@ -52,6 +52,7 @@ describe('the sequences of a row', () => {
     ['ilf-mle', ['', '', '', '', 'preferred']],
     ['ilf-dpo', ['', '', '', '', 'preferred+plain']],
     ['self-distillation', ['', '', '', 'plain+revising', 'plain+revising']],
+    ['sdpo', ['', '', '', 'plain+informed', 'plain+informed']],
     ['cepo-cut', ['plain', 'plain', 'plain', 'plain+judged+praised', 'plain+judged+praised']],
     ['rltf-fm', ['plain', 'plain+critique', 'plain+critique', 'plain+critique', 'plain+critique']],
   ])('%s', (method, expected) => {

@@ -3,6 +3,7 @@
 import { WhetstoneError } from '../errors.ts';
 import { withAdvantages } from '../judgments/advantages.ts';
 import { preferencePairs } from '../judgments/pairs.ts';
+import { withSiblings } from '../judgments/siblings.ts';
 import { isPraise, labelOf, wordsOf } from '../judgments/triplet.ts';
 import type { Triplet } from '../judgments/triplet.ts';
 import type { Objective, Role } from '../objectives/objective.ts';
@@ -37,6 +38,8 @@ export interface Method {
    * same instruction, or of its revision over the first attempts. See judgments/advantages.ts.
    */
   readonly advantageOf?: 'response' | 'revision';
+  /** Whether a criticised row is to know a satisfactory response to the same prompt; see judgments/siblings.ts. */
+  readonly siblings?: boolean;
   /** Its loss; hears its own settings only. */
   readonly objective: (settings: MethodSettings) => Promise<Objective>;
 }
@@ -211,6 +214,21 @@ const builtIn = {
     defaults: methodDefaults['self-distillation'],
     objective: async (settings) => (await objectives()).selfDistillation(settings),
   } satisfies Method as Method,
+  sdpo: {
+    label: 'SDPO',
+    title: 'towards what the model finds likely having read the judgment alone',
+    needs: criticised,
+    usable: rejected,
+    from: 'rows',
+    siblings: true,
+    roles: (triplet, { alignP }) => {
+      if (rejected(triplet)) return ['plain', 'informed'];
+      return alignP ? ['plain'] : [];
+    },
+    settings: ['teacher', 'mixture', 'topTokens', 'importanceClip', 'alignP', 'normalize'],
+    defaults: methodDefaults.sdpo,
+    objective: async (settings) => (await objectives()).sdpo(settings),
+  } satisfies Method as Method,
   'cepo-cut': {
     label: 'CUT with CEPO weights',
     title: 'CUT, tokens weighed by judgment against praise',
@@ -354,10 +372,11 @@ const methodSetting: MethodChoice = {
   },
 };
 
-/** What a method makes examples of, given rows: these, with the advantages that it asks for, or the pairs that they make. */
+/** What a method makes examples of, given rows: these, with the advantages or siblings that it asks for, or the pairs that they make. */
 export function lessonsFrom(name: string, rows: readonly Triplet[]): readonly Triplet[] {
-  const { from, advantageOf } = methodNamed(name);
+  const { from, advantageOf, siblings } = methodNamed(name);
   if (from === 'pairs') return preferencePairs(rows);
+  if (siblings) return withSiblings(rows);
   return advantageOf === undefined ? rows : withAdvantages(rows, advantageOf);
 }
 

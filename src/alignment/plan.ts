@@ -85,10 +85,11 @@ function mainSequence({
   judged,
   praised,
   revising,
+  informed,
   preferred,
   critique,
 }: Example['sequences']): Sequence {
-  return (plain ?? judged ?? praised ?? revising ?? preferred ?? critique)!;
+  return (plain ?? judged ?? praised ?? revising ?? informed ?? preferred ?? critique)!;
 }
 
 /** "row 12", with the part of the row where a row holds several triplets. Rows count from 1. */

@@ -28,7 +28,7 @@ export function lossFeeds(
   if (comparison.over === 'pairs') return { ...likelihood, ...pairFeeds(jobs, outputs, testimony) };
   const row = comparison.over === 'tokens' ? [] : [vocabSize];
   const width = row[0] ?? 1;
-  const witnesses = witnessesOf(comparison).map((_, i) => {
+  const told = (i: number, width: number): Float32Array => {
     const data = new Float32Array(outputs * width);
     let start = 0;
     for (const job of jobs) {
@@ -36,12 +36,21 @@ export function lossFeeds(
       if (values) data.set(values, start);
       start += responseLength(job.sequence) * width;
     }
-    return [feeds.witness(i), { data, dims: [outputs, ...row] }] as const;
-  });
+    return data;
+  };
+  const asked = witnessesOf(comparison).length;
+  const witnesses = Array.from(
+    { length: asked },
+    (_, i) => [feeds.witness(i), { data: told(i, width), dims: [outputs, ...row] }] as const,
+  );
   return {
     ...likelihood,
     [feeds.comparisonWeight]: perToken((job) => job.comparison),
     ...Object.fromEntries(witnesses),
+    ...(comparison.over === 'distributions' &&
+      comparison.importanceClip !== undefined && {
+        [feeds.sampled]: { data: told(asked, 1), dims: [outputs] },
+      }),
     ...(comparison.over === 'tokens' &&
       comparison.marks === true && { [feeds.marks]: marksOf(jobs, outputs) }),
     ...(comparison.over === 'tokens' &&

@@ -8,15 +8,18 @@ import {
   constant,
   dim,
   div,
+  exp,
   grad,
   greater,
   input,
   logSoftmax,
   matmul,
+  minimum,
   mul,
   neg,
   pick,
   reshape,
+  stopGradient,
   sub,
   sum,
   where,
@@ -36,6 +39,8 @@ export const feeds = {
   marks: 'marks',
   advantages: 'advantages',
   scheduled: 'scheduled',
+  /** Log-probs of the predicted tokens by the model that training began from, where a ratio to it is asked for. */
+  sampled: 'sampled',
   /** Which outputs belong to which pair: 0 or 1, [pairs, outputs]. */
   preferredOf: 'preferred_of_pair',
   plainOf: 'plain_of_pair',
@@ -158,7 +163,11 @@ export function traceComparison(
   const weight = input(feeds.comparisonWeight, 'float32', [outputs]);
   if (comparison.over === 'distributions') {
     const witness = input(feeds.witness(0), 'float32', distributions!.shape);
-    return { comparison: mul(weight, comparison.compare(distributions!, witness)) };
+    const loss = mul(weight, comparison.compare(distributions!, witness));
+    if (comparison.importanceClip === undefined) return { comparison: loss };
+    // The smaller one is taken first, so that nothing overflows.
+    const ratio = sub(stopGradient(logprobs), input(feeds.sampled, 'float32', [outputs]));
+    return { comparison: mul(loss, exp(minimum(ratio, Math.log(comparison.importanceClip)))) };
   }
   // Tokens outside the comparison get a harmless log-prob, so that neither value nor derivative can be NaN there.
   const compared = greater(weight, constant(0, 'float32'));

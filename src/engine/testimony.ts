@@ -47,6 +47,10 @@ export function callWitnesses(present: Scorer, initial: Scorer): Witnesses {
         let next = 0;
         compared.forEach((job, i) => testimony.get(job)!.push(own[i] ?? told[next++]!));
       }
+      if (comparison.over === 'distributions' && comparison.importanceClip !== undefined) {
+        const sampled = await recall(compared.map(({ sequence }) => sequence));
+        compared.forEach((job, i) => testimony.get(job)!.push(sampled[i]!));
+      }
       return testimony;
     },
   };

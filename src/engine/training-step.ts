@@ -55,6 +55,7 @@ export const roleStream: Readonly<Record<Role, number>> = {
   revising: 3,
   critique: 4,
   preferred: 5,
+  informed: 6,
 };
 
 /** `gradient` is flat, of the layout's size. */

@@ -6,6 +6,7 @@ export { constant, input, recompute, recordOp, stopGradient, weight, withGradien
 export { halfBits } from './half.ts';
 export * from './ops/elementwise.ts';
 export * from './ops/reduce.ts';
+export * from './ops/top.ts';
 export * from './ops/shape.ts';
 export * from './ops/matmul.ts';
 export * from './ops/nn.ts';

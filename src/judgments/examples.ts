@@ -13,18 +13,24 @@ import { isRefusal, rendered } from '../tokens/prompt.ts';
 import type { PromptPieces, PromptTemplate } from '../tokens/prompt.ts';
 import type { Tokenizer } from '../tokens/tokenizer.ts';
 import { responseTooLong, truncateLeft } from '../tokens/truncate.ts';
-import { isConversation, promptOf, requireUnicodeMessages } from '../rows/conversation.ts';
+import {
+  instructionWithInput,
+  isConversation,
+  promptOf,
+  requireUnicodeMessages,
+} from '../rows/conversation.ts';
 import { requireUnicode } from '../rows/unicode.ts';
 import type { Span } from '../rows/unicode.ts';
 import type { FindingCode } from './findings.ts';
 import type { TokenLengths } from './lengths.ts';
 import type { LeftOut } from './sound.ts';
+import { informedInstruction } from './siblings.ts';
 import { labelOf, wordsOf } from './triplet.ts';
 import type { Label, Triplet } from './triplet.ts';
 
 /**
  * One triplet ready for the engine, with the sequences of the roles that were asked for:
- * `plain` x -> y; `judged` x, j -> y; `praised` x, the template's praise -> y; `revising` x, y, j -> y;
+ * `informed` x, a correct answer, j and a request -> y; `plain` x -> y; `judged` x, j -> y; `praised` x, the template's praise -> y; `revising` x, y, j -> y;
  * `critique` x, y -> j; `preferred` x -> the triplet's revision.
  */
 export interface Example extends TokenExample {
@@ -265,6 +271,11 @@ function promptFor(role: Role, triplet: Triplet, template: PromptTemplate): Prom
       return { prompt: [template.render(triplet, words)], whole: words };
     case 'praised':
       return { prompt: [template.render(triplet, template.praise)], whole: template.praise };
+    case 'informed': {
+      const { input: _, ...prompt } = triplet;
+      const instruction = informedInstruction(instructionWithInput(triplet), { ...triplet, judgment: words });
+      return { prompt: [template.render({ ...prompt, instruction }, null)], whole: words };
+    }
     case 'revising':
       return { prompt: template.renderRevision(triplet, triplet.output, words), whole: triplet.output };
     default:

@@ -26,6 +26,8 @@ export interface Triplet extends PromptFields {
    * something is missing. Absent where nobody has marked any, an empty list where there was nothing to mark.
    */
   readonly errors?: readonly Span[];
+  /** A satisfactory response to the same prompt, where a method has asked: see siblings.ts. */
+  readonly sibling?: string;
   /** How much better it is than other attempts, where a method has asked: see advantages.ts. */
   readonly advantage?: number;
   /** The source's own name for the row. */

@@ -5,11 +5,14 @@ import {
   cast,
   constant,
   emit,
+  exp,
   grad,
   input,
   logSoftmax,
+  minimum,
   mul,
   reshape,
+  stopGradient,
   sub,
   sum,
 } from '../graph/index.ts';
@@ -106,7 +109,12 @@ export async function evaluate(
           feed(`${i}.logits.${k}`, rows.flat(), [rows.length, rows[0]!.length]),
         );
         leaves.push({ example: i, name: 'logits', tensor: plain! });
-        return { loss: comparison.compare(logSoftmax(plain!), logSoftmax(witness!)) };
+        const loss = comparison.compare(logSoftmax(plain!), logSoftmax(witness!));
+        if (comparison.importanceClip === undefined) return { loss };
+        // As the engine's step has it; the log-probs of y's tokens stand beside the logits here.
+        const sampled = feed(`${i}.sampled`, witnesses![0]!);
+        const ratio = sub(stopGradient(logProbs.plain!), sampled);
+        return { loss: mul(loss, exp(minimum(ratio, Math.log(comparison.importanceClip)))) };
       }
       case 'pairs': {
         const ratio = (role: 'preferred' | 'plain'): Tensor =>

@@ -12,3 +12,4 @@ export * from './dual-cut.ts';
 export * from './self-distillation.ts';
 export * from './cepo-cut.ts';
 export * from './rltf.ts';
+export * from './sdpo.ts';

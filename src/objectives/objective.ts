@@ -16,6 +16,8 @@ export type Role =
   | 'praised'
   /** x, y and j and the request to do it again, then y. */
   | 'revising'
+  /** x, a correct answer to it if there is one, j and the request to solve x, then y. */
+  | 'informed'
   /** x and y, then j. */
   | 'critique'
   /** x, then a better response than y. */
@@ -83,6 +85,10 @@ export interface DistributionComparison {
   readonly witness: Witness;
   /** Its name, where an engine in another process knows the formula by it: distributions are too large to be sent. */
   readonly divergence?: string;
+  /** Numbers of that formula. */
+  readonly divergenceSettings?: Readonly<Record<string, number>>;
+  /** A token's loss is multiplied by p / p_0 of that token, without a gradient, and by no more than this. */
+  readonly importanceClip?: number;
   /** Log-probs [tokens, vocab] in, loss [tokens] out. */
   compare(plain: Tensor, witness: Tensor): Tensor;
 }

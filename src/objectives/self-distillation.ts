@@ -27,9 +27,7 @@ type Settings = Required<SelfDistillationOptions>;
  *     L = (1/N) sum over t of KL( p(. | x, y<t) || stopgrad p_T(. | x, y, j, y<t) ),
  *
  * with the teacher p_T having read the attempt y, its judgment and the request to do it again (role `revising`), so
- * that it can also copy y. The published teacher reads the instruction, a correct answer of another attempt where there
- * is one, and the feedback, but not y; its weights are a moving average of the student's, and it is compared over the
- * student's 100 likeliest tokens and one bucket for the rest. Here its weights are those that training began from, or
+ * that it can also copy y; the published form is sdpo.ts. Here its weights are those that training began from, or
  * the present ones, and `full` compares the whole vocabulary: KL(student || teacher), KL(teacher || student), or both
  * to their even mixture, averaged (the paper's experiments use the last). `sampled` needs log-probs of
  * the response's tokens only: stopgrad(r (log p(y_t) - log p_T(y_t))) log p(y_t) with r = min(p / p_0, clip), whose

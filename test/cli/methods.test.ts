@@ -22,11 +22,14 @@ const scored = rows.flatMap((row, i) => [
   { ...row, score: i % 3 === 0 ? 9 : 2 },
   { ...row, output: `${row.output} Really.`, judgment: 'Too wordy.', score: 4 },
 ]);
+/** Every first response is revised into the second one, which has a row of its own. */
+const attempts = scored.map((row, i) => (i % 2 === 0 ? { ...row, revision: scored[i + 1]!.output } : row));
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'whetstone-methods-'));
   await writeTinyModel(at('model'));
   await writeJsonl(at('data.jsonl'), rows);
   await writeJsonl(at('scored.jsonl'), scored);
+  await writeJsonl(at('attempts.jsonl'), attempts);
   cli = await buildCli('fake');
 });
 beforeEach(() => {
@@ -59,17 +62,19 @@ const revisionsOf = async (run: string): Promise<Revision[]> =>
     .map((line) => JSON.parse(line) as Revision);
 
 it.each(methodNames().map((name) => [name]))('%s trains, and its run.yaml repeats it', async (method) => {
-  const { code, stdout, stderr } = await align('scored.jsonl', method, ['--max_steps', '2', '--json']);
+  const data = method === 'rltf-sd' ? 'attempts.jsonl' : 'scored.jsonl';
+  const { code, stdout, stderr } = await align(data, method, ['--max_steps', '2', '--json']);
   expect(code).toBe(0);
   expect(eventsOf(stdout, 'plan')).toMatchObject([{ method, total_steps: 2 }]);
   const record = await recordOf(out);
   expect(record['method']).toBe(method);
-  expect('lambda' in record).toBe(method === 'cut' || method === 'dual-cut');
+  expect('lambda' in record).toBe(['cut', 'dual-cut', 'cepo-cut'].includes(method));
   expect('beta' in record).toBe(['dual-cut', 'dpo', 'ilf-dpo'].includes(method));
   const [first] = await metricsOf(out);
-  expect('loss_l1' in first!).toBe(method === 'cut');
-  expect('loss_preference' in first!).toBe(method.endsWith('dpo'));
-  expect('flagged_fraction' in first!).toBe(['cut', 'dual-cut', 'self-distillation'].includes(method));
+  expect('loss_l1' in first!).toBe(['cut', 'cepo-cut'].includes(method));
+  expect('loss_preference' in first!).toBe(['dpo', 'ilf-dpo'].includes(method));
+  const flagging = ['cut', 'dual-cut', 'self-distillation', 'cepo-cut', 'rltf-fm'];
+  expect('flagged_fraction' in first!).toBe(flagging.includes(method));
   const shown = eventsOf(stderr, 'progress').filter(({ what }) => what === 'step');
   expect(shown.at(-1)).toMatchObject({ done: 2, total: 2 });
   expect('flagged_fraction' in shown.at(-1)!).toBe('flagged_fraction' in first!);

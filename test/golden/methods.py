@@ -213,6 +213,35 @@ def self_distillation(
     return average(rows, normalize)
 
 
+def sdpo(
+    batch: list[Example],
+    normalize: str,
+    mixture: float = 0.5,
+    top_tokens: int = 100,
+    importance_clip: float | None = 2.0,
+    align_p: bool = False,
+) -> Tensor:
+    """arXiv 2601.20802: the generalised JSD over the student's likeliest tokens and their complement."""
+    rows = []
+    for one in batch:
+        log_p = one["logprobs"]["plain"]
+        if not one["rejected"]:
+            if align_p:
+                rows.append(-log_p)
+            continue
+        p, q = (F.softmax(one["logits"][who], -1) for who in ("plain", "witness"))
+        if top_tokens < VOCAB:
+            chosen = p.topk(top_tokens).indices
+            with_rest = lambda x: torch.cat([x.gather(-1, chosen), 1 - x.gather(-1, chosen).sum(-1, True)], -1)  # noqa: E731
+            p, q = with_rest(p), with_rest(q)
+        m = (1 - mixture) * p + mixture * q
+        loss = ((1 - mixture) * p * (p / m).log() + mixture * q * (q / m).log()).sum(-1)
+        if importance_clip is not None:
+            loss = loss * (log_p.detach() - one["witnesses"][0]).exp().clamp(max=importance_clip)
+        rows.append(loss)
+    return average(rows, normalize)
+
+
 def cepo_cut(
     batch: list[Example],
     normalize: str,
@@ -315,6 +344,14 @@ def taught(rng: torch.Generator) -> list[Example]:
     ]
 
 
+def informed(rng: torch.Generator) -> list[Example]:
+    return [
+        with_logits(rng, example(rng, True, {"plain": 6, "informed": 6}, witnesses=1)),
+        example(rng, False, {"plain": 4}),
+        with_logits(rng, example(rng, True, {"plain": 3, "informed": 3}, witnesses=1)),
+    ]
+
+
 def attempts(rng: torch.Generator) -> list[Example]:
     """Ratios to the witness on both sides of any clip, both signs of the advantage, and one of 0."""
 
@@ -347,7 +384,7 @@ def case(
     batch = batch_of(rng)
     value = loss(batch, **options)
     value.backward()
-    full = options.get("form") == "full"
+    full = options.get("form") == "full" or method == "sdpo"
 
     def described(one: Example) -> dict[str, Any]:
         row = {
@@ -359,7 +396,7 @@ def case(
                 if values.grad is not None and values.grad.any()
             },
         }
-        if one["witnesses"] and not full:
+        if one["witnesses"] and (not full or method == "sdpo"):
             row["witnesses"] = [floats(values) for values in one["witnesses"]]
         if one.get("marked") is not None:
             row["marks"] = [1 if marked else -1 for marked in one["marked"]]
@@ -427,6 +464,9 @@ def method_cases() -> list[dict[str, Any]]:
             )
         ],
         case("self-distillation", self_distillation, taught, normalize="tokens", form="full", align_p=True),
+        *[case("sdpo", sdpo, informed, normalize=n, top_tokens=k) for n, k in zip(both, (3, 100))],
+        case("sdpo", sdpo, informed, normalize="triplets", mixture=0.2, top_tokens=5, importance_clip=None),
+        case("sdpo", sdpo, informed, normalize="triplets", mixture=0.9, top_tokens=1, importance_clip=1.1, align_p=True),
         *[case("cepo-cut", cepo_cut, contrasted, normalize=n, step=s) for n, s in zip(both, (0, 10))],
         *[
             case("cepo-cut", cepo_cut, contrasted, normalize="triplets", **options)

@@ -18,6 +18,7 @@ import {
   likelihood,
   rltfFm,
   rltfSd,
+  sdpo,
   selfDistillation,
 } from '../../src/objectives/index.ts';
 import { relativeError } from './golden.ts';
@@ -34,6 +35,7 @@ const makers = {
   dpo,
   'dual-cut': dualCut,
   'self-distillation': selfDistillation,
+  sdpo,
   'cepo-cut': cepoCut,
   'rltf-sd': rltfSd,
   'rltf-fm': rltfFm,

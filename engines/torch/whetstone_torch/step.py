@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Callable, Iterator
@@ -189,15 +190,21 @@ def distill(model: Model, items: list[Item], teachers: list[Item], fields: dict[
         with torch.no_grad(), as_it_was(model) if fields["model"] == "initial" else nullcontext():
             taught = logits_of(model, batch_of([teachers[row] for row in own] or [NOTHING])).log_softmax(-1)
         batch = batch_of(mine)
+        if fields.get("importance_clip") is not None:
+            with torch.no_grad(), as_it_was(model):
+                initial = log_probs_of(model, batch)
         dropout.set_masks(model.drops if own else [], batch, model.device)
         plain = logits_of(model, batch).log_softmax(-1)
         weight = offsets.take(weights, own).to(model.device) if own else torch.zeros(1, device=model.device)
-        loss = weight * divergence(plain, taught)
+        loss = weight * divergence(plain, taught, **fields.get("settings", {}))
+        targets = torch.cat([item.targets for item in mine]).to(model.device)
+        picked = plain.detach().gather(-1, targets[:, None])[:, 0]
+        if fields.get("importance_clip") is not None:
+            # The smaller one is taken first, so that nothing overflows.
+            loss = loss * (picked - initial).clamp(max=math.log(fields["importance_clip"])).exp()
         loss.sum().backward()
         dropout.clear_masks(model.drops)
         if own:
-            targets = torch.cat([item.targets for item in mine]).to(model.device)
-            picked = plain.detach().gather(-1, targets[:, None])[:, 0]
             offsets.put(log_probs, own, picked.cpu())
             offsets.put(losses, own, loss.detach().cpu())
     return model.ranks.sum(log_probs), model.ranks.sum(losses)

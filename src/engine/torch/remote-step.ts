@@ -103,7 +103,13 @@ export function openRemoteTrainer(model: RemoteModel, seed: number): RemoteTrain
     const { fields, tensors } = keyed([...jobs, ...teachers]);
     const answer = await worker.ask(
       'distill',
-      { ...fields, divergence: comparison.divergence, model: asked },
+      {
+        ...fields,
+        divergence: comparison.divergence,
+        settings: comparison.divergenceSettings ?? {},
+        importance_clip: comparison.importanceClip ?? null,
+        model: asked,
+      },
       { ...tensors, weights: flat(perToken(jobs, (job) => job.comparison)) },
     );
     const logprobs = floatsOf(answer, 'log_probs');

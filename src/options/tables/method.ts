@@ -65,7 +65,7 @@ export const method = {
     kind: 'boolean',
     default: true,
     help: 'likelihood of satisfactory responses as well',
-    defaultText: 'true; false for ilf-mle, self-distillation',
+    defaultText: 'true; false for ilf-mle, self-distillation, sdpo',
   },
   lambda1: {
     kind: 'number',
@@ -188,12 +188,26 @@ export const method = {
     default: 'reverse-kl',
     help: 'of student and teacher, form full',
   },
+  mixture: {
+    kind: 'number',
+    default: 0.5,
+    above: 0,
+    below: 1,
+    help: "the teacher's share in the mixture that both are compared with",
+  },
+  top_tokens: {
+    kind: 'number',
+    default: 100,
+    integer: true,
+    min: 1,
+    help: "how many of the student's likeliest tokens are compared one by one; the others are compared together",
+  },
   importance_clip: {
     kind: 'number',
     nullable: true,
     default: 2,
     above: 0,
-    help: 'form sampled: largest ratio that corrects for responses being those of the initial model; none for no correction',
+    help: 'sdpo, and self-distillation of the form sampled: largest ratio that corrects for responses being those of the initial model; none for no correction',
   },
   max_log_ratio: {
     kind: 'number',
@@ -210,6 +224,7 @@ export const methodDefaults = {
   'feedback-conditional': { normalize: 'tokens' },
   'ilf-mle': { alignP: false },
   'self-distillation': { alignP: false },
+  sdpo: { alignP: false },
 } as const;
 
 /**
