@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { meanFigure, pooledFigure, rankingScore } from './metrics.ts';
+import { meanFigure, meanOfParts, pooledFigure, rankingScore } from './metrics.ts';
 
 const choices = ['a', 'bbbb', '🙂🙂'];
 const truth = [false, true, false];
@@ -57,4 +57,17 @@ describe('figures', () => {
       }),
     );
   });
+});
+
+it('weighs parts alike, whatever their sizes', () => {
+  const parts = [
+    [1, 1, 0, 0],
+    [1, 0],
+    [1, 1, 1, 0, 0, 0, 0, 0],
+  ];
+  const { value, stderr } = meanOfParts(parts);
+  expect(value).toBeCloseTo((0.5 + 0.5 + 0.375) / 3, 12);
+  // Variances of the means: (1/3)/4, (1/2)/2 and (15/56)/8.
+  expect(stderr).toBeCloseTo(Math.sqrt(1 / 12 + 1 / 4 + 15 / 448) / 3, 12);
+  expect(meanOfParts([[1], [0, 1]]).stderr).toBeNull();
 });

@@ -55,6 +55,17 @@ export function meanFigure(scores: readonly number[]): MeanFigure {
   return { value: mean(scores), stderr: deviation === null ? null : deviation / Math.sqrt(scores.length) };
 }
 
+/** Mean of the parts' means, each part weighing the same, with the standard error that follows from those of the parts. */
+export function meanOfParts(parts: readonly (readonly number[])[]): MeanFigure {
+  const figures = parts.map(meanFigure);
+  const errors = figures.map(({ stderr }) => stderr);
+  const known = errors.every((error) => error !== null);
+  return {
+    value: mean(figures.map(({ value }) => value)),
+    stderr: known ? Math.sqrt(errors.reduce((sum, error) => sum + error ** 2, 0)) / parts.length : null,
+  };
+}
+
 /** Mean over all documents of several parts, with the standard error of the pooled variance within the parts. */
 export function pooledFigure(parts: readonly (readonly number[])[]): MeanFigure {
   const all = parts.flat();

@@ -161,6 +161,11 @@ describe('rankingTask', () => {
       value: 0.5,
       detail: true,
     });
-    expect(figures).toHaveLength(14);
+    // By documents every answer but one is right; by subjects one of thirteen counts half.
+    const even = figures.find(({ metric }) => metric === 'acc_by_subject')!;
+    expect(even.value).toBeCloseTo(12.5 / 13, 12);
+    const scores = even.scores as readonly number[];
+    expect(scores.reduce((sum, score) => sum + score, 0) / scores.length).toBeCloseTo(even.value, 12);
+    expect(figures).toHaveLength(15);
   });
 });

@@ -13,7 +13,8 @@ import { candidateFolders, readSplit } from './data.ts';
 import type { RankingDocument } from './document.ts';
 import { chooseExamples, exampleSeed } from './few-shot.ts';
 import type { MeanFigure } from './metrics.ts';
-import { meanFigure, pooledFigure, rankingScore } from './metrics.ts';
+import type { RankingMetric } from './metrics.ts';
+import { meanFigure, meanOfParts, pooledFigure, rankingScore } from './metrics.ts';
 import { rankingRequest } from './prompts.ts';
 import { readPrimer } from './truthfulqa.ts';
 import { option } from '../../words/option.ts';
@@ -168,6 +169,12 @@ function rankingFigures(
     const scores = items.map(({ document: { choices, truth } }, i) =>
       rankingScore(metric, { choices, truth, logLikelihoods: results[i]!.log_likelihoods }),
     );
+    /** Scores are weighed so that their mean is that of the parts. */
+    const bySubject = (of: RankingMetric, members: readonly (readonly number[])[]): Figure => {
+      const even = items.length / members.length;
+      const weighed = members.flatMap((some) => some.map((score) => (score * even) / some.length));
+      return { ...figure(name, weighed, meanOfParts(members)), metric: `${of}_by_subject` };
+    };
     const figure = (of: string, some: readonly number[], mean: MeanFigure, detail?: true): Figure => ({
       name: of,
       metric,
@@ -184,6 +191,7 @@ function rankingFigures(
       continue;
     }
     figures.push(figure(name, scores, pooledFigure(parts.map(ofPart))));
+    figures.push(bySubject(metric, parts.map(ofPart)));
     const groups = [...new Set(parts.map(({ group }) => group!))].filter((group) => group !== name);
     for (const group of groups) {
       const members = parts.filter((part) => part.group === group).map(ofPart);
