@@ -9,10 +9,13 @@ import * as nn from './ops/nn.ts';
 import * as quantized from './ops/quantized.ts';
 import * as reduce from './ops/reduce.ts';
 import * as shape from './ops/shape.ts';
+import * as top from './ops/top.ts';
 import { dimValues } from './tensor.ts';
 
 it('exports ops from modules that are tested op by op, and little else', () => {
-  const ops = [elementwise, reduce, shape, matmul, nn, quantized].flatMap((module) => Object.keys(module));
+  const ops = [elementwise, reduce, shape, matmul, nn, quantized, top].flatMap((module) =>
+    Object.keys(module),
+  );
   const others = Object.keys(graph).filter((name) => !ops.includes(name));
   // Each of these has tests in dim, tensor, grad, substitute, code-products, whole-products or emit.test.ts.
   expect(others.sort()).toEqual(
