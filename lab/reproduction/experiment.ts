@@ -5,6 +5,7 @@ import type { AlignSettings } from '../../src/alignment/settings.ts';
 import type { DetectionCounts } from '../../src/evaluation/index.ts';
 import type { Label } from '../../src/judgments/triplet.ts';
 import type { Measure } from './measures.ts';
+import type { Way } from './detection/ways.ts';
 import type { Split } from '../world/index.ts';
 
 /** Instructions of the world: the first `count` that a seed draws from a split. */
@@ -94,6 +95,12 @@ export interface DetectionExperiment {
   readonly lambdas: readonly number[];
 }
 
+/** Points at tokens of unsatisfactory answers in several ways, beside the errors that the judge knows. */
+export interface PointingExperiment {
+  readonly kind: 'pointing';
+  readonly answers: AnswersExperiment;
+}
+
 /** Trains on part of a file of judged responses (or not at all) and scores the responses of the rest. */
 export interface HeldOutExperiment {
   readonly kind: 'held-out';
@@ -113,7 +120,12 @@ export interface HeldOutExperiment {
 }
 
 export type Experiment =
-  AnswersExperiment | DetectionExperiment | HeldOutExperiment | OnlineExperiment | TrialExperiment;
+  | AnswersExperiment
+  | DetectionExperiment
+  | HeldOutExperiment
+  | OnlineExperiment
+  | PointingExperiment
+  | TrialExperiment;
 
 /** One response and what the judge said. */
 export interface JudgedAnswer {
@@ -185,6 +197,20 @@ export interface DetectionResult {
   readonly counts: readonly (readonly DetectionCounts[])[];
 }
 
+/** An unsatisfactory answer with what each way makes of its tokens, end token included. */
+export interface PointedAnswer {
+  /** By way, one number a token, greater where it points: [tokens]. */
+  readonly scores: Readonly<Record<Way, readonly number[]>>;
+  /** The tokens of each error, by position. */
+  readonly spans: readonly (readonly number[])[];
+  /** Whether the judgment holds a word of the answer that the instruction has not. */
+  readonly quotes: boolean;
+}
+
+export interface PointingResult {
+  readonly answers: readonly PointedAnswer[];
+}
+
 export interface HeldOutResult {
   /** One for each held-out row. `loss` is the mean -log p of a response token after the plain prompt, nats. */
   readonly rows: readonly {
@@ -203,6 +229,7 @@ export interface ResultOf {
   readonly detection: DetectionResult;
   readonly 'held-out': HeldOutResult;
   readonly online: OnlineResult;
+  readonly pointing: PointingResult;
   readonly trial: TrialResult;
 }
 
@@ -225,7 +252,7 @@ export function cellKey(experiment: Experiment, surroundings: Surroundings): str
 
 /** The experiments whose results this one reads. */
 export function needsOf(experiment: Experiment): Experiment[] {
-  if (experiment.kind === 'detection') return [experiment.answers];
+  if (experiment.kind === 'detection' || experiment.kind === 'pointing') return [experiment.answers];
   if (experiment.kind === 'online' && experiment.judge?.training) return [experiment.judge.training.answers];
   return experiment.kind === 'trial' && experiment.training ? [experiment.training.answers] : [];
 }

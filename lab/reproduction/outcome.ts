@@ -10,8 +10,17 @@ import {
   detectionSvg,
   detectionTitle,
   layOutDetection,
-} from './detection-table.ts';
-import type { DetectionResult, Experiment, Result } from './experiment.ts';
+} from './detection/detection-table.ts';
+import {
+  layOutPointing,
+  pointingAbout,
+  pointingClaims,
+  pointingConclusions,
+  pointingMarkdown,
+  pointingSvg,
+  pointingTitle,
+} from './detection/pointing-table.ts';
+import type { DetectionResult, Experiment, PointingResult, Result } from './experiment.ts';
 import { tableFigure } from './figures.ts';
 import { tableMarkdown } from './markdown.ts';
 import { suitePage } from './page.ts';
@@ -56,7 +65,7 @@ export function outcomeOf(
   bootstrap: BootstrapSettings = {},
 ): Outcome {
   const whole = suiteOf(name, plan.scale);
-  if (whole === null) return detectionOutcome(results);
+  if (whole === null) return name === 'detection-ways' ? pointingOutcome(results) : detectionOutcome(results);
   const suite = suiteOn(whole, plan.ground);
   const byRow = new Map<string, RowResults>(
     suite.rows.map(({ id }) => [id, results.filter(({ rowId }) => rowId === id)]),
@@ -78,6 +87,26 @@ function detectionOutcome(results: readonly RowResult[]): Outcome {
     claims: [],
     conclusions: detectionConclusions(table),
     notes: [inWords.detection, 'Intervals: percentile bootstrap over the answers of all seeds, 95%.'],
+    json: table,
+    files: [],
+  };
+}
+
+function pointingOutcome(results: readonly RowResult[]): Outcome {
+  const table = layOutPointing(
+    results.map(({ rowId, result }) => ({ rowId, answers: (result as PointingResult).answers })),
+  );
+  return {
+    title: pointingTitle,
+    about: pointingAbout,
+    table: pointingMarkdown(table),
+    svg: pointingSvg(table),
+    claims: pointingClaims(table),
+    conclusions: pointingConclusions(table),
+    notes: [
+      inWords.detection,
+      'Intervals: percentile bootstrap over answers, 95%; differences are paired by answer.',
+    ],
     json: table,
     files: [],
   };

@@ -10,7 +10,8 @@ import { readDecoderConfig } from '../../src/models/config.ts';
 import { dataDigest, folderDigests } from '../../src/runs/digests.ts';
 import { worldTemplate } from '../world/index.ts';
 import { worldModelDir } from '../world/model.ts';
-import { detectionExperiments } from './detection-table.ts';
+import { detectionExperiments } from './detection/detection-table.ts';
+import { pointingExperiments, pointingWidths } from './detection/pointing-table.ts';
 import type { Experiment, Model } from './experiment.ts';
 import { canonicalJson } from './experiment.ts';
 import type { BenchSetup } from './open-bench.ts';
@@ -26,10 +27,10 @@ import { tunedFor } from './tuned.ts';
 /** Raised by hand whenever the same experiment would give other numbers than before. */
 const suiteVersion = 1;
 
-/** Null for the table of detection, which is laid out by itself. */
+/** Null for the tables of detection, which are laid out by themselves. */
 export function suiteOf(name: ReproductionName, { train }: Pick<Scale, 'train'> = fullScale): Suite | null {
   if (name === 'tune') return tuningSuite(train);
-  return name === 'detection' ? null : suites[name];
+  return name === 'detection' || name === 'detection-ways' ? null : suites[name];
 }
 
 export interface Plan {
@@ -56,7 +57,10 @@ export async function planOf(options: ReproduceOptions, out: string): Promise<Pl
 
   const model: Model = { name: 'model', fingerprint: await fingerprintOf(modelDir) };
   const widths =
-    suiteOf(name)?.rows.flatMap((row) => [row.hiddenSize ?? [], row.training?.answersOf ?? []].flat()) ?? [];
+    name === 'detection-ways'
+      ? pointingWidths
+      : (suiteOf(name)?.rows.flatMap((row) => [row.hiddenSize ?? [], row.training?.answersOf ?? []].flat()) ??
+        []);
   const sizes = await modelsOf(widths, options.sizes ?? {});
   const template = data === undefined ? await writeTemplate(out) : (options.template ?? 'alpaca');
   const ground: Ground =
@@ -81,7 +85,7 @@ export async function planOf(options: ReproduceOptions, out: string): Promise<Pl
     setup,
     jobs,
     experiments: expand(name, scale, ground),
-    notes: notesOn(ground, scale),
+    notes: notesOn(ground, scale, suiteOf(name, scale)),
   };
 }
 
@@ -110,7 +114,9 @@ export function expand(
   const whole = suiteOf(name, scale);
   if (whole === null) {
     if (ground.kind !== 'world') throw new TypeError('detection needs the world');
-    return detectionExperiments(scale, ground).map((experiment) => ({ rowId: 'detection', experiment }));
+    return name === 'detection-ways'
+      ? pointingExperiments(scale, ground)
+      : detectionExperiments(scale, ground).map((experiment) => ({ rowId: 'detection', experiment }));
   }
   return suiteOn(whole, ground).rows.flatMap((row) =>
     (row.training === null ? scale.seeds.slice(0, 1) : scale.seeds).map((seed) => ({
@@ -138,7 +144,7 @@ async function templateContent(template: string): Promise<string> {
   return isFile ? dataDigest(template) : template;
 }
 
-function notesOn(ground: Ground, { train, test, perRound, seeds }: Scale): string[] {
+function notesOn(ground: Ground, { train, test, perRound, seeds }: Scale, suite: Suite | null): string[] {
   if (ground.kind === 'data') {
     return [
       'Rows of the data were split by instruction (seeded): a fifth is held out and scored. Methods train with the ' +
@@ -146,10 +152,17 @@ function notesOn(ground: Ground, { train, test, perRound, seeds }: Scale): strin
         `which is a mean over responses of the mean over their tokens. Flagged: at lambda ${defaultSettings.lambda}, by the trained model.`,
     ];
   }
+  const trainings = suite?.rows.flatMap(({ training }) => training ?? []) ?? [];
+  const sizes = [...new Set(trainings.map((training) => training.train ?? train))].sort((a, b) => a - b);
+  const online = trainings.some((training) => training.rounds && training.train === undefined);
+  const trained =
+    sizes.length === 0
+      ? ''
+      : `${sizes.join(', ')} training instructions${online ? ` (${perRound} a round online)` : ''}, `;
+  const sources = [...new Set(sizes.map((size) => tunedFor(size).source))];
   return [
-    `${train} training instructions (${perRound} a round online), ${test} ${ground.split} instructions, the same for every ` +
-      `row; seeds ${seeds.join(', ')} draw training instructions, order, dropout and LoRA's initial values. All answers to ` +
-      'test instructions are greedy.',
-    `Settings: ${tunedFor(train).source}.`,
+    `${trained}${test} ${ground.split} instructions, the same for every row; seeds ${seeds.join(', ')} draw training ` +
+      "instructions, order, dropout and LoRA's initial values. All answers to test instructions are greedy.",
+    ...(sources.length === 0 ? [] : [`Settings: ${sources.join('; ')}.`]),
   ];
 }

@@ -5,7 +5,14 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { WhetstoneError } from '../../src/errors.ts';
 import { createRandom } from '../../src/random.ts';
-import type { DetectionResult, Experiment, OnlineResult, Result, TrialResult } from './experiment.ts';
+import type {
+  DetectionResult,
+  Experiment,
+  OnlineResult,
+  PointingResult,
+  Result,
+  TrialResult,
+} from './experiment.ts';
 import { reproductionNames } from './names.ts';
 import type { ReproductionName } from './names.ts';
 import { reproduce } from './reproduce.ts';
@@ -87,6 +94,17 @@ function standIn(): Runner & { ran: Experiment[] } {
           onsetsFound: 1,
         };
         return { counts: experiment.lambdas.map(() => [counts, counts]) } satisfies DetectionResult;
+      }
+      case 'pointing': {
+        const scores = (first: number): number[] => [first, 0, 0, 0];
+        const ways = {
+          contrast: scores(1),
+          gradient: scores(0.5),
+          attention: scores(0.2),
+          quoted: scores(0),
+          revision: scores(1),
+        };
+        return { answers: [{ scores: ways, spans: [[0, 1]], quotes: false }] } satisfies PointingResult;
       }
       case 'held-out':
         return {

@@ -4,6 +4,7 @@ import { withTemporaryFolder } from '../../src/durable/temporary.ts';
 import type { ScoredResponse } from '../../src/evaluation/index.ts';
 import { detect } from '../../src/evaluation/index.ts';
 import { encodeTriplet } from '../../src/tokens/encode.ts';
+import type { Task } from '../world/index.ts';
 import { drawOf, graded, judgedAnswers, measureAnswers } from './answering.ts';
 import type { Bench } from './bench.ts';
 import type {
@@ -12,10 +13,16 @@ import type {
   DetectionExperiment,
   DetectionResult,
   Experiment,
+  JudgedAnswer,
+  PointedAnswer,
+  PointingExperiment,
+  PointingResult,
   Result,
   TrialExperiment,
   TrialResult,
 } from './experiment.ts';
+import { point } from './detection/point.ts';
+import { openSaliency } from './detection/saliency.ts';
 import { runHeldOut } from './held-out.ts';
 import { runOnline } from './run-online.ts';
 import { toTriplets, trainAdapter, withBenchModel } from './training.ts';
@@ -32,6 +39,8 @@ export async function runExperiment<E extends Experiment>(experiment: E, bench: 
         return runOnline(experiment, bench);
       case 'detection':
         return runDetection(experiment, bench);
+      case 'pointing':
+        return runPointing(experiment, bench);
       case 'held-out':
         return runHeldOut(experiment, bench);
     }
@@ -82,11 +91,7 @@ async function runTrial(experiment: TrialExperiment, bench: Bench): Promise<Tria
 
 async function runDetection(experiment: DetectionExperiment, bench: Bench): Promise<DetectionResult> {
   const { answers: from, lambdas } = experiment;
-  const { answers: judged } = await bench.resultOf(from);
-  const tasks = drawOf(bench, from.tasks);
-  const rejected = judged.flatMap((list, i) =>
-    list.filter(({ judgment }) => judgment !== null).map((answer) => ({ ...answer, task: tasks[i]! })),
-  );
+  const rejected = await rejectedAnswers(from, bench);
   return withBenchModel(bench, from.model, null, async ({ engine, tokenizer, template }) => {
     const scored: ScoredResponse[] = [];
     for (const { task, output, judgment, errors } of rejected) {
@@ -98,4 +103,33 @@ async function runDetection(experiment: DetectionExperiment, bench: Bench): Prom
     }
     return { counts: lambdas.map((lambda) => scored.map((response) => detect(response, lambda))) };
   });
+}
+
+/** Unsatisfactory answers with their instructions. */
+async function rejectedAnswers(
+  from: AnswersExperiment,
+  bench: Bench,
+): Promise<(JudgedAnswer & { readonly task: Task })[]> {
+  const { answers: judged } = await bench.resultOf(from);
+  const tasks = drawOf(bench, from.tasks);
+  return judged.flatMap((list, i) =>
+    list.filter(({ judgment }) => judgment !== null).map((answer) => ({ ...answer, task: tasks[i]! })),
+  );
+}
+
+async function runPointing({ answers: from }: PointingExperiment, bench: Bench): Promise<PointingResult> {
+  const rejected = await rejectedAnswers(from, bench);
+  const saliency = await openSaliency(bench.modelDir(from.model), bench.threads ?? undefined);
+  try {
+    return await withBenchModel(bench, from.model, null, async (opened) => {
+      const answers: PointedAnswer[] = [];
+      for (const answer of rejected) {
+        bench.signal?.throwIfAborted();
+        answers.push(await point(opened, saliency, answer.task.instruction, answer));
+      }
+      return { answers };
+    });
+  } finally {
+    await saliency.release();
+  }
 }

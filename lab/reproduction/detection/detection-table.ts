@@ -1,19 +1,19 @@
 // The detection suite: how well flagged tokens agree with the errors that the judge knows, over lambda.
 // Knows counts and how they become figures; it does not know how they were counted.
-import { defaultSettings } from '../../src/alignment/settings.ts';
+import { defaultSettings } from '../../../src/alignment/settings.ts';
 import type {
   BootstrapSettings,
   DetectionCounts,
   DetectionFigures,
   Estimate,
-} from '../../src/evaluation/index.ts';
-import { bootstrapRatio, figuresOf, standardDeviation } from '../../src/evaluation/index.ts';
-import { percent } from '../../src/report/format.ts';
-import type { DetectionExperiment, DetectionResult } from './experiment.ts';
-import { detectionFigure } from './figures.ts';
-import { intervalText, markdownTable, valueText } from './markdown.ts';
-import type { Ground, Scale } from './suite.ts';
-import type { TableCell } from './table.ts';
+} from '../../../src/evaluation/index.ts';
+import { bootstrapRatio, figuresOf, standardDeviation } from '../../../src/evaluation/index.ts';
+import { percent } from '../../../src/report/format.ts';
+import type { DetectionExperiment, DetectionResult } from '../experiment.ts';
+import { detectionFigure } from '../figures.ts';
+import { intervalText, markdownTable, valueText } from '../markdown.ts';
+import type { Ground, Scale } from '../suite.ts';
+import type { TableCell } from '../table.ts';
 
 /** Ratios of judged to plain probability at which detection is measured; the default of `align` is 1.2. */
 const detectionLambdas = [1, 1.05, 1.1, 1.2, 1.5, 2, 3, 5] as const;
