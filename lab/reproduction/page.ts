@@ -39,7 +39,7 @@ export function suitePage(page: Page): string {
     page.about,
     page.table,
     page.figure === null ? '' : `![${page.title}](${page.figure})`,
-    ...(page.claims.length === 0 ? [] : ["## The paper's claims", claimsTable(page.claims)]),
+    ...(page.claims.length === 0 ? [] : ['## Claims', claimsTable(page.claims)]),
     '## What it says',
     lists(page.conclusions),
     '## How it was made',

@@ -132,7 +132,7 @@ export function experimentOf(
   if (training === null) return { kind: 'trial', model, training: null, tests, praised: false, ...more };
   const train = training.train ?? scale.train;
   const instructions = Math.max(1, Math.round(train * (training.amount ?? 1)));
-  const settings = settingsOf(training.method, instructions, training.settings);
+  const settings = settingsOf(training.method, train, training.settings);
   const { responses, rounds, merged, judge } = training;
   if (rounds) {
     return {

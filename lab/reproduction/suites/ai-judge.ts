@@ -8,12 +8,17 @@ import { offline } from './rows.ts';
 const rounds = 3;
 const perRound = 60;
 
-/** About as many steps for each; settings of judges were not tuned. */
+/** A judge learns little with LoRA on the MLP alone (docs/judges.md). About as many steps for each but the last; not tuned. */
+const judging: MethodSettings = {
+  learningRate: 4e-3,
+  loraTargetModules: ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'],
+};
+
 const judges: readonly (readonly [judgments: number | null, title: string, settings: MethodSettings])[] = [
   [null, "the world's judge", {}],
-  [3000, 'a judge of 3000 judgments', { epochs: 1, learningRate: 4e-3 }],
-  [1000, 'a judge of 1000 judgments', { epochs: 2, learningRate: 4e-3 }],
-  [500, 'a judge of 500 judgments', { epochs: 4, learningRate: 4e-3 }],
+  [3000, 'a judge of 3000 judgments', { ...judging, epochs: 4 }],
+  [1000, 'a judge of 1000 judgments', { ...judging, epochs: 12 }],
+  [500, 'a judge of 500 judgments', { ...judging, epochs: 12 }],
   [0, 'the model as its own judge, untrained', {}],
 ];
 const idOf = (judgments: number | null, round: number): string => `${judgments ?? 'world'}-${round}`;
