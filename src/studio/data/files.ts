@@ -7,8 +7,8 @@ import { option } from '../../words/option.ts';
 import type { DataFiles } from '../api/data.ts';
 import type { Studio } from '../studio.ts';
 
-/** `local`: whether this machine alone reaches the page, so that whoever sees it may open any file. */
-export type Place = Pick<Studio, 'runs'> & { readonly local?: boolean };
+/** Where files are; on a page that this machine alone reaches, whoever sees it may open any. */
+export type Place = Pick<Studio, 'runs' | 'local'>;
 
 const DATA_NAME = /\.(?:jsonl|ndjson|json|csv|tsv|parquet)(?:\.gz)?$/i;
 /** What the program itself writes as lines that are no judged rows. */

@@ -19,7 +19,7 @@ import { json } from '../route.ts';
 import type { Room, Route } from '../route.ts';
 import type { Studio } from '../studio.ts';
 
-export function openData(studio: Studio & Place): Room {
+export function openData(studio: Studio): Room {
   const files = openedFiles(studio, (file) => reachable(studio, file));
   return {
     routes: routesOf(studio, files),
