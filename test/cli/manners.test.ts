@@ -95,6 +95,7 @@ const cases: Readonly<Record<string, Case>> = {
     results: [],
     told: ['merged', 'next'],
   },
+  export: { args: (out) => [...model(), '--out', `${out}.gguf`], results: [], told: ['exported'] },
   online: {
     args: (out) => [
       ...[...model(), ...critic(), '--instructions', at('unjudged.jsonl'), '--rounds', '1'],
