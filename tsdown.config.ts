@@ -3,7 +3,7 @@ import type { UserConfig } from 'tsdown';
 
 const layers = [
   ...['graph', 'models', 'objectives', 'engine', 'tokens', 'hub', 'generation', 'judgments', 'judges'],
-  ...['alignment', 'evaluation', 'report', 'run-report', 'judge-training', 'learning', 'serving'],
+  ...['alignment', 'evaluation', 'report', 'run-report', 'judge-training', 'learning', 'serving', 'export'],
 ];
 const lab = ['world', 'reproduction'];
 

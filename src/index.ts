@@ -17,8 +17,6 @@ export {
 } from './objectives/index.ts';
 export type { Objective } from './objectives/index.ts';
 export { merge } from './engine/index.ts';
-export { exportAdapter, exportModel } from './export/index.ts';
-export type { Exported, ExportOptions, GgufDType } from './export/index.ts';
 export type { Engine, MergeOptions, OpenEngine } from './engine/index.ts';
 export type { PromptTemplate, Tokenizer } from './tokens/index.ts';
 export { generate, openModel, respond } from './generation/index.ts';
