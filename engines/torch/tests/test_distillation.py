@@ -1,4 +1,4 @@
-"""The three divergences against torch's own, and their bounds. The client's are held to them by test/torch/divergences.test.ts."""
+"""Three divergences against torch's own, and the bounds of all. The client's are held to them by test/torch/divergences.test.ts."""
 
 import math
 
@@ -6,6 +6,10 @@ import pytest
 import torch
 
 from whetstone_torch.distillation import DIVERGENCES
+
+
+# What a divergence takes beside the two distributions: the mixture, and how many tokens count one by one.
+OPTIONS = {"jensen-shannon-of-top": (0.5, 12)}
 
 
 @pytest.fixture
@@ -30,6 +34,12 @@ def test_against_torch(pair):
 def test_bounds(pair):
     plain, teacher = pair
     for name, divergence in DIVERGENCES.items():
-        assert (divergence(plain, teacher) > 0).all(), name
-        assert divergence(plain, plain).abs().max() < 1e-12, name
-    assert (DIVERGENCES["jensen-shannon"](plain, teacher) <= math.log(2)).all()
+        more = OPTIONS.get(name, ())
+        assert (divergence(plain, teacher, *more) > 0).all(), name
+        assert divergence(plain, plain, *more).abs().max() < 1e-12, name
+    whole = DIVERGENCES["jensen-shannon"](plain, teacher)
+    assert (whole <= math.log(2)).all()
+    # Tokens in one bucket are told apart no more: it is at most that over all, and that where every token counts.
+    of_top = DIVERGENCES["jensen-shannon-of-top"]
+    assert (of_top(plain, teacher, *OPTIONS["jensen-shannon-of-top"]) <= whole + 1e-12).all()
+    assert torch.allclose(of_top(plain, teacher, 0.5, 30), whole, rtol=1e-9, atol=1e-9)
