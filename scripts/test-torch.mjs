@@ -2,15 +2,18 @@
 // WHETSTONE_PYTHON, else one in a virtual environment that is made in .torch; says in one line why where there is none.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 
 const run = (command, args, stdio = 'ignore') => spawnSync(command, args, { stdio }).status === 0;
 const windows = process.platform === 'win32';
-const own = windows ? '.torch\\Scripts\\python.exe' : '.torch/bin/python';
+const own = resolve(windows ? '.torch\\Scripts\\python.exe' : '.torch/bin/python');
 const packages = ['torch', 'transformers', 'peft', 'safetensors'];
 const has = (python) => run(python, ['-c', packages.map((name) => `import ${name}`).join('; ')]);
 
 function findPython() {
-  const given = process.env.WHETSTONE_PYTHON;
+  const named = process.env.WHETSTONE_PYTHON;
+  // Pytest runs in another folder.
+  const given = named && /[\\/]/.test(named) ? resolve(named) : named;
   if (given) return has(given) ? given : null;
   if (existsSync(own) && has(own)) return own;
   const made = run(windows ? 'python' : 'python3', ['-m', 'venv', '.torch']);
