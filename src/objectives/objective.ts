@@ -133,3 +133,23 @@ export function tokenShares(tokens: readonly (number | undefined)[], normalize: 
     return normalize === 'tokens' ? 1 / total : 1 / (count * counted.length);
   });
 }
+
+/**
+ * The weights of a distillation: rejected responses that have the teacher's sequence count by their comparison, satisfactory
+ * ones only with `alignP`, by their plain likelihood; means are over those that count.
+ */
+export const weighTaught =
+  (
+    teacher: Role,
+    { alignP, normalize }: { readonly alignP: boolean; readonly normalize: Normalization },
+  ): Objective['weigh'] =>
+  (batch) => {
+    const taught = batch.map(({ rejected, tokens }) => rejected && tokens[teacher] !== undefined);
+    const shares = tokenShares(
+      batch.map(({ rejected, tokens }, i) => (taught[i] || (alignP && !rejected) ? tokens.plain : undefined)),
+      normalize,
+    );
+    return shares.map((share, i) =>
+      taught[i] ? { likelihood: {}, comparison: share } : { likelihood: { plain: share }, comparison: 0 },
+    );
+  };

@@ -17,7 +17,7 @@ import {
 } from '../graph/index.ts';
 import { methodDefaults } from '../options/tables/method.ts';
 import type { Objective } from './objective.ts';
-import { tokenShares } from './objective.ts';
+import { weighTaught } from './objective.ts';
 import { settle } from './options.ts';
 import type { OptionsOf } from './options.ts';
 
@@ -40,22 +40,11 @@ export type SdpoOptions = OptionsOf<(typeof names)[number]>;
  */
 export function sdpo(options: SdpoOptions = {}): Objective {
   const settings = settle(options, names, methodDefaults.sdpo);
-  const { teacher, mixture, topTokens, importanceClip, alignP, normalize } = settings;
+  const { teacher, mixture, topTokens, importanceClip } = settings;
   return {
     name: 'sdpo',
     partNames: { likelihood: 'likelihood', comparison: 'distillation' },
-    weigh: (batch) => {
-      const taught = batch.map(({ rejected, tokens }) => rejected && tokens.informed !== undefined);
-      const shares = tokenShares(
-        batch.map(({ rejected, tokens }, i) =>
-          taught[i] || (alignP && !rejected) ? tokens.plain : undefined,
-        ),
-        normalize,
-      );
-      return shares.map((share, i) =>
-        taught[i] ? { likelihood: {}, comparison: share } : { likelihood: { plain: share }, comparison: 0 },
-      );
-    },
+    weigh: weighTaught('informed', settings),
     comparison: {
       over: 'distributions',
       witness: { role: 'informed', model: teacher === 'current' ? 'present' : 'initial' },

@@ -3,7 +3,7 @@ import type { Tensor } from '../graph/index.ts';
 import { add, exp, greater, log, maximum, minimum, mul, stopGradient, sub, sum } from '../graph/index.ts';
 import { methodDefaults } from '../options/tables/method.ts';
 import type { Comparison, Objective, TokenLoss, Witness } from './objective.ts';
-import { tokenShares } from './objective.ts';
+import { weighTaught } from './objective.ts';
 import { settle } from './options.ts';
 import type { OptionsOf } from './options.ts';
 
@@ -40,23 +40,12 @@ type Settings = Required<SelfDistillationOptions>;
  */
 export function selfDistillation(options: SelfDistillationOptions = {}): Objective {
   const settings = settle(options, names, methodDefaults['self-distillation']);
-  const { teacher, form, alignP, normalize } = settings;
+  const { teacher, form } = settings;
   const witness: Witness = { role: 'revising', model: teacher === 'current' ? 'present' : 'initial' };
   return {
     name: 'self-distillation',
     partNames: { likelihood: 'likelihood', comparison: 'distillation' },
-    weigh: (batch) => {
-      const taught = batch.map(({ rejected, tokens }) => rejected && tokens.revising !== undefined);
-      const shares = tokenShares(
-        batch.map(({ rejected, tokens }, i) =>
-          taught[i] || (alignP && !rejected) ? tokens.plain : undefined,
-        ),
-        normalize,
-      );
-      return shares.map((share, i) =>
-        taught[i] ? { likelihood: {}, comparison: share } : { likelihood: { plain: share }, comparison: 0 },
-      );
-    },
+    weigh: weighTaught('revising', settings),
     comparison: form === 'sampled' ? overTokens(witness, settings) : overDistributions(witness, settings),
   };
 }
