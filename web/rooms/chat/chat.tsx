@@ -2,6 +2,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import type { ChatState } from '../../../src/studio/api/chat.ts';
 import { listen } from '../../shell/api.ts';
+import { isCommand } from '../../shell/keys.ts';
 import { Problem } from '../../shell/problem.tsx';
 import { Answer } from './answer.tsx';
 import './chat.css';
@@ -81,8 +82,7 @@ export function Chat() {
 /** p, s and u, where nobody types: of the answer that has the focus, else the first that nothing was said of. */
 function onKey(event: KeyboardEvent): void {
   const target = event.target as HTMLElement;
-  if (event.ctrlKey || event.altKey || event.metaKey || /^(?:INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
-    return;
+  if (!isCommand(event)) return;
   if (event.key === 'u') return void undo();
   const kind = ({ p: 'perfect', s: 'skipped' } as const)[event.key];
   if (kind === undefined) return;

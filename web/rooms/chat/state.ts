@@ -11,6 +11,7 @@ import type {
   Verdict,
 } from '../../../src/studio/api/chat.ts';
 import { postForEvents, postJson } from '../../shell/api.ts';
+import { asking } from '../../shell/asking.ts';
 
 export const chat = signal<ChatState | null>(null);
 
@@ -168,16 +169,8 @@ export function scoreAgain(): void {
   for (const [id, draft] of drafts) if (draft.scores.value !== null) scoreSoon(id, draft, 0);
 }
 
-const asking = async (where: string, work: () => Promise<unknown>): Promise<boolean> => {
-  problem.value = null;
-  try {
-    await work();
-    return true;
-  } catch (error) {
-    problem.value = { where, error };
-    return false;
-  }
-};
+const askingAt = (where: string, work: () => Promise<unknown>): Promise<boolean> =>
+  asking((error) => (problem.value = error === null ? null : { where, error }), work);
 
 /** Returns whether it was taken. */
 export async function send(message: string): Promise<boolean> {
@@ -186,7 +179,7 @@ export async function send(message: string): Promise<boolean> {
   const judges = nextJudges.value;
   growing.value = { message, text: '', stop };
   announcement.value = 'The model is answering.';
-  const taken = await asking('message', () =>
+  const taken = await askingAt('message', () =>
     postForEvents<AnswerEvent>(
       '/api/chat/messages',
       { message, judges },
@@ -206,24 +199,24 @@ export async function send(message: string): Promise<boolean> {
 /** The revision that has it; null where it was not taken. */
 export async function judge(id: string, verdict: Verdict | null): Promise<number | null> {
   let revision: number | null = null;
-  await asking(id, async () => {
+  await askingAt(id, async () => {
     ({ revision } = await postJson<Judged>('/api/chat/judgments', { answer: id, verdict }));
   });
   return revision;
 }
 
 export async function undo(): Promise<void> {
-  await asking('undo', async () => {
+  await askingAt('undo', async () => {
     const { answer } = await postJson<{ readonly answer: string | null }>('/api/chat/undo', {});
     announcement.value = answer === null ? 'There is nothing to take back.' : 'Taken back.';
   });
 }
 
-export const beginAnew = (): Promise<boolean> => asking('message', () => postJson('/api/chat/new', {}));
+export const beginAnew = (): Promise<boolean> => askingAt('message', () => postJson('/api/chat/new', {}));
 export const learn = (): Promise<boolean> =>
-  asking('learn', async () => {
+  askingAt('learn', async () => {
     await keepAll();
     await postJson('/api/chat/learn', {});
   });
 export const useVersion = (version: number): Promise<boolean> =>
-  asking('learn', () => postJson('/api/chat/use', { version }));
+  askingAt('learn', () => postJson('/api/chat/use', { version }));

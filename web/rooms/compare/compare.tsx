@@ -4,6 +4,7 @@ import { percent } from '../../../src/report/format.ts';
 import type { CompareState, Contender, Tally, Vote } from '../../../src/studio/api/compare.ts';
 import { plural } from '../../../src/words/numbers.ts';
 import { listen } from '../../shell/api.ts';
+import { isCommand } from '../../shell/keys.ts';
 import { Problem } from '../../shell/problem.tsx';
 import './compare.css';
 import {
@@ -74,9 +75,7 @@ const keys: Readonly<Record<string, Vote>> = { a: 'A', b: 'B', e: 'alike' };
 
 /** a, b, e, n and u, where nobody types. */
 function onKey(event: KeyboardEvent): void {
-  const target = event.target as HTMLElement;
-  if (event.ctrlKey || event.altKey || event.metaKey || /^(?:INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
-    return;
+  if (!isCommand(event)) return;
   const vote = keys[event.key];
   if (vote !== undefined) void voteFor(vote);
   else if (event.key === 'u') void undo();

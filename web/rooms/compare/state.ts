@@ -9,6 +9,7 @@ import type {
   Vote,
 } from '../../../src/studio/api/compare.ts';
 import { postForEvents, postJson } from '../../shell/api.ts';
+import { asking } from '../../shell/asking.ts';
 
 export const compare = signal<CompareState | null>(null);
 /** Why there is no state, or no longer. */
@@ -119,13 +120,8 @@ const show = (pair: ComparedPair): void => {
   if (compare.value !== null) compare.value = { ...compare.value, pair };
 };
 
-const asking = async (work: () => Promise<unknown>): Promise<void> => {
-  problem.value = null;
-  try {
-    await work();
-  } catch (error) {
-    problem.value = error;
-  }
+const askingHere = async (work: () => Promise<unknown>): Promise<void> => {
+  await asking((error) => (problem.value = error), work);
 };
 
 const said: Readonly<Record<Vote, string>> = { A: 'A is better.', B: 'B is better.', alike: 'Both alike.' };
@@ -134,7 +130,7 @@ export function voteFor(vote: Vote): Promise<void> {
   const pair = compare.value?.pair ?? null;
   if (pair === null || growing.value !== null) return Promise.resolve();
   announcement.value = said[vote];
-  return asking(() => postJson('/api/compare/votes', { pair: pair.id, vote }));
+  return askingHere(() => postJson('/api/compare/votes', { pair: pair.id, vote }));
 }
 
-export const undo = (): Promise<void> => asking(() => postJson('/api/compare/undo', {}));
+export const undo = (): Promise<void> => askingHere(() => postJson('/api/compare/undo', {}));

@@ -1,6 +1,7 @@
 // One file: how many rows it has, how long they are, what was found in them, the rows themselves, the new file.
 import { useEffect } from 'preact/hooks';
 import type { DataAction, DataState } from '../../../src/studio/api/data.ts';
+import { isCommand } from '../../shell/keys.ts';
 import { Problem } from '../../shell/problem.tsx';
 import { linkTo } from '../../shell/route.ts';
 import { Findings } from './findings.tsx';
@@ -89,13 +90,7 @@ const actions: Readonly<Record<string, DataAction>> = { d: 'drop', r: 'repair', 
 /** d, r, s and u, arrows and Escape, where nobody types. */
 function onKey(event: KeyboardEvent): void {
   const target = event.target as HTMLElement;
-  if (
-    event.ctrlKey ||
-    event.altKey ||
-    event.metaKey ||
-    /^(?:INPUT|TEXTAREA|SELECT|SUMMARY)$/.test(target.tagName)
-  )
-    return;
+  if (!isCommand(event) || target.tagName === 'SUMMARY') return;
   if (event.key === 'u') return void undo();
   const now = chosen.value;
   if (now === null) return;

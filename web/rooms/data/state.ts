@@ -13,6 +13,7 @@ import type {
   WriteFile,
 } from '../../../src/studio/api/data.ts';
 import { getJson, listen, postJson } from '../../shell/api.ts';
+import { asking } from '../../shell/asking.ts';
 
 export const sheet = signal<DataState | null>(null);
 export const problem = signal<unknown>(null);
@@ -142,16 +143,8 @@ async function readInFull(): Promise<void> {
   }
 }
 
-const asking = async (work: () => Promise<void>): Promise<boolean> => {
-  problem.value = null;
-  try {
-    await work();
-    return true;
-  } catch (error) {
-    problem.value = error;
-    return false;
-  }
-};
+const askingHere = (work: () => Promise<unknown>): Promise<boolean> =>
+  asking((error) => (problem.value = error), work);
 
 const said: Readonly<Record<DataAction, readonly [on: string, off: string]>> = {
   drop: ['Dropped', 'No longer dropped'],
@@ -166,7 +159,7 @@ const decide = (what: Omit<DecideRows, 'file'>): Promise<void> => {
 
 /** Does it to the row, or takes it back. */
 export const toggle = (row: DataRow, action: DataAction): Promise<boolean> =>
-  asking(async () => {
+  askingHere(async () => {
     if (!row.actions.includes(action)) {
       announcement.value =
         action === 'repair' ? 'Nothing here can be repaired without guessing.' : 'Nothing to do.';
@@ -178,13 +171,13 @@ export const toggle = (row: DataRow, action: DataAction): Promise<boolean> =>
   });
 
 export const decideAll = (action: DataAction): Promise<boolean> =>
-  asking(async () => {
+  askingHere(async () => {
     await decide({ action, on: true, rows: null, view: view.value });
     announcement.value = `${said[action][0]}: all rows of this list to which that applies.`;
   });
 
 export const undo = (): Promise<boolean> =>
-  asking(async () => {
+  askingHere(async () => {
     const { rows } = await postJson<UndoneRows>('/api/data/undo', { file: sheet.value!.file });
     announcement.value =
       rows === null
@@ -193,7 +186,7 @@ export const undo = (): Promise<boolean> =>
   });
 
 export const write = (out: string): Promise<boolean> =>
-  asking(async () => {
+  askingHere(async () => {
     const body: WriteFile = { file: sheet.value!.file, out };
     const { rows } = await postJson<DataWritten>('/api/data/files', body);
     announcement.value = `Written: ${rows} rows.`;

@@ -2,6 +2,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import type { JudgeState, QueueEvent } from '../../../src/studio/api/judge.ts';
 import { listen } from '../../shell/api.ts';
+import { isCommand } from '../../shell/keys.ts';
 import { Problem } from '../../shell/problem.tsx';
 import { linkTo } from '../../shell/route.ts';
 import { Aside } from './aside.tsx';
@@ -180,9 +181,7 @@ function Done() {
 
 /** p, s, u, w, j and k, where nobody types. */
 function onKey(event: KeyboardEvent): void {
-  const target = event.target as HTMLElement;
-  if (event.ctrlKey || event.altKey || event.metaKey || /^(?:INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
-    return;
+  if (!isCommand(event)) return;
   const looked = row.value;
   const total = queue.value?.total ?? 0;
   const actions: Readonly<Record<string, () => void>> = {

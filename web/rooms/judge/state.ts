@@ -12,6 +12,7 @@ import type {
   Undone,
 } from '../../../src/studio/api/judge.ts';
 import { postJson } from '../../shell/api.ts';
+import { asking } from '../../shell/asking.ts';
 import { drafts, remember, remembered } from './drafts.ts';
 
 export const judge = signal<JudgeState | null>(null);
@@ -87,16 +88,8 @@ const here = (): { queue: string; person: string; others: boolean } => ({
   others: others.value,
 });
 
-async function asking(where: 'row' | 'file', work: () => Promise<void>): Promise<boolean> {
-  problem.value = null;
-  try {
-    await work();
-    return true;
-  } catch (error) {
-    problem.value = { where, error };
-    return false;
-  }
-}
+const askingAt = (where: 'row' | 'file', work: () => Promise<void>): Promise<boolean> =>
+  asking((error) => (problem.value = error === null ? null : { where, error }), work);
 
 /** What is typed of the row here, or said of it by this person. */
 function show(found: QueueRow | null, verdict: Verdict | null = found?.verdict ?? null): void {
@@ -117,7 +110,7 @@ export function keepDraft(): void {
 
 /** The row that was being judged when the page was left, else the next one. */
 export const begin = (): Promise<boolean> =>
-  asking('row', async () => {
+  askingAt('row', async () => {
     if (person.value === '') return;
     const kept = drafts(opened.value!, person.value);
     const began = stay ?? kept.last();
@@ -135,16 +128,16 @@ export const begin = (): Promise<boolean> =>
   });
 
 export const next = (): Promise<boolean> =>
-  asking('row', async () => show((await postJson<RowAnswer>('/api/judge/next', here())).row));
+  askingAt('row', async () => show((await postJson<RowAnswer>('/api/judge/next', here())).row));
 
 export const goTo = (at: number): Promise<boolean> =>
-  asking('row', async () => {
+  askingAt('row', async () => {
     remark.value = null;
     show((await postJson<RowAnswer>('/api/judge/row', { ...here(), row: at })).row);
   });
 
 async function lookAgain(looked: QueueRow): Promise<void> {
-  await asking('row', async () => {
+  await askingAt('row', async () => {
     const { row: found } = await postJson<RowAnswer>('/api/judge/row', { ...here(), row: looked.row });
     const isTyped = words.value.trim() !== '' || marks.value.length > 0;
     if (found?.verdict && row.value === looked && !isTyped && !saving.value)
@@ -157,7 +150,7 @@ export async function say(verdict: Verdict): Promise<void> {
   const said = row.value;
   if (!said || saving.value) return;
   saving.value = true;
-  await asking('row', async () => {
+  await askingAt('row', async () => {
     const taken = await postJson<OpinionTaken>('/api/judge/opinions', {
       ...here(),
       row: said.row,
@@ -200,7 +193,7 @@ export async function saveWords(): Promise<void> {
 }
 
 export const undo = (): Promise<boolean> =>
-  asking('row', async () => {
+  askingAt('row', async () => {
     const { undone } = await postJson<Undone>('/api/judge/undo', here());
     announcement.value =
       undone === null ? 'There is nothing to take back.' : `Row ${undone.row.row + 1}: taken back.`;
@@ -212,6 +205,6 @@ export const undo = (): Promise<boolean> =>
   });
 
 export const writeFile = (): Promise<boolean> =>
-  asking('file', async () => {
+  askingAt('file', async () => {
     await postJson('/api/judge/write', here());
   });
