@@ -1,7 +1,7 @@
 // whetstone report: a run as one page, and what verbs say when a run is over: the page, and how to go on. A report that fails
 // makes no run fail.
 import { basename, join, resolve } from 'node:path';
-import { reportTable } from '../options/verbs.ts';
+import { reportTable } from '../options/verbs/evaluating.ts';
 import type { RunReportSettings } from '../run-report/index.ts';
 import { reasonOf } from '../words/system-errors.ts';
 import type { Given, Verb } from './flags.ts';

@@ -8,7 +8,7 @@ import { refuse } from '../options/check.ts';
 import { readOptions } from '../options/read.ts';
 import { without } from '../options/table.ts';
 import type { SettingsOf } from '../options/table.ts';
-import type { serveTable } from '../options/verbs.ts';
+import type { serveTable } from '../options/verbs/serving.ts';
 import { plural } from '../words/numbers.ts';
 import type { VerbContext } from './screen.ts';
 

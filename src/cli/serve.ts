@@ -4,7 +4,7 @@ import { withRemedy } from '../errors.ts';
 import type { WhetstoneError } from '../errors.ts';
 import type { NamedAdapter, Recording } from '../serving/index.ts';
 import type { Given, Verb } from './flags.ts';
-import { serveTable } from '../options/verbs.ts';
+import { serveTable } from '../options/verbs/serving.ts';
 import { plural } from '../words/numbers.ts';
 import type { VerbContext } from './screen.ts';
 import { readKey } from './server-key.ts';

@@ -7,7 +7,7 @@ import type { WithMethods } from '../alignment/methods.ts';
 import type { Entry } from '../options/check.ts';
 import { defaultsOf, without } from '../options/table.ts';
 import type { DefaultsOf, SettingsOf } from '../options/table.ts';
-import { learnTable } from '../options/verbs.ts';
+import { learnTable } from '../options/verbs/training.ts';
 
 type OptionsTable = WithMethods<typeof learnTable>;
 type HomeTable = Omit<OptionsTable, 'home'>;
