@@ -1,5 +1,4 @@
-// What is learned from judgments, and how: the settings of the methods. Which method has which of them, a method's row
-// in alignment/methods.ts says.
+// What is learned from judgments, and how: the settings of the methods, and which of them their objectives have.
 
 export const method = {
   method: {
@@ -240,4 +239,56 @@ export const presetDefaults = {
 export const onlinePresetDefaults = {
   paper: {},
   'released-code': { lambda: 1.1, alpha: 1, gamma: 0, downsample: 0.25, warmupSteps: 100 },
+} as const;
+
+/** Which of them an objective of several has, by the names of the library. */
+export const objectiveSettings = {
+  cut: [
+    'preset',
+    'lambda',
+    'alpha',
+    'gamma',
+    'l1',
+    'alignP',
+    'alignN',
+    'detection',
+    'flaggedBy',
+    'dynamicWeight',
+    'normalize',
+  ],
+  'dual-cut': [
+    'lambda',
+    'lambda1',
+    'lambda2',
+    'lambda3',
+    'lambda4',
+    'sigma1',
+    'sigma2',
+    'alpha',
+    'beta',
+    'alignP',
+    'normalize',
+  ],
+  'self-distillation': [
+    'teacher',
+    'form',
+    'divergence',
+    'importanceClip',
+    'maxLogRatio',
+    'alignP',
+    'normalize',
+  ],
+  sdpo: ['teacher', 'mixture', 'topTokens', 'importanceClip', 'alignP', 'normalize'],
+  'cepo-cut': [
+    'lambda',
+    'alpha',
+    'alignP',
+    'alignN',
+    'detection',
+    'contrastWeight',
+    'contrastClip',
+    'contrastSteps',
+    'normalize',
+  ],
+  'rltf-fm': ['feedbackWeight', 'ratioClip', 'normalize'],
 } as const;
