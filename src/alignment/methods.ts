@@ -205,6 +205,20 @@ const builtIn = {
     defaults: methodDefaults.sdpo,
     objective: async (settings) => (await objectives()).sdpo(settings),
   } satisfies Method as Method,
+  'user-interactions': {
+    label: 'user interactions',
+    title: "each token by how what the user said next changes the model's mind",
+    needs: worded,
+    usable: hasWords,
+    from: 'rows',
+    roles: (triplet, { alignP }) => {
+      if (hasWords(triplet)) return ['plain', 'forewarned'];
+      return alignP ? ['plain'] : [];
+    },
+    settings: ['beta', 'maxLogRatio', 'alignP', 'normalize'],
+    defaults: methodDefaults['user-interactions'],
+    objective: async (settings) => (await objectives()).userInteractions(settings),
+  } satisfies Method as Method,
   'cepo-cut': {
     label: 'CUT with CEPO weights',
     title: 'CUT, tokens weighed by judgment against praise',

@@ -86,10 +86,11 @@ function mainSequence({
   praised,
   revising,
   informed,
+  forewarned,
   preferred,
   critique,
 }: Example['sequences']): Sequence {
-  return (plain ?? judged ?? praised ?? revising ?? informed ?? preferred ?? critique)!;
+  return (plain ?? judged ?? praised ?? revising ?? informed ?? forewarned ?? preferred ?? critique)!;
 }
 
 /** "row 12", with the part of the row where a row holds several triplets. Rows count from 1. */

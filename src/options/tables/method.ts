@@ -64,7 +64,7 @@ export const method = {
     kind: 'boolean',
     default: true,
     help: 'likelihood of satisfactory responses as well',
-    defaultText: 'true; false for ilf-mle, self-distillation, sdpo',
+    defaultText: 'true; false for ilf-mle, self-distillation, sdpo, user-interactions',
   },
   lambda1: {
     kind: 'number',
@@ -112,7 +112,7 @@ export const method = {
     kind: 'number',
     default: 0.1,
     min: 0,
-    help: 'DPO: strength of the pull towards the model that training began from; DualCUT: extra weight of tokens that praise makes likelier',
+    help: 'DPO and user-interactions: strength of the pull towards the model that training began from; DualCUT: extra weight of tokens that praise makes likelier',
     defaultText: '0.1; 1 for dual-cut',
   },
   label_smoothing: {
@@ -212,7 +212,7 @@ export const method = {
     kind: 'number',
     nullable: true,
     above: 0,
-    help: 'form sampled: bound, in nats, of what one token can do',
+    help: 'user-interactions, and self-distillation of the form sampled: bound, in nats, of what one token can do',
     defaultText: 'none',
   },
 } as const;
@@ -224,6 +224,7 @@ export const methodDefaults = {
   'ilf-mle': { alignP: false },
   'self-distillation': { alignP: false },
   sdpo: { alignP: false },
+  'user-interactions': { alignP: false },
 } as const;
 
 /**
