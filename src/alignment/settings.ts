@@ -66,6 +66,7 @@ export const alignEntry: Entry<OptionsTable> = {
     triplets: 'list',
     objective: 'object',
     checked: 'boolean',
+    beside: 'number',
     onRevision: 'function',
     onNote: 'function',
     signal: 'object',

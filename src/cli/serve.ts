@@ -86,7 +86,11 @@ export async function runServe(
   let serving: ServedLearning | null = null;
   try {
     if (values.learn !== null)
-      serving = await openServedLearning(values.learn, values, given, { screen, openEngine });
+      serving = await openServedLearning(values.learn, values, given, {
+        screen,
+        openEngine,
+        beside: served.memory,
+      });
     if (values.record !== null) {
       const tell = (error: WhetstoneError): void =>
         screen.warn('fault', `Chats are no longer recorded: ${withRemedy(error)}`);

@@ -27,7 +27,7 @@ export const learningDefaults: DefaultsOf<HomeTable> = defaultsOf(homeTable);
 /** What `openLearning` takes. */
 export const learningEntry: Entry<OptionsTable> = {
   table: optionsTable,
-  others: { onNote: 'function', openEngine: 'function', signal: 'object' },
+  others: { onNote: 'function', openEngine: 'function', signal: 'object', beside: 'number' },
   required: () => ['home'],
   together: (given) =>
     contradictions(trainingOf(given), { ...defaultSettings, ...trainingOf(learningDefaults) }),
