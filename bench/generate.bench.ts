@@ -5,14 +5,14 @@
 // DIR and rows.json come from bench/peers/make_checkpoint.py and rows.py. Kinds of work: one prompt that is continued by
 // --tokens tokens, eight of them side by side, and 32 prompts whose responses end at lengths from 8 to --tokens, as real
 // ones do. With --base_dtype a side "DTYPE/COMPUTE" is ours in few bits, beside "ours" in float32.
-import type { ChildProcess } from 'node:child_process';
-import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { cpus, loadavg } from 'node:os';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { createRandom } from '../src/random.ts';
+import { ourGeneration, transformers } from './commands.ts';
+import type { Side } from './sides.ts';
+import { load, median, openSide, turnOf } from './sides.ts';
+import type { GenerationAnswer, GenerationWork } from './work.ts';
+import { newTokens, pickPrompts, readRows } from './work.ts';
 
 const { values: args } = parseArgs({
   options: {
@@ -35,35 +35,10 @@ const { values: args } = parseArgs({
 if (!args.model || !args.rows) throw new Error('--model and --rows are needed');
 const [model, rowsFile, threads, most] = [args.model, args.rows, args.threads, Number(args.tokens)];
 
-interface Work {
-  readonly prompts: number[][];
-  readonly limits: number[];
-  readonly log_probs?: boolean;
-}
-interface Answer {
-  readonly seconds: number;
-  readonly log_probs?: number[][];
-  readonly ids: number[][];
-  readonly peak_rss_bytes: number;
-}
-interface Side {
-  readonly name: string;
-  ask(work: Work): Promise<Answer>;
-  stop(): void;
-}
+const rows = readRows(rowsFile);
+const pick = (round: number, count: number): number[][] => pickPrompts(rows, round, count);
 
-interface Row {
-  readonly plain_ids: number[];
-  readonly plain_response_start: number;
-}
-const rows = JSON.parse(readFileSync(rowsFile, 'utf8')) as Row[];
-const prompts = rows
-  .map(({ plain_ids, plain_response_start }) => plain_ids.slice(0, plain_response_start))
-  .filter(({ length }) => length <= 400);
-const pick = (round: number, count: number): number[][] =>
-  Array.from({ length: count }, (_, i) => prompts[(round * count + i * 7) % prompts.length]!);
-
-const kinds: Record<string, (round: number) => Work> = {
+const kinds: Record<string, (round: number) => GenerationWork> = {
   'one alone': (round) => ({ prompts: pick(round, 1), limits: [most] }),
   'eight alike': (round) => ({ prompts: pick(round, 8), limits: new Array<number>(8).fill(most) }),
   'thirty-two that end': (round) => {
@@ -73,48 +48,20 @@ const kinds: Record<string, (round: number) => Work> = {
   },
 };
 
-async function start(name: string, command: readonly string[]): Promise<Side> {
-  const child: ChildProcess = spawn(command[0]!, command.slice(1), { stdio: ['pipe', 'pipe', 'ignore'] });
-  const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
-  const next = async (): Promise<unknown> => {
-    for (;;) {
-      const { value } = (await lines.next()) as { value: string | undefined };
-      if (value === undefined) throw new Error(`${name} ended`);
-      if (value.startsWith('{')) return JSON.parse(value);
-    }
-  };
-  await next();
-  return {
-    name,
-    ask: async (work) => {
-      child.stdin!.write(`${JSON.stringify(work)}\n`);
-      return (await next()) as Answer;
-    },
-    stop: () => void child.stdin!.end(),
-  };
-}
-
-const median = (list: readonly number[]): number =>
-  [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)]!;
-const tokensOf = ({ ids }: Answer): number => ids.reduce((sum, row) => sum + row.length, 0);
-
-const peers = fileURLToPath(new URL('../bench/peers/', import.meta.url));
-const worker = (...bits: readonly string[]): readonly string[] => [
-  ...[process.execPath, 'scripts/run-ts.mjs', 'bench/generate-worker.ts', model, threads, args.slots],
-  ...bits,
-];
+const place = { model, threads, python: args.python };
+const fewBits = `${args.base_dtype}/${args.base_compute}`;
 const commands: Record<string, readonly string[]> = {
-  ours: worker(),
+  ours: ourGeneration(place, args.slots),
   ...(args.base_dtype && {
-    [`${args.base_dtype}/${args.base_compute}`]: worker(args.base_dtype, args.base_compute),
+    [fewBits]: ourGeneration(place, args.slots, fewBits),
   }),
-  transformers: [args.python, `${peers}generate.py`, '--model', model, '--threads', threads],
+  transformers: transformers(place),
   ...Object.fromEntries(args.peer.map((line) => [line.split(' ')[0]!, line.split(' ').slice(1)])),
 };
 const names = (args.only ?? Object.keys(commands).join(',')).split(',');
-const sides: Side[] = [];
-for (const name of names) sides.push(await start(name, commands[name]!));
-console.log(`${cpus()[0]!.model}, ${threads} threads, load ${loadavg()[0]!.toFixed(2)}`);
+const sides: Side<GenerationWork, GenerationAnswer>[] = [];
+for (const name of names) sides.push(await openSide(name, commands[name]!));
+console.log(`${cpus()[0]!.model}, ${threads} threads, load ${load().toFixed(2)}`);
 for (const side of sides) await side.ask({ prompts: pick(99, 2), limits: [4, 4] });
 
 const wanted = args.kinds?.split(',') ?? Object.keys(kinds);
@@ -124,12 +71,11 @@ for (const [kind, workOf] of Object.entries(kinds).filter(([name]) => wanted.inc
   let compared = 0;
   for (let round = 0; round < Number(args.rounds); round++) {
     const work = workOf(round);
-    const answers = new Map<string, Answer>();
-    for (const [i] of sides.entries()) {
-      const side = sides[(i + round) % sides.length]!;
+    const answers = new Map<string, GenerationAnswer>();
+    for (const side of turnOf(sides, round)) {
       const answer = await side.ask(work);
       answers.set(side.name, answer);
-      speeds.get(side.name)!.push(tokensOf(answer) / answer.seconds);
+      speeds.get(side.name)!.push(newTokens(answer) / answer.seconds);
     }
     const own = answers.get('ours');
     compared += own?.ids.length ?? 0;
@@ -137,11 +83,13 @@ for (const [kind, workOf] of Object.entries(kinds).filter(([name]) => wanted.inc
       const same = ids.filter((row, i) => row.join() === own?.ids[i]?.join()).length;
       equal.set(name, equal.get(name)! + same);
     }
-    const all = [...answers].map(([name, a]) => `${name} ${(tokensOf(a) / a.seconds).toFixed(1)}`).join(', ');
+    const all = [...answers]
+      .map(([name, a]) => `${name} ${(newTokens(a) / a.seconds).toFixed(1)}`)
+      .join(', ');
     const gib = [...answers]
       .map(([name, a]) => `${name} ${(a.peak_rss_bytes / 2 ** 30).toFixed(2)} GiB`)
       .join(', ');
-    console.log(`${kind}, round ${round}: ${all} tokens/s; peak ${gib}; load ${loadavg()[0]!.toFixed(2)}`);
+    console.log(`${kind}, round ${round}: ${all} tokens/s; peak ${gib}; load ${load().toFixed(2)}`);
   }
   const ours = speeds.get('ours');
   for (const [name, list] of speeds) {
@@ -154,7 +102,7 @@ for (const [kind, workOf] of Object.entries(kinds).filter(([name]) => wanted.inc
   }
 }
 /** Of greedy texts: how long they are the same, and how far log-probs are apart until then. */
-async function compareBits(plain: Side, few: Side): Promise<void> {
+async function compareBits(plain: (typeof sides)[number], few: typeof plain): Promise<void> {
   const work = { prompts: pick(0, 64), limits: new Array<number>(64).fill(32), log_probs: true };
   const [a, b] = [await plain.ask(work), await few.ask(work)];
   const same = a.ids.map((row, i) => {
@@ -165,7 +113,7 @@ async function compareBits(plain: Side, few: Side): Promise<void> {
     a.log_probs![i]!.slice(0, count).map((logProb, k) => Math.abs(logProb - b.log_probs![i]![k]!)),
   );
   console.log(
-    `${few.name}: ${apart.length} of ${tokensOf(a)} greedy tokens come before the first that differs from ours, ` +
+    `${few.name}: ${apart.length} of ${newTokens(a)} greedy tokens come before the first that differs from ours, ` +
       `${same.filter((count, i) => count === a.ids[i]!.length).length} of ${same.length} texts are equal; log-probs ` +
       `differ by ${(apart.reduce((x, y) => x + y, 0) / apart.length).toFixed(4)} nats by mean, ${Math.max(...apart).toFixed(3)} at most`,
   );

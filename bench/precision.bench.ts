@@ -9,10 +9,9 @@ import { defaultAdamW, defaultLora } from '../src/engine/index.ts';
 import type { Device } from '../src/engine/index.ts';
 import { openEngine } from '../src/engine/onnx-engine.ts';
 import type { Sequence, TokenExample, TrainingState } from '../src/engine/engine.ts';
-import type { Arithmetic } from '../src/graph/index.ts';
-import type { BaseDType } from '../src/models/index.ts';
 import { cut } from '../src/objectives/index.ts';
 import { createRandom } from '../src/random.ts';
+import { optionsOf } from './precisions.ts';
 
 const { values: args } = parseArgs({
   options: {
@@ -35,15 +34,11 @@ interface Found {
 
 let learned: TrainingState | null = null;
 async function look(name: string): Promise<Found> {
-  const [baseDtype, baseCompute] = name.split('/') as [string, Arithmetic?];
   const engine = await openEngine({
     modelDir,
     lora,
     device: args.device as Device,
-    ...(baseDtype === 'float16'
-      ? { computeDtype: 'float16' as const }
-      : { baseDtype: baseDtype as BaseDType }),
-    ...(baseCompute && { baseCompute }),
+    ...optionsOf(name),
   });
   const { vocabSize } = engine.describe();
   const sequence = (seed: number): Sequence => {

@@ -2,24 +2,17 @@
 // a request is a JSON list of row numbers, trained on as one optimizer step; an answer holds its seconds.
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import type { TokenExample } from '../src/engine/index.ts';
-import type { Arithmetic } from '../src/graph/index.ts';
-import type { BaseDType } from '../src/models/index.ts';
+import type { Device, TokenExample } from '../src/engine/index.ts';
 import { defaultAdamW, defaultLora, openEngine } from '../src/engine/index.ts';
 import { cut } from '../src/objectives/index.ts';
+import { optionsOf } from './precisions.ts';
+import type { Row } from './work.ts';
+import { readRows } from './work.ts';
 
-interface Row {
-  readonly index: number;
-  readonly plain_ids: number[];
-  readonly plain_response_start: number;
-  readonly judged_ids: number[] | null;
-  readonly judged_response_start: number | null;
-}
-
-const [modelDir, rowsFile, threads, baseDtype, baseCompute] = process.argv.slice(2);
+const [modelDir, rowsFile, threads = '2', precision = 'float32', device = 'cpu'] = process.argv.slice(2);
 if (!modelDir || !rowsFile)
-  throw new Error('usage: step-worker MODEL_DIR ROWS.json [threads [base_dtype [base_compute]]]');
-const rows = JSON.parse(readFileSync(rowsFile, 'utf8')) as Row[];
+  throw new Error('usage: step-worker MODEL_DIR ROWS.json [threads] [precision] [device]');
+const rows = readRows(rowsFile);
 
 const toExample = ({
   index,
@@ -53,9 +46,9 @@ const answer = (line: unknown): void => void process.stdout.write(`${JSON.string
 const engine = await openEngine({
   modelDir,
   lora: defaultLora,
-  threads: Number(threads ?? 2),
-  ...(baseDtype && { baseDtype: baseDtype as BaseDType }),
-  ...(baseCompute && { baseCompute: baseCompute as Arithmetic }),
+  threads: Number(threads),
+  device: device as Device,
+  ...optionsOf(precision),
 });
 const objective = cut();
 const optimizer = { ...defaultAdamW, learningRate: 4e-4 };

@@ -3,16 +3,17 @@
 //     [--only ours,ours-int8,ours-int4,ours-int8-int8,best_torch,released_style]
 // ours-A-B has --base_dtype A and --base_compute B.
 // DIR and rows.json come from bench/peers/make_checkpoint.py and rows.py. Prints a table and one JSON line.
-import type { ChildProcess } from 'node:child_process';
-import { spawn, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
 import { cpus } from 'node:os';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { compile } from '../src/engine/session.ts';
 import { constant, dim, gemm, input } from '../src/graph/index.ts';
 import { readDecoderConfig } from '../src/models/index.ts';
+import { ourStep, peerStep } from './commands.ts';
+import type { Side } from './sides.ts';
+import { median, openSide, turnOf } from './sides.ts';
+import type { Row, StepAnswer } from './work.ts';
+import { meanTokens, readRows, sampleBatches, tokensOf } from './work.ts';
 
 const { values: args } = parseArgs({
   options: {
@@ -29,69 +30,16 @@ const { values: args } = parseArgs({
 if (!args.model || !args.rows) throw new Error('--model and --rows are needed');
 const [model, rowsFile, threads] = [args.model, args.rows, args.threads];
 
-interface Row {
-  readonly plain_ids: number[];
-  readonly plain_response_start: number;
-  readonly judged_ids: number[] | null;
-}
-interface Answer {
-  readonly seconds: number;
-  readonly tokens: number;
-  readonly peak_rss_bytes: number;
-}
-interface Side {
-  readonly name: string;
-  ask(rows: readonly number[]): Promise<Answer>;
-  stop(): void;
-}
+const rows = readRows(rowsFile);
+const place = { model, rows: rowsFile, threads, python: args.python };
 
-const rows = JSON.parse(readFileSync(rowsFile, 'utf8')) as Row[];
-const tokensOf = ({ plain_ids, judged_ids }: Row): number => plain_ids.length + (judged_ids?.length ?? 0);
-
-/** Rows evenly spaced by length, so that a few stand for all; dealt to batches so that each is a mixture. */
-function sampleBatches(batches: number, size: number): number[][] {
-  const byLength = rows.map((_, i) => i).sort((a, b) => tokensOf(rows[a]!) - tokensOf(rows[b]!));
-  const count = batches * size;
-  const sample = Array.from(
-    { length: count },
-    (_, i) => byLength[Math.floor(((i + 0.5) * rows.length) / count)]!,
-  );
-  return Array.from({ length: batches }, (_, b) => sample.filter((_, i) => i % batches === b));
-}
-
-async function start(name: string): Promise<Side> {
-  const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
-  const peers = here('../bench/peers/');
-  const child: ChildProcess = name.startsWith('ours')
-    ? spawn(
-        process.execPath,
-        ['scripts/run-ts.mjs', 'bench/step-worker.ts', model, rowsFile, threads, ...name.split('-').slice(1)],
-        {
-          stdio: ['pipe', 'pipe', 'inherit'],
-        },
-      )
-    : spawn(
-        args.python,
-        [`${peers}${name}.py`, '--model', model, '--rows', rowsFile, '--threads', threads, '--serve'],
-        {
-          stdio: ['pipe', 'pipe', 'ignore'],
-        },
-      );
-  const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
-  const next = async (): Promise<unknown> => JSON.parse(((await lines.next()) as { value: string }).value);
-  await next();
-  return {
+const start = (name: string): Promise<Side<readonly number[], StepAnswer>> =>
+  openSide(
     name,
-    ask: async (chosen) => {
-      child.stdin!.write(`${JSON.stringify(chosen)}\n`);
-      return (await next()) as Answer;
-    },
-    stop: () => void child.stdin!.end(),
-  };
-}
-
-const median = (list: readonly number[]): number =>
-  [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)]!;
+    name.startsWith('ours')
+      ? ourStep(place, name.split('-').slice(1).join('/') || 'float32')
+      : peerStep(place, name),
+  );
 
 /** Floating-point operations of a step, products only: every one of them is needed for the exact gradient. */
 async function usefulFlops(row: Row): Promise<number> {
@@ -134,15 +82,13 @@ async function gemmSpeed(): Promise<number> {
   return (layers * 2 * m * k * n) / Math.min(...times);
 }
 
-const batches = sampleBatches(Number(args.batches), Number(args.batch_size));
+const batches = sampleBatches(rows, Number(args.batches), Number(args.batch_size));
 const names = args.only.split(',');
 console.log(
   `${cpus()[0]!.model}, ${threads} threads, ${batches.flat().length} of ${rows.length} rows in ${batches.length} batches`,
 );
-const meanTokens = (chosen: readonly number[]): number =>
-  chosen.reduce((s, i) => s + tokensOf(rows[i]!), 0) / chosen.length;
 console.log(
-  `tokens a triplet: ${meanTokens(batches.flat()).toFixed(0)} in the sample, ${meanTokens(rows.map((_, i) => i)).toFixed(0)} in the file`,
+  `tokens a triplet: ${meanTokens(batches.flat().map((i) => rows[i]!)).toFixed(0)} in the sample, ${meanTokens(rows).toFixed(0)} in the file`,
 );
 
 if (args.peak) {
@@ -168,8 +114,7 @@ if (args.peak) {
   const peaks = new Map<string, number>();
   for (const [round, batch] of batches.entries()) {
     speeds.push(await gemmSpeed());
-    for (const [i] of sides.entries()) {
-      const side = sides[(i + round) % sides.length]!;
+    for (const side of turnOf(sides, round)) {
       const { seconds, peak_rss_bytes } = await side.ask(batch);
       times.get(side.name)!.push(seconds);
       peaks.set(side.name, peak_rss_bytes);
