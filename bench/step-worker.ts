@@ -1,17 +1,19 @@
 // Our side of the training-step benchmark, speaking the protocol of the PyTorch peers (peers/README.md):
-// a request is a JSON list of row numbers, trained on as one optimizer step; an answer holds its seconds.
+// a request is a JSON list of row numbers, trained on as one optimizer step; an answer holds its seconds. It trains an adapter
+// by CUT, or with "everything" all weights on the likelihood of the responses.
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Device, TokenExample } from '../src/engine/index.ts';
 import { defaultAdamW, defaultLora, openEngine } from '../src/engine/index.ts';
-import { cut } from '../src/objectives/index.ts';
+import { cut, likelihood } from '../src/objectives/index.ts';
 import { optionsOf } from './precisions.ts';
 import type { Row } from './work.ts';
 import { readRows } from './work.ts';
 
-const [modelDir, rowsFile, threads = '2', precision = 'float32', device = 'cpu'] = process.argv.slice(2);
+const [modelDir, rowsFile, threads = '2', precision = 'float32', device = 'cpu', trained = 'adapter'] =
+  process.argv.slice(2);
 if (!modelDir || !rowsFile)
-  throw new Error('usage: step-worker MODEL_DIR ROWS.json [threads] [precision] [device]');
+  throw new Error('usage: step-worker MODEL_DIR ROWS.json [threads] [precision] [device] [everything]');
 const rows = readRows(rowsFile);
 
 const toExample = ({
@@ -43,15 +45,18 @@ const memory = (): Record<string, number> => {
 };
 const answer = (line: unknown): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
 
+const isWhole = trained === 'everything';
 const engine = await openEngine({
   modelDir,
-  lora: defaultLora,
+  lora: isWhole ? null : defaultLora,
   threads: Number(threads),
   device: device as Device,
   ...optionsOf(precision),
 });
-const objective = cut();
-const optimizer = { ...defaultAdamW, learningRate: 4e-4 };
+const objective = isWhole ? likelihood({ normalize: 'tokens' }) : cut();
+const optimizer = isWhole
+  ? { ...defaultAdamW, learningRate: 1e-4, beta2: 0.98, weightDecay: 0.01 }
+  : { ...defaultAdamW, learningRate: 4e-4 };
 answer({ ready: true, rows: rows.length, ...memory() });
 for await (const line of createInterface({ input: process.stdin })) {
   const chosen = (JSON.parse(line) as number[]).map((i) => toExample(rows[i]!));
