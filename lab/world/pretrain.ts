@@ -135,7 +135,10 @@ async function writeBeginning(fresh: string, settings: PretrainSettings): Promis
 }
 
 /** The prompt is read, the response and its end token are predicted. */
-export async function encodeDocument({ prompt, response }: WorldDocument, tokenizer: Tokenizer): Promise<Sequence> {
+export async function encodeDocument(
+  { prompt, response }: WorldDocument,
+  tokenizer: Tokenizer,
+): Promise<Sequence> {
   const [head, tail] = await Promise.all(
     [prompt, response].map((text) => tokenizer.encode(text, { addSpecialTokens: false })),
   );
