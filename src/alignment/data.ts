@@ -137,7 +137,6 @@ export function usedTemplate(
   return templateText(template, {
     critique: used.has('critique'),
     revision: used.has('revising') || from === 'revisions',
-    nextMessage: used.has('forewarned'),
     praise: used.has('praised'),
   });
 }

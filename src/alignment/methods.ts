@@ -12,7 +12,7 @@ import { refuse } from '../options/check.ts';
 import type { ChoiceSetting, Setting } from '../options/kinds.ts';
 import { camelCase, snakeCase } from '../options/names.ts';
 import type { Table } from '../options/table.ts';
-import { method as methodTable, methodDefaults, objectiveSettings } from '../options/tables/method.ts';
+import { method as methodTable, methodDefaults } from '../options/tables/method.ts';
 import { promptKey } from '../rows/conversation.ts';
 import type { AlignSettings } from './settings.ts';
 
@@ -67,7 +67,19 @@ const builtIn = {
     usable: (triplet, { l1, alignN }) => (l1 || alignN ? rejected(triplet) : satisfactory(triplet)),
     from: 'rows',
     roles: (triplet) => (rejected(triplet) ? ['plain', 'judged'] : ['plain']),
-    settings: objectiveSettings.cut,
+    settings: [
+      'preset',
+      'lambda',
+      'alpha',
+      'gamma',
+      'l1',
+      'alignP',
+      'alignN',
+      'detection',
+      'flaggedBy',
+      'dynamicWeight',
+      'normalize',
+    ],
     defaults: {},
     objective: async (settings) => (await objectives()).cut(settings),
   } satisfies Method as Method,
@@ -81,7 +93,19 @@ const builtIn = {
       if (rejected(triplet)) return ['plain', 'judged', 'praised'];
       return alignP ? ['plain'] : [];
     },
-    settings: objectiveSettings['dual-cut'],
+    settings: [
+      'lambda',
+      'lambda1',
+      'lambda2',
+      'lambda3',
+      'lambda4',
+      'sigma1',
+      'sigma2',
+      'alpha',
+      'beta',
+      'alignP',
+      'normalize',
+    ],
     defaults: methodDefaults['dual-cut'],
     objective: async (settings) => (await objectives()).dualCut(settings),
   } satisfies Method as Method,
@@ -186,7 +210,7 @@ const builtIn = {
       if (rejected(triplet)) return ['plain', 'revising'];
       return alignP ? ['plain'] : [];
     },
-    settings: objectiveSettings['self-distillation'],
+    settings: ['teacher', 'form', 'divergence', 'importanceClip', 'maxLogRatio', 'alignP', 'normalize'],
     defaults: methodDefaults['self-distillation'],
     objective: async (settings) => (await objectives()).selfDistillation(settings),
   } satisfies Method as Method,
@@ -201,23 +225,9 @@ const builtIn = {
       if (rejected(triplet)) return ['plain', 'informed'];
       return alignP ? ['plain'] : [];
     },
-    settings: objectiveSettings.sdpo,
+    settings: ['teacher', 'mixture', 'topTokens', 'importanceClip', 'alignP', 'normalize'],
     defaults: methodDefaults.sdpo,
     objective: async (settings) => (await objectives()).sdpo(settings),
-  } satisfies Method as Method,
-  'user-interactions': {
-    label: 'user interactions',
-    title: "each token by how what the user said next changes the model's mind",
-    needs: worded,
-    usable: hasWords,
-    from: 'rows',
-    roles: (triplet, { alignP }) => {
-      if (hasWords(triplet)) return ['plain', 'forewarned'];
-      return alignP ? ['plain'] : [];
-    },
-    settings: ['beta', 'maxLogRatio', 'alignP', 'normalize'],
-    defaults: methodDefaults['user-interactions'],
-    objective: async (settings) => (await objectives()).userInteractions(settings),
   } satisfies Method as Method,
   'cepo-cut': {
     label: 'CUT with CEPO weights',
@@ -229,7 +239,17 @@ const builtIn = {
       if (rejected(triplet)) return ['plain', 'judged', 'praised'];
       return alignP ? ['plain'] : [];
     },
-    settings: objectiveSettings['cepo-cut'],
+    settings: [
+      'lambda',
+      'alpha',
+      'alignP',
+      'alignN',
+      'detection',
+      'contrastWeight',
+      'contrastClip',
+      'contrastSteps',
+      'normalize',
+    ],
     defaults: {},
     objective: async (settings) => (await objectives()).cepoCut(settings),
   } satisfies Method as Method,
@@ -253,7 +273,7 @@ const builtIn = {
     from: 'rows',
     advantageOf: 'response',
     roles: (triplet) => (hasWords(triplet) ? ['plain', 'critique'] : ['plain']),
-    settings: objectiveSettings['rltf-fm'],
+    settings: ['feedbackWeight', 'ratioClip', 'normalize'],
     defaults: {},
     objective: async (settings) => (await objectives()).rltfFm(settings),
   } satisfies Method as Method,

@@ -86,11 +86,10 @@ function mainSequence({
   praised,
   revising,
   informed,
-  forewarned,
   preferred,
   critique,
 }: Example['sequences']): Sequence {
-  return (plain ?? judged ?? praised ?? revising ?? informed ?? forewarned ?? preferred ?? critique)!;
+  return (plain ?? judged ?? praised ?? revising ?? informed ?? preferred ?? critique)!;
 }
 
 /** "row 12", with the part of the row where a row holds several triplets. Rows count from 1. */
@@ -136,8 +135,7 @@ export function planSchedule(settings: AlignSettings, totalSteps: number): Sched
 }
 
 /**
- * Whether the model can be run on these sequences: the estimated peak of memory, with what other models hold `beside` it, and
- * what there is, in bytes.
+ * Whether the model can be run on these sequences: the estimated peak of memory and what there is, in bytes.
  *
  * Throws WhetstoneError `SEQUENCE_TOO_LONG` for sequences that the model has no positions for,
  * `VOCABULARY_MISMATCH` for a token that it has no embedding for, and `NOT_ENOUGH_MEMORY`.
@@ -146,14 +144,10 @@ export async function requireFit(
   engine: Pick<Engine, 'estimateMemory' | 'describe'>,
   sequences: readonly Sequence[],
   settings: AlignSettings,
-  beside?: number,
 ): Promise<{ peak: number; available: number }> {
   requirePositions(sequences, engine.describe(), settings.cutoffLen);
   requireVocabulary(sequences, engine.describe(), settings.model);
-  return requireMemory(engine, longestWork('train', sequences), {
-    advises: ['baseDtype', 'cutoffLen'],
-    ...(beside !== undefined && { beside }),
-  });
+  return requireMemory(engine, longestWork('train', sequences), { advises: ['baseDtype', 'cutoffLen'] });
 }
 
 function requirePositions(

@@ -36,7 +36,7 @@ export type Vjp = (cotangents: readonly (Tensor | null)[]) => readonly (Tensor |
 export type Node = { readonly id: number; outputs: readonly Tensor[] } & (
   | { readonly kind: 'input'; readonly name: string }
   | { readonly kind: 'constant'; readonly data: Uint8Array }
-  | WeightNode
+  | { readonly kind: 'weight'; readonly name: string; readonly external: ExternalData }
   /** The run-time values of symbolic dimensions, as an int64 vector. */
   | { readonly kind: 'dims'; readonly dims: Shape }
   | OpNode
@@ -48,12 +48,6 @@ export type Node = { readonly id: number; outputs: readonly Tensor[] } & (
       readonly vjp: Vjp | null;
     }
 );
-
-export interface WeightNode {
-  readonly kind: 'weight';
-  readonly name: string;
-  readonly external: ExternalData;
-}
 
 export interface OpNode {
   readonly kind: 'op';

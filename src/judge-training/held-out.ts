@@ -56,9 +56,8 @@ export async function testJudge(
       items: [...triplets.keys()],
       isKept: (row) => kept.results.has(String(row)),
       keep: (row, reply) => kept.keep(String(row), reply),
-      work: async (open, hand) => {
-        await model.requireMemory(open.map((row) => triplets[row]!));
-        await inParallel(
+      work: (open, hand) =>
+        inParallel(
           open,
           rowsUnderWay,
           async (row, stop) => {
@@ -69,8 +68,7 @@ export async function testJudge(
             );
           },
           { signal },
-        );
-      },
+        ),
       signal,
       onProgress: settings.onReply,
     });

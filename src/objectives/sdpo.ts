@@ -15,13 +15,14 @@ import {
   sum,
   where,
 } from '../graph/index.ts';
-import { methodDefaults, objectiveSettings } from '../options/tables/method.ts';
+import { methodDefaults } from '../options/tables/method.ts';
 import type { Objective } from './objective.ts';
 import { weighTaught } from './objective.ts';
 import { settle } from './options.ts';
 import type { OptionsOf } from './options.ts';
 
-export type SdpoOptions = OptionsOf<(typeof objectiveSettings.sdpo)[number]>;
+const names = ['teacher', 'mixture', 'topTokens', 'importanceClip', 'alignP', 'normalize'] as const;
+export type SdpoOptions = OptionsOf<(typeof names)[number]>;
 
 /**
  * SDPO, arXiv 2601.20802:
@@ -38,7 +39,7 @@ export type SdpoOptions = OptionsOf<(typeof objectiveSettings.sdpo)[number]>;
  * Rejected responses count, satisfactory ones only with `alignP`, by their plain likelihood; means are over those that count.
  */
 export function sdpo(options: SdpoOptions = {}): Objective {
-  const settings = settle(options, objectiveSettings.sdpo, methodDefaults.sdpo);
+  const settings = settle(options, names, methodDefaults.sdpo);
   const { teacher, mixture, topTokens, importanceClip } = settings;
   return {
     name: 'sdpo',

@@ -2,13 +2,14 @@
 // engines; it does not know requests.
 import type { Work } from '../engine/engine.ts';
 import { bytesOf } from '../engine/memory.ts';
-import { longestThatFits, requireMemory, shortContext, usableMemory } from '../engine/require-memory.ts';
+import { requireMemory, usableMemory } from '../engine/require-memory.ts';
 import type { Estimating } from '../engine/require-memory.ts';
 import { note } from '../words/note.ts';
 import type { Note } from '../words/note.ts';
 import { option } from '../words/option.ts';
 
-const workOf = (tokens: number): Work => ({ kind: 'generate', promptTokens: tokens - 1, tokens });
+/** A server that takes no longer conversations than this is of no use, in tokens. */
+const leastContext = 512;
 
 /**
  * For all slots of all engines side by side: null where sequences may be as long as the model takes them, a note where
@@ -22,12 +23,13 @@ export async function requireRoom(
   if (first === undefined) return null;
   const { maxPositions, slots } = first.describe();
   const available = await memory();
+  const workOf = (tokens: number): Work => ({ kind: 'generate', promptTokens: tokens - 1, tokens });
   const besideOf = (tokens: number): number =>
     others.reduce(
       (sum, engine) => sum + bytesOf({ ...engine.estimateMemory(workOf(tokens)), runtime: 0 }),
       0,
     );
-  const least = Math.min(shortContext, maxPositions);
+  const least = Math.min(leastContext, maxPositions);
   const fits = (tokens: number): boolean =>
     besideOf(tokens) + bytesOf(first.estimateMemory(workOf(tokens))) <= available.bytes;
   await requireMemory(first, [workOf(least)], {
@@ -36,8 +38,13 @@ export async function requireRoom(
     advises: ['baseDtype', 'slots'],
     memory: () => Promise.resolve(available),
   });
-  const low = longestThatFits(least, maxPositions, fits);
-  if (low === maxPositions) return null;
+  if (fits(maxPositions)) return null;
+  let [low, high] = [least, maxPositions];
+  while (high - low > leastContext / 8) {
+    const middle = Math.floor((low + high) / 2);
+    if (fits(middle)) low = middle;
+    else high = middle;
+  }
   return note(
     'MEMORY_CONTEXT',
     `There is memory for ${slots ?? 'all'} sequences of up to ${low} tokens side by side, and the model takes ${maxPositions}: ` +

@@ -20,7 +20,6 @@ import {
   rltfSd,
   sdpo,
   selfDistillation,
-  userInteractions,
 } from '../../src/objectives/index.ts';
 import { relativeError } from './golden.ts';
 
@@ -37,7 +36,6 @@ const makers = {
   'dual-cut': dualCut,
   'self-distillation': selfDistillation,
   sdpo,
-  'user-interactions': userInteractions,
   'cepo-cut': cepoCut,
   'rltf-sd': rltfSd,
   'rltf-fm': rltfFm,

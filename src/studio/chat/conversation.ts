@@ -177,14 +177,12 @@ function conversationOf({ learning, transcript, prompts, name, changed }: Parts)
     }
   };
 
-  let closing = false;
-  /** Asks again what a version has learned from, once there is one. */
-  const withAnswers = async (version: () => Promise<Version>): Promise<void> => {
+  const learnNow = async (): Promise<void> => {
     problem = null;
     try {
-      await answerAgain(await version());
+      await answerAgain(await learning.learn());
     } catch (error) {
-      const stopped = closing || (error instanceof WhetstoneError && error.code === 'STOPPED');
+      const stopped = error instanceof WhetstoneError && error.code === 'STOPPED';
       if (!stopped) problem = error instanceof WhetstoneError ? briefly(error) : String(error);
     } finally {
       answering = null;
@@ -214,16 +212,6 @@ function conversationOf({ learning, transcript, prompts, name, changed }: Parts)
   learning.on(({ kind }) => {
     if (kind !== 'judged' && kind !== 'withdrawn') changed();
   });
-  // What a kill cut off.
-  const { judgments, version } = learning.inUse();
-  if (judgments.length > 0 && transcript.again(version) === null)
-    void withAnswers(() => Promise.resolve(learning.inUse()));
-  // The first colours would wait until the model is ready to score.
-  const last = transcript.exchanges().at(-1);
-  scorer.prepare(
-    learning.present(),
-    last === undefined ? { instruction: '', output: '.' } : { ...promptTo(last), output: last.text },
-  );
 
   return {
     state: () => {
@@ -238,7 +226,6 @@ function conversationOf({ learning, transcript, prompts, name, changed }: Parts)
           fresh: learning.fresh().length,
           canLearn: learning.canLearn(),
           progress: progress ?? answering,
-          unfinished: progress === null ? (learning.unfinished()?.version ?? null) : null,
           problem,
           inUse: learning.inUse().version,
           versions: learning.versions().map((version) => versionOf(version, learning, transcript)),
@@ -265,13 +252,12 @@ function conversationOf({ learning, transcript, prompts, name, changed }: Parts)
       await transcript.add({ event: 'begun anew' });
       changed();
     },
-    learn: () => void withAnswers(() => learning.learn()),
+    learn: () => void learnNow(),
     use: async (version) => {
       await learning.use(version);
       changed();
     },
     close: async () => {
-      closing = true;
       await learning.close();
       await transcript.close();
     },
