@@ -4,7 +4,7 @@ import type { ViteUserConfig } from 'vitest/config';
 const config: ViteUserConfig = defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'lab/**/*.test.ts', 'test/**/*.test.ts'],
-    exclude: ['**/*.browser.test.ts'],
+    exclude: ['**/*.browser.test.ts', '**/*.long.test.ts'],
     globalSetup: 'test/cli/shared-build.ts',
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -58,11 +58,13 @@ const opened = peakMemory();
 const began = performance.now();
 if (kind === 'train') {
   const optimizer = { ...defaultAdamW, learningRate: 1e-4 };
+  // Another objective would be another graph.
+  const objective = cut();
   for (let step = 0; step < 2; step++) {
     const judged = sequenceOf(tokens, step);
     const plain = { ids: judged.ids.slice(16), responseStart: judged.responseStart - 16 };
     const sequences = { plain, judged };
-    await engine.step([{ index: 0, rejected: true, sequences }], cut(), optimizer);
+    await engine.step([{ index: 0, rejected: true, sequences }], objective, optimizer);
   }
 } else if (kind === 'score') {
   for (let seed = 0; seed < 3; seed++) await engine.score([sequenceOf(tokens, seed)]);

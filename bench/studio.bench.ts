@@ -132,7 +132,15 @@ async function slider(): Promise<void> {
         verdict: { kind: 'wrong', words: 'Too long.', marks: [] },
       },
     ],
-    learning: { fresh: 1, canLearn: true, progress: null, problem: null, inUse: 0, versions: [] },
+    learning: {
+      fresh: 1,
+      canLearn: true,
+      progress: null,
+      unfinished: null,
+      problem: null,
+      inUse: 0,
+      versions: [],
+    },
   };
   const page = await browser.newPage();
   await page.route('**/api/events*', (route) =>

@@ -25,6 +25,8 @@ export interface AlignOptions extends Partial<AlignSettings> {
   readonly triplets?: readonly GivenTriplet[];
   /** The rows were held to the check by who wrote the file, whose words it may have changed. */
   readonly checked?: boolean;
+  /** Bytes that other models in this process hold, or may come to. */
+  readonly beside?: number;
   /** In place of the objective that the settings describe; `method` still says which sequences examples have. */
   readonly objective?: Objective;
   /** Hears how many revisions of how many are there, while the model writes them for a method that needs some. */

@@ -137,6 +137,7 @@ export function usedTemplate(
   return templateText(template, {
     critique: used.has('critique'),
     revision: used.has('revising') || from === 'revisions',
+    nextMessage: used.has('forewarned'),
     praise: used.has('praised'),
   });
 }

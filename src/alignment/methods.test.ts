@@ -53,6 +53,10 @@ describe('the sequences of a row', () => {
     ['ilf-dpo', ['', '', '', '', 'preferred+plain']],
     ['self-distillation', ['', '', '', 'plain+revising', 'plain+revising']],
     ['sdpo', ['', '', '', 'plain+informed', 'plain+informed']],
+    [
+      'user-interactions',
+      ['', 'plain+forewarned', 'plain+forewarned', 'plain+forewarned', 'plain+forewarned'],
+    ],
     ['cepo-cut', ['plain', 'plain', 'plain', 'plain+judged+praised', 'plain+judged+praised']],
     ['rltf-fm', ['plain', 'plain+critique', 'plain+critique', 'plain+critique', 'plain+critique']],
   ])('%s', (method, expected) => {
@@ -111,7 +115,7 @@ describe('data without what a method needs', () => {
       );
     }
     expect(refusal('cut', positives)).toMatch(
-      /what these methods need: likelihood, forward-prediction, hindsight, feedback-conditional, critique, rltf-fm\./,
+      /what these methods need: likelihood, forward-prediction, hindsight, feedback-conditional, critique, user-interactions, rltf-fm\./,
     );
     expect(refusal('dpo', [bad, row({ instruction: 'other' })])).toMatch(
       /unlike in score or label, or revisions/,

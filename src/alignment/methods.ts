@@ -12,7 +12,7 @@ import { refuse } from '../options/check.ts';
 import type { ChoiceSetting, Setting } from '../options/kinds.ts';
 import { camelCase, snakeCase } from '../options/names.ts';
 import type { Table } from '../options/table.ts';
-import { method as methodTable, methodDefaults } from '../options/tables/method.ts';
+import { method as methodTable, methodDefaults, objectiveSettings } from '../options/tables/method.ts';
 import { promptKey } from '../rows/conversation.ts';
 import type { AlignSettings } from './settings.ts';
 
@@ -67,19 +67,7 @@ const builtIn = {
     usable: (triplet, { l1, alignN }) => (l1 || alignN ? rejected(triplet) : satisfactory(triplet)),
     from: 'rows',
     roles: (triplet) => (rejected(triplet) ? ['plain', 'judged'] : ['plain']),
-    settings: [
-      'preset',
-      'lambda',
-      'alpha',
-      'gamma',
-      'l1',
-      'alignP',
-      'alignN',
-      'detection',
-      'flaggedBy',
-      'dynamicWeight',
-      'normalize',
-    ],
+    settings: objectiveSettings.cut,
     defaults: {},
     objective: async (settings) => (await objectives()).cut(settings),
   } satisfies Method as Method,
@@ -93,19 +81,7 @@ const builtIn = {
       if (rejected(triplet)) return ['plain', 'judged', 'praised'];
       return alignP ? ['plain'] : [];
     },
-    settings: [
-      'lambda',
-      'lambda1',
-      'lambda2',
-      'lambda3',
-      'lambda4',
-      'sigma1',
-      'sigma2',
-      'alpha',
-      'beta',
-      'alignP',
-      'normalize',
-    ],
+    settings: objectiveSettings['dual-cut'],
     defaults: methodDefaults['dual-cut'],
     objective: async (settings) => (await objectives()).dualCut(settings),
   } satisfies Method as Method,
@@ -210,7 +186,7 @@ const builtIn = {
       if (rejected(triplet)) return ['plain', 'revising'];
       return alignP ? ['plain'] : [];
     },
-    settings: ['teacher', 'form', 'divergence', 'importanceClip', 'maxLogRatio', 'alignP', 'normalize'],
+    settings: objectiveSettings['self-distillation'],
     defaults: methodDefaults['self-distillation'],
     objective: async (settings) => (await objectives()).selfDistillation(settings),
   } satisfies Method as Method,
@@ -225,9 +201,23 @@ const builtIn = {
       if (rejected(triplet)) return ['plain', 'informed'];
       return alignP ? ['plain'] : [];
     },
-    settings: ['teacher', 'mixture', 'topTokens', 'importanceClip', 'alignP', 'normalize'],
+    settings: objectiveSettings.sdpo,
     defaults: methodDefaults.sdpo,
     objective: async (settings) => (await objectives()).sdpo(settings),
+  } satisfies Method as Method,
+  'user-interactions': {
+    label: 'user interactions',
+    title: "each token by how what the user said next changes the model's mind",
+    needs: worded,
+    usable: hasWords,
+    from: 'rows',
+    roles: (triplet, { alignP }) => {
+      if (hasWords(triplet)) return ['plain', 'forewarned'];
+      return alignP ? ['plain'] : [];
+    },
+    settings: ['beta', 'maxLogRatio', 'alignP', 'normalize'],
+    defaults: methodDefaults['user-interactions'],
+    objective: async (settings) => (await objectives()).userInteractions(settings),
   } satisfies Method as Method,
   'cepo-cut': {
     label: 'CUT with CEPO weights',
@@ -239,17 +229,7 @@ const builtIn = {
       if (rejected(triplet)) return ['plain', 'judged', 'praised'];
       return alignP ? ['plain'] : [];
     },
-    settings: [
-      'lambda',
-      'alpha',
-      'alignP',
-      'alignN',
-      'detection',
-      'contrastWeight',
-      'contrastClip',
-      'contrastSteps',
-      'normalize',
-    ],
+    settings: objectiveSettings['cepo-cut'],
     defaults: {},
     objective: async (settings) => (await objectives()).cepoCut(settings),
   } satisfies Method as Method,
@@ -273,7 +253,7 @@ const builtIn = {
     from: 'rows',
     advantageOf: 'response',
     roles: (triplet) => (hasWords(triplet) ? ['plain', 'critique'] : ['plain']),
-    settings: ['feedbackWeight', 'ratioClip', 'normalize'],
+    settings: objectiveSettings['rltf-fm'],
     defaults: {},
     objective: async (settings) => (await objectives()).rltfFm(settings),
   } satisfies Method as Method,

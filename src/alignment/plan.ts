@@ -86,10 +86,11 @@ function mainSequence({
   praised,
   revising,
   informed,
+  forewarned,
   preferred,
   critique,
 }: Example['sequences']): Sequence {
-  return (plain ?? judged ?? praised ?? revising ?? informed ?? preferred ?? critique)!;
+  return (plain ?? judged ?? praised ?? revising ?? informed ?? forewarned ?? preferred ?? critique)!;
 }
 
 /** "row 12", with the part of the row where a row holds several triplets. Rows count from 1. */
@@ -135,7 +136,8 @@ export function planSchedule(settings: AlignSettings, totalSteps: number): Sched
 }
 
 /**
- * Whether the model can be run on these sequences: the estimated peak of memory and what there is, in bytes.
+ * Whether the model can be run on these sequences: the estimated peak of memory, with what other models hold `beside` it, and
+ * what there is, in bytes.
  *
  * Throws WhetstoneError `SEQUENCE_TOO_LONG` for sequences that the model has no positions for,
  * `VOCABULARY_MISMATCH` for a token that it has no embedding for, and `NOT_ENOUGH_MEMORY`.
@@ -144,10 +146,14 @@ export async function requireFit(
   engine: Pick<Engine, 'estimateMemory' | 'describe'>,
   sequences: readonly Sequence[],
   settings: AlignSettings,
+  beside?: number,
 ): Promise<{ peak: number; available: number }> {
   requirePositions(sequences, engine.describe(), settings.cutoffLen);
   requireVocabulary(sequences, engine.describe(), settings.model);
-  return requireMemory(engine, longestWork('train', sequences), { advises: ['baseDtype', 'cutoffLen'] });
+  return requireMemory(engine, longestWork('train', sequences), {
+    advises: ['baseDtype', 'cutoffLen'],
+    ...(beside !== undefined && { beside }),
+  });
 }
 
 function requirePositions(

@@ -282,7 +282,12 @@ async function openEngine(rehearsed: Rehearsed, open: OpenThings): Promise<Opene
   open.add(() => engine.dispose());
   const drafts = await encodeDrafts(wanting, data, settings, engine.describe().maxPositions);
   const expected = [...sequencesOf(encoded.examples), ...drafts.map(({ whole }) => whole)];
-  return { ...rehearsed, engine, drafts, memory: await requireFit(engine, expected, settings) };
+  return {
+    ...rehearsed,
+    engine,
+    drafts,
+    memory: await requireFit(engine, expected, settings, options.beside),
+  };
 }
 
 interface Begun extends Opened {
@@ -320,7 +325,11 @@ async function revise(begun: Begun): Promise<Revised> {
   const all = { ...begun, triplets, notes: [...begun.notes, ...notes] };
   if (drafts.length === 0) return all;
   const encoded = await encode(begun, triplets);
-  return { ...all, encoded, memory: await requireFit(engine, sequencesOf(encoded.examples), settings) };
+  return {
+    ...all,
+    encoded,
+    memory: await requireFit(engine, sequencesOf(encoded.examples), settings, options.beside),
+  };
 }
 
 async function plan(revised: Revised): Promise<Omit<Prepared, 'close'>> {

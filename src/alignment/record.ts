@@ -60,6 +60,7 @@ const templateNames: Readonly<Record<keyof TemplateStrings, string>> = {
   with_judgment: 'the prompt with a judgment reads',
   critique: 'the prompt for a critique reads',
   revision: 'the prompt for a revision reads',
+  with_next_message: 'the prompt with the next message reads',
   praise: 'the words of praise read',
 };
 
@@ -82,7 +83,7 @@ export const alignCircumstances: CircumstanceTable<Circumstances> = {
  */
 export function templateText(
   template: PromptTemplate,
-  uses: { readonly critique: boolean; readonly revision: boolean; readonly praise: boolean },
+  uses: Readonly<Record<'critique' | 'revision' | 'nextMessage' | 'praise', boolean>>,
 ): TemplateStrings {
   const prompt = { instruction: '{instruction}' };
   return {
@@ -92,6 +93,7 @@ export function templateText(
     ...(uses.revision && {
       revision: template.renderRevision(prompt, '{output}', '{judgment}').join('{end}'),
     }),
+    ...(uses.nextMessage && { with_next_message: template.renderForewarned(prompt, '{judgment}') }),
     ...(uses.praise && { praise: template.praise }),
   };
 }

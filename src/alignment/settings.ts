@@ -6,7 +6,7 @@ import { bothWays } from '../options/resume.ts';
 import { defaultsOf, without } from '../options/table.ts';
 import type { DefaultsOf, SettingsOf } from '../options/table.ts';
 import { onlinePresetDefaults, presetDefaults } from '../options/tables/method.ts';
-import { alignTable } from '../options/verbs.ts';
+import { alignTable } from '../options/verbs/training.ts';
 import { foreignSettings, methodNamed, methodNames, methodsWith, withMethods } from './methods.ts';
 import type { WithMethods } from './methods.ts';
 
@@ -66,6 +66,7 @@ export const alignEntry: Entry<OptionsTable> = {
     triplets: 'list',
     objective: 'object',
     checked: 'boolean',
+    beside: 'number',
     onRevision: 'function',
     onNote: 'function',
     signal: 'object',

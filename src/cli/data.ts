@@ -6,7 +6,7 @@ import type { ChatFile, CheckOptions, Format, SoundTriplets, Triplet } from '../
 import type { Given, Verb } from './flags.ts';
 import type { OnRead } from '../rows/input-file.ts';
 import { command } from '../options/tables/command.ts';
-import { dataCheckTable, dataConvertTable } from '../options/verbs.ts';
+import { dataCheckTable, dataConvertTable } from '../options/verbs/data.ts';
 import { plural } from '../words/numbers.ts';
 import { option } from '../words/option.ts';
 import type { MakeCommand } from './program.ts';

@@ -6,7 +6,7 @@ import type { Examination } from '../engine/doctor.ts';
 import { requireEngine } from '../engine/open-weights.ts';
 import { isTorch } from '../engine/torch/address.ts';
 import type { TorchExamination } from '../engine/torch/examine.ts';
-import { doctorTable } from '../options/verbs.ts';
+import { doctorTable } from '../options/verbs/engine.ts';
 import type { Given, Verb } from './flags.ts';
 import { snakeFields } from './events.ts';
 import type { Colors } from './terminal.ts';

@@ -6,7 +6,7 @@ import { formatMoney } from '../openai/cost.ts';
 import { withConfig } from './flags.ts';
 import type { Given, Verb, WithConfig } from './flags.ts';
 import { command } from '../options/tables/command.ts';
-import { evaluateTable } from '../options/verbs.ts';
+import { evaluateTable } from '../options/verbs/evaluating.ts';
 import { plural, thousands } from '../words/numbers.ts';
 import { printable } from '../words/printable.ts';
 import { snakeFields } from './events.ts';

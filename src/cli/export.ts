@@ -2,7 +2,7 @@
 import { dirname, relative, resolve } from 'node:path';
 import { WhetstoneError } from '../errors.ts';
 import type { GgufDType } from '../export/index.ts';
-import { exportTable } from '../options/verbs.ts';
+import { exportTable } from '../options/verbs/models.ts';
 import { bytesInWords, plural } from '../words/numbers.ts';
 import type { Given, Verb } from './flags.ts';
 import { requireFree } from './left-out.ts';

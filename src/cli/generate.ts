@@ -6,7 +6,7 @@ import { withConfig } from './flags.ts';
 import type { Given, Verb, WithConfig } from './flags.ts';
 import type { Problem } from '../options/check.ts';
 import { bothWays } from '../options/resume.ts';
-import { generateTable } from '../options/verbs.ts';
+import { generateTable } from '../options/verbs/answering.ts';
 import { plural } from '../words/numbers.ts';
 import { openRowsOut, runKept, toStandardOutput } from './rows-out.ts';
 import type { VerbContext } from './screen.ts';

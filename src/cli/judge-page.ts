@@ -2,7 +2,7 @@
 import { WhetstoneError } from '../errors.ts';
 import type { OpenJudgePage } from '../judges/person/page.ts';
 import type { Queue } from '../judges/person/queue.ts';
-import { studioTable } from '../options/verbs.ts';
+import { studioTable } from '../options/verbs/serving.ts';
 import type { StudioOptions } from '../studio/index.ts';
 import { plural } from '../words/numbers.ts';
 import { openBrowser } from './browser.ts';

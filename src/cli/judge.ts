@@ -13,7 +13,7 @@ import { withConfig } from './flags.ts';
 import type { Given, Verb, WithConfig } from './flags.ts';
 import { judgeSettingsOf } from '../judges/flags.ts';
 import { command } from '../options/tables/command.ts';
-import { judgeTable } from '../options/verbs.ts';
+import { judgeTable } from '../options/verbs/judging.ts';
 import { plural, thousands } from '../words/numbers.ts';
 import { printable } from '../words/printable.ts';
 import { snakeFields } from './events.ts';

@@ -8,7 +8,7 @@ import { refuse } from '../options/check.ts';
 import { readOptions } from '../options/read.ts';
 import { without } from '../options/table.ts';
 import type { SettingsOf } from '../options/table.ts';
-import type { serveTable } from '../options/verbs.ts';
+import type { serveTable } from '../options/verbs/serving.ts';
 import { plural } from '../words/numbers.ts';
 import type { VerbContext } from './screen.ts';
 
@@ -25,7 +25,7 @@ export async function openServedLearning(
   home: string,
   values: Values,
   given: Partial<Values>,
-  { screen, openEngine }: Pick<VerbContext, 'screen' | 'openEngine'>,
+  { screen, openEngine, beside }: Pick<VerbContext, 'screen' | 'openEngine'> & { readonly beside: number },
 ): Promise<ServedLearning> {
   const { learnAutomatically, openLearning } = await import('../learning/index.ts');
   const { baseName, openLearner } = await import('../serving/index.ts');
@@ -36,6 +36,7 @@ export async function openServedLearning(
     ...known({ template, templateArgs, slots, fixedPrompts, maxDrift, ...computeOf(given) }),
     home,
     model: values.model,
+    beside,
     onNote: screen.note,
     ...(openEngine && { openEngine }),
   });

@@ -4,7 +4,7 @@ import { withRemedy } from '../errors.ts';
 import type { WhetstoneError } from '../errors.ts';
 import type { NamedAdapter, Recording } from '../serving/index.ts';
 import type { Given, Verb } from './flags.ts';
-import { serveTable } from '../options/verbs.ts';
+import { serveTable } from '../options/verbs/serving.ts';
 import { plural } from '../words/numbers.ts';
 import type { VerbContext } from './screen.ts';
 import { readKey } from './server-key.ts';
@@ -86,7 +86,11 @@ export async function runServe(
   let serving: ServedLearning | null = null;
   try {
     if (values.learn !== null)
-      serving = await openServedLearning(values.learn, values, given, { screen, openEngine });
+      serving = await openServedLearning(values.learn, values, given, {
+        screen,
+        openEngine,
+        beside: served.memory,
+      });
     if (values.record !== null) {
       const tell = (error: WhetstoneError): void =>
         screen.warn('fault', `Chats are no longer recorded: ${withRemedy(error)}`);

@@ -6,20 +6,13 @@ import { learningEntry } from '../learning/settings.ts';
 import { referencePage } from '../options/reference.ts';
 import type { Taker } from '../options/reference.ts';
 import { manner } from '../options/tables/command.ts';
-import {
-  dataCheckTable,
-  dataConvertTable,
-  evaluateTable,
-  exportTable,
-  generateTable,
-  judgeTable,
-  doctorTable,
-  mergeTable,
-  reportTable,
-  scoreTable,
-  serveTable,
-  studioTable,
-} from '../options/verbs.ts';
+import { generateTable, scoreTable } from '../options/verbs/answering.ts';
+import { dataCheckTable, dataConvertTable } from '../options/verbs/data.ts';
+import { evaluateTable, reportTable } from '../options/verbs/evaluating.ts';
+import { judgeTable } from '../options/verbs/judging.ts';
+import { doctorTable } from '../options/verbs/engine.ts';
+import { exportTable, mergeTable } from '../options/verbs/models.ts';
+import { serveTable, studioTable } from '../options/verbs/serving.ts';
 
 const takers: readonly Taker[] = [
   { name: 'align', table: alignEntry.table },

@@ -1,6 +1,6 @@
 // whetstone studio: a page on this machine to talk to a model, judge its answers and watch it learn.
 import { isLoopback } from '../serving/access.ts';
-import { studioTable } from '../options/verbs.ts';
+import { studioTable } from '../options/verbs/serving.ts';
 import { openBrowser } from './browser.ts';
 import type { Given, Verb } from './flags.ts';
 import type { VerbContext } from './screen.ts';

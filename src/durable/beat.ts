@@ -1,6 +1,7 @@
 // Signs of life: a counter at the end of every lock file that this process holds, raised by a thread of its own, so that
 // a busy event loop does not look like a dead process. Knows the end of the file, not what the record says.
 import { Worker } from 'node:worker_threads';
+import { hasCode } from './files.ts';
 
 /** Milliseconds between two signs of life. */
 export const beatInterval = 2000;
@@ -62,11 +63,18 @@ export function keepBeating(path: string, record: string): () => void {
 
 function startWorker(): void {
   starting = null;
-  worker = new Worker(source, {
-    eval: true,
-    workerData: { records: [...records], interval: beatInterval, width },
-    execArgv: [],
-  });
+  try {
+    worker = new Worker(source, {
+      eval: true,
+      workerData: { records: [...records], interval: beatInterval, width },
+      execArgv: [],
+    });
+  } catch (error) {
+    if (!hasCode(error, 'ERR_WORKER_INIT_FAILED')) throw error;
+    // There is no memory for a thread now, which is no reason to end the process.
+    starting = setTimeout(startWorker, beatInterval).unref();
+    return;
+  }
   worker.unref();
 }
 

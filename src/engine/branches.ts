@@ -61,7 +61,7 @@ const blockName = (block: number): string => `positions_${block}`;
  * [branches]; for each kind of layer `bias` [1, 1, 1, branches, context + branches]; `rows` and `targets` [outputs].
  * Output: `logprobs` [outputs]. The rows of the branches are the continuations' tokens but the last of each.
  */
-function traceBranches({ config, checkpoint, trainable }: EngineModel): Record<string, Tensor> {
+function traceBranches({ config, checkpoint, trainable, products }: EngineModel): Record<string, Tensor> {
   const weights = bindWeights(checkpoint, trainable, { training: false });
   const blocks = Array.from({ length: queryBlocks }, (_, i) => dim(`block_${i}`));
   const context = blocks.reduce<Dim>(addDims, 0);
@@ -105,7 +105,7 @@ function traceBranches({ config, checkpoint, trainable }: EngineModel): Record<s
     },
   );
   const targets = input('targets', 'int32', [dim('outputs')]);
-  return { logprobs: logProbsOf(config, weights, hidden, targets) };
+  return { logprobs: logProbsOf(config, weights, hidden, targets, { inBlocks: products === null }) };
 }
 
 function branchFeeds(

@@ -5,7 +5,7 @@ import type { Entry, Problem } from '../options/check.ts';
 import { bothWays } from '../options/resume.ts';
 import { defaultsOf } from '../options/table.ts';
 import type { SettingsOf } from '../options/table.ts';
-import { mergeTable } from '../options/verbs.ts';
+import { mergeTable } from '../options/verbs/models.ts';
 
 export type MergeSettings = SettingsOf<typeof mergeTable>;
 

@@ -4,7 +4,7 @@ import { checkOptions, examine, show } from '../options/check.ts';
 import type { Entry, Problem } from '../options/check.ts';
 import { defaultsOf } from '../options/table.ts';
 import { adapter, optimization } from '../options/tables/training.ts';
-import { engineTable } from '../options/verbs.ts';
+import { engineTable } from '../options/verbs/engine.ts';
 import type { OpenEngineOptions, OptimizerSettings } from './engine.ts';
 
 /** The numbers of an adapter by the names that an engine has for them. */

@@ -48,6 +48,28 @@ export function longestWork(kind: 'train' | 'score', sequences: readonly Sequenc
   return [longest, longestResponse].map((size) => ({ kind, ...size }));
 }
 
+/** Sequences that are not long, in tokens: what takes no longer ones is of no use. */
+export const shortContext = 512;
+
+/** Bytes of a model that answers with such sequences in all slots, without those of the program. */
+export function answeringBytes(engine: Estimating): number {
+  const tokens = Math.min(shortContext, engine.describe().maxPositions);
+  const parts = engine.estimateMemory({ kind: 'generate', promptTokens: tokens - 1, tokens });
+  return bytesOf({ ...parts, runtime: 0 });
+}
+
+/** The most tokens from `least`, which fit, to `most` that still fit, to an eighth of a short context. */
+export function longestThatFits(least: number, most: number, fits: (tokens: number) => boolean): number {
+  if (fits(most)) return most;
+  let [low, high] = [least, most];
+  while (high - low > shortContext / 8) {
+    const middle = Math.floor((low + high) / 2);
+    if (fits(middle)) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
 /** Throws WhetstoneError `NOT_ENOUGH_MEMORY`, with settings under which the work would fit, where some are found. */
 export async function requireMemory(
   engine: Estimating,

@@ -61,6 +61,8 @@ export interface ModelTrace {
   readonly checkpoint: Checkpoint;
   readonly trainable: Trainable;
   readonly arrangement: Arrangement;
+  /** What frozen products are multiplied with in whole numbers: those are of whole matrices; null or left out is none. */
+  readonly products?: unknown;
 }
 
 /**
@@ -68,7 +70,7 @@ export interface ModelTrace {
  * [outputs, vocab].
  */
 export function traceScore(
-  { config, checkpoint, trainable, arrangement }: ModelTrace,
+  { config, checkpoint, trainable, arrangement, products }: ModelTrace,
   distributions = false,
 ): TracedGraph {
   const weights = bindWeights(checkpoint, trainable, { training: false });
@@ -76,7 +78,7 @@ export function traceScore(
   const hidden = decode(config, weights, run.input, run.attend);
   const logprobs = distributions
     ? logSoftmax(logitsOf(config, weights, hidden))
-    : logProbsOf(config, weights, hidden, run.targets);
+    : logProbsOf(config, weights, hidden, run.targets, { inBlocks: !products });
   return { outputs: { logprobs }, weights };
 }
 
@@ -88,13 +90,18 @@ export function traceScore(
  * Either weight may be 0 for a token; its part of the loss is then left out, gradient and all.
  */
 export function traceStep(
-  { config, checkpoint, trainable, arrangement }: ModelTrace,
+  { config, checkpoint, trainable, arrangement, products }: ModelTrace,
   objective: Objective,
 ): TracedGraph {
   const weights = bindWeights(checkpoint, trainable, { training: true });
   const run = arrangement.trace(config);
   const hidden = decode(config, weights, run.input, run.attend);
-  const { logprobs, distributions } = predict(config, weights, hidden, run, objective.comparison);
+  const { logprobs, distributions } = predict(
+    { config, weights, inBlocks: !products },
+    hidden,
+    run,
+    objective.comparison,
+  );
   const likelihoodLoss = neg(sum(mul(input(feeds.likelihoodWeight, 'float32', [dim(outputsDim)]), logprobs)));
   const compared = objective.comparison
     ? traceComparison(objective.comparison, logprobs, distributions)
@@ -125,14 +132,13 @@ function gradientsOf(loss: Tensor, { inputs, dtype }: BoundWeights): Tensor[] {
 
 /** Log-probs of the predicted tokens, and of all tokens where the comparison needs them. */
 function predict(
-  config: DecoderConfig,
-  weights: BoundWeights,
+  { config, weights, inBlocks }: { config: DecoderConfig; weights: BoundWeights; inBlocks: boolean },
   hidden: Tensor,
   { targets }: TracedRun,
   comparison: Comparison | undefined,
 ): { logprobs: Tensor; distributions: Tensor | null } {
   if (comparison?.over !== 'distributions') {
-    return { logprobs: logProbsOf(config, weights, hidden, targets), distributions: null };
+    return { logprobs: logProbsOf(config, weights, hidden, targets, { inBlocks }), distributions: null };
   }
   const distributions = logSoftmax(logitsOf(config, weights, hidden));
   return { logprobs: pick(distributions, targets), distributions };

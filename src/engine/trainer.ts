@@ -34,26 +34,31 @@ export function openTrainer(model: EngineModel, settings: StepSettings): Trainer
   let moments: Pick<TrainingState, 'firstMoment' | 'secondMoment'> | null = null;
   let steps = 0;
 
+  const takeStep: Engine['step'] = async (batch, objective, optimizerSettings) => {
+    // What lasts is taken before anything is computed, so that a lack of it shows at once.
+    moments ??= { firstMoment: zeros(), secondMoment: zeros() };
+    const adamW = await optimizer();
+    const sums = await runner().run(batch, objective, steps);
+    const gradNorm = l2Norm(gradient());
+    requireFinite(sums, gradNorm);
+    const scale = clippingScale(gradNorm, optimizerSettings.maxGradNorm);
+    await adamW.update({ parameters: values, ...moments }, gradient(), scale, steps + 1, optimizerSettings);
+    steps++;
+    return metricsOf(batch, objective, sums, gradNorm);
+  };
+
   return {
     step: async (batch, objective, optimizerSettings) => {
       requireSomethingToTrain(layout.total, batch);
       for (const example of batch) requireTrainable(example, config);
-      const sums = await runner()
-        .run(batch, objective, steps)
-        .catch(async (error: unknown) => {
-          if (!isOutOfMemory(error)) throw error;
-          // What the graph holds is what a checkpoint may need now; parameters and moments are those of the step before.
-          await runner().release();
-          throw outOfMemory(error as Error);
-        });
-      const gradNorm = l2Norm(gradient());
-      requireFinite(sums, gradNorm);
-      moments ??= { firstMoment: zeros(), secondMoment: zeros() };
-      const scale = clippingScale(gradNorm, optimizerSettings.maxGradNorm);
-      const state = { parameters: values, ...moments };
-      await (await optimizer()).update(state, gradient(), scale, steps + 1, optimizerSettings);
-      steps++;
-      return metricsOf(batch, objective, sums, gradNorm);
+      try {
+        return await takeStep(batch, objective, optimizerSettings);
+      } catch (error) {
+        if (!isOutOfMemory(error)) throw error;
+        // What the graph holds is what a checkpoint may need now; parameters and moments are those of the step before.
+        await runner.existing?.release();
+        throw outOfMemory(error as Error);
+      }
     },
     gradient: () => gradient().slice(),
     state: () => ({

@@ -56,6 +56,7 @@ export const roleStream: Readonly<Record<Role, number>> = {
   critique: 4,
   preferred: 5,
   informed: 6,
+  forewarned: 7,
 };
 
 /** `gradient` is flat, of the layout's size. */

@@ -4,7 +4,7 @@ import type { Entry, Problem } from '../options/check.ts';
 import { bothWays } from '../options/resume.ts';
 import { defaultsOf } from '../options/table.ts';
 import type { SettingsOf } from '../options/table.ts';
-import { scoreTable } from '../options/verbs.ts';
+import { scoreTable } from '../options/verbs/answering.ts';
 
 /** Without data there are triplets in memory. */
 export type ScoreSettings = Omit<SettingsOf<typeof scoreTable>, 'data'> & { readonly data?: string };

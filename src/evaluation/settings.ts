@@ -3,7 +3,7 @@ import { checkOptions } from '../options/check.ts';
 import type { Entry } from '../options/check.ts';
 import { defaultsOf } from '../options/table.ts';
 import type { SettingsOf } from '../options/table.ts';
-import { evaluateTable } from '../options/verbs.ts';
+import { evaluateTable } from '../options/verbs/evaluating.ts';
 
 export type EvaluateSettings = SettingsOf<typeof evaluateTable>;
 

@@ -4,7 +4,7 @@ import type { Entry, Problem } from '../options/check.ts';
 import { bothWays } from '../options/resume.ts';
 import { defaultsOf, without } from '../options/table.ts';
 import type { SettingsOf } from '../options/table.ts';
-import { generateTable } from '../options/verbs.ts';
+import { generateTable } from '../options/verbs/answering.ts';
 import { option } from '../words/option.ts';
 
 type RowsTable = Omit<typeof generateTable, 'instruction' | 'prompt'>;

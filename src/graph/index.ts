@@ -10,7 +10,7 @@ export * from './ops/top.ts';
 export * from './ops/shape.ts';
 export * from './ops/matmul.ts';
 export * from './ops/nn.ts';
-export { dequantize } from './ops/quantized.ts';
+export { dequantize, rowsInPlace } from './ops/quantized.ts';
 export { grad, reachability, vjp } from './grad.ts';
 export type { Provider } from './substitute.ts';
 export { substitute } from './substitute.ts';

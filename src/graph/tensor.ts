@@ -36,7 +36,7 @@ export type Vjp = (cotangents: readonly (Tensor | null)[]) => readonly (Tensor |
 export type Node = { readonly id: number; outputs: readonly Tensor[] } & (
   | { readonly kind: 'input'; readonly name: string }
   | { readonly kind: 'constant'; readonly data: Uint8Array }
-  | { readonly kind: 'weight'; readonly name: string; readonly external: ExternalData }
+  | WeightNode
   /** The run-time values of symbolic dimensions, as an int64 vector. */
   | { readonly kind: 'dims'; readonly dims: Shape }
   | OpNode
@@ -48,6 +48,12 @@ export type Node = { readonly id: number; outputs: readonly Tensor[] } & (
       readonly vjp: Vjp | null;
     }
 );
+
+export interface WeightNode {
+  readonly kind: 'weight';
+  readonly name: string;
+  readonly external: ExternalData;
+}
 
 export interface OpNode {
   readonly kind: 'op';

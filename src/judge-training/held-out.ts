@@ -56,8 +56,9 @@ export async function testJudge(
       items: [...triplets.keys()],
       isKept: (row) => kept.results.has(String(row)),
       keep: (row, reply) => kept.keep(String(row), reply),
-      work: (open, hand) =>
-        inParallel(
+      work: async (open, hand) => {
+        await model.requireMemory(open.map((row) => triplets[row]!));
+        await inParallel(
           open,
           rowsUnderWay,
           async (row, stop) => {
@@ -68,7 +69,8 @@ export async function testJudge(
             );
           },
           { signal },
-        ),
+        );
+      },
       signal,
       onProgress: settings.onReply,
     });

@@ -5,7 +5,7 @@ import type { Entry } from '../options/check.ts';
 import { camelCase } from '../options/names.ts';
 import { defaultsOf, pick, without } from '../options/table.ts';
 import type { DefaultsOf, SettingsOf } from '../options/table.ts';
-import { trainJudgeTable } from '../options/verbs.ts';
+import { trainJudgeTable } from '../options/verbs/training.ts';
 import { bothWays } from '../options/resume.ts';
 
 type RunTable = Omit<typeof trainJudgeTable, 'out' | 'resume' | 'overwrite'>;

@@ -3,7 +3,7 @@
 import { WhetstoneError } from '../errors.ts';
 import { defaultsOf } from '../options/table.ts';
 import type { DefaultsOf, SettingsOf } from '../options/table.ts';
-import { judgingTable } from '../options/verbs.ts';
+import { judgingTable } from '../options/verbs/judging.ts';
 import { defaultJudgeSettings } from './settings.ts';
 import type { JudgeSettings } from './settings.ts';
 

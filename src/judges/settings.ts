@@ -9,7 +9,8 @@ import { checkOptions } from '../options/check.ts';
 import type { Entry, OtherKind, Problem } from '../options/check.ts';
 import { defaultsOf, without } from '../options/table.ts';
 import type { DefaultsOf, SettingsOf } from '../options/table.ts';
-import { evaluateTable, judgeTable as verbTable, judgingTable } from '../options/verbs.ts';
+import { evaluateTable } from '../options/verbs/evaluating.ts';
+import { judgeTable as verbTable, judgingTable } from '../options/verbs/judging.ts';
 
 /** Settings that stand in the tables with "judge" before their name, since there they are among others. */
 const prefixed = [

@@ -68,6 +68,7 @@ const template: PromptTemplate = {
   praise: 'Perfect.',
   renderCritique: ({ instruction }, output) => [`${instruction}>${output}`, '?'],
   renderRevision: ({ instruction }, output, judgment) => [`${instruction}>${output}`, `[${judgment}]>`],
+  renderForewarned: ({ instruction }, said) => `${instruction}{${said}}>`,
   render: ({ instruction, input }, judgment) =>
     `${instruction}${input ? `/${input}` : ''}${judgment === null ? '' : `[${judgment}]`}>`,
 };

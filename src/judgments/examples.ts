@@ -31,7 +31,7 @@ import type { Label, Triplet } from './triplet.ts';
 /**
  * One triplet ready for the engine, with the sequences of the roles that were asked for:
  * `informed` x, a correct answer, j and a request -> y; `plain` x -> y; `judged` x, j -> y; `praised` x, the template's praise -> y; `revising` x, y, j -> y;
- * `critique` x, y -> j; `preferred` x -> the triplet's revision.
+ * `forewarned` x and what was said of y -> y; `critique` x, y -> j; `preferred` x -> the triplet's revision.
  */
 export interface Example extends TokenExample {
   readonly label: Label;
@@ -276,6 +276,8 @@ function promptFor(role: Role, triplet: Triplet, template: PromptTemplate): Prom
       const instruction = informedInstruction(instructionWithInput(triplet), { ...triplet, judgment: words });
       return { prompt: [template.render({ ...prompt, instruction }, null)], whole: words };
     }
+    case 'forewarned':
+      return { prompt: [template.renderForewarned(triplet, words)], whole: words };
     case 'revising':
       return { prompt: template.renderRevision(triplet, triplet.output, words), whole: triplet.output };
     default:

@@ -1,7 +1,7 @@
 // What reading and checking a file of triplets is told, checked before the file is opened. Knows no rows.
 import type { Entry } from '../options/check.ts';
 import { pick } from '../options/table.ts';
-import { dataCheckTable } from '../options/verbs.ts';
+import { dataCheckTable } from '../options/verbs/data.ts';
 import type { CheckOptions } from './check.ts';
 
 type FileTable = Pick<typeof dataCheckTable, 'format' | 'layout'>;

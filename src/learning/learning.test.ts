@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { respond, withModel } from '../generation/index.ts';
+import type { Engine, OpenEngine } from '../engine/engine.ts';
+import { openEngine } from '../engine/index.ts';
 import { openLearning } from './index.ts';
 import type { Learning, LearningOptions } from './index.ts';
 
@@ -42,6 +44,20 @@ const judgeSome = async (learning: Learning, count: number, from = 0): Promise<v
 };
 
 describe('a model that learns', () => {
+  it('is not opened where there is no memory for training beside its answers', async () => {
+    const openShort: OpenEngine = async (options) => {
+      const engine = await openEngine(options);
+      const estimateMemory: Engine['estimateMemory'] = (work) => ({
+        ...engine.estimateMemory(work),
+        ...(work.kind === 'train' && { activations: 1e18 }),
+      });
+      return { ...engine, estimateMemory };
+    };
+    await expect(start('short', { openEngine: openShort })).rejects.toMatchObject({
+      code: 'NOT_ENOUGH_MEMORY',
+    });
+  });
+
   it('keeps judgments, learns from the fresh ones, lets the new version take over, and can go back', async () => {
     const learning = await start('whole');
     expect(learning.inUse()).toMatchObject({ version: 0, adapter: null, from: null });

@@ -6,6 +6,7 @@ import type { StepRecord } from '../alignment/metrics.ts';
 import { resolveSettings } from '../alignment/settings.ts';
 import type { OpenEngine } from '../engine/engine.ts';
 import { computeOf } from '../engine/open-weights.ts';
+import { answeringBytes } from '../engine/require-memory.ts';
 import { briefly, WhetstoneError, withRemedy } from '../errors.ts';
 import { withStart } from '../alignment/start.ts';
 import { openThings } from '../durable/open-things.ts';
@@ -22,6 +23,7 @@ import { homePaths, openHome } from './home.ts';
 import type { Home } from './home.ts';
 import { lineOf, requireJudgment, tripletOf } from './judgment.ts';
 import type { GivenJudgment, Judgment } from './judgment.ts';
+import { requireTrainingFits } from './memory.ts';
 import { openVersionModels } from './models.ts';
 import type { VersionModel, VersionModels } from './models.ts';
 import { trainingSettings } from './settings.ts';
@@ -36,6 +38,8 @@ export interface LearningOptions extends Partial<LearningSettings> {
   readonly onNote?: (note: Note) => void;
   /** Gives up waiting for the folder. */
   readonly signal?: AbortSignal;
+  /** Bytes that other models in this process take. */
+  readonly beside?: number;
   /** In place of the engine on ONNX Runtime. */
   readonly openEngine?: OpenEngine;
 }
@@ -127,7 +131,8 @@ export interface Learning {
  *     await learning.judge({ instruction, output, judgment: 'Too long.' });
  *     const version = await learning.learn();
  *
- * Throws as `openHome` and `openModel` do, and WhetstoneError `DAMAGED_JOURNAL`.
+ * Throws as `openHome` and `openModel` do, and WhetstoneError `DAMAGED_JOURNAL`, and `NOT_ENOUGH_MEMORY` where there is none for
+ * training beside what answers.
  */
 export async function openLearning(options: LearningOptions): Promise<Learning> {
   const open = openThings();
@@ -162,7 +167,12 @@ export async function openLearning(options: LearningOptions): Promise<Learning> 
       history.inUse(),
     );
     open.add(() => models.close());
-    return learningOf({ home, history, answers, models, openEngine: options.openEngine }, () => open.close());
+    const told = await requireTrainingFits(home.settings, models.present().engine, options.beside);
+    if (told !== null) options.onNote?.(told);
+    return learningOf(
+      { home, history, answers, models, openEngine: options.openEngine, beside: options.beside ?? 0 },
+      () => open.close(),
+    );
   } catch (error) {
     await open.close();
     throw error;
@@ -188,10 +198,12 @@ interface Parts {
   readonly answers: Answers;
   readonly models: VersionModels;
   readonly openEngine: OpenEngine | undefined;
+  /** Bytes that other models take. */
+  readonly beside: number;
 }
 
 function learningOf(
-  { home, history, answers, models, openEngine }: Parts,
+  { home, history, answers, models, openEngine, beside }: Parts,
   closeAll: () => Promise<void>,
 ): Learning {
   const listeners = new Set<(news: LearningNews) => void>();
@@ -317,6 +329,7 @@ function learningOf(
         adapter: versionNamed(from).adapter,
         signal,
         openEngine,
+        beside: beside + answeringBytes(models.present().engine),
         onStep: (done, total, record) => report('training', done, total, record),
       });
       if (steps === null) throw stopped();

@@ -7,7 +7,7 @@ import type { WithMethods } from '../alignment/methods.ts';
 import type { Entry } from '../options/check.ts';
 import { defaultsOf, without } from '../options/table.ts';
 import type { DefaultsOf, SettingsOf } from '../options/table.ts';
-import { learnTable } from '../options/verbs.ts';
+import { learnTable } from '../options/verbs/training.ts';
 
 type OptionsTable = WithMethods<typeof learnTable>;
 type HomeTable = Omit<OptionsTable, 'home'>;
@@ -27,7 +27,7 @@ export const learningDefaults: DefaultsOf<HomeTable> = defaultsOf(homeTable);
 /** What `openLearning` takes. */
 export const learningEntry: Entry<OptionsTable> = {
   table: optionsTable,
-  others: { onNote: 'function', openEngine: 'function', signal: 'object' },
+  others: { onNote: 'function', openEngine: 'function', signal: 'object', beside: 'number' },
   required: () => ['home'],
   together: (given) =>
     contradictions(trainingOf(given), { ...defaultSettings, ...trainingOf(learningDefaults) }),

@@ -19,6 +19,8 @@ export interface TrainingOptions {
   readonly adapter: string | null;
   readonly signal?: AbortSignal | undefined;
   readonly openEngine?: OpenEngine | undefined;
+  /** Bytes that the models take that answer meanwhile. */
+  readonly beside: number;
   /** Hears how many steps of how many are done, and of each as it ends. */
   readonly onStep: (done: number, total: number, record: StepRecord | null) => void;
 }
@@ -33,7 +35,7 @@ const itsOwn = ['loraR', 'loraAlpha', 'loraTargetModules', 'useRslora'];
 export async function trainVersion(
   home: Home,
   { version, judgments: ids, settings }: Beginning,
-  { judgments, adapter, signal, openEngine, onStep }: TrainingOptions,
+  { judgments, adapter, signal, openEngine, beside, onStep }: TrainingOptions,
 ): Promise<number | null> {
   const rows = homePaths.rows(home.path, version);
   // What it learns from is settled in the journal, whatever was taken back since.
@@ -54,6 +56,7 @@ export async function trainVersion(
     templateArgs: Object.keys(home.template.args).length === 0 ? null : home.template.args,
     out,
     checked: true,
+    beside,
     resume: true,
     ...(signal && { signal }),
     ...(openEngine && { openEngine }),

@@ -142,6 +142,24 @@ const headMatrix = (config: DecoderConfig, weights: Weights): Tensor => {
 export const logitsOf = (config: DecoderConfig, weights: Weights, hidden: Tensor): Tensor =>
   softcap(linear(hidden, headMatrix(config, weights)), config.logitCap).value;
 
-/** Log-probs (nats) of the tokens `targets` [rows] from final hidden states: [rows]. */
-export const logProbsOf = (config: DecoderConfig, weights: Weights, hidden: Tensor, targets: Tensor): Tensor =>
-  tokenLogProbs(hidden, headMatrix(config, weights), targets, config.logitCap);
+/** Smallest block of the vocabulary that is worth a product of its own. */
+const leastHeadRows = 8192;
+
+/** Blocks of the LM head take no more memory than the matrices of a layer. */
+export const headBlockRows = ({ intermediateSize }: DecoderConfig): number => Math.max(leastHeadRows, intermediateSize);
+
+/**
+ * Log-probs (nats) of the tokens `targets` [rows] from final hidden states: [rows]. `inBlocks` takes the LM head in blocks of
+ * its rows, where that costs no copy.
+ */
+export const logProbsOf = (
+  config: DecoderConfig,
+  weights: Weights,
+  hidden: Tensor,
+  targets: Tensor,
+  { inBlocks = true }: { readonly inBlocks?: boolean } = {},
+): Tensor =>
+  tokenLogProbs(hidden, headMatrix(config, weights), targets, {
+    cap: config.logitCap,
+    ...(inBlocks && { blockRows: headBlockRows(config) }),
+  });

@@ -1,5 +1,10 @@
 // Log-probs of given tokens against the definition, and against finite differences of it.
-import { describe, expect, it } from 'vitest';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { compile } from '../engine/session.ts';
+import { codeMatrix } from '../graph/few-bits.test-helper.ts';
 import { at, build, product } from '../graph/arrays.test-helper.ts';
 import type { GradientCase, InputSpec } from '../graph/gradient-check.test-helper.ts';
 import {
@@ -11,7 +16,8 @@ import {
   toOrt,
   uniform,
 } from '../graph/gradient-check.test-helper.ts';
-import { emit, grad, input, sum } from '../graph/index.ts';
+import type { Tensor } from '../graph/index.ts';
+import { cast, emit, grad, halfBits, input, mul, sum, weight } from '../graph/index.ts';
 import { tokenLogProbs } from './lm-head.ts';
 
 const logProbs = (
@@ -21,7 +27,7 @@ const logProbs = (
   cap: number | null = null,
 ): GradientCase => ({
   inputs: [rows, 'vocab 3', { axes: 'rows', dtype: targets, values: indexInto('vocab') }],
-  trace: ([hidden, weight, target]) => tokenLogProbs(hidden!, weight!, target!, cap),
+  trace: ([hidden, weight, target]) => tokenLogProbs(hidden!, weight!, target!, { cap }),
   reference:
     () =>
     ([hidden, weight, target]) => {
@@ -82,5 +88,75 @@ describe('tokenLogProbs', () => {
     await session.release();
     const expected = -Math.log1p(Math.exp(-6));
     expect(Math.abs(numbersOf(found!)[0]! / expected - 1)).toBeLessThan(1e-4);
+  });
+});
+
+describe('tokenLogProbs in blocks of a weight that lies in a file', () => {
+  let root: string;
+  beforeAll(async () => {
+    root = await mkdtemp(join(tmpdir(), 'whetstone-lm-head-'));
+  });
+  afterAll(() => rm(root, { recursive: true, force: true }));
+
+  const [vocab, columns, rows] = [22, 64, 5];
+  /** Tokens of all blocks, first and last ones among them. */
+  const targets = Int32Array.of(0, 21, 8, 15, 7);
+  const values = Float32Array.from({ length: vocab * columns }, (_, i) => Math.sin(i * i));
+
+  const stored = async (dtype: 'float32' | 'float16'): Promise<Tensor> => {
+    const location = dtype;
+    const data = dtype === 'float32' ? values : Uint16Array.from(values, halfBits);
+    await writeFile(join(root, location), new Uint8Array(data.buffer));
+    return weight(dtype, dtype, [vocab, columns], { location, offset: 0, length: data.byteLength });
+  };
+  const weights = {
+    float32: () => stored('float32'),
+    'halves, widened for each use': async () =>
+      cast(await stored('float16'), 'float32', { eachUse: true }),
+    int8: async () => (await codeMatrix(root, vocab, columns, 'int8')).w,
+    int4: async () => (await codeMatrix(root, vocab, columns, 'int4')).w,
+    'int4 with zeros': async () => (await codeMatrix(root, vocab, 2 * columns, 'int4', true)).w,
+  };
+
+  const run = async (
+    w: Tensor,
+    cap: number | null,
+    blockRows: number | undefined,
+  ): Promise<Record<'result' | 'gradient', Float32Array> & { nodes: number }> => {
+    const width = w.shape[1] as number;
+    const hidden = input('hidden', 'float32', [rows, width]);
+    const weighed = input('weights', 'float32', [rows]);
+    const result = tokenLogProbs(hidden, w, input('targets', 'int32', [rows]), { cap, blockRows });
+    const [gradient] = grad(sum(mul(result, weighed)), [hidden]);
+    const session = await compile({ result, gradient: gradient! }, { root, threads: 1 });
+    const found = await session.run({
+      hidden: { data: Float32Array.from({ length: rows * width }, (_, i) => Math.cos(3 * i)), dims: [rows, width] },
+      weights: { data: Float32Array.from({ length: rows }, (_, i) => i - 1.5), dims: [rows] },
+      targets: { data: targets, dims: [rows] },
+    });
+    await session.release();
+    return { result: found['result']!, gradient: found['gradient']!, nodes: session.nodeCount };
+  };
+
+  it.each(Object.keys(weights) as (keyof typeof weights)[])('is that of the whole, %s', async (name) => {
+    const w = await weights[name]();
+    for (const cap of [null, 3]) {
+      const whole = await run(w, cap, undefined);
+      // The last block has fewer rows than the others.
+      const blocks = await run(w, cap, 8);
+      expect(blocks.nodes).toBeGreaterThan(whole.nodes + 10);
+      expectClose([...blocks.result], [...whole.result], 1e-5, 'log-probs');
+      expectClose([...blocks.gradient], [...whole.gradient], 1e-5, 'gradient');
+    }
+  });
+
+  it('takes a weight that is trained as a whole', () => {
+    const w = input('w', 'float32', [vocab, columns]);
+    const hidden = input('hidden', 'float32', [rows, columns]);
+    const traced = (blockRows?: number): number => {
+      const result = tokenLogProbs(hidden, w, input('targets', 'int32', [rows]), { blockRows });
+      return emit({ result, gradient: grad(sum(result), [w])[0]! }).nodeCount;
+    };
+    expect(traced(8)).toBe(traced());
   });
 });

@@ -15,24 +15,13 @@ import {
   where,
 } from '../graph/index.ts';
 import { log1mExp } from './cut.ts';
+import { objectiveSettings } from '../options/tables/method.ts';
 import type { Objective, TokenLoss } from './objective.ts';
 import { tokenShares } from './objective.ts';
 import { settle } from './options.ts';
 import type { OptionsOf } from './options.ts';
 
-const names = [
-  'lambda',
-  'alpha',
-  'alignP',
-  'alignN',
-  'detection',
-  'contrastWeight',
-  'contrastClip',
-  'contrastSteps',
-  'normalize',
-] as const;
-
-export type CepoCutOptions = OptionsOf<(typeof names)[number]>;
+export type CepoCutOptions = OptionsOf<(typeof objectiveSettings)['cepo-cut'][number]>;
 type Settings = Required<CepoCutOptions>;
 
 /**
@@ -52,7 +41,7 @@ type Settings = Required<CepoCutOptions>;
  * 7. A satisfactory response has no P-: its weights are 1, which is its likelihood (`alignP`).
  */
 export function cepoCut(options: CepoCutOptions = {}): Objective {
-  const settings = settle(options, names);
+  const settings = settle(options, objectiveSettings['cepo-cut']);
   const { alignP, alignN, normalize, contrastWeight, contrastSteps } = settings;
   return {
     name: 'cepo-cut',

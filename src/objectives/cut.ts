@@ -21,33 +21,23 @@ import {
   where,
   withGradient,
 } from '../graph/index.ts';
-import { presetDefaults } from '../options/tables/method.ts';
+import { presetDefaults, objectiveSettings } from '../options/tables/method.ts';
 import type { Objective, TokenLoss } from './objective.ts';
 import { tokenShares } from './objective.ts';
 import { settle } from './options.ts';
 import type { OptionsOf } from './options.ts';
 
-const names = [
-  'preset',
-  'lambda',
-  'alpha',
-  'gamma',
-  'l1',
-  'alignP',
-  'alignN',
-  'detection',
-  'flaggedBy',
-  'dynamicWeight',
-  'normalize',
-] as const;
-
 /** `paper` is Eq. 5-7; `released-code` the arithmetic of the authors' release, which has no factor p^gamma. */
-export type CutOptions = OptionsOf<(typeof names)[number]>;
+export type CutOptions = OptionsOf<(typeof objectiveSettings.cut)[number]>;
 
 /** The CUT objective; by default the paper's equations with every part on. */
 export function cut(options: CutOptions = {}): Objective {
   const { gamma } = presetDefaults['released-code'];
-  const settings = settle(options, names, options.preset === 'released-code' ? { gamma } : {});
+  const settings = settle(
+    options,
+    objectiveSettings.cut,
+    options.preset === 'released-code' ? { gamma } : {},
+  );
   const { preset, l1, alignP, alignN, normalize, detection, flaggedBy } = settings;
   return {
     name: preset === 'paper' ? 'cut' : 'cut (released code)',

@@ -14,28 +14,14 @@ import {
   where,
 } from '../graph/index.ts';
 import { log1mExp } from './cut.ts';
-import { methodDefaults } from '../options/tables/method.ts';
+import { methodDefaults, objectiveSettings } from '../options/tables/method.ts';
 import type { Objective, TokenLoss } from './objective.ts';
 import { tokenShares } from './objective.ts';
 import { settle } from './options.ts';
 import type { OptionsOf } from './options.ts';
 
-const names = [
-  'lambda',
-  'lambda1',
-  'lambda2',
-  'lambda3',
-  'lambda4',
-  'sigma1',
-  'sigma2',
-  'alpha',
-  'beta',
-  'alignP',
-  'normalize',
-] as const;
-
 /** The paper names the lambdas, sigmas and scales and gives no values. `lambda` stands for those of its four not given. */
-export type DualCutOptions = OptionsOf<(typeof names)[number]>;
+export type DualCutOptions = OptionsOf<(typeof objectiveSettings)['dual-cut'][number]>;
 type Settings = Required<DualCutOptions>;
 
 /**
@@ -52,7 +38,7 @@ type Settings = Required<DualCutOptions>;
  * which `alignP` switches off. Unlike CUT it has no likelihood after the judgment.
  */
 export function dualCut(options: DualCutOptions = {}): Objective {
-  const settings = settle(options, names, methodDefaults['dual-cut']);
+  const settings = settle(options, objectiveSettings['dual-cut'], methodDefaults['dual-cut']);
   const { alignP, normalize } = settings;
   return {
     name: 'dual-cut',

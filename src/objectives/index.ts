@@ -13,3 +13,4 @@ export * from './self-distillation.ts';
 export * from './cepo-cut.ts';
 export * from './rltf.ts';
 export * from './sdpo.ts';
+export * from './user-interactions.ts';

@@ -18,6 +18,8 @@ export type Role =
   | 'revising'
   /** x, a correct answer to it if there is one, j and the request to solve x, then y. */
   | 'informed'
+  /** x, what the user says to a response and the request to respond in the light of it, then y. */
+  | 'forewarned'
   /** x and y, then j. */
   | 'critique'
   /** x, then a better response than y. */
@@ -135,16 +137,19 @@ export function tokenShares(tokens: readonly (number | undefined)[], normalize: 
 }
 
 /**
- * The weights of a distillation: rejected responses that have the teacher's sequence count by their comparison, satisfactory
- * ones only with `alignP`, by their plain likelihood; means are over those that count.
+ * The weights of a distillation: the responses of `whom` count by their comparison where they have the teacher's
+ * sequence; of the others satisfactory ones alone count, with `alignP`, by their plain likelihood. Means are over those that count.
  */
 export const weighTaught =
   (
     teacher: Role,
     { alignP, normalize }: { readonly alignP: boolean; readonly normalize: Normalization },
+    whom: 'rejected' | 'all' = 'rejected',
   ): Objective['weigh'] =>
   (batch) => {
-    const taught = batch.map(({ rejected, tokens }) => rejected && tokens[teacher] !== undefined);
+    const taught = batch.map(
+      ({ rejected, tokens }) => (whom === 'all' || rejected) && tokens[teacher] !== undefined,
+    );
     const shares = tokenShares(
       batch.map(({ rejected, tokens }, i) => (taught[i] || (alignP && !rejected) ? tokens.plain : undefined)),
       normalize,

@@ -1,6 +1,7 @@
 // Reinforcement learning from text feedback: responses weighed by how much better they are than the first attempts.
 // How an example comes by its advantage is not known here.
 import { exp, greater, maximum, minimum, mul, neg, stopGradient, sub } from '../graph/index.ts';
+import { objectiveSettings } from '../options/tables/method.ts';
 import type { Objective } from './objective.ts';
 import { tokenShares } from './objective.ts';
 import { settle } from './options.ts';
@@ -35,8 +36,7 @@ export function rltfSd(options: RltfSdOptions = {}): Objective {
   };
 }
 
-const names = ['feedbackWeight', 'ratioClip', 'normalize'] as const;
-export type RltfFmOptions = OptionsOf<(typeof names)[number]>;
+export type RltfFmOptions = OptionsOf<(typeof objectiveSettings)['rltf-fm'][number]>;
 
 /**
  * RLTF-FM, arXiv 2602.02482: a policy loss, and prediction of the feedback beside it:
@@ -50,7 +50,7 @@ export type RltfFmOptions = OptionsOf<(typeof names)[number]>;
  * judgment in words.
  */
 export function rltfFm(options: RltfFmOptions = {}): Objective {
-  const { feedbackWeight, ratioClip, normalize } = settle(options, names);
+  const { feedbackWeight, ratioClip, normalize } = settle(options, objectiveSettings['rltf-fm']);
   return {
     name: 'rltf-fm',
     partNames: { likelihood: 'feedback', comparison: 'policy' },

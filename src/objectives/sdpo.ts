@@ -15,14 +15,13 @@ import {
   sum,
   where,
 } from '../graph/index.ts';
-import { methodDefaults } from '../options/tables/method.ts';
+import { methodDefaults, objectiveSettings } from '../options/tables/method.ts';
 import type { Objective } from './objective.ts';
 import { weighTaught } from './objective.ts';
 import { settle } from './options.ts';
 import type { OptionsOf } from './options.ts';
 
-const names = ['teacher', 'mixture', 'topTokens', 'importanceClip', 'alignP', 'normalize'] as const;
-export type SdpoOptions = OptionsOf<(typeof names)[number]>;
+export type SdpoOptions = OptionsOf<(typeof objectiveSettings.sdpo)[number]>;
 
 /**
  * SDPO, arXiv 2601.20802:
@@ -39,7 +38,7 @@ export type SdpoOptions = OptionsOf<(typeof names)[number]>;
  * Rejected responses count, satisfactory ones only with `alignP`, by their plain likelihood; means are over those that count.
  */
 export function sdpo(options: SdpoOptions = {}): Objective {
-  const settings = settle(options, names, methodDefaults.sdpo);
+  const settings = settle(options, objectiveSettings.sdpo, methodDefaults.sdpo);
   const { teacher, mixture, topTokens, importanceClip } = settings;
   return {
     name: 'sdpo',

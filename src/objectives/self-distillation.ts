@@ -1,24 +1,14 @@
 // Self-distillation from feedback: the model that has read the judgment teaches the one that has not.
 import type { Tensor } from '../graph/index.ts';
 import { add, exp, greater, log, maximum, minimum, mul, stopGradient, sub, sum } from '../graph/index.ts';
-import { methodDefaults } from '../options/tables/method.ts';
+import { methodDefaults, objectiveSettings } from '../options/tables/method.ts';
 import type { Comparison, Objective, TokenLoss, Witness } from './objective.ts';
 import { weighTaught } from './objective.ts';
 import { settle } from './options.ts';
 import type { OptionsOf } from './options.ts';
 
-const names = [
-  'teacher',
-  'form',
-  'divergence',
-  'importanceClip',
-  'maxLogRatio',
-  'alignP',
-  'normalize',
-] as const;
-
 /** `divergence` belongs to the full form; `importanceClip` and `maxLogRatio` to the sampled one. */
-export type SelfDistillationOptions = OptionsOf<(typeof names)[number]>;
+export type SelfDistillationOptions = OptionsOf<(typeof objectiveSettings)['self-distillation'][number]>;
 type Settings = Required<SelfDistillationOptions>;
 
 /**
@@ -39,7 +29,11 @@ type Settings = Required<SelfDistillationOptions>;
  * likelihood; means are over those that count.
  */
 export function selfDistillation(options: SelfDistillationOptions = {}): Objective {
-  const settings = settle(options, names, methodDefaults['self-distillation']);
+  const settings = settle(
+    options,
+    objectiveSettings['self-distillation'],
+    methodDefaults['self-distillation'],
+  );
   const { teacher, form } = settings;
   const witness: Witness = { role: 'revising', model: teacher === 'current' ? 'present' : 'initial' };
   return {

@@ -24,7 +24,7 @@ export interface Entry<T extends Table> {
   readonly together: (given: Partial<SettingsOf<T>>) => readonly Problem[];
 }
 
-export type OtherKind = 'function' | 'object' | 'list' | 'text' | 'boolean' | 'anything';
+export type OtherKind = 'function' | 'object' | 'list' | 'text' | 'boolean' | 'number' | 'anything';
 
 /**
  * The settings among `options`, without those that are undefined, which counts as not given.
@@ -132,6 +132,8 @@ function otherProblem(kind: OtherKind, value: unknown): string | null {
       return typeof value === 'string' ? null : 'a text';
     case 'boolean':
       return typeof value === 'boolean' ? null : 'true or false';
+    case 'number':
+      return typeof value === 'number' ? null : 'a number';
     case 'anything':
       return null;
   }

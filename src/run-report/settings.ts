@@ -5,7 +5,7 @@ import { checkOptions } from '../options/check.ts';
 import type { Entry } from '../options/check.ts';
 import { defaultsOf, without } from '../options/table.ts';
 import type { SettingsOf } from '../options/table.ts';
-import { reportTable } from '../options/verbs.ts';
+import { reportTable } from '../options/verbs/evaluating.ts';
 
 type RunReportTable = Omit<typeof reportTable, 'run'>;
 const table: RunReportTable = without(reportTable, ['run']);
@@ -14,7 +14,7 @@ export type ReportSettings = SettingsOf<RunReportTable>;
 
 export const reportEntry: Entry<RunReportTable> = {
   table,
-  others: { signal: 'object', onNote: 'function', onProgress: 'function', openEngine: 'function' },
+  others: { signal: 'object', onProgress: 'function', openEngine: 'function' },
   required: () => [],
   together: () => [],
 };

@@ -2,14 +2,13 @@
 // engines; it does not know requests.
 import type { Work } from '../engine/engine.ts';
 import { bytesOf } from '../engine/memory.ts';
-import { requireMemory, usableMemory } from '../engine/require-memory.ts';
+import { longestThatFits, requireMemory, shortContext, usableMemory } from '../engine/require-memory.ts';
 import type { Estimating } from '../engine/require-memory.ts';
 import { note } from '../words/note.ts';
 import type { Note } from '../words/note.ts';
 import { option } from '../words/option.ts';
 
-/** A server that takes no longer conversations than this is of no use, in tokens. */
-const leastContext = 512;
+const workOf = (tokens: number): Work => ({ kind: 'generate', promptTokens: tokens - 1, tokens });
 
 /**
  * For all slots of all engines side by side: null where sequences may be as long as the model takes them, a note where
@@ -23,13 +22,12 @@ export async function requireRoom(
   if (first === undefined) return null;
   const { maxPositions, slots } = first.describe();
   const available = await memory();
-  const workOf = (tokens: number): Work => ({ kind: 'generate', promptTokens: tokens - 1, tokens });
   const besideOf = (tokens: number): number =>
     others.reduce(
       (sum, engine) => sum + bytesOf({ ...engine.estimateMemory(workOf(tokens)), runtime: 0 }),
       0,
     );
-  const least = Math.min(leastContext, maxPositions);
+  const least = Math.min(shortContext, maxPositions);
   const fits = (tokens: number): boolean =>
     besideOf(tokens) + bytesOf(first.estimateMemory(workOf(tokens))) <= available.bytes;
   await requireMemory(first, [workOf(least)], {
@@ -38,13 +36,8 @@ export async function requireRoom(
     advises: ['baseDtype', 'slots'],
     memory: () => Promise.resolve(available),
   });
-  if (fits(maxPositions)) return null;
-  let [low, high] = [least, maxPositions];
-  while (high - low > leastContext / 8) {
-    const middle = Math.floor((low + high) / 2);
-    if (fits(middle)) low = middle;
-    else high = middle;
-  }
+  const low = longestThatFits(least, maxPositions, fits);
+  if (low === maxPositions) return null;
   return note(
     'MEMORY_CONTEXT',
     `There is memory for ${slots ?? 'all'} sequences of up to ${low} tokens side by side, and the model takes ${maxPositions}: ` +

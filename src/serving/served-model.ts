@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import { weightsFingerprint } from '../runs/fingerprint.ts';
 import type { Engine, OpenEngine } from '../engine/engine.ts';
 import { requireRoom } from './memory.ts';
+import { answeringBytes } from '../engine/require-memory.ts';
 import { openWeights } from '../engine/open-weights.ts';
 import { loadVoice, templateNote } from '../generation/index.ts';
 import type { Voice } from '../generation/index.ts';
@@ -64,6 +65,8 @@ export interface ModelsToServe extends Partial<ModelsSettings> {
 export interface ServedModels {
   /** The adapters in the order given, then the model that they belong to. */
   readonly models: readonly ServedModel[];
+  /** Bytes that they take side by side where sequences are short. */
+  readonly memory: number;
   /** Waits for what is under way. */
   dispose(): Promise<void>;
 }
@@ -143,7 +146,7 @@ export async function openModels(settings: ModelsToServe): Promise<ServedModels>
     }
     const short = await requireRoom(opened);
     if (short !== null) tell(short);
-    return { models, dispose };
+    return { models, memory: opened.reduce((sum, engine) => sum + answeringBytes(engine), 0), dispose };
   } catch (error) {
     await dispose();
     throw error;

@@ -8,7 +8,8 @@ import { defaultsOf, pick } from '../options/table.ts';
 import type { DefaultsOf, SettingsOf } from '../options/table.ts';
 import { compute } from '../options/tables/compute.ts';
 import { servedBy } from '../options/tables/serving.ts';
-import { engineTable, serveTable } from '../options/verbs.ts';
+import { engineTable } from '../options/verbs/engine.ts';
+import { serveTable } from '../options/verbs/serving.ts';
 import type { ModelsToServe, NamedAdapter } from './served-model.ts';
 import type { ServerOptions } from './server.ts';
 

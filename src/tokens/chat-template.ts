@@ -3,11 +3,11 @@
 import { WhetstoneError } from '../errors.ts';
 import type { Value } from '../jinja/index.ts';
 import { callable, compileTemplate, fault, fromJson, variablesOf } from '../jinja/index.ts';
-import { conversationText, isConversation, messagesOf } from '../rows/conversation.ts';
+import { conversationText, instructionWithInput, isConversation, messagesOf } from '../rows/conversation.ts';
 import type { Message, PromptText } from '../rows/conversation.ts';
 import type { PromptTemplate } from './prompt.ts';
 import { suggestion } from '../options/suggest.ts';
-import { noPlace, PRAISE } from './prompt.ts';
+import { forewarnedRequest, noPlace, PRAISE } from './prompt.ts';
 import { formatTime } from './strftime.ts';
 import type { Tokenizer } from './tokenizer.ts';
 import { thousands } from '../words/numbers.ts';
@@ -141,6 +141,16 @@ export function chatTemplate(tokenizer: ChatTokenizer, now: Date, args: Template
     conversations: true,
     render: (prompt, judgment) => {
       const messages = judgment === null ? messagesOf(prompt) : judgedMessages(prompt, judgment);
+      const text = render(messages);
+      requireSystem(messages, text);
+      return text;
+    },
+    renderForewarned: (prompt, said) => {
+      const { input: _, ...others } = prompt;
+      const messages = messagesOf({
+        ...others,
+        instruction: forewarnedRequest(instructionWithInput(prompt), said),
+      });
       const text = render(messages);
       requireSystem(messages, text);
       return text;

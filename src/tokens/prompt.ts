@@ -40,6 +40,11 @@ export interface PromptTemplate {
    * judgment stands with what the user says last. Throws `NO_PLACE_FOR_TURNS`, here and below.
    */
   render(prompt: PromptText, judgment: string | null): string;
+  /**
+   * The prompt for a response in the light of what the user said to an earlier one, which is not shown. Templates without a text
+   * of their own for that ask in ours; see `forewarnedRequest`.
+   */
+  renderForewarned(prompt: PromptText, said: string): string;
   /** How a response stands behind a prompt of this template, and what ends it; null where it would be changed. */
   turn(response: string): Turn | null;
   /** The prompt for a judgment of a response. Throws `TEMPLATE_LACKS` where the template has none. */
@@ -47,6 +52,11 @@ export interface PromptTemplate {
   /** The prompt for a better response, given one and its judgment. Throws `TEMPLATE_LACKS` likewise. */
   renderRevision(prompt: PromptText, output: string, judgment: string): PromptPieces;
 }
+
+/** What the user says last, with what was said to an earlier response to it, and the request to take that into account. */
+export const forewarnedRequest = (instruction: string, said: string): string =>
+  `${instruction}\n\nTo an earlier response to this, the following was said:\n\n${said}\n\n` +
+  'Respond anew, in the light of it.';
 
 /**
  * Throws `NO_PLACE_FOR_TURNS` for a conversation where the template has a place for an instruction alone; `location` goes

@@ -19,6 +19,8 @@ export interface TemplateStrings {
   readonly critique?: string;
   /** Before a better response: {instruction}, {output}, {judgment}. */
   readonly revision?: string;
+  /** Before a response in the light of what was said to an earlier one: {instruction}, {judgment}; default a plain prompt that says so. */
+  readonly with_next_message?: string;
   /** Stands for a judgment that finds nothing wrong; default "Perfect.". */
   readonly praise?: string;
 }

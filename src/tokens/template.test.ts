@@ -50,6 +50,41 @@ describe('alpaca', () => {
   });
 });
 
+describe('the prompt in the light of what was said next', () => {
+  const row = { instruction: 'Sum up.', input: 'It rained.' };
+  const asked =
+    'Sum up.\nIt rained.\n\nTo an earlier response to this, the following was said:\n\nToo long.\n\nRespond anew, in the light of it.';
+
+  test('asks within the plain prompt, or in words of the template', () => {
+    const bare = { plain: '[{instruction}]', with_judgment: '{judgment}{instruction}' };
+    expect(stringTemplate('own.yaml', bare).renderForewarned(row, 'Too long.')).toBe(`[${asked}]`);
+    const own = stringTemplate('own.yaml', {
+      ...bare,
+      with_next_message: '{instruction}+{input}>{judgment}>',
+    });
+    expect(own.renderForewarned(row, 'Too {input}.')).toBe('Sum up.+It rained.>Too {input}.>');
+  });
+
+  test('of a conversation stands with what the user says last', async () => {
+    const template = await chat(
+      "{% for m in messages %}{{ m['role'] + ':' + m['content'] + ';' }}{% endfor %}{% if add_generation_prompt %}A:{% endif %}",
+    );
+    const before = [
+      { role: 'user', content: 'Hello' },
+      { role: 'assistant', content: 'Yes?' },
+    ] as const;
+    expect(template.renderForewarned({ ...row, before }, 'Too long.')).toBe(
+      `user:Hello;assistant:Yes?;user:${asked};A:`,
+    );
+    expect(() =>
+      stringTemplate('own.yaml', { plain: '{instruction}', with_judgment: '' }).renderForewarned(
+        { ...row, before },
+        'No.',
+      ),
+    ).toThrow(/takes one instruction/);
+  });
+});
+
 describe('prompts that hold a response', () => {
   const row = { instruction: 'Say {output}.', input: 'in' };
 

@@ -12,7 +12,7 @@ import { halfCharacterAt } from '../rows/text.ts';
 import { chatTemplate } from './chat-template.ts';
 import type { ChatTokenizer, TemplateArgs } from './chat-template.ts';
 import type { PromptPieces, PromptTemplate } from './prompt.ts';
-import { PRAISE, requirePlace } from './prompt.ts';
+import { PRAISE, forewarnedRequest, requirePlace } from './prompt.ts';
 import { instructionWithInput } from '../rows/conversation.ts';
 import type { PromptText } from '../rows/conversation.ts';
 import type { TemplateRecord, TemplateStrings } from './template-record.ts';
@@ -110,6 +110,11 @@ export function stringTemplate(name: string, strings: TemplateStrings): PromptTe
     praise: strings.praise ?? PRAISE,
     render: (prompt, judgment) =>
       fill(judgment === null ? strings.plain : strings.with_judgment, one(prompt), judgment),
+    renderForewarned: (prompt, said) => {
+      const { with_next_message: own, plain } = strings;
+      if (own !== undefined) return fill(own, one(prompt), said);
+      return fill(plain, { instruction: forewarnedRequest(instructionWithInput(one(prompt)), said) }, null);
+    },
     turn: bareTurn,
     renderCritique: (prompt, output) => fillPieces(need('critique'), one(prompt), output, null),
     renderRevision: (prompt, output, judgment) => fillPieces(need('revision'), one(prompt), output, judgment),
@@ -162,6 +167,11 @@ const RULES: Readonly<
   revision: {
     must: ['instruction', 'output', 'judgment'],
     may: ['instruction', 'input', 'output', 'judgment'],
+    optional: true,
+  },
+  with_next_message: {
+    must: ['instruction', 'judgment'],
+    may: ['instruction', 'input', 'judgment'],
     optional: true,
   },
   praise: { must: [], may: [], optional: true },
@@ -243,7 +253,7 @@ function badTemplate(
     hint:
       'A template file holds the strings "plain" with {instruction} and "with_judgment" with {instruction} and ' +
       '{judgment}; for some methods "critique" with {instruction} and {output}, and "revision" with these and ' +
-      '{judgment}; and perhaps "praise". All but "praise" may use {input}.',
+      '{judgment}; and perhaps "with_next_message" with {instruction} and {judgment}, and "praise". All but "praise" may use {input}.',
   });
 }
 

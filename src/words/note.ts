@@ -47,8 +47,7 @@ export type NoteCode =
   | 'REPLY_CUT'
   | 'JUDGE_UNTRUSTED'
   | 'SAMPLING_DEFAULTS'
-  | 'TASK_REMARK'
-  | 'CARD_KEPT';
+  | 'TASK_REMARK';
 
 export interface Note {
   readonly code: NoteCode;

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { methodNames } from '../../src/alignment/methods.ts';
-import { alignTable, dataCheckTable } from '../../src/options/verbs.ts';
+import { dataCheckTable } from '../../src/options/verbs/data.ts';
+import { alignTable } from '../../src/options/verbs/training.ts';
 import { buildCli } from './command.ts';
 
 type Shell = 'bash' | 'zsh' | 'fish';

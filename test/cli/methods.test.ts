@@ -69,11 +69,11 @@ it.each(methodNames().map((name) => [name]))('%s trains, and its run.yaml repeat
   const record = await recordOf(out);
   expect(record['method']).toBe(method);
   expect('lambda' in record).toBe(['cut', 'dual-cut', 'cepo-cut'].includes(method));
-  expect('beta' in record).toBe(['dual-cut', 'dpo', 'ilf-dpo'].includes(method));
+  expect('beta' in record).toBe(['dual-cut', 'dpo', 'ilf-dpo', 'user-interactions'].includes(method));
   const [first] = await metricsOf(out);
   expect('loss_l1' in first!).toBe(['cut', 'cepo-cut'].includes(method));
   expect('loss_preference' in first!).toBe(['dpo', 'ilf-dpo'].includes(method));
-  const flagging = ['cut', 'dual-cut', 'self-distillation', 'cepo-cut', 'rltf-fm'];
+  const flagging = ['cut', 'dual-cut', 'self-distillation', 'user-interactions', 'cepo-cut', 'rltf-fm'];
   expect('flagged_fraction' in first!).toBe(flagging.includes(method));
   const shown = eventsOf(stderr, 'progress').filter(({ what }) => what === 'step');
   expect(shown.at(-1)).toMatchObject({ done: 2, total: 2 });
@@ -134,7 +134,7 @@ describe('what a method cannot use', () => {
   it('options of other methods are refused, each with its owners', async () => {
     const stderr = await refused('data.jsonl', 'ilf-mle', ['--beta', '0.3', '--lambda', '1.5']);
     expect(stderr).toMatch(
-      /--beta, --method: this belongs to methods "dual-cut", "ilf-dpo", "dpo" and means nothing/,
+      /--beta, --method: this belongs to methods "dual-cut", "ilf-dpo", "dpo", "user-interactions" and means nothing/,
     );
     expect(stderr).toMatch(/--lambda, --method: .*"cut", "dual-cut"/);
   });

@@ -32,10 +32,12 @@ interface Ended {
   readonly error: { readonly code: string; readonly message: string } | null;
 }
 
-async function train({ limited }: { limited: boolean }): Promise<Ended> {
+type Limit = 'step' | 'optimizer' | 'free';
+
+async function train(limit: Limit, name = 'run', more: object = {}): Promise<Ended> {
   const program = join(dirname((await buildCli('real')).main), 'short-of-memory.js');
   const options = {
-    ...{ model: join(dir, 'model'), data: join(dir, 'rows.jsonl'), out: join(dir, 'run'), resume: true },
+    ...{ model: join(dir, 'model'), data: join(dir, 'rows.jsonl'), out: join(dir, name), resume: true },
     ...{
       batchSize: 1,
       shuffle: false,
@@ -45,8 +47,9 @@ async function train({ limited }: { limited: boolean }): Promise<Ended> {
       epochs: 1,
       loraDropout: 0,
     },
+    ...more,
   };
-  const args = [program, JSON.stringify(options), limited ? 'limited' : 'free'];
+  const args = [program, JSON.stringify(options), limit];
   const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
   expect(stderr).toBe('');
   return JSON.parse(stdout) as Ended;
@@ -54,7 +57,7 @@ async function train({ limited }: { limited: boolean }): Promise<Ended> {
 
 describe.runIf(limits)('a step that the system refuses memory for', () => {
   it('ends the run in words, with a checkpoint that it goes on from', { timeout: 300_000 }, async () => {
-    const { losses, error } = await train({ limited: true });
+    const { losses, error } = await train('step');
     expect(losses).toHaveLength(2);
     expect(error?.code).toBe('OUT_OF_MEMORY');
     expect(error?.message).toMatch(
@@ -64,7 +67,22 @@ describe.runIf(limits)('a step that the system refuses memory for', () => {
       /The state after step 2 is saved[^]*`resume`[^]*A new run takes less with .*`cutoffLen`/,
     );
     expect(await readdir(join(dir, 'run', 'checkpoints'))).toEqual(['step-2']);
-    const rest = await train({ limited: false });
+    const rest = await train('free');
     expect(rest).toMatchObject({ losses: [expect.any(Number), expect.any(Number)], error: null });
+  });
+
+  it('does so too where the optimizer asks for it', { timeout: 300_000 }, async () => {
+    // An adapter of a million numbers, whose update takes more than there is left, and rows that take little.
+    const wide = { loraR: 4096, data: join(dir, 'short.jsonl'), learningRate: 1e-5 };
+    await writeJsonl(join(dir, 'short.jsonl'), judgedRows(4));
+    const { losses, error } = await train('optimizer', 'wide', wide);
+    expect(losses).toEqual([]);
+    expect(error?.code).toBe('OUT_OF_MEMORY');
+    expect(error?.message).toMatch(/^step 1: there is not enough memory[^]*The state after step 0 is saved/);
+    expect(await readdir(join(dir, 'wide', 'checkpoints'))).toEqual(['step-0']);
+    // Nothing was changed: what follows is what a run without limits does.
+    const rest = await train('free', 'wide', wide);
+    expect(rest).toMatchObject({ error: null });
+    expect(rest).toEqual(await train('free', 'whole', wide));
   });
 });

@@ -242,6 +242,31 @@ def sdpo(
     return average(rows, normalize)
 
 
+def user_interactions(
+    batch: list[Example],
+    normalize: str,
+    beta: float = 0.1,
+    max_log_ratio: float = math.inf,
+    align_p: bool = False,
+) -> Tensor:
+    """arXiv 2603.12273, offline: a graded weight of either sign, and the k3 estimate of KL(p || p_0)."""
+    rows = []
+    for one in batch:
+        log_p = one["logprobs"]["plain"]
+        if "forewarned" not in one["logprobs"]:
+            if align_p and not one["rejected"]:
+                rows.append(-log_p)
+            continue
+        weight = (one["witnesses"][0].exp() / log_p.detach().exp()).log()
+        one["flags"] = (weight < 0).int().tolist()
+        loss = -weight.clamp(-max_log_ratio, max_log_ratio) * log_p
+        if beta != 0:
+            r = one["witnesses"][1].exp() / log_p.exp()
+            loss = loss + beta * (r - r.log() - 1)
+        rows.append(loss)
+    return average(rows, normalize)
+
+
 def cepo_cut(
     batch: list[Example],
     normalize: str,
@@ -349,6 +374,16 @@ def informed(rng: torch.Generator) -> list[Example]:
         with_logits(rng, example(rng, True, {"plain": 6, "informed": 6}, witnesses=1)),
         example(rng, False, {"plain": 4}),
         with_logits(rng, example(rng, True, {"plain": 3, "informed": 3}, witnesses=1)),
+    ]
+
+
+def answered(rng: torch.Generator) -> list[Example]:
+    """Responses to which something was said, blame and praise, and one to which nothing was."""
+    return [
+        example(rng, True, {"plain": 6, "forewarned": 6}, witnesses=2),
+        example(rng, False, {"plain": 4}),
+        example(rng, False, {"plain": 3, "forewarned": 3}, witnesses=2),
+        example(rng, True, {"plain": 8, "forewarned": 8}, witnesses=2),
     ]
 
 
@@ -467,6 +502,14 @@ def method_cases() -> list[dict[str, Any]]:
         *[case("sdpo", sdpo, informed, normalize=n, top_tokens=k) for n, k in zip(both, (3, 100))],
         case("sdpo", sdpo, informed, normalize="triplets", mixture=0.2, top_tokens=5, importance_clip=None),
         case("sdpo", sdpo, informed, normalize="triplets", mixture=0.9, top_tokens=1, importance_clip=1.1, align_p=True),
+        *[case("user-interactions", user_interactions, answered, normalize=n) for n in both],
+        *[
+            case("user-interactions", user_interactions, answered, normalize="triplets", **options)
+            for options in (
+                {"beta": 0.0},
+                {"beta": 1.5, "max_log_ratio": 0.5, "align_p": True},
+            )
+        ],
         *[case("cepo-cut", cepo_cut, contrasted, normalize=n, step=s) for n, s in zip(both, (0, 10))],
         *[
             case("cepo-cut", cepo_cut, contrasted, normalize="triplets", **options)

@@ -20,6 +20,7 @@ import {
   rltfSd,
   sdpo,
   selfDistillation,
+  userInteractions,
 } from '../../src/objectives/index.ts';
 import { relativeError } from './golden.ts';
 
@@ -36,6 +37,7 @@ const makers = {
   'dual-cut': dualCut,
   'self-distillation': selfDistillation,
   sdpo,
+  'user-interactions': userInteractions,
   'cepo-cut': cepoCut,
   'rltf-sd': rltfSd,
   'rltf-fm': rltfFm,

@@ -8,6 +8,8 @@ import { trainJudge } from '../../src/judge-training/index.ts';
 import type { Note } from '../../src/words/note.ts';
 import { isJudged } from '../../src/judges/judge.ts';
 import type { Outcome } from '../../src/judges/judge.ts';
+import type { Engine, OpenEngine, Work } from '../../src/engine/engine.ts';
+import { openEngine } from '../../src/engine/index.ts';
 import { openLocalJudge } from '../../src/judges/local/local.ts';
 import { createRandom } from '../../src/random.ts';
 import { drawTasks, judge, rightAnswer } from '../../lab/world/index.ts';
@@ -152,6 +154,35 @@ describe('train-judge', () => {
     expect((await openLocalJudge(join(dir, 'whole'), { ...settings, maxTokens: 41 })).fingerprint).not.toBe(
       judge.fingerprint,
     );
+  });
+
+  it('judges nothing where its model and the longest row do not fit into memory', async () => {
+    const works: Work[] = [];
+    const openShort: OpenEngine = async (options) => {
+      const engine = await openEngine(options);
+      const estimateMemory: Engine['estimateMemory'] = (work, dtype) => {
+        works.push(work);
+        return { ...engine.estimateMemory(work), weights: dtype === undefined ? 1e18 : 1 };
+      };
+      return { ...engine, estimateMemory };
+    };
+    const settings = { onNote: () => {}, maxTokens: 40, threads: 1, openEngine: openShort };
+    const judge = await openLocalJudge(join(dir, 'whole'), settings);
+    const rows = judgedRows(5).map((row, i) => ({ id: `r${i}`, ...row }));
+    rows.push({ ...rows[0]!, id: 'long', instruction: 'Say it. '.repeat(60) });
+    const heard: Outcome[] = [];
+    const judging = judge.judge(rows, { onOutcome: (outcome) => Promise.resolve(void heard.push(outcome)) });
+    await expect(judging).rejects.toMatchObject({
+      code: 'NOT_ENOUGH_MEMORY',
+      message: expect.stringMatching(/judging needs about 1000000\.0 TB/) as string,
+      hint: expect.stringContaining('`baseDtype` int8') as string,
+    });
+    expect(heard).toEqual([]);
+    expect(judge.usage().calls).toBe(0);
+    const [{ promptTokens, tokens }] = works as [Extract<Work, { kind: 'generate' }>];
+    expect(promptTokens).toBeGreaterThan(120);
+    expect(tokens).toBe(promptTokens + 40);
+    await judge.close();
   });
 
   it('stops at an abort, and frees its engine when nothing runs in it any more', async () => {

@@ -14,6 +14,8 @@ import { createRandom } from '../../src/random.ts';
 import { encodePrompt, loadTemplate, loadTokenizer } from '../../src/tokens/index.ts';
 import { buildCli } from '../cli/command.ts';
 import type { Cli, Finished } from '../cli/command.ts';
+import { serve } from './serve.ts';
+import type { Serving } from './serve.ts';
 
 const model = fileURLToPath(new URL('../../models/world-64', import.meta.url));
 const template = join(model, 'template.json');
@@ -23,27 +25,6 @@ const user = (content: string): { role: 'user'; content: string }[] => [{ role: 
 let dir: string;
 let cli: Cli;
 let process_: Serving;
-
-interface Serving {
-  readonly child: ChildProcess;
-  readonly finished: Promise<Finished>;
-  readonly url: string;
-  readonly client: OpenAI;
-}
-
-async function serve(args: readonly string[], env: Record<string, string> = {}): Promise<Serving> {
-  const { child, finished } = cli.start(['serve', '--port', '0', '--threads', '1', ...args], { env });
-  const url = await new Promise<string>((resolve, reject) => {
-    let text = '';
-    child.stdout!.on('data', (part: string) => {
-      text += part;
-      const [, found] = /at (http\S+)\n/.exec(text) ?? [];
-      if (found) resolve(found);
-    });
-    void finished.then(({ stderr }) => reject(new Error(stderr)));
-  });
-  return { child, finished, url, client: new OpenAI({ baseURL: url, apiKey: 'sesame', maxRetries: 0 }) };
-}
 
 /** An adapter that changes the model, made without training. */
 async function writeAdapter(to: string, seed: number): Promise<void> {
@@ -72,6 +53,7 @@ beforeAll(async () => {
   cli = await buildCli('real');
   const adapters = ['--adapter', join(dir, 'tuned', 'adapter'), '--adapter', `second=${join(dir, 'other')}`];
   process_ = await serve(
+    cli,
     [
       '--model',
       model,
@@ -252,7 +234,7 @@ function slowlyAsk(url: string, body: object): { reply: Promise<string> } {
 
 describe('the process', () => {
   it('finishes what is under way at SIGTERM, refuses the rest and what has not come whole, and ends with 0', async () => {
-    const { child, finished, client, url } = await serve(['--model', model, '--template', template]);
+    const { child, finished, client, url } = await serve(cli, ['--model', model, '--template', template]);
     const { reply } = slowlyAsk(url, { model: 'world-64', prompt: 'The', max_tokens: 3 });
     // Long enough that it is under way still when the test has had its turn on a busy machine.
     const request = { model: 'world-64', prompt: 'The', max_tokens: 400, temperature: 2, ignore_eos: true };
@@ -291,7 +273,7 @@ describe('the process', () => {
     ['much is generated', long],
     ['a stream is sent', { ...long, stream: true }],
   ])('a second signal ends it at once, also while %s', async (_, body) => {
-    const { child, url } = await serve(['--model', model]);
+    const { child, url } = await serve(cli, ['--model', model]);
     ask(url, body);
     await sleep(300);
     const ended = closed(child);
@@ -311,7 +293,7 @@ describe('the process', () => {
     ['much is generated', long],
     ['a stream is sent', { ...long, stream: true }],
   ])('ends within --shutdown_timeout, also while %s', async (_, body) => {
-    const { child, finished, url } = await serve(['--model', model, '--shutdown_timeout', '0.5']);
+    const { child, finished, url } = await serve(cli, ['--model', model, '--shutdown_timeout', '0.5']);
     ask(url, body);
     await sleep(300);
     const ended = closed(child);
@@ -334,7 +316,7 @@ describe('the process', () => {
   });
 
   it('warns where others can reach it without a key; refuses a missing key, adapter or name', async () => {
-    const { child, finished } = await serve(['--model', model, '--host', '0.0.0.0', '--quiet']);
+    const { child, finished } = await serve(cli, ['--model', model, '--host', '0.0.0.0', '--quiet']);
     child.kill('SIGINT');
     const { code, stderr } = await finished;
     expect(code).toBe(0);

@@ -105,6 +105,7 @@ export function everyRole(family: string): TokenExample[] {
         ...example.sequences,
         praised: after(1, 20, 21),
         informed: after(1, 30, 31, 32),
+        forewarned: after(1, 40, 41),
         revising: after(1, ...response, 5, 6, 7),
         critique: { ids: Int32Array.of(...plain.ids, 11, 12, 13), responseStart: plain.ids.length },
         preferred: other,

@@ -38,6 +38,7 @@ const methods: Readonly<Record<string, Objective>> = {
   'self-distillation, both': o.selfDistillation({ form: 'full', divergence: 'jensen-shannon' }),
   sdpo: o.sdpo({ topTokens: 5 }),
   'sdpo, current teacher': o.sdpo({ teacher: 'current', mixture: 0.2, importanceClip: null }),
+  'user-interactions': o.userInteractions(),
   'cepo-cut': o.cepoCut({ contrastSteps: 10 }),
   'rltf-sd': o.rltfSd(),
   'rltf-fm': o.rltfFm({ feedbackWeight: 0.5 }),

@@ -3,7 +3,7 @@
 import type { Entry, Problem } from '../../options/check.ts';
 import { defaultsOf, without } from '../../options/table.ts';
 import type { DefaultsOf, SettingsOf } from '../../options/table.ts';
-import { onlineTable } from '../../options/verbs.ts';
+import { onlineTable } from '../../options/verbs/training.ts';
 import { bothWays } from '../../options/resume.ts';
 import { option } from '../../words/option.ts';
 import { foreignSettings, withMethods } from '../methods.ts';

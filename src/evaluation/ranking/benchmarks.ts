@@ -1,6 +1,6 @@
 // Every ranking benchmark by name, and the numbers of examples that go by a name of their own. Knows which there are.
 import type { SettingsOf } from '../../options/table.ts';
-import type { evaluateTable } from '../../options/verbs.ts';
+import type { evaluateTable } from '../../options/verbs/evaluating.ts';
 import { arcChallenge, arcEasy } from './arc.ts';
 import type { Benchmark } from './benchmark.ts';
 import { hellaswag } from './hellaswag.ts';

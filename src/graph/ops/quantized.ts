@@ -1,7 +1,7 @@
 // Matrices in few bits: codes and the scales of their blocks become numbers where they are used, each time anew.
 import { sameDim } from '../dim.ts';
-import type { OpNode, Tensor } from '../tensor.ts';
-import { asStored, dimValues, recordOp } from '../tensor.ts';
+import type { OpNode, Tensor, WeightNode } from '../tensor.ts';
+import { asStored, dimValues, recordOp, weight } from '../tensor.ts';
 import { requireDType, requireRank, shapeError } from './check.ts';
 import { cast } from './elementwise.ts';
 import { gatherRows } from './shape.ts';
@@ -69,6 +69,33 @@ function dequantizedRows(x: Tensor, node: OpNode, indices: Tensor): Tensor {
   return recordOp('DequantizeLinear', some, [{ dtype: 'float32', shape }], {
     attributes: { axis: last, block_size: blockOf(node) },
   })[0]!;
+}
+
+/**
+ * Rows `start` to `end` of a matrix that lies in a file, or is dequantized or converted for each use from what does: read from
+ * their own place, without a copy. Null for any other tensor, and where rows do not begin at whole bytes.
+ */
+export function rowsInPlace(x: Tensor, start: number, end: number): Tensor | null {
+  const { node } = x;
+  if (node.kind === 'weight') return storedRows(node, x, start, end);
+  if (node.kind !== 'op' || !node.eachUse) return null;
+  const [values, scales, zeros] = node.inputs.map((part) => part && rowsInPlace(part, start, end));
+  if (!values) return null;
+  if (node.op === 'Cast') return cast(values, x.dtype, { eachUse: true });
+  if (node.op !== 'DequantizeLinear' || !scales || zeros === null) return null;
+  return dequantize(values, scales, blockOf(node), zeros);
+}
+
+function storedRows(
+  { name, external: { location, offset, length } }: WeightNode,
+  { dtype, shape: [rows, ...rest] }: Tensor,
+  start: number,
+  end: number,
+): Tensor | null {
+  const bytes = length / (rows as number);
+  if (!Number.isInteger(bytes)) return null;
+  const place = { location, offset: offset + start * bytes, length: (end - start) * bytes };
+  return weight(`${name}.rows.${start}`, dtype, [end - start, ...(rest as number[])], place);
 }
 
 /**

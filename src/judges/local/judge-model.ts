@@ -2,6 +2,8 @@
 // not what a reply means.
 import { computeOf } from '../../engine/open-weights.ts';
 import type { ComputeSettings } from '../../engine/open-weights.ts';
+import type { Work } from '../../engine/engine.ts';
+import { requireMemory } from '../../engine/require-memory.ts';
 import { bytesOf } from '../../engine/memory.ts';
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -31,6 +33,8 @@ export interface JudgeModel {
   readonly words: DecisionWords;
   /** Greedy. */
   reply(request: Omit<JudgeRequest, 'id'>, signal?: AbortSignal): Promise<ModelReply>;
+  /** Throws WhetstoneError `NOT_ENOUGH_MEMORY` where replies to these would take more than there is; opens the engine. */
+  requireMemory(requests: readonly Omit<JudgeRequest, 'id'>[]): Promise<void>;
   /** Bytes of its weights and of what replies to prompts of so many tokens take; opens the engine. */
   memory(promptTokens: number): Promise<number>;
   /** Frees the engine, if it was opened, once no reply is under way. */
@@ -71,6 +75,10 @@ export async function openJudgeModel(run: string, settings: JudgeModelSettings):
   const { openEngine, onNote } = settings;
   let opening: Promise<OpenedModel> | undefined;
   const underWay = new Set<Promise<ModelReply>>();
+  const replying = ({ engine }: OpenedModel, promptTokens: number): Work => {
+    const tokens = Math.min(promptTokens + settings.maxTokens, engine.describe().maxPositions);
+    return { kind: 'generate', promptTokens: Math.min(promptTokens, tokens), tokens };
+  };
   const open = (): Promise<OpenedModel> =>
     openModel({ model, adapter: adapterDir, ...computeOf(settings), openEngine, onNote, voice });
   return {
@@ -83,11 +91,18 @@ export async function openJudgeModel(run: string, settings: JudgeModelSettings):
       underWay.add(asking);
       return asking.finally(() => underWay.delete(asking));
     },
+    requireMemory: async (requests) => {
+      const speaker = await (opening ??= open());
+      const promptTokens = await longestPrompt(speaker, requests);
+      if (promptTokens === 0) return;
+      await requireMemory(speaker.engine, [replying(speaker, promptTokens)], {
+        what: 'judging',
+        advises: ['baseDtype'],
+      });
+    },
     memory: async (promptTokens) => {
-      const { engine } = await (opening ??= open());
-      const tokens = Math.min(promptTokens + settings.maxTokens, engine.describe().maxPositions);
-      const parts = engine.estimateMemory({ kind: 'generate', promptTokens, tokens });
-      return bytesOf({ ...parts, runtime: 0 });
+      const speaker = await (opening ??= open());
+      return bytesOf({ ...speaker.engine.estimateMemory(replying(speaker, promptTokens)), runtime: 0 });
     },
     close: async () => {
       // An engine that is freed under a running graph takes the process with it.
@@ -100,6 +115,23 @@ export async function openJudgeModel(run: string, settings: JudgeModelSettings):
 
 // Rows that this model cannot be asked about, whatever is done.
 const impossible = new Set(['ENGINE_SEQUENCE', 'LONE_SURROGATE', 'EMPTY_PROMPT', 'NO_PLACE_FOR_TURNS']);
+
+/** Tokens of the longest prompt that can be put at all. */
+async function longestPrompt(
+  { tokenizer, template }: Speaker,
+  requests: readonly Omit<JudgeRequest, 'id'>[],
+): Promise<number> {
+  let longest = 0;
+  for (const { output, ...prompt } of requests) {
+    try {
+      const asked = await encodePieces(tokenizer, template, template.renderCritique(prompt, output));
+      longest = Math.max(longest, asked.length);
+    } catch (error) {
+      if (!(error instanceof WhetstoneError && impossible.has(error.code))) throw error;
+    }
+  }
+  return longest;
+}
 
 async function ask(
   { engine, tokenizer, template }: Speaker,

@@ -18,7 +18,8 @@ export const rowsUnderWay = 64;
  * Opens the judge that `whetstone train-judge` left in the folder `run`. It writes a judgment and then "Yes." or "No."
  * for whether the response is perfect, which decides. Replies without such an ending, and rows that the model cannot
  * read, are unscored. A judge that its test found no better than a guess, or that was not tested, is told of in a note.
- * Throws what `openJudgeModel` throws; judging throws what the engine throws.
+ * Throws what `openJudgeModel` throws; judging throws what the engine throws, and WhetstoneError `NOT_ENOUGH_MEMORY` before
+ * any request is judged.
  */
 export async function openLocalJudge(
   run: string,
@@ -34,8 +35,9 @@ export async function openLocalJudge(
     name: `the judge model in ${run}`,
     fingerprint: model.fingerprint,
     judge: (requests, { onOutcome, signal }) =>
-      whileWanted(onOutcome, (hand) =>
-        inParallel(
+      whileWanted(onOutcome, async (hand) => {
+        await model.requireMemory(requests);
+        await inParallel(
           requests,
           rowsUnderWay,
           async (request, stop) => {
@@ -50,8 +52,8 @@ export async function openLocalJudge(
             );
           },
           { signal },
-        ),
-      ).catch(stoppedBy(signal)),
+        );
+      }).catch(stoppedBy(signal)),
     usage: () => ({ ...usageOf(calls), inputTokens, outputTokens }),
     memory: (promptTokens) => model.memory(promptTokens),
     close: () => model.close(),

@@ -72,7 +72,7 @@ export const rows = {
     default: 'alpaca',
     resume: 'content',
     placeholder: 'NAME|FILE',
-    help: 'prompt layout: alpaca, chat (the model\'s own chat template), or a JSON or YAML file with the strings "plain" and "with_judgment" and, for some methods, "critique", "revision", "praise"',
+    help: 'prompt layout: alpaca, chat (the model\'s own chat template), or a JSON or YAML file with the strings "plain" and "with_judgment" and, for some methods, "critique", "revision", "with_next_message", "praise"',
   },
   template_args: {
     kind: 'map',

@@ -1,5 +1,4 @@
-// What is learned from judgments, and how: the settings of the methods. Which method has which of them, a method's row
-// in alignment/methods.ts says.
+// What is learned from judgments, and how: the settings of the methods, and which of them their objectives have.
 
 export const method = {
   method: {
@@ -65,7 +64,7 @@ export const method = {
     kind: 'boolean',
     default: true,
     help: 'likelihood of satisfactory responses as well',
-    defaultText: 'true; false for ilf-mle, self-distillation, sdpo',
+    defaultText: 'true; false for ilf-mle, self-distillation, sdpo, user-interactions',
   },
   lambda1: {
     kind: 'number',
@@ -113,7 +112,7 @@ export const method = {
     kind: 'number',
     default: 0.1,
     min: 0,
-    help: 'DPO: strength of the pull towards the model that training began from; DualCUT: extra weight of tokens that praise makes likelier',
+    help: 'DPO and user-interactions: strength of the pull towards the model that training began from; DualCUT: extra weight of tokens that praise makes likelier',
     defaultText: '0.1; 1 for dual-cut',
   },
   label_smoothing: {
@@ -213,7 +212,7 @@ export const method = {
     kind: 'number',
     nullable: true,
     above: 0,
-    help: 'form sampled: bound, in nats, of what one token can do',
+    help: 'user-interactions, and self-distillation of the form sampled: bound, in nats, of what one token can do',
     defaultText: 'none',
   },
 } as const;
@@ -225,6 +224,7 @@ export const methodDefaults = {
   'ilf-mle': { alignP: false },
   'self-distillation': { alignP: false },
   sdpo: { alignP: false },
+  'user-interactions': { alignP: false },
 } as const;
 
 /**
@@ -240,4 +240,56 @@ export const presetDefaults = {
 export const onlinePresetDefaults = {
   paper: {},
   'released-code': { lambda: 1.1, alpha: 1, gamma: 0, downsample: 0.25, warmupSteps: 100 },
+} as const;
+
+/** Which of them an objective of several has, by the names of the library. */
+export const objectiveSettings = {
+  cut: [
+    'preset',
+    'lambda',
+    'alpha',
+    'gamma',
+    'l1',
+    'alignP',
+    'alignN',
+    'detection',
+    'flaggedBy',
+    'dynamicWeight',
+    'normalize',
+  ],
+  'dual-cut': [
+    'lambda',
+    'lambda1',
+    'lambda2',
+    'lambda3',
+    'lambda4',
+    'sigma1',
+    'sigma2',
+    'alpha',
+    'beta',
+    'alignP',
+    'normalize',
+  ],
+  'self-distillation': [
+    'teacher',
+    'form',
+    'divergence',
+    'importanceClip',
+    'maxLogRatio',
+    'alignP',
+    'normalize',
+  ],
+  sdpo: ['teacher', 'mixture', 'topTokens', 'importanceClip', 'alignP', 'normalize'],
+  'cepo-cut': [
+    'lambda',
+    'alpha',
+    'alignP',
+    'alignN',
+    'detection',
+    'contrastWeight',
+    'contrastClip',
+    'contrastSteps',
+    'normalize',
+  ],
+  'rltf-fm': ['feedbackWeight', 'ratioClip', 'normalize'],
 } as const;

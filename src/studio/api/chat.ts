@@ -46,6 +46,8 @@ export interface LearnState {
   readonly fresh: number;
   readonly canLearn: boolean;
   readonly progress: LearnProgress | null;
+  /** The version whose training was cut off; it is gone on with by the next. */
+  readonly unfinished: number | null;
   /** Why the last training came to nothing. */
   readonly problem: string | null;
   readonly inUse: number;

@@ -177,12 +177,14 @@ function conversationOf({ learning, transcript, prompts, name, changed }: Parts)
     }
   };
 
-  const learnNow = async (): Promise<void> => {
+  let closing = false;
+  /** Asks again what a version has learned from, once there is one. */
+  const withAnswers = async (version: () => Promise<Version>): Promise<void> => {
     problem = null;
     try {
-      await answerAgain(await learning.learn());
+      await answerAgain(await version());
     } catch (error) {
-      const stopped = error instanceof WhetstoneError && error.code === 'STOPPED';
+      const stopped = closing || (error instanceof WhetstoneError && error.code === 'STOPPED');
       if (!stopped) problem = error instanceof WhetstoneError ? briefly(error) : String(error);
     } finally {
       answering = null;
@@ -212,6 +214,16 @@ function conversationOf({ learning, transcript, prompts, name, changed }: Parts)
   learning.on(({ kind }) => {
     if (kind !== 'judged' && kind !== 'withdrawn') changed();
   });
+  // What a kill cut off.
+  const { judgments, version } = learning.inUse();
+  if (judgments.length > 0 && transcript.again(version) === null)
+    void withAnswers(() => Promise.resolve(learning.inUse()));
+  // The first colours would wait until the model is ready to score.
+  const last = transcript.exchanges().at(-1);
+  scorer.prepare(
+    learning.present(),
+    last === undefined ? { instruction: '', output: '.' } : { ...promptTo(last), output: last.text },
+  );
 
   return {
     state: () => {
@@ -226,6 +238,7 @@ function conversationOf({ learning, transcript, prompts, name, changed }: Parts)
           fresh: learning.fresh().length,
           canLearn: learning.canLearn(),
           progress: progress ?? answering,
+          unfinished: progress === null ? (learning.unfinished()?.version ?? null) : null,
           problem,
           inUse: learning.inUse().version,
           versions: learning.versions().map((version) => versionOf(version, learning, transcript)),
@@ -252,12 +265,13 @@ function conversationOf({ learning, transcript, prompts, name, changed }: Parts)
       await transcript.add({ event: 'begun anew' });
       changed();
     },
-    learn: () => void learnNow(),
+    learn: () => void withAnswers(() => learning.learn()),
     use: async (version) => {
       await learning.use(version);
       changed();
     },
     close: async () => {
+      closing = true;
       await learning.close();
       await transcript.close();
     },

@@ -15,7 +15,7 @@ import type {
   View,
   Written,
 } from '../../judgments/review/index.ts';
-import { dataCheckTable } from '../../options/verbs.ts';
+import { dataCheckTable } from '../../options/verbs/data.ts';
 import { ownTemplate } from '../chat/home.ts';
 import type { DataKind, DataLengths, DataState } from '../api/data.ts';
 import type { Topic } from '../route.ts';

@@ -19,7 +19,9 @@ const nobody: ChatState = {
   lambda: defaultSettings.lambda,
   answers: [],
   prompts: [],
-  learning: { fresh: 0, canLearn: false, progress: null, problem: null, inUse: 0, versions: [] },
+  learning: {
+    ...{ fresh: 0, canLearn: false, progress: null, unfinished: null, problem: null, inUse: 0, versions: [] },
+  },
 };
 
 /** Opens the model with its home. Throws as `openLearning`. */

@@ -5,7 +5,7 @@ import { Problem } from '../../shell/problem.tsx';
 import { learn, problem, useVersion } from './state.ts';
 
 export function Learn({ state }: { readonly state: LearnState }) {
-  const { fresh, canLearn, progress, versions, inUse } = state;
+  const { fresh, canLearn, progress, unfinished, versions, inUse } = state;
   const latest = versions.findLast((each) => each.version > 0) ?? null;
   return (
     <section class="learn" aria-labelledby="learn-heading">
@@ -15,6 +15,11 @@ export function Learn({ state }: { readonly state: LearnState }) {
           ? 'Judge an answer, and the model can learn from it.'
           : `${fresh === 1 ? '1 judgment is' : `${fresh} judgments are`} new to version ${inUse}.`}
       </p>
+      {unfinished !== null && (
+        <p class="note">
+          The training of version {unfinished} was cut off. Nothing is lost: Learn goes on with it.
+        </p>
+      )}
       <button
         type="button"
         class="strong"

@@ -1,0 +1,142 @@
+// The settings of the verbs that measure and report.
+import { tableOf } from '../selection.ts';
+import type { TableOf } from '../selection.ts';
+
+const evaluate = {
+  takes: [
+    'model',
+    'adapter',
+    'max_length',
+    'template',
+    'template_args',
+    'Compute',
+    'tasks',
+    'data',
+    'preset',
+    'num_fewshot',
+    'limit',
+    'truthfulqa_primer',
+    'out',
+    'resamples',
+    'seed',
+    'tokenizer',
+    'server_prompts',
+    'concurrency',
+    'timeout',
+    'retries',
+    'api_key_env',
+    'max_new_tokens',
+    'temperature',
+    'top_p',
+    'rouge_stem',
+    'lambda',
+    'judge',
+    'judge_prompt',
+    'judge_temperature',
+    'judge_max_tokens',
+    'judge_body',
+    'judge_timeout',
+    'judge_retries',
+    'judge_cache',
+    'Comparing',
+    'requests_per_minute',
+    'tokens_per_minute',
+    'Cost',
+  ],
+  differs: {
+    model: {
+      kind: 'list',
+      group: 'Models',
+      placeholder: 'MODELS',
+      help: 'FOLDER, FOLDER+ADAPTER or URL#MODEL, each perhaps as NAME=...; the others are compared with the first',
+    },
+    adapter: {
+      kind: 'list',
+      default: [],
+      group: 'Models',
+      placeholder: 'DIRS',
+      help: 'PEFT adapters of the one model folder, each a further model, perhaps as NAME=DIR',
+      defaultText: 'none',
+    },
+    template: {
+      nullable: true,
+      default: null,
+      group: 'Models',
+      help: 'how instructions are put to a model folder: chat, alpaca, or a template file; rankings do without',
+      defaultText:
+        'the one that the adapter was trained with, else chat where the model has a chat template, else alpaca',
+    },
+    template_args: { group: 'Models' },
+    threads: { group: 'Models', help: 'threads of a model in this process' },
+    data: {
+      kind: 'list',
+      default: [],
+      group: 'Tasks',
+      placeholder: 'PLACES',
+      help: "DIR with benchmarks in folders of their name, TASK=DIR or TASK=FILE (JSONL or Parquet in the hub's columns), hub, or TASK=hub:ORG/NAME@REVISION; a file of a data set is TASK=hub:ORG/NAME/FILE",
+      defaultText: '',
+    },
+    preset: {
+      kind: 'choice',
+      choices: ['0-shot', 'paper'],
+      default: '0-shot',
+      group: 'Tasks',
+      help: 'examples before each prompt: none, or as in the paper (25 for ARC, 10 HellaSwag, 5 MMLU, 0 TruthfulQA)',
+    },
+    out: {
+      group: 'Results',
+      placeholder: 'DIR',
+      help: 'folder for results, which may have earlier ones',
+    },
+    seed: {
+      default: 0,
+      group: 'Results',
+      help: 'seed of the bootstrap intervals, and of sampled responses',
+    },
+    concurrency: { group: 'Servers' },
+    api_key_env: { group: 'Servers' },
+    max_new_tokens: {
+      default: 512,
+      group: 'Responses',
+      help: 'longest response in tokens (win_rate, rouge)',
+    },
+    temperature: { group: 'Responses' },
+    top_p: { group: 'Responses' },
+    lambda: {
+      group: 'Responses',
+      help: 'held_out: a token is flagged when the judgment makes it more than this many times as likely',
+    },
+    judge: { nullable: true, defaultText: 'needed for win_rate' },
+    judge_prompt: {
+      help: 'how a chat model is asked: default, or a file with {instruction}, {input}, {output_1} and {output_2}',
+    },
+    judge_cache: { defaultText: 'OUT/judge-replies.jsonl' },
+  },
+} as const;
+export const evaluateTable: TableOf<typeof evaluate> = tableOf(evaluate);
+
+const report = {
+  takes: ['run', 'out', 'model', 'eval_data', 'report_prompts', 'report_seconds', 'Compute', 'overwrite'],
+  differs: {
+    out: {
+      nullable: true,
+      group: 'Report',
+      placeholder: 'FILE',
+      help: 'the page to write',
+      defaultText: 'RUN/report.html, which is written anew',
+    },
+    model: {
+      nullable: true,
+      group: 'Report',
+      help: 'where the model lies now, if it was moved',
+      defaultText: 'as the run has it',
+    },
+    eval_data: { defaultText: "as the run has it, else some of the run's own rows" },
+    report_prompts: { defaultText: 'as the run has it, else some of the rows that it measures on' },
+    report_seconds: { defaultText: 'as the run has it, else 60' },
+    threads: { defaultText: 'as the run has it' },
+    device: { defaultText: 'as the run has it' },
+    overwrite: { group: 'Report', help: 'replace what is at --out' },
+  },
+} as const;
+export const reportTable: TableOf<typeof report> = tableOf(report);
