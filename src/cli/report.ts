@@ -19,10 +19,15 @@ A run that is going on or was stopped is shown as far as it is. Of a finished ru
 opened without and with its adapter, on a few rows and instructions and for at most
 --report_seconds, so that it takes seconds; what that leaves out, the page says.
 
+The adapter's folder gets a model card, README.md with the hub's metadata: data, method, settings,
+figures, how it is used. A card that somebody edited is left as it is. --evaluation DIR adds what
+"whetstone evaluate" measured of the adapter.
+
 The folder of "whetstone evaluate" becomes a page of its figures with their intervals.`,
   examples: [
     ['report ./run', 'the page of a run, in ./run/report.html'],
     ['report ./run --eval_data held-out.jsonl', 'measured on judged rows that were not trained on'],
+    ['report ./run --evaluation ./eval', 'with what "whetstone evaluate" found in the model card'],
     ['report ./run --report_prompts prompts.txt --out page.html', 'responses to prompts of your own'],
   ],
   table: reportTable,
@@ -38,7 +43,13 @@ export async function runReport(
   const { run, ...settings } = given;
   const stop = interruption();
   try {
-    const about = { ...settings, signal: stop.signal, openEngine, onProgress: looks(screen) };
+    const about = {
+      ...settings,
+      signal: stop.signal,
+      openEngine,
+      onNote: screen.note,
+      onProgress: looks(screen),
+    };
     const report = await reportRun(run!, about).finally(() => screen.endProgress());
     screen.result('report', { report }, `report in ${report}`);
     return 0;
@@ -59,14 +70,13 @@ export async function reportAtEnd(
 ): Promise<string | null> {
   const { reportRun } = await import('../run-report/index.ts');
   try {
-    return await reportRun(run, { ...settings, onProgress: looks(screen) }).finally(() =>
-      screen.endProgress(),
-    );
+    const about = { ...settings, onNote: screen.note, onProgress: looks(screen) };
+    return await reportRun(run, about).finally(() => screen.endProgress());
   } catch (error) {
     // A person who does not want to wait gets the page without what the model would show.
     if (settings.signal?.aborted && settings.reportSeconds !== 0)
       return reportAtEnd(run, { ...settings, signal: undefined, reportSeconds: 0 }, screen);
-    screen.aside('no_report', `note The report was not written: ${reasonOf(error)}`);
+    screen.aside('no_report', `note The report, or the model card, was not written: ${reasonOf(error)}`);
     return null;
   }
 }

@@ -34,6 +34,12 @@ export function modelOfSnapshot(path: string): string | null {
   return name === undefined ? null : name.replace('--', '/');
 }
 
+/** `ORG/NAME` of the data set in whose snapshot a file is; null for any other path. */
+export function dataSetOfFile(path: string): string | null {
+  const [, name] = /[/\\]datasets--([^/\\]+)[/\\]snapshots[/\\][0-9a-f]{40}[/\\]/.exec(path) ?? [];
+  return name === undefined ? null : name.replace('--', '/');
+}
+
 /** The commit that the cache knows for a revision; null where it knows none. */
 export async function cachedCommit(folder: CacheFolder, revision: string): Promise<string | null> {
   if (isCommit(revision)) return revision;

@@ -1,5 +1,5 @@
 // Models and data sets of the Hugging Face hub, through its standard cache.
-export { modelOfSnapshot } from './cache.ts';
+export { dataSetOfFile, modelOfSnapshot } from './cache.ts';
 export { modelFolder } from './model-folder.ts';
 export type { ModelFolder } from './model-folder.ts';
 export type { HubKind } from './repository.ts';

@@ -12,7 +12,7 @@ export interface ModelFolder {
   readonly hub: { readonly id: string; readonly revision: string; readonly commit: string } | null;
 }
 
-/** Everything of a model that is read here: configuration, tokenizer, weights as safetensors. */
+/** Everything of a model that is read here: configuration, tokenizer, weights as safetensors, its card for the licence. */
 const patterns: readonly string[] = [
   'config.json',
   'generation_config.json',
@@ -23,6 +23,7 @@ const patterns: readonly string[] = [
   'model.safetensors',
   'model.safetensors.index.json',
   'model-*.safetensors',
+  'README.md',
 ];
 
 /**

@@ -403,7 +403,9 @@ describe('modelFolder', () => {
   it('fetches what a model needs and says which commit it is', async () => {
     const { path, hub: from } = await modelFolder('ink/well@main', { settings });
     expect(from).toEqual({ id: 'ink/well', revision: 'main', commit });
-    expect((await readdir(path)).sort()).toEqual(['config.json', 'model.safetensors', 'tokenizer.json']);
+    expect((await readdir(path)).sort()).toEqual([
+      ...['README.md', 'config.json', 'model.safetensors', 'tokenizer.json'],
+    ]);
   });
 
   it('says that the name was taken for a folder too', async () => {

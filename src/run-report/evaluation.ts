@@ -1,6 +1,7 @@
 // An evaluation's folder as the data of a report: each figure of each model with its interval, and the differences.
 // Draws nothing, and measures nothing.
-import { readFile } from 'node:fs/promises';
+import { readFile, realpath } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { WhetstoneError } from '../errors.ts';
 import { evaluationFiles } from '../evaluation/run/evaluate.ts';
 import { differenceText, valueText } from '../evaluation/run/comparison-files.ts';
@@ -8,6 +9,7 @@ import type { ComparisonCell } from '../evaluation/run/comparison.ts';
 import { readYaml } from '../options/yaml.ts';
 import type { ReportData, ReportFigure } from '../report/index.ts';
 import { isFields } from '../rows/fields.ts';
+import { adapterFolder } from '../runs/adapter-folder.ts';
 import { option } from '../words/option.ts';
 import { plural } from '../words/numbers.ts';
 import { reasonOf } from '../words/system-errors.ts';
@@ -60,6 +62,54 @@ export async function evaluationReport(dir: string): Promise<Omit<ReportData, 'd
     }),
   };
 }
+
+/** A figure of one adapter. */
+export interface EvaluatedRow {
+  readonly task: string;
+  readonly metric: string;
+  readonly cell: ComparisonCell;
+  /** The value as it is read, with its error. */
+  readonly text: string;
+}
+
+/**
+ * What the evaluation in `dir` found for the adapter in `adapterDir`. Throws WhetstoneError `BAD_RUN` where the folder holds
+ * no evaluation, or one that did not measure it.
+ */
+export async function evaluationOf(dir: string, adapterDir: string): Promise<readonly EvaluatedRow[]> {
+  const files = evaluationFiles(dir);
+  const record = await readFile(files.record, 'utf8').catch(() => '');
+  const content = readYaml(record, { file: files.record, code: 'BAD_RUN', hint: again });
+  const models = isFields(content) && Array.isArray(content['models']) ? content['models'] : null;
+  if (models === null)
+    throw new WhetstoneError('BAD_RUN', 'this is no folder of an evaluation', {
+      file: dir,
+      hint: `Name the folder that "whetstone evaluate" wrote (its ${option('out')}).`,
+    });
+  const measured = models.filter(isFields);
+  const own = await placeOf(adapterDir);
+  const places = await Promise.all(
+    measured.map(async ({ adapter }) => (typeof adapter === 'string' ? placeOf(adapter) : null)),
+  );
+  const name = measured[places.indexOf(own)]?.['name'];
+  if (typeof name !== 'string')
+    throw new WhetstoneError('BAD_RUN', `it did not measure the adapter ${own}`, {
+      file: files.record,
+      hint: `It measured: ${measured.map((each) => String(each['name'])).join(', ')}.`,
+    });
+  const { rows } = readResults(files.json, await readFile(files.json, 'utf8').catch(() => ''));
+  return rows.flatMap((row) => {
+    const cell = row.models[name];
+    if (cell === undefined || !Number.isFinite(cell.value)) return [];
+    return [{ task: row.task, metric: row.metric, cell, text: valueText(cell, row) }];
+  });
+}
+
+/** An adapter may be named by its run, or through a link. */
+const placeOf = async (path: string): Promise<string> => {
+  const dir = await adapterFolder(path).catch(() => path);
+  return realpath(dir).catch(() => resolve(dir));
+};
 
 /** Shares in one figure; numbers in one each, for their scales have nothing in common. */
 function figuresOf({ models, rows, confidence }: Results): ReportFigure[] {

@@ -163,6 +163,48 @@ describe('a finished run', () => {
     expect(report.headline!.changes!.note).not.toContain('32 responses');
   });
 
+  it('has a model card with what was held out and what an evaluation found, until somebody edits it', async () => {
+    await writeJsonl(join(dir, 'held-out.jsonl'), judgedRows(60).slice(40));
+    const out = await train({ evalData: join(dir, 'held-out.jsonl') });
+    await writeFile(join(dir, 'model/README.md'), '---\nlicense: mit\n---\n');
+    const evaluation = join(dir, 'eval');
+    await mkdir(evaluation);
+    const models = [{ name: 'base' }, { name: 'mine', adapter: join(out, 'adapter') }];
+    await writeFile(join(evaluation, 'run.yaml'), JSON.stringify({ evaluation: 1, models, tasks: [] }));
+    const cell = (value: number): object => ({
+      ...{ value, stderr: 0.01, scored: 40, total: 40 },
+      ...{ interval: null, difference: null },
+    });
+    const rows = [
+      { task: 'arc', metric: 'acc', unit: 'share', models: { base: cell(0.25), mine: cell(0.5) } },
+    ];
+    await writeFile(
+      join(evaluation, 'results.json'),
+      JSON.stringify({ models: ['base', 'mine'], confidence: 0.95, rows }),
+    );
+    await reportRun(out, { openEngine, evaluation });
+    const card = join(out, 'adapter/README.md');
+    const text = await readFile(card, 'utf8');
+    for (const part of [
+      'license: mit',
+      'name: held-out.jsonl',
+      'value: 0.5',
+      '14 satisfactory',
+      '| arc | acc |',
+    ])
+      expect(text).toContain(part);
+    expect(text).not.toContain(dir);
+    await writeFile(card, `${text}\nMine.\n`);
+    const notes: string[] = [];
+    await reportRun(out, { reportSeconds: 0, onNote: ({ code }) => notes.push(code) });
+    expect(notes).toEqual(['CARD_KEPT']);
+    expect(await readFile(card, 'utf8')).toBe(`${text}\nMine.\n`);
+    await expect(reportRun(out, { reportSeconds: 0, evaluation: out })).rejects.toMatchObject({
+      code: 'BAD_RUN',
+      place: { file: out },
+    });
+  });
+
   it('is not written over a file of the user', async () => {
     const out = await train();
     const page = join(dir, 'page.html');

@@ -12,27 +12,36 @@ import type { RunKind } from '../runs/claim.ts';
 import type { TemplateStrings } from '../tokens/index.ts';
 import { adapterFolder } from '../runs/adapter-folder.ts';
 import { snakeCase } from '../options/names.ts';
+import type { Note } from '../words/note.ts';
+import { note } from '../words/note.ts';
 import { option, spellOptions } from '../words/option.ts';
 import { shellWord } from '../words/shell.ts';
 import { describeSystemError, isSystemError } from '../words/system-errors.ts';
 import { alignReport } from './align.ts';
-import { evaluationReport } from './evaluation.ts';
+import { cardFacts } from './card-facts.ts';
+import { cardFile, writeCard } from './card-file.ts';
+import { evaluationOf, evaluationReport } from './evaluation.ts';
 import { readRunFacts } from './facts.ts';
 import type { RunFacts } from './facts.ts';
 import { keySettings } from './key-settings.ts';
 import { learned } from './learned.ts';
 import { measure } from './measure.ts';
+import { modelCard } from './model-card.ts';
+import type { CardFacts } from './model-card.ts';
 import { onlineReport } from './online.ts';
 import { readSamples } from './samples.ts';
 import { resolveReport } from './settings.ts';
 import type { ReportSettings, ResolvedReport } from './settings.ts';
 import { readTrained } from './trained.ts';
+import type { Trained } from './trained.ts';
 import { useIt } from './use-it.ts';
 
 /** As `whetstone report` has them. */
 export interface RunReportSettings extends Partial<ReportSettings> {
   /** Stops; the call then throws the signal's reason, and nothing is written. */
   readonly signal?: AbortSignal | undefined;
+  /** Hears of a model card that is left as it is. */
+  readonly onNote?: ((note: Note) => void) | undefined;
   /** Hears how much of what the model is asked is there. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
   /** In place of the engine on ONNX Runtime. */
@@ -40,7 +49,8 @@ export interface RunReportSettings extends Partial<ReportSettings> {
 }
 
 /**
- * Writes the report of the run, or of the evaluation, in the folder `dir` and returns the page's path. An online run's page shows the rounds
+ * Writes the report of the run, or of the evaluation, in the folder `dir` and returns the page's path; of a finished run
+ * the model card in its adapter's folder as well, unless somebody edited it. An online run's page shows the rounds
  * that are complete; one without any is shown as a training. Of a finished run the model is opened, before and after, for
  * at most `reportSeconds` each way; what it cannot show (the model is gone, the time was over) the page says.
  *
@@ -56,24 +66,43 @@ export async function reportRun(dir: string, settings: RunReportSettings = {}): 
       file: path,
       hint: `Choose another ${option('out')}, or replace it with ${option('overwrite')}.`,
     });
-  await writeFileDurably(path, renderReport(await runReport(dir, settings)));
+  const { report, card } = await lookInto(dir, settings);
+  await writeFileDurably(path, renderReport(report));
+  if (card !== null && !(await writeCard(join(dir, 'adapter'), modelCard(card))))
+    settings.onNote?.(
+      note(
+        'CARD_KEPT',
+        `${cardFile(join(dir, 'adapter'))} was written or edited by somebody, and is left as it is.`,
+      ),
+    );
   return path;
 }
 
 /** The run, or the evaluation, in the folder `dir` as a report shows it. */
 export async function runReport(dir: string, settings: RunReportSettings = {}): Promise<ReportData> {
+  return (await lookInto(dir, settings)).report;
+}
+
+/** The report, and what the card of a finished run's adapter says; null where there is none. */
+async function lookInto(
+  dir: string,
+  settings: RunReportSettings,
+): Promise<{ readonly report: ReportData; readonly card: CardFacts | null }> {
   const resolved = resolveReport(settings);
   const date = `${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC`;
   const evaluation = await evaluationReport(dir);
-  if (evaluation !== null) return { ...evaluation, date };
+  if (evaluation !== null) return { report: { ...evaluation, date }, card: null };
   const facts = await readRunFacts(dir);
   const { settings: recorded, run } = facts.record;
   const kind = (run['kind'] as RunKind | undefined) ?? 'align';
   const shown = await shownOf(kind, facts);
   const finished = await exists(join(dir, 'adapter'));
   const looked = finished && kind !== 'train-judge' ? await lookAt(kind, facts, resolved, settings) : {};
-  const { headline, notes, ...others } = looked;
-  return {
+  const { heldOut = null, report: { headline, notes, ...others } = {} } = looked;
+  const trained = finished ? await trainedOf(facts, resolved) : null;
+  const evaluated =
+    resolved.evaluation === null ? [] : await evaluationOf(resolved.evaluation, join(dir, 'adapter'));
+  const report: ReportData = {
     ...shown,
     ...others,
     headline: { ...headline, ...shown.headline },
@@ -81,11 +110,15 @@ export async function runReport(dir: string, settings: RunReportSettings = {}): 
     date,
     settings: recorded as Readonly<Record<string, SettingValue>>,
     keySettings: keySettings(recorded, kind),
-    ...(finished && { use: await useOf(facts, resolved) }),
+    ...(finished && { use: trained === null ? [] : useIt(trained) }),
     provenance: {
       command: `whetstone ${kind} --out ${shellWord(dir)} --resume`,
       versions: run['versions'] as Readonly<Record<string, string>>,
     },
+  };
+  return {
+    report,
+    card: trained === null ? null : await cardFacts({ facts, kind, trained, report, heldOut, evaluated }),
   };
 }
 
@@ -102,7 +135,7 @@ async function lookAt(
   facts: RunFacts,
   asked: ResolvedReport,
   { signal, onProgress, openEngine }: RunReportSettings,
-): Promise<Partial<ReportData>> {
+): Promise<{ readonly report?: Partial<ReportData>; readonly heldOut?: string | null }> {
   const { settings } = facts.record;
   const seconds = asked.reportSeconds ?? Number(settings['report_seconds'] ?? 60);
   if (seconds === 0) return {};
@@ -133,11 +166,14 @@ async function lookAt(
           `The model was asked for ${seconds} seconds, which was not enough for everything: ${option('reportSeconds')} gives it more.`,
         ]
       : [];
-    return { ...learned(measured, samples), notes: [...samples.notes, ...asides.map(asFlag)] };
+    return {
+      report: { ...learned(measured, samples), notes: [...samples.notes, ...asides.map(asFlag)] },
+      heldOut: samples.heldOut,
+    };
   } catch (error) {
     signal?.throwIfAborted();
     if (asked.evalData !== null || asked.reportPrompts !== null || asked.model !== null) throw error;
-    return { notes: [`What the model itself would show is left out: ${asFlag(reason(error))}.`] };
+    return { report: { notes: [`What the model itself would show is left out: ${asFlag(reason(error))}.`] } };
   }
 }
 
@@ -156,16 +192,13 @@ async function startOfRun(settings: Readonly<Record<string, unknown>>): Promise<
   return typeof from === 'string' ? adapterFolder(from) : null;
 }
 
-async function useOf(
-  { dir, record }: RunFacts,
-  { model }: ResolvedReport,
-): Promise<ReturnType<typeof useIt>> {
+/** Null where the adapter does not say what it is. */
+function trainedOf({ dir, record }: RunFacts, { model }: ResolvedReport): Promise<Trained | null> {
   const template = record.run['template'] as TemplateStrings | undefined;
-  const trained = await readTrained({
+  return readTrained({
     adapter: join(dir, 'adapter'),
     model: model ?? String(record.settings['model']),
     templateOption: record.settings['template'] as string | undefined,
     recordedPrompt: template?.plain,
   });
-  return trained === null ? [] : useIt(trained);
 }

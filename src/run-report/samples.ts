@@ -29,6 +29,8 @@ export interface Samples extends Source {
   readonly prompts: readonly PromptText[];
   /** What the reader should know of the rows. */
   readonly notes: readonly string[];
+  /** The rows' file, where none of them was trained on. */
+  readonly heldOut: string | null;
 }
 
 /** Unsatisfactory rows, satisfactory ones, and prompts that are responded to. */
@@ -62,6 +64,7 @@ export async function readSamples(facts: RunFacts, asked: SampleSettings): Promi
   });
   const promptFile = asked.reportPrompts ?? (settings['report_prompts'] as string | null | undefined) ?? null;
   const rowsAre = file === null ? `${basename(own)}, which was trained on` : basename(file);
+  const notes = file === null ? [] : await overlap(rows, file, own);
   return {
     voice,
     rows,
@@ -69,7 +72,8 @@ export async function readSamples(facts: RunFacts, asked: SampleSettings): Promi
     lambda: typeof settings['lambda'] === 'number' ? settings['lambda'] : 1.2,
     rowsAre,
     ...(await prompts(promptFile, { rows, chosen, rowsAre, online: asked.round !== null })),
-    notes: file === null ? [] : await overlap(rows, file, own),
+    notes,
+    heldOut: file !== null && notes.length === 0 ? basename(file) : null,
   };
 }
 

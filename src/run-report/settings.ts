@@ -14,7 +14,7 @@ export type ReportSettings = SettingsOf<RunReportTable>;
 
 export const reportEntry: Entry<RunReportTable> = {
   table,
-  others: { signal: 'object', onProgress: 'function', openEngine: 'function' },
+  others: { signal: 'object', onNote: 'function', onProgress: 'function', openEngine: 'function' },
   required: () => [],
   together: () => [],
 };

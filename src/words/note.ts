@@ -47,7 +47,8 @@ export type NoteCode =
   | 'REPLY_CUT'
   | 'JUDGE_UNTRUSTED'
   | 'SAMPLING_DEFAULTS'
-  | 'TASK_REMARK';
+  | 'TASK_REMARK'
+  | 'CARD_KEPT';
 
 export interface Note {
   readonly code: NoteCode;

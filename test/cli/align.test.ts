@@ -91,7 +91,7 @@ describe('a run', () => {
     await cp(join(out.slice(0, -'-blocked'.length), 'run.yaml'), join(out, 'run.yaml'));
     const blocked = await cli.call(['align', '--out', out, '--resume']);
     expect(blocked.code).toBe(0);
-    expect(blocked.stdout).toMatch(/note The report was not written: /);
+    expect(blocked.stdout).toMatch(/note The report, or the model card, was not written: /);
     expect(await readdir(out)).toContain('adapter');
     expect((await cli.call(['report', out])).code).toBe(1);
   });

@@ -15,10 +15,11 @@ export async function metricsOf(run: string): Promise<Record<string, number>[]> 
     });
 }
 
-/** Every file of the adapter with its bytes in hex. */
+/** Every file of the adapter with its bytes in hex, but its card, which names the run by its folder. */
 export async function adapterOf(run: string): Promise<Record<string, string>> {
   const files: Record<string, string> = {};
   for (const name of (await readdir(join(run, 'adapter'))).sort()) {
+    if (name === 'README.md') continue;
     files[name] = (await readFile(join(run, 'adapter', name))).toString('hex');
   }
   return files;

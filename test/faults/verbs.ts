@@ -60,8 +60,8 @@ const align = (out: string): string[] => [
   ...['align', given('rows.jsonl'), ...model(), '--out', out, ...steps],
   ...['--epochs', '2', '--save_steps', '1', '--save_total_limit', '1'],
 ];
-/** What says when it was written, or how long it took. */
-const dated = /run\.yaml$|metrics\.jsonl$|report\.html$|events\.jsonl$/;
+/** What says when it was written, or how long it took; the card is written with the report, after the run. */
+const dated = /run\.yaml$|metrics\.jsonl$|report\.html$|events\.jsonl$|adapter\/README\.md$/;
 /** A training inside a run is as one of `align`. */
 const outside = /^(?!.*\/training\/)/;
 /** Finds fault with every response. */

@@ -35,6 +35,15 @@ export const reporting = {
     resume: 'free',
     help: 'most seconds for which the report asks the model, before and after; 0 writes it without',
   },
+  evaluation: {
+    kind: 'text',
+    nullable: true,
+    path: true,
+    resume: 'free',
+    placeholder: 'DIR',
+    help: "folder of an evaluation that measured the run's adapter: its figures go into the model card",
+    defaultText: 'none',
+  },
   run: {
     kind: 'text',
     positional: true,

@@ -116,7 +116,17 @@ const evaluate = {
 export const evaluateTable: TableOf<typeof evaluate> = tableOf(evaluate);
 
 const report = {
-  takes: ['run', 'out', 'model', 'eval_data', 'report_prompts', 'report_seconds', 'Compute', 'overwrite'],
+  takes: [
+    'run',
+    'out',
+    'model',
+    'eval_data',
+    'report_prompts',
+    'report_seconds',
+    'evaluation',
+    'Compute',
+    'overwrite',
+  ],
   differs: {
     out: {
       nullable: true,
