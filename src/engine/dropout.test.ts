@@ -33,6 +33,15 @@ describe('fillKeepMask', () => {
     expect(Math.abs(both - p * p * rows)).toBeLessThan(5 * Math.sqrt(rows * p * p * (1 - p * p)));
   });
 
+  it.each([0.001, 0.05, 0.5, 0.99])('has the gaps that logarithms of the draws give: p = %s', (p) => {
+    const size = 300_000;
+    const expected = new Uint8Array(size).fill(1);
+    const random = createRandom(0, 6);
+    const gap = (): number => Math.floor(Math.log(1 - random.float()) / Math.log1p(-p));
+    for (let i = gap(); i < size; i += 1 + gap()) expected[i] = 0;
+    expect(Buffer.compare(filled(size, p, 6), expected)).toBe(0);
+  });
+
   it('keeps all at 0, drops all at 1, and repeats itself', () => {
     expect(filled(1000, 0, 1)).toEqual(new Uint8Array(1000).fill(1));
     expect(filled(1000, 1, 1)).toEqual(new Uint8Array(1000).fill(0));

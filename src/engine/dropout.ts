@@ -55,10 +55,40 @@ export function maskSource({ masks }: BoundWeights, trainable: Trainable): MaskS
  */
 export function fillKeepMask(mask: Uint8Array, p: number, random: Pick<Random, 'float'>): void {
   mask.fill(1);
+  const known = knownGaps(p);
   const logKeep = Math.log1p(-p);
   for (let i = gap(); i < mask.length; i += 1 + gap()) mask[i] = 0;
 
   function gap(): number {
-    return Math.floor(Math.log(1 - random.float()) / logKeep);
+    const draw = random.float();
+    const found = known[Math.floor(draw * draws)]!;
+    return found >= 0 ? found : gapOf(draw, logKeep);
   }
+}
+
+/** The gap before the next dropped element, of a draw from [0, 1). */
+const gapOf = (draw: number, logKeep: number): number => Math.floor(Math.log(1 - draw) / logKeep);
+
+/** Into how many equal parts draws are put. */
+const draws = 4096;
+
+let last: { readonly p: number; readonly gaps: Int32Array } | null = null;
+
+/**
+ * The gap of each part of the draws, where all of a part have the same, else -1: most parts spare a logarithm. Gaps grow with
+ * draws, so that a part whose neighbours' ends agree with its own has one gap whatever the rounding of logarithms.
+ */
+function knownGaps(p: number): Int32Array {
+  if (last?.p === p) return last.gaps;
+  const logKeep = Math.log1p(-p);
+  const ends = Array.from({ length: draws + 2 }, (_, i) => {
+    const draw = (i - 0.5) / draws;
+    return draw < 0 ? 0 : draw >= 1 ? -1 : gapOf(draw, logKeep);
+  });
+  // Half a part beyond each end.
+  const gaps = Int32Array.from({ length: draws }, (_, i) =>
+    ends[i] === ends[i + 2] && ends[i]! < 2 ** 31 ? ends[i]! : -1,
+  );
+  last = { p, gaps };
+  return gaps;
 }
