@@ -1,26 +1,25 @@
-// Speed of the studio as it is felt, in a real browser: node scripts/run-ts.mjs bench/studio.bench.ts [MODEL [WORDS]]
+// Speed of the studio as it is felt, in a real browser:
+//   node scripts/run-ts.mjs bench/studio.bench.ts [MODEL [WORDS [PARTS]]]
 // First paint; from the last key of a judgment to its colours, the pause of 250 ms included; frames while the slider of
-// lambda moves over an answer of 1000 tokens; a run of 100,000 steps: until its curves are drawn, and frames while one zooms
-// and moves along it; the page's size. MODEL is a folder with a tokenizer that has the
-// word "river" and a template.json, default the model that comes with the project; the judged answer has WORDS words (8).
+// lambda moves over an answer of 1000 tokens; 20 judgments: from the click on Learn to the new version, and answers
+// meanwhile; a run of 100,000 steps: until its curves are drawn, and frames while one zooms and moves along it; a file of
+// 100,000 rows: until the first are there and until all have been looked at, and frames while one scrolls; the page's size.
+// MODEL is a folder with a tokenizer that has the word "river" and a template.json, default the model that comes with the
+// project; the judged answer has WORDS words (8). PARTS are some of those below, with commas between; default all.
 // Needs the built page (npm run build) and a Chromium.
-import { appendFile, mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { appendFile, readFile, readdir, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { chromium } from 'playwright-core';
 import type { Page } from 'playwright-core';
-import { startStudio } from '../src/studio/index.ts';
-import type { RunningStudio } from '../src/studio/index.ts';
 import type { AnswerScores, ChatState } from '../src/studio/api/chat.ts';
-import { findChromium } from '../test/report/chromium.ts';
+import { visit } from '../test/studio/browser.ts';
 import { sampleRun } from '../test/studio/sample-runs.ts';
 
-const [model = 'models/world-128', count = '8'] = process.argv.slice(2);
+const parts = { paint, colours, unprepared, slider, learn, longRun, longFile, size };
+const [model = 'models/world-128', count = '8', wanted = Object.keys(parts).join()] = process.argv.slice(2);
 const words = Number(count);
 const rounds = 7;
-const executablePath = findChromium();
-if (executablePath === undefined) throw new Error('expected a Chromium in PATH or CHROMIUM');
+const patient = { timeout: 600_000 };
 
 const median = (values: readonly number[]): number =>
   [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
@@ -29,60 +28,55 @@ const tell = (what: string, values: readonly number[], unit: string): void =>
     `${what}: median ${median(values).toFixed(0)} ${unit}, least ${Math.min(...values).toFixed(0)}, most ${Math.max(...values).toFixed(0)}\n`,
   );
 
-const runs = await mkdtemp(join(tmpdir(), 'studio-bench-'));
-const start = (): Promise<RunningStudio> =>
-  startStudio({
-    ...{ host: '127.0.0.1', port: 0, apiKey: null, shutdownTimeout: 2, page: resolve('dist/studio') },
-    ...{ model: resolve(model), adapter: null, template: null, prompts: null, threads: null, runs },
-    onNote: () => undefined,
-  });
-let studio = await start();
-const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] });
+const there = await visit({ model: resolve(model), threads: null, page: resolve('dist/studio') });
+const startAgain = async (): Promise<void> => {
+  await there.stop();
+  await there.startAgain();
+};
+const close = (page: Page): Promise<void> => page.context().close();
 try {
-  await paint();
-  await colours();
-  await slider();
-  await longRun();
-  await size();
+  for (const [name, measure] of Object.entries(parts)) if (wanted.split(',').includes(name)) await measure();
 } finally {
-  await browser.close();
-  await studio.close();
-  await rm(runs, { recursive: true, force: true });
+  await there.end();
 }
 
 async function paint(): Promise<void> {
   const times: number[] = [];
   for (let i = 0; i < rounds; i++) {
-    const page = await (await browser.newContext()).newPage();
-    await page.goto(studio.link);
+    const page = await there.open('/chat');
     await page.getByRole('textbox', { name: 'Message' }).waitFor();
     times.push(
       await page.evaluate<number>("performance.getEntriesByName('first-contentful-paint')[0].startTime"),
     );
-    await page.context().close();
+    await close(page);
   }
   tell('first paint', times, 'ms');
 }
 
-async function colours(): Promise<void> {
-  // An answer of this many words, whatever the model would say.
+/** Puts an answer of so many words into the transcript, whatever the model would say, and opens it. */
+async function openAnswer(): Promise<Page> {
   const text = Array.from({ length: words }, () => 'river').join(' ');
   const line = {
-    event: 'answered',
-    id: 'a1',
-    before: [],
-    message: 'Say river.',
-    text,
-    version: 0,
-    whole: true,
+    ...{ event: 'answered', id: 'a1', before: [], message: 'Say river.', text, version: 0, whole: true },
   };
-  await studio.close();
-  await appendFile(join(runs, 'studio', basename(resolve(model)), 'chat.jsonl'), `${JSON.stringify(line)}\n`);
-  studio = await start();
-  const page = await browser.newPage();
-  await page.goto(studio.link);
+  await there.stop();
+  await appendFile(
+    join(there.folder, 'studio', basename(resolve(model)), 'chat.jsonl'),
+    `${JSON.stringify(line)}\n`,
+  );
+  await there.startAgain();
+  return reopenAnswer();
+}
+
+async function reopenAnswer(): Promise<Page> {
+  const page = await there.open('/chat');
+  await page.getByRole('article', { name: 'Answer 1', exact: true }).waitFor(patient);
+  return page;
+}
+
+async function colours(): Promise<void> {
+  const page = await openAnswer();
   const article = page.getByRole('article', { name: 'Answer 1', exact: true });
-  await article.waitFor({ timeout: 600_000 });
   const times: number[] = [];
   for (let i = 0; i < rounds; i++) {
     await article.getByRole('textbox', { name: 'What is wrong?' }).fill('');
@@ -91,7 +85,21 @@ async function colours(): Promise<void> {
   }
   const tokens = await article.locator('.token').count();
   tell(`colours of ${tokens} tokens after the last key`, times, 'ms');
-  await page.close();
+  await close(page);
+}
+
+/** In a studio that was just started, as soon as the page is there and a person has read for half a second. */
+async function unprepared(): Promise<void> {
+  const times: number[] = [];
+  for (let i = 0; i < rounds; i++) {
+    await startAgain();
+    const page = await reopenAnswer();
+    await page.waitForTimeout(500);
+    times.push(await coloursAfter(page, `It is river ${i}.`));
+    await page.getByRole('textbox', { name: 'What is wrong?' }).fill('');
+    await close(page);
+  }
+  tell('the first colours after the studio was started', times, 'ms');
 }
 
 /** Milliseconds from the input to the first frame with colours, measured in the page. */
@@ -142,7 +150,7 @@ async function slider(): Promise<void> {
       versions: [],
     },
   };
-  const page = await browser.newPage();
+  const page = await there.open('/judge');
   await page.route('**/api/events*', (route) =>
     route.fulfill({
       contentType: 'text/event-stream',
@@ -150,7 +158,7 @@ async function slider(): Promise<void> {
     }),
   );
   await page.route('**/api/chat/scores', (route) => route.fulfill({ json: scores }));
-  await page.goto(studio.link);
+  await page.goto(there.studio().link);
   await page
     .locator('.ink')
     .nth(count - 1)
@@ -171,26 +179,25 @@ async function slider(): Promise<void> {
     requestAnimationFrame(move);
   })`);
   tell(`a frame while the slider recolours ${count} tokens`, frames, 'ms');
-  await page.close();
+  await close(page);
 }
 
 /** A studio each time, so that the steps are read each time. */
 async function longRun(): Promise<void> {
-  await sampleRun(join(runs, 'long'), { steps: 100_000, spikes: { 54_321: 99 }, complete: true });
+  await sampleRun(join(there.folder, 'long'), { steps: 100_000, spikes: { 54_321: 99 }, complete: true });
   const drawn: number[] = [];
   const frames: number[] = [];
   for (let i = 0; i < rounds; i++) {
-    await studio.close();
-    studio = await start();
-    const page = await browser.newPage();
-    await page.goto(studio.link);
+    await startAgain();
+    const page = await there.open('/judge');
+    await page.getByRole('heading', { name: 'Judge' }).waitFor();
     const began = performance.now();
-    await page.goto(`${new URL(studio.link).origin}/#/runs/long`);
+    await page.goto(`${new URL(there.studio().link).origin}/#/runs/long`);
     await page.getByText('Steps 1 to 100,000 of 100,000').waitFor();
     await page.locator('.plot canvas').first().waitFor();
     drawn.push(performance.now() - began);
     frames.push(...(await framesWhileZooming(page)));
-    await page.close();
+    await close(page);
   }
   tell('from the click to the curves of 100,000 steps', drawn, 'ms');
   tell('a frame while one zooms and moves along them', frames, 'ms');
@@ -216,6 +223,128 @@ function framesWhileZooming(page: Page): Promise<number[]> {
     };
     requestAnimationFrame(move);
   })`);
+}
+
+/** With the model's tokenizer, which counts every row; a studio each time, and a file that it does not know. */
+async function longFile(): Promise<void> {
+  const first: number[] = [];
+  const all: number[] = [];
+  const during: number[] = [];
+  const after: number[] = [];
+  for (let i = 0; i < 3; i++) {
+    const file = join(there.folder, `rows-${i}.jsonl`);
+    const row = (n: number): string =>
+      JSON.stringify({
+        instruction: `Add ${n} and ${n + i} to the sum of what was said before.`,
+        output: `The sum of ${n} and ${n + i} is ${2 * n + i + (n % 7 === 0 ? 1 : 0)}.`,
+        judgment: n % 50 === 0 ? 'N/A' : n % 7 === 0 ? `It is ${2 * n + i}.` : null,
+      });
+    await writeFile(file, Array.from({ length: 100_000 }, (_, n) => `${row(n)}\n`).join(''));
+    await startAgain();
+    const page = await there.open('/judge');
+    await page.getByRole('heading', { name: 'Judge' }).waitFor();
+    const began = performance.now();
+    await page.goto(`${new URL(there.studio().link).origin}/#/data/${encodeURIComponent(file)}`);
+    await page.getByRole('table', { name: 'Findings' }).locator('.row').first().waitFor();
+    first.push(performance.now() - began);
+    await page.getByRole('button', { name: 'All rows' }).click();
+    during.push(...(await framesWhileScrolling(page)));
+    await page.locator('.under-way').waitFor({ state: 'detached', ...patient });
+    all.push(performance.now() - began);
+    after.push(...(await framesWhileScrolling(page)));
+    await close(page);
+  }
+  tell('from the click to the first of 100,000 rows', first, 'ms');
+  tell('until all of them have been looked at and counted', all, 'ms');
+  tell('a frame while one scrolls and they are looked at', during, 'ms');
+  tell('a frame while one scrolls later', after, 'ms');
+}
+
+function framesWhileScrolling(page: Page): Promise<number[]> {
+  return page.evaluate<number[]>(`new Promise((done) => {
+    const area = document.querySelector('.table');
+    const times = [];
+    let step = 0;
+    let last = performance.now();
+    const move = (now) => {
+      if (step > 0) times.push(now - last);
+      last = now;
+      if (step++ === 120) return done(times);
+      area.scrollTop += step % 20 === 0 ? 20_000 : 60;
+      requestAnimationFrame(move);
+    };
+    requestAnimationFrame(move);
+  })`);
+}
+
+/** Twenty answers are judged; then Learn, while messages are sent one after another. */
+async function learn(): Promise<void> {
+  const took: number[] = [];
+  const shown: number[] = [];
+  const idle: number[] = [];
+  const meanwhile: number[] = [];
+  const nouns = [
+    'river',
+    'stone',
+    'lamp',
+    'garden',
+    'bread',
+    'cloud',
+    'window',
+    'letter',
+    'meadow',
+    'button',
+  ];
+  const messages = nouns.flatMap((noun) => [`Say ${noun} three times.`, `Say ${noun} twice.`]);
+  for (let i = 0; i < 3; i++) {
+    const page = await there.open('/chat');
+    await page.getByRole('textbox', { name: 'Message' }).waitFor(patient);
+    const post = (path: string, body: object): Promise<string> =>
+      page.evaluate<string>(
+        `fetch('/api/chat/${path}', { method: 'POST', headers: { 'content-type': 'application/json' }, body: ${JSON.stringify(JSON.stringify(body))} }).then((response) => response.text())`,
+      );
+    const say = async (message: string): Promise<{ readonly id: string; readonly took: number }> => {
+      const began = performance.now();
+      const text = await post('messages', { message, judges: false });
+      const last = JSON.parse(
+        text
+          .trim()
+          .split('\n\n')
+          .at(-1)!
+          .replace(/^data: /, ''),
+      ) as { answer: { id: string } };
+      return { id: last.answer.id, took: performance.now() - began };
+    };
+    await post('new', {});
+    for (const [n, message] of messages.entries()) {
+      const { id, took: own } = await say(message);
+      idle.push(own);
+      const verdict = { kind: 'wrong', words: `The word was said too often, ${i + n} times.`, marks: [] };
+      await post('judgments', { answer: id, verdict });
+    }
+    const version = `Version ${i + 1}`;
+    const began = performance.now();
+    await page.getByRole('button', { name: 'Learn', exact: true }).click();
+    let isLearning = true;
+    const talk = (async () => {
+      while (isLearning) meanwhile.push((await say(messages[meanwhile.length % messages.length]!)).took);
+    })();
+    await page.getByRole('list', { name: 'Versions' }).getByText(version, { exact: true }).waitFor(patient);
+    took.push(performance.now() - began);
+    await page.getByText(`What version ${i + 1} changed`).waitFor(patient);
+    await page
+      .locator('.before-after')
+      .nth(19)
+      .waitFor({ state: 'attached', ...patient });
+    shown.push(performance.now() - began);
+    isLearning = false;
+    await talk;
+    await close(page);
+  }
+  tell('from the click on Learn to a version that has learned 20 judgments', took, 'ms');
+  tell('until the judged prompts are answered again', shown, 'ms');
+  tell('an answer before that', idle, 'ms');
+  tell('an answer meanwhile', meanwhile, 'ms');
 }
 
 async function size(): Promise<void> {

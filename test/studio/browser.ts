@@ -1,5 +1,5 @@
-// A browser before the studio, for the tests of its rooms: pages that note what went wrong and who else was asked, and
-// axe's findings.
+// A browser before the studio, for the tests of its rooms, its benchmark and its pictures: pages that note what went wrong
+// and who else was asked, and axe's findings.
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -45,11 +45,14 @@ export interface Visit {
   readonly end: () => Promise<void>;
 }
 
+/** Starts a studio on a folder of its own, with the page as it is now unless one is given. */
 export async function visit(given: Partial<StudioOptions> = {}): Promise<Visit> {
+  if (executablePath === undefined) throw new Error('expected a Chromium in PATH or CHROMIUM');
   const folder = await mkdtemp(join(tmpdir(), 'studio-'));
   const start = async (port: number): Promise<RunningStudio> =>
     startStudio({
-      ...{ host: '127.0.0.1', port, apiKey: null, shutdownTimeout: 2, page: await builtStudio() },
+      ...{ host: '127.0.0.1', port, apiKey: null, shutdownTimeout: 2 },
+      page: given.page ?? (await builtStudio()),
       ...{ model: null, adapter: null, template: null, prompts: null, threads: 1, runs: folder },
       onNote: () => undefined,
       ...given,
@@ -57,7 +60,7 @@ export async function visit(given: Partial<StudioOptions> = {}): Promise<Visit> 
   let studio = await start(0);
   const { port } = studio;
   const browser: Browser = await chromium.launch({
-    executablePath: executablePath!,
+    executablePath,
     args: ['--no-sandbox', '--disable-gpu'],
   });
   const complaints: string[] = [];

@@ -140,43 +140,37 @@ function bounded({ from, to }: Range, whole: Range): Range | null {
   return { from: start, to: start + width };
 }
 
+/** Each with what is said to those who hear it, where its text alone does not say it, and its key. */
+const moves: readonly {
+  readonly text: string;
+  readonly name?: string;
+  readonly key: string;
+  readonly act: (view: View) => void;
+  /** Whether there is anything to do where all steps are shown. */
+  readonly always?: true;
+}[] = [
+  { text: '+', name: 'Zoom in', key: '+', act: ({ zoom }) => zoom(0.5), always: true },
+  { text: '−', name: 'Zoom out', key: '-', act: ({ zoom }) => zoom(2) },
+  { text: '←', name: 'Earlier steps', key: 'Shift and arrow left', act: ({ move }) => move(-0.5) },
+  { text: '→', name: 'Later steps', key: 'Shift and arrow right', act: ({ move }) => move(0.5) },
+  { text: 'All', key: '0', act: ({ show }) => show(null) },
+];
+
 function Zoom({ view }: { readonly view: View }) {
-  const { isZoomed, show, zoom, move } = view;
   return (
     <div class="buttons" role="group" aria-label="Steps that are shown">
-      <button type="button" aria-label="Zoom in" title="Zoom in (+)" onClick={() => zoom(0.5)}>
-        +
-      </button>
-      <button
-        type="button"
-        aria-label="Zoom out"
-        title="Zoom out (-)"
-        disabled={!isZoomed.value}
-        onClick={() => zoom(2)}
-      >
-        −
-      </button>
-      <button
-        type="button"
-        aria-label="Earlier steps"
-        title="Earlier (Shift and arrow left)"
-        disabled={!isZoomed.value}
-        onClick={() => move(-0.5)}
-      >
-        ←
-      </button>
-      <button
-        type="button"
-        aria-label="Later steps"
-        title="Later (Shift and arrow right)"
-        disabled={!isZoomed.value}
-        onClick={() => move(0.5)}
-      >
-        →
-      </button>
-      <button type="button" title="All steps (0)" disabled={!isZoomed.value} onClick={() => show(null)}>
-        All
-      </button>
+      {moves.map(({ text, name, key, act, always = false }) => (
+        <button
+          key={text}
+          type="button"
+          aria-label={name}
+          title={`${name ?? 'All steps'} (${key})`}
+          disabled={!always && !view.isZoomed.value}
+          onClick={() => act(view)}
+        >
+          {text}
+        </button>
+      ))}
     </div>
   );
 }
