@@ -5,11 +5,11 @@ import type { Work } from '../src/engine/index.ts';
 import { bytesOf } from '../src/engine/memory.ts';
 import { cut } from '../src/objectives/index.ts';
 import { defaultAdamW } from '../src/engine/index.ts';
-import { peakMemory } from './peak-memory.ts';
+import { peakMemory, residentWeights } from './peak-memory.ts';
 
 export interface MemoryJob {
   readonly model: string;
-  readonly kind: 'open' | 'train' | 'score' | 'generate';
+  readonly kind: 'open' | 'weights' | 'train' | 'score' | 'generate';
   /** Whether training repacks weights; null leaves it to the engine. */
   readonly prepack: boolean | null;
   readonly baseDtype: 'float32' | 'int8' | 'int4';
@@ -41,13 +41,13 @@ const engine = await openEngine({
   ...(kind === 'train' && { lora }),
   ...(prepack !== null && { prepack }),
 });
-const { vocabSize } = engine.describe();
+const { vocabSize, parameters } = engine.describe();
 const sequenceOf = (length: number, seed: number): { ids: Int32Array; responseStart: number } => ({
   ids: Int32Array.from({ length }, (_, i) => 3 + ((i * 7919 + seed) % (vocabSize - 3))),
   responseStart: length - responseTokens,
 });
 const work: Work | null =
-  kind === 'open'
+  kind === 'open' || kind === 'weights'
     ? null
     : kind === 'generate'
       ? { kind, promptTokens: tokens - responseTokens, tokens }
@@ -66,6 +66,8 @@ if (kind === 'train') {
     const sequences = { plain, judged };
     await engine.step([{ index: 0, rejected: true, sequences }], objective, optimizer);
   }
+} else if (kind === 'weights') {
+  await engine.score([sequenceOf(tokens, 0)]);
 } else if (kind === 'score') {
   for (let seed = 0; seed < 3; seed++) await engine.score([sequenceOf(tokens, seed)]);
 } else if (kind === 'generate') {
@@ -76,5 +78,8 @@ if (kind === 'train') {
   );
 }
 const seconds = (performance.now() - began) / 1000;
-process.stdout.write(`${JSON.stringify({ estimate, parts, opened, peak: peakMemory(), seconds })}\n`);
+const weights = kind === 'weights' ? { parameters, ...residentWeights() } : null;
+process.stdout.write(
+  `${JSON.stringify({ estimate, parts, opened, peak: peakMemory(), weights, seconds })}\n`,
+);
 await engine.dispose();

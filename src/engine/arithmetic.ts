@@ -93,11 +93,12 @@ export const readsCodes = ({
  * Their codes are made when first needed, and kept beside those of the weights.
  */
 export async function compileForRows(
-  { checkpoint, products, threads, device }: EngineModel,
+  { checkpoint, products, threads, device, wholeBatches }: EngineModel,
   outputs: Readonly<Record<string, Tensor>>,
   settings: Pick<SessionSettings, 'prepack' | 'profile'>,
 ): Promise<Session> {
-  const place = { ...settings, root: checkpoint.root, threads, device };
+  // Where one sequence fills a run, values are so large that asking the system for each costs nothing beside the work.
+  const place = { ...settings, root: checkpoint.root, threads, device, keepsMemory: wholeBatches };
   if (!products) return compile(outputs, place);
   const find = productOperands(await products());
   // The kernel multiplies codes in its own order; in theirs it is several times slower.

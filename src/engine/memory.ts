@@ -10,7 +10,15 @@ import type {
   StoredWeight,
   Trainable,
 } from '../models/index.ts';
-import { blocksOf, codeBytes, elementsOf, embeddingName, headName, isTarget } from '../models/index.ts';
+import {
+  blocksOf,
+  codeBytes,
+  elementsOf,
+  embeddingName,
+  headBlockRows,
+  headName,
+  isTarget,
+} from '../models/index.ts';
 import { readsCodes } from './arithmetic.ts';
 import { queryBlocks, rowLimit } from './arrangement.ts';
 import { finalRoom, pieceLength, promptRows } from './decoding-sizes.ts';
@@ -164,20 +172,20 @@ const runtime = {
 const runtimeBytes = ({ config }: MemoryPlan, kind: Work['kind']): number =>
   runtime.process + config.layers * runtime.layer[kind];
 
-/** What the allocator holds beyond the values that are alive. */
-const slack = 1.27;
+/** What the system's allocator holds beyond the values that are alive, and what ONNX Runtime's does (narrow models). */
+const slack = { ofSystem: 1.08, ofRuntime: 1.27 } as const;
 
 /** Training and scoring: all rows of a sequence, or of a batch, at once. */
 function ofRows(
   plan: MemoryPlan,
-  { kind, tokens, responseTokens }: Work & { kind: 'train' | 'score' },
+  work: Work & { kind: 'train' | 'score' },
 ): Omit<MemoryParts, 'weights' | 'state'> {
   const { config, trainable, wholeBatches } = plan;
-  const { hiddenSize, intermediateSize, heads, kvHeads, headDim, layers, vocabSize, qkNorm } = config;
+  const { hiddenSize, intermediateSize, heads, kvHeads, headDim, layers, qkNorm } = config;
+  const { kind, tokens } = work;
+  const training = kind === 'train';
   const lora = trainable.kind === 'lora' ? trainable.lora : null;
   const rows = wholeBatches ? Math.max(rowLimit, tokens) : tokens;
-  /** Pieces that attention is cut into. */
-  const blocks = wholeBatches ? 1 : queryBlocks;
   // Two residuals; query, key, value and mixture of attention; gate and up of the MLP; what norms put out, and of those
   // whose input nothing else keeps the input too.
   const normed =
@@ -186,20 +194,67 @@ function ofRows(
     2 * hiddenSize + normed + 2 * (heads + kvHeads) * headDim + 2 * intermediateSize + 3 * (lora?.rank ?? 0);
   // With every weight trained, the inputs of all products are kept as well.
   const keptForWeights = trainable.kind === 'full' ? heads * headDim + intermediateSize : 0;
-  const scores = config.attentionCap === null ? 4 : 5;
-  const oneLayer = 6 * rows * intermediateSize + scores * heads * Math.ceil(tokens / blocks) * rows;
-  const logits = config.logitCap === null ? 2 : 4;
-  const outputs = Math.max(responseTokens, Math.ceil((rows * responseTokens) / tokens));
   const masks =
-    kind === 'train' && lora && lora.dropout > 0 ? layers * rows * (2 * hiddenSize + intermediateSize) : 0;
-  const ofLayers = kind === 'train' ? layers * rows * (kept + keptForWeights) * (plan.halves ? 0.5 : 1) : 0;
+    training && lora && lora.dropout > 0 ? layers * rows * (2 * hiddenSize + intermediateSize) : 0;
+  const ofLayers = training ? layers * rows * (kept + keptForWeights) * (plan.halves ? 0.5 : 1) : 0;
+  const oneLayer = ofOneLayer(plan, rows, work);
+  const head = ofHead(plan, rows, work);
+  // Logits are gone before a layer's derivative is computed, and computed when all layers are done.
+  const isHeadLarger = head > oneLayer;
+  const share = 4 * (wholeBatches ? slack.ofRuntime : slack.ofSystem);
   return {
-    activations: masks + slack * 4 * (ofLayers + oneLayer),
-    head: slack * 4 * logits * outputs * vocabSize,
+    activations: masks + share * (ofLayers + (isHeadLarger ? 0 : oneLayer)),
+    head: isHeadLarger ? share * head : 0,
     cache: 0,
     runtime: runtimeBytes(plan, kind),
   };
 }
+
+/** Numbers of the layer under way, beside those that are kept of it. */
+function ofOneLayer({ config, wholeBatches }: MemoryPlan, rows: number, { kind, tokens }: Work): number {
+  const { hiddenSize, intermediateSize, heads, attentionCap } = config;
+  // Pieces of queries see half of the others' keys and all of their own.
+  const blocks = wholeBatches ? 1 : queryBlocks;
+  const largest = heads * rows * Math.ceil(tokens / blocks);
+  const all = (largest * (blocks + 1)) / 2;
+  const bias = attentionBias * rows * tokens;
+  // Weights of attention and their derivative are there of all pieces at once, scores of one.
+  const scores = (attentionCap === null ? 2 : 3) * all + largest;
+  return kind === 'train'
+    ? Math.max(scores + bias + 2 * intermediateSize * rows, 6 * intermediateSize * rows) +
+        4 * hiddenSize * rows
+    : Math.max(2 * largest + bias, 3 * intermediateSize * rows) + 8 * hiddenSize * rows;
+}
+
+/** The bias of all pieces, and what it is made of. */
+const attentionBias = 0.8;
+
+/** Numbers of logits and softmax: of the whole vocabulary, or the softmax of all of its blocks and the logits of one. */
+function ofHead(
+  plan: MemoryPlan,
+  rows: number,
+  { kind, tokens, responseTokens }: Work & { kind: 'train' | 'score' },
+): number {
+  const { vocabSize, logitCap } = plan.config;
+  const outputs = Math.max(responseTokens, Math.ceil((rows * responseTokens) / tokens));
+  const arrays = logitCap === null ? 1 : 3;
+  if (!inBlocks(plan, kind)) return 2 * arrays * outputs * vocabSize;
+  const block = Math.min(vocabSize, headBlockRows(plan.config));
+  return outputs * ((kind === 'train' ? arrays * vocabSize : 0) + 2 * arrays * block);
+}
+
+/** Whether the LM head is taken in blocks of the vocabulary: where those have a place in a file. */
+function inBlocks(plan: MemoryPlan, kind: Work['kind']): boolean {
+  const { trainable, products, halves, weights } = plan;
+  const head = weights.find(isHead(weights))!;
+  const isFrozen = trainable.kind !== 'full' || kind !== 'train';
+  return kind !== 'generate' && !products && isFrozen && (head.kept !== 'half' || halves);
+}
+
+const isHead = (weights: readonly PlannedWeight[]): ((weight: PlannedWeight) => boolean) => {
+  const own = weights.some(({ name }) => name === headName) ? headName : embeddingName;
+  return ({ name }) => name === own;
+};
 
 /** Of one layer, as multiples of the hidden size. */
 function widthsOfNorms({ layerNorms }: DecoderConfig): number {
@@ -225,7 +280,7 @@ function ofGeneration(
   const layer = rows * (4 * hiddenSize + 4 * intermediateSize) + 3 * heads * rows * seen;
   const step = evenRows(slots) * (heads * room * 3 + 6 * intermediateSize);
   return {
-    activations: slack * (4 * Math.max(layer, step) + 2 * rows * width),
+    activations: slack.ofRuntime * (4 * Math.max(layer, step) + 2 * rows * width),
     head: 4 * 2 * Math.max(evenRows(slots), sequences) * vocabSize,
     cache: evenRows(slots) * room * width,
     runtime: runtimeBytes(plan, 'generate'),
@@ -257,12 +312,14 @@ function weightBytes(plan: MemoryPlan, kind: Work['kind']): number {
     return packed === 0 ? floats : packed;
   });
   if (isWhole || (plan.readsCodes && kind === 'generate')) return resting;
-  // The largest matrix in float32 while it is used.
-  const used = weights.map(({ kept, elements }) =>
-    kept === 'codes' || (kept === 'half' && halves) ? 4 * elements : 0,
-  );
+  // The largest matrix in float32 while it is used: of the LM head a block, if it is taken in blocks.
+  const head = isHead(weights);
+  const block = inBlocks(plan, kind) ? headBlockRows(plan.config) * plan.config.hiddenSize : Infinity;
+  const used = weights
+    .filter(({ kept, lookedUp }) => !lookedUp && (kept === 'codes' || (kept === 'half' && halves)))
+    .map((weight) => 4 * (head(weight) ? Math.min(block, weight.elements) : weight.elements));
   return resting + inUse * Math.max(0, ...used);
 }
 
 /** How many float32 copies of the largest matrix in few bits the allocator holds. */
-const inUse = 2;
+const inUse = 1;

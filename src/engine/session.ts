@@ -40,6 +40,11 @@ export interface SessionSettings {
    * of every weight. Without it float32 weights stay mapped from their files.
    */
   readonly prepack?: boolean;
+  /**
+   * Whether memory of values that are no longer needed is kept for others, of this run and the next; default yes. It comes in
+   * pieces that others do not quite fill: a quarter of a long sequence's peak (dev/LOG.md). Without it the system has it back.
+   */
+  readonly keepsMemory?: boolean;
   /** Prefix of a profile that ONNX Runtime writes; for benchmarks. */
   readonly profile?: string;
 }
@@ -100,7 +105,7 @@ function requireFeed(feeds: Readonly<Record<string, Feed | OrtTensor>>, name: st
 
 async function load(
   { bytes, convertsWeights }: EmittedModel,
-  { root, threads, device = 'cpu', prepack = false, profile }: SessionSettings,
+  { root, threads, device = 'cpu', prepack = false, keepsMemory = true, profile }: SessionSettings,
 ): Promise<InferenceSession> {
   try {
     return await InferenceSession.create(bytes, {
@@ -111,6 +116,7 @@ async function load(
       graphOptimizationLevel: 'basic',
       // Patterns are kept for every combination of shapes; rows of text have a new one each.
       enableMemPattern: false,
+      enableCpuMemArena: keepsMemory,
       // As in runtime.ts: what goes wrong is thrown.
       logSeverityLevel: 4,
       ...(profile ? { enableProfiling: true, profileFilePrefix: profile } : {}),

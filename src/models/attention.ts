@@ -141,13 +141,11 @@ export function causalAttention(
   const blocks = positions.map(({ shape }) => shape[0]!);
   const queries = split(toGroups(heads.query, layout), 3, blocks);
   const ends = blocks.map((_, i) => blocks.slice(0, i + 1).reduce(addDims));
+  // The same in every layer, and not to be built again for each: what follows from positions alone would be built for all layers
+  // before the first of them needs it.
+  const biases = positions.map((own, i) => causalBias(own, concat(positions.slice(0, i + 1), 0), window));
   const weightsOf = (i: number): ReturnType<typeof attentionWeights> =>
-    attentionWeights(
-      queries[i]!,
-      slice(key, 2, 0, ends[i]!),
-      causalBias(positions[i]!, concat(positions.slice(0, i + 1), 0), window),
-      layout,
-    );
+    attentionWeights(queries[i]!, slice(key, 2, 0, ends[i]!), biases[i]!, layout);
   const kept = (x: Tensor): Tensor => cast(x, heads.query.dtype);
   const outs = blocks.map((_, i) => kept(matmul(weightsOf(i).weights, wide(slice(value, 2, 0, ends[i]!)))));
   const joined = concat(
@@ -160,8 +158,11 @@ export function causalAttention(
     const cotangents = split(toGroups(cotangent, layout), 3, blocks);
     const parts = blocks.map((_, i) => {
       const g = wide(stacked(cotangents[i]!, layout));
-      const [k, v] = [wide(slice(key, 2, 0, ends[i]!)), wide(slice(value, 2, 0, ends[i]!))];
-      const { weights: p, slope } = recompute(() => weightsOf(i));
+      const [{ weights: p, slope }, k, v] = recompute(() => [
+        weightsOf(i),
+        wide(slice(key, 2, 0, ends[i]!)),
+        wide(slice(value, 2, 0, ends[i]!)),
+      ]);
       // sum_j p_ij dp_ij is the dot product of row i of the output and of its cotangent (arXiv 2205.14135, B.4).
       const rowDot = sum(mul(g, wide(outs[i]!)), { axes: [-1], keepDims: true });
       const dCapped = mul(p, sub(matmul(g, v, { transB: true }), rowDot));
