@@ -31,6 +31,8 @@ export interface AlignOptions extends Partial<AlignSettings> {
   readonly objective?: Objective;
   /** Hears how many revisions of how many are there, while the model writes them for a method that needs some. */
   readonly onRevision?: (done: number, total: number) => void;
+  /** Hears the same of its answers to the prompts of `retain`. */
+  readonly onRetained?: (done: number, total: number) => void;
   /** Hears why taking the run directory takes its time: its last process cannot be checked from here. */
   readonly onNote?: (note: Note) => void;
   /** Stops after the step under way, with a checkpoint; `prepare` then throws `STOPPED` between revisions. */

@@ -1,6 +1,6 @@
 // What a run will do, worked out before its first step: which rows, how many steps, whether it fits into memory,
 // and what the user should know. Knows examples and settings; nothing is trained or written here.
-import type { Sequence } from '../engine/engine.ts';
+import type { Sequence, TokenExample } from '../engine/engine.ts';
 import { responseLength } from '../engine/engine.ts';
 import { sizeOf } from '../engine/batch-plan.ts';
 import { WhetstoneError } from '../errors.ts';
@@ -104,7 +104,7 @@ export function hasWeight(objective: Objective, example: Example): boolean {
 }
 
 /** Parts of the loss that the example has weight in, by the names that metrics give them. */
-export function partsOf(objective: Objective, example: Example): string[] {
+export function partsOf(objective: Objective, example: TokenExample): string[] {
   const [weights] = objective.weigh([sizeOf(example)]);
   const names = { likelihood: 'likelihood', comparison: 'comparison', ...objective.partNames };
   return [

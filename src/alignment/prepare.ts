@@ -11,6 +11,7 @@ import { readInstructions } from '../generation/instructions.ts';
 import { readTriplets, rowsIn, writeLeftOut } from '../judgments/index.ts';
 import type { Example, LeftOut } from '../judgments/index.ts';
 import type { Objective } from '../objectives/objective.ts';
+import { retaining } from '../objectives/retaining.ts';
 import { checkOptions, requireNew } from '../options/check.ts';
 import { settingDifferences, settingsToResume } from '../options/resume.ts';
 import { circumstanceDifferences } from '../runs/circumstances.ts';
@@ -42,6 +43,8 @@ import { alignCircumstances, makeRecord, recordedSettings } from './record.ts';
 import type { Circumstances } from './record.ts';
 import { encodeDrafts, reviseRows } from './revise.ts';
 import type { SizedDraft } from './revise.ts';
+import { readRetained, retainAnswers, retainedSequences } from './retain.ts';
+import type { Retained, RetainedPrompt } from './retain.ts';
 import { openRunDirectory } from './run-directory.ts';
 import type { RunDirectory } from './run-directory.ts';
 import { alignEntry, resolveSettings, runTable } from './settings.ts';
@@ -70,7 +73,7 @@ export async function prepareRun(options: AlignOptions): Promise<Prepared> {
     const read = await readAll(await settle(claimed));
     const opened = await openEngine(await rehearse(read), open);
     const begun = await begin(opened, open);
-    return { ...(await plan(await revise(begun))), close: () => open.close() };
+    return { ...(await plan(await retain(await revise(begun)))), close: () => open.close() };
   } catch (error) {
     await open.close();
     throw error;
@@ -92,9 +95,12 @@ export interface Rehearsal {
  * would write. Throws WhetstoneError for everything in settings and data that a user can put right.
  */
 export async function rehearseRun(options: AlignOptions): Promise<Rehearsal> {
-  const { data, encoded, settings } = await rehearseNew(options);
+  const { data, encoded, settings, prompts } = await rehearseNew(options);
   const { totalSteps, stepsPerEpoch } = planSteps(settings, encoded.examples.length);
-  const sequences = sequencesOf(encoded.examples);
+  const sequences = [
+    ...sequencesOf(encoded.examples),
+    ...retainedSequences(prompts, stepsPerEpoch, settings),
+  ];
   return { settings, rows: countUsed(encoded, data, settings), totalSteps, stepsPerEpoch, sequences };
 }
 
@@ -103,7 +109,7 @@ export async function rehearseHere(options: AlignOptions): Promise<AlignmentPlan
   const open = openThings();
   try {
     const opened = await openEngine(await rehearseNew(options), open);
-    const begun = { ...opened, directory: null, notes: [], triplets: opened.data.triplets };
+    const begun = { ...opened, directory: null, notes: [], triplets: opened.data.triplets, retained: null };
     return (await plan(begun)).plan;
   } finally {
     await open.close();
@@ -172,6 +178,8 @@ const nameOfModel = (model: string): string => modelOfSnapshot(resolve(model)) ?
 
 interface Read extends Settled {
   readonly data: RunData;
+  /** Prompts whose answers are to stay as they are. */
+  readonly prompts: readonly RetainedPrompt[];
   readonly objective: Objective;
   /** Null where nothing is written. */
   readonly circumstances: Circumstances | null;
@@ -188,7 +196,10 @@ async function readAll(settled: Settled): Promise<Read> {
     now: started,
   });
   if (!options.objective) requireUsableRows(data.rows, settings);
-  const objective = options.objective ?? (await objectiveOf(settings.method, settings));
+  const prompts = await readRetained(settings, data);
+  const own = options.objective ?? (await objectiveOf(settings.method, settings));
+  const { retainWeight: weight, normalize } = settings;
+  const objective = prompts.length === 0 ? own : retaining(own, { weight, normalize });
   const template = usedTemplate(data, settings);
   const circumstances = claim && {
     ...(await digestsOf(settings)),
@@ -201,7 +212,7 @@ async function readAll(settled: Settled): Promise<Read> {
     const around = circumstanceDifferences(alignCircumstances, circumstances, recorded);
     refuseDifferences(out!, [...settled.differences, ...around], adviceOn(settled.differences));
   }
-  return { ...settled, data, objective, circumstances };
+  return { ...settled, data, prompts, objective, circumstances };
 }
 
 /** A run's length is part of it: the learning rate of every step follows from it. */
@@ -219,9 +230,11 @@ async function requireReportFiles({ evalData, reportPrompts }: AlignSettings): P
 async function digestsOf({
   model,
   data,
+  retain: prompts,
   adapter,
-}: AlignSettings): Promise<Pick<Circumstances, 'data' | 'model' | 'adapter'>> {
+}: AlignSettings): Promise<Pick<Circumstances, 'data' | 'retain' | 'model' | 'adapter'>> {
   return {
+    retain: prompts === null ? null : await dataDigest(prompts),
     data: await dataDigest(data!),
     model: await folderDigests(model),
     adapter: adapter === null ? null : await folderDigests(adapter),
@@ -269,7 +282,7 @@ interface Opened extends Rehearsed {
 
 /** Opens the engine, and refuses what does not fit into it. */
 async function openEngine(rehearsed: Rehearsed, open: OpenThings): Promise<Opened> {
-  const { settings, modelName, options, wanting, data, encoded } = rehearsed;
+  const { settings, modelName, options, wanting, data, encoded, prompts } = rehearsed;
   const engine = await openWeights({
     model: settings.model,
     adapter: settings.adapter,
@@ -281,7 +294,7 @@ async function openEngine(rehearsed: Rehearsed, open: OpenThings): Promise<Opene
   });
   open.add(() => engine.dispose());
   const drafts = await encodeDrafts(wanting, data, settings, engine.describe().maxPositions);
-  const expected = [...sequencesOf(encoded.examples), ...drafts.map(({ whole }) => whole)];
+  const expected = [...sequencesOf(encoded.examples), ...[...drafts, ...prompts].map(({ whole }) => whole)];
   return {
     ...rehearsed,
     engine,
@@ -325,15 +338,23 @@ async function revise(begun: Begun): Promise<Revised> {
   const all = { ...begun, triplets, notes: [...begun.notes, ...notes] };
   if (drafts.length === 0) return all;
   const encoded = await encode(begun, triplets);
-  return {
-    ...all,
-    encoded,
-    memory: await requireFit(engine, sequencesOf(encoded.examples), settings, options.beside),
-  };
+  const sequences = [...sequencesOf(encoded.examples), ...begun.prompts.map(({ whole }) => whole)];
+  return { ...all, encoded, memory: await requireFit(engine, sequences, settings, options.beside) };
 }
 
-async function plan(revised: Revised): Promise<Omit<Prepared, 'close'>> {
-  const { settings, data, objective, engine, directory, triplets, encoded, memory } = revised;
+interface Retaining extends Revised {
+  readonly retained: Retained | null;
+}
+
+/** Lets the model answer the prompts whose answers it is to keep, as it is before training. */
+async function retain(revised: Revised): Promise<Retaining> {
+  const { prompts, data, options, engine, settings } = revised;
+  const { retained, notes } = await retainAnswers(prompts, data, { ...options, engine, settings });
+  return { ...revised, retained, notes: [...revised.notes, ...notes] };
+}
+
+async function plan(revised: Retaining): Promise<Omit<Prepared, 'close'>> {
+  const { settings, data, objective, engine, directory, triplets, encoded, memory, retained } = revised;
   const { examples } = encoded;
   const batches = planSteps(settings, examples.length);
   const schedule = planSchedule(settings, batches.totalSteps);
@@ -364,9 +385,14 @@ async function plan(revised: Revised): Promise<Omit<Prepared, 'close'>> {
     training: {
       engine,
       examples,
+      retained,
       plan: batches,
       objective,
-      parts: [...new Set(examples.flatMap((example) => partsOf(objective, example)))],
+      parts: [
+        ...new Set(
+          [...examples, ...(retained?.examples ?? [])].flatMap((example) => partsOf(objective, example)),
+        ),
+      ],
       schedule,
       optimizer: optimizerOf(settings),
       directory,

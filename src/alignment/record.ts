@@ -18,6 +18,8 @@ import type { AlignSettings, GivenSettings } from './settings.ts';
 /** The circumstances of a run, as far as they decide what it computes. */
 export interface Circumstances {
   readonly data: string;
+  /** Of the file of prompts whose answers are kept; null where there is none. */
+  readonly retain: string | null;
   readonly model: Digests;
   readonly adapter: Digests | null;
   readonly tokenizer: string;
@@ -70,6 +72,7 @@ export const sameTemplate: Circumstance = sameTexts<TemplateStrings>('template',
 /** What must not have changed when a run goes on. */
 export const alignCircumstances: CircumstanceTable<Circumstances> = {
   data: sameFile('data'),
+  retain: sameFile('retain'),
   model: sameFolder('model'),
   adapter: sameFolder('adapter'),
   tokenizer: sameTokenizer,

@@ -1,8 +1,8 @@
 // Better responses that the model writes, and the file that keeps them: a line as soon as each is there, so that a killed
 // run writes only the others. Knows prompts, an engine and RUN/revisions.jsonl; it does not know what is learned.
 import { writeFileDurably } from '../durable/files.ts';
-import { openKept } from '../durable/kept.ts';
-import type { Kept, LineFormat } from '../durable/kept.ts';
+import { keptInMemory, openKept } from '../durable/kept.ts';
+import type { LineFormat } from '../durable/kept.ts';
 import { inParallel } from '../durable/pool.ts';
 import { doWork } from '../durable/work.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -73,7 +73,8 @@ export async function writeRevisions(
   drafts: readonly Draft[],
   { file, signal, onProgress, ...settings }: RevisionSettings,
 ): Promise<RevisionRow[]> {
-  const kept = file === null ? inMemory() : await openKept(file, revisionLines(drafts, file));
+  const kept =
+    file === null ? keptInMemory<RevisionRow>() : await openKept(file, revisionLines(drafts, file));
   try {
     await doWork<number, RevisionRow>({
       what: 'revisions',
@@ -144,15 +145,6 @@ function revisionLines(drafts: readonly Draft[], file: string): LineFormat<Revis
       });
     },
     write: (_, row) => row,
-  };
-}
-
-function inMemory(): Omit<Kept<RevisionRow>, 'repaired' | 'note'> {
-  const results = new Map<string, RevisionRow>();
-  return {
-    results,
-    keep: (place, row) => Promise.resolve(void results.set(place, row)),
-    close: () => Promise.resolve(),
   };
 }
 

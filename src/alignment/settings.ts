@@ -68,6 +68,7 @@ export const alignEntry: Entry<OptionsTable> = {
     checked: 'boolean',
     beside: 'number',
     onRevision: 'function',
+    onRetained: 'function',
     onNote: 'function',
     signal: 'object',
     openEngine: 'function',
@@ -117,6 +118,7 @@ export function contradictions(
     ...(methodNamed(method).settings.includes('form') ? ofForm(asked) : []),
     ...ofPreferences(asked),
     ...ofRevisions(asked),
+    ...ofRetaining(asked),
   ];
 }
 
@@ -175,6 +177,20 @@ function ofRevisions({ method, settings: { revisionMaxNewTokens: tokens, cutoffL
   if (methodNamed(method).from !== 'revisions' || tokens < cutoffLen - 1) return [];
   const message = `revisions of ${tokens} tokens leave no room for a prompt within ${cutoffLen}`;
   return [{ keys: ['revisionMaxNewTokens', 'cutoffLen'], message }];
+}
+
+function ofRetaining({
+  given,
+  settings: { retain, retainMaxNewTokens: tokens, cutoffLen },
+}: Asked): Problem[] {
+  const message = 'this is about answers to keep, and there are no prompts for them';
+  if (retain === null)
+    return (['retainWeight', 'retainMaxNewTokens'] as const)
+      .filter((key) => given[key] !== undefined)
+      .map((key) => ({ keys: [key, 'retain'], message }));
+  if (tokens < cutoffLen - 1) return [];
+  const room = `answers of ${tokens} tokens leave no room for a prompt within ${cutoffLen}`;
+  return [{ keys: ['retainMaxNewTokens', 'cutoffLen'], message: room }];
 }
 
 /** Names of the settings of a run. */

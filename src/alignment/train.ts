@@ -9,6 +9,7 @@ import { isOutOfMemory } from '../words/system-errors.ts';
 import type { BatchPlan } from './batches.ts';
 import { stepRecord } from './metrics.ts';
 import type { StepRecord } from './metrics.ts';
+import type { Retained } from './retain.ts';
 import type { RunDirectory } from './run-directory.ts';
 import { learningRateAt } from './schedule.ts';
 import type { Schedule } from './schedule.ts';
@@ -16,6 +17,8 @@ import type { Schedule } from './schedule.ts';
 export interface TrainOptions {
   readonly engine: Pick<Engine, 'step' | 'trainingState' | 'restore' | 'describe' | 'estimateMemory'>;
   readonly examples: readonly TokenExample[];
+  /** Examples that each step takes as well, by a plan of their own. */
+  readonly retained?: Retained | null;
   readonly plan: BatchPlan;
   readonly objective: Objective;
   /** Parts of the loss worth recording; default all that the engine tells. */
@@ -67,8 +70,9 @@ export async function* train(options: TrainOptions): AsyncGenerator<StepRecord, 
 }
 
 async function takeStep(options: TrainOptions, done: number, save: () => Promise<void>): Promise<StepRecord> {
-  const { engine, plan, examples, objective, schedule, optimizer, parts } = options;
-  const batch = plan.batch(done).map((row) => examples[row]!);
+  const { engine, plan, examples, retained, objective, schedule, optimizer, parts } = options;
+  const lessons = plan.batch(done).map((row) => examples[row]!);
+  const batch = [...lessons, ...(retained?.plan.batch(done).map((row) => retained.examples[row]!) ?? [])];
   const learningRate = learningRateAt(schedule, done);
   const began = performance.now();
   let metrics: StepMetrics;
@@ -80,7 +84,7 @@ async function takeStep(options: TrainOptions, done: number, save: () => Promise
     if (error.code === 'OUT_OF_MEMORY') throw await outOfMemory(error, done, batch, { ...options, save });
     if (error.code !== 'NON_FINITE_LOSS') throw error;
     await save();
-    throw nonFinite(error, done, batch, options);
+    throw nonFinite(error, done, lessons, options);
   }
   const seconds = (performance.now() - began) / 1000;
   return stepRecord(metrics, {

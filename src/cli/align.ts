@@ -102,14 +102,18 @@ export async function runAlign(
   const { config, data, report = true, dryRun, devices, utilization, ...others } = given;
   void [config, dryRun, devices, utilization];
   const stop = interruption();
-  let written = { done: 0, total: 0 };
+  let written = { what: '', done: 0, total: 0 };
   const run = align({
     ...others,
     ...(data != null && { data }),
     signal: stop.signal,
     onRevision: (done, total) => {
-      written = { done, total };
+      written = { what: 'revisions', done, total };
       screen.progress({ what: 'revision', done, total });
+    },
+    onRetained: (done, total) => {
+      written = { what: 'answers', done, total };
+      screen.progress({ what: 'answer to keep', done, total });
     },
     onNote: screen.note,
     ...(openEngine && { openEngine }),
@@ -119,7 +123,7 @@ export async function runAlign(
   const goOn = `whetstone align --out ${shellWord(out)} --resume`;
   stop.onFirst((name) => {
     if (written.done < written.total)
-      screen.aside('stopping', `${name}: keeping the revisions that are there. Again to stop at once.`);
+      screen.aside('stopping', `${name}: keeping the ${written.what} that are there. Again to stop at once.`);
   });
   try {
     const plan = await run.prepare().finally(() => screen.endProgress());

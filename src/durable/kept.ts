@@ -42,3 +42,13 @@ export async function openKept<Result>(path: string, format: LineFormat<Result>)
     close: () => journal.close(),
   };
 }
+
+/** The same without a journal: nothing is there, and nothing outlives the process. */
+export function keptInMemory<Result>(): Pick<Kept<Result>, 'results' | 'keep' | 'close'> {
+  const results = new Map<string, Result>();
+  return {
+    results,
+    keep: (key, result) => Promise.resolve(void results.set(key, result)),
+    close: () => Promise.resolve(),
+  };
+}

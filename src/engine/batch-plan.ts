@@ -41,8 +41,10 @@ export const sizeOf = ({
 
 /** Tokens that a row is said to have: those of its response, or of what stands in its place. */
 export function responseTokensOf({ tokens }: ExampleSize): number {
-  const { plain, judged, praised, revising, informed, forewarned, preferred, critique } = tokens;
-  return plain ?? judged ?? praised ?? revising ?? informed ?? forewarned ?? preferred ?? critique ?? 0;
+  const { plain, judged, praised, revising, informed, forewarned, preferred, critique, retained } = tokens;
+  return (
+    plain ?? judged ?? praised ?? revising ?? informed ?? forewarned ?? preferred ?? critique ?? retained ?? 0
+  );
 }
 
 export function planBatch(

@@ -57,6 +57,7 @@ export const roleStream: Readonly<Record<Role, number>> = {
   preferred: 5,
   informed: 6,
   forewarned: 7,
+  retained: 8,
 };
 
 /** `gradient` is flat, of the layout's size. */

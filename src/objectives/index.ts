@@ -13,4 +13,5 @@ export * from './self-distillation.ts';
 export * from './cepo-cut.ts';
 export * from './rltf.ts';
 export * from './sdpo.ts';
+export * from './retaining.ts';
 export * from './user-interactions.ts';

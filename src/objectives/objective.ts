@@ -5,7 +5,7 @@ import type { MethodSettings } from './options.ts';
 
 /**
  * The sequences that an example can have, by what is read before what: x an instruction, y the response, j its
- * judgment. All but `critique` and `preferred` end in the same response tokens.
+ * judgment. All but `critique`, `preferred` and `retained` end in the same response tokens.
  */
 export type Role =
   /** x, then y: the prompt of inference. */
@@ -23,7 +23,9 @@ export type Role =
   /** x and y, then j. */
   | 'critique'
   /** x, then a better response than y. */
-  | 'preferred';
+  | 'preferred'
+  /** A prompt that no judgment is about, then what the model answered to it before training; see retaining.ts. */
+  | 'retained';
 
 /** What an objective may know of an example when it weighs it. */
 export interface ExampleSize {
@@ -45,7 +47,7 @@ export interface ExampleWeights {
 
 /** Who else reads the response that a comparison is about. No gradient flows through a witness. */
 export interface Witness {
-  readonly role: Exclude<Role, 'critique' | 'preferred'>;
+  readonly role: Exclude<Role, 'critique' | 'preferred' | 'retained'>;
   /** The model as it is being trained, or the one that training began from. */
   readonly model: 'present' | 'initial';
 }

@@ -9,6 +9,7 @@ import { cost, judge, limits } from './tables/judging.ts';
 import { learning, learningServer } from './tables/learning.ts';
 import { method } from './tables/method.ts';
 import { reporting } from './tables/reporting.ts';
+import { retaining } from './tables/retaining.ts';
 import { roundFiles, rounds } from './tables/rounds.ts';
 import { sampling } from './tables/sampling.ts';
 import { server } from './tables/serving.ts';
@@ -18,6 +19,7 @@ import { adapter, judgeTraining, optimization, run } from './tables/training.ts'
 export const subjects: {
   readonly Files: typeof files & typeof roundFiles & typeof prompts;
   readonly Method: typeof method;
+  readonly Retention: typeof retaining;
   readonly Adapter: typeof adapter;
   readonly Optimization: typeof optimization;
   readonly Data: typeof rows;
@@ -43,6 +45,7 @@ export const subjects: {
 } = {
   Files: { ...files, ...roundFiles, ...prompts },
   Method: method,
+  Retention: retaining,
   Adapter: adapter,
   Optimization: optimization,
   Data: rows,

@@ -1,6 +1,6 @@
 // whetstone align --method from outside: what each method writes, which data it refuses, and the phase in which the
 // model writes revisions. The stand-in engine computes.
-import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -152,6 +152,61 @@ describe('what a method cannot use', () => {
       );
     }
     expect((await align('data.jsonl', 'cut', ['--template', at('bare.json')])).code).toBe(0);
+  });
+});
+
+describe('answers to keep', () => {
+  const prompts = ['Say something.', 'Name a river.', 'What is rain?'];
+  const kept = ['--retain', 'kept.txt', '--retain_max_new_tokens', '40', '--max_steps', '3'];
+  const retained = async (run: string): Promise<string> => readFile(join(run, 'retained.jsonl'), 'utf8');
+  const aligned = async (...more: string[]): Promise<Finished> => {
+    await writeFile(at('kept.txt'), prompts.map((prompt) => `${prompt}\n`).join(''));
+    return align('data.jsonl', 'cut', [
+      ...kept.map((word) => (word === 'kept.txt' ? at(word) : word)),
+      ...more,
+    ]);
+  };
+
+  it('are written first, learned in every step, gone on with, and held to their file', async () => {
+    const { code, stdout, stderr } = await aligned('--json');
+    expect([code, code === 0 ? '' : stderr + stdout]).toEqual([0, '']);
+    expect(eventsOf(stderr, 'note')).toMatchObject([
+      { code: 'ANSWERS_RETAINED', text: expect.stringMatching(/^The model answered 3 prompts/) as string },
+    ]);
+    const whole = await retained(out);
+    const lines = whole.trimEnd().split('\n');
+    expect(lines.map((line) => (JSON.parse(line) as { instruction: string }).instruction)).toEqual(prompts);
+    // Another run finds what a kill left, writes the rest, and ends with the same bytes.
+    const first = out;
+    const begun = `${first}-begun`;
+    await cp(first, begun, { recursive: true });
+    for (const part of ['adapter', 'checkpoints', 'metrics.jsonl', 'report.html'])
+      await rm(join(begun, part), { recursive: true, force: true });
+    await writeFile(join(begun, 'retained.jsonl'), `${lines[0]!}\n${lines[1]!.slice(0, 9)}`);
+    const resumed = await cli.call(['align', '--out', begun, '--resume']);
+    expect([resumed.code, resumed.stderr]).toEqual([0, '']);
+    expect(await retained(begun)).toBe(whole);
+    expect(await adapterOf(begun)).toEqual(await adapterOf(first));
+    const without = `${first}-without`;
+    out = without;
+    expect((await align('data.jsonl', 'cut', ['--max_steps', '3'])).code).toBe(0);
+    const tokens = async (run: string): Promise<number[]> =>
+      (await metricsOf(run)).map((step) => step['response_tokens'] as number);
+    const [beside, alone] = [await tokens(first), await tokens(without)];
+    beside.forEach((count, step) => expect(count).toBeGreaterThan(alone[step]!));
+    await writeFile(at('kept.txt'), 'Another.\n');
+    const changed = await cli.call(['align', '--out', begun, '--resume']);
+    expect(changed.stderr).toMatch(/retain: the file has other content than when the run began/);
+  });
+
+  it('are planned for without being written, and their settings mean nothing alone', async () => {
+    const { code } = await aligned('--dry_run');
+    expect(code).toBe(0);
+    await expect(readdir(out)).rejects.toThrow(/ENOENT/);
+    const alone = await align('data.jsonl', 'cut', ['--retain_weight', '2']);
+    expect(alone.stderr).toMatch(/--retain_weight, --retain: this is about answers to keep/);
+    const long = await aligned('--retain_max_new_tokens', '4000');
+    expect(long.stderr).toMatch(/answers of 4000 tokens leave no room for a prompt within/);
   });
 });
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable
 
@@ -318,6 +319,15 @@ def rltf_fm(batch: list[Example], normalize: str, feedback_weight: float = 1.0, 
     return average(policy, normalize) + feedback_weight * average(of_role(batch, "critique"), normalize)
 
 
+def retaining(
+    batch: list[Example], normalize: str, retain_weight: float, method: Callable[..., Tensor], **options: Any
+) -> Tensor:
+    """arXiv 2402.10893: beside the method's loss the likelihood of the initial model's own answers elsewhere."""
+    lessons = [one for one in batch if "retained" not in one["logprobs"]]
+    kept = average(of_role(batch, "retained"), normalize)
+    return method(lessons, normalize=normalize, **options) + retain_weight * kept
+
+
 # Batches: what each method's examples have.
 
 
@@ -359,6 +369,17 @@ def marked(rng: torch.Generator) -> list[Example]:
         one(6, None),
         one(7, [True, False, False, False, True, False, False]),
     ]
+
+
+def beside_kept(lessons: Callable[[torch.Generator], list[Example]]) -> Callable[[torch.Generator], list[Example]]:
+    """The lessons with answers to keep, between them and after them."""
+
+    def batch(rng: torch.Generator) -> list[Example]:
+        first, *others = lessons(rng)
+        kept = [example(rng, False, {"retained": count}) for count in (5, 2, 7)]
+        return [first, kept[0], *others, *kept[1:]]
+
+    return batch
 
 
 def taught(rng: torch.Generator) -> list[Example]:
@@ -474,6 +495,19 @@ def method_cases() -> list[dict[str, Any]]:
             case("cut", cut, marked, normalize=n, flagged_by=by, lambda_=1.5, alpha=0.5, gamma=2.0)
             for n, by in zip(both, ("both", "marks"))
         ],
+        *[
+            case("cut", partial(retaining, method=cut), beside_kept(marked), normalize=n, flagged_by="judgment", retain_weight=w)
+            for n, w in zip(both, (1.0, 0.25))
+        ],
+        case(
+            "user-interactions",
+            partial(retaining, method=user_interactions),
+            beside_kept(answered),
+            normalize="triplets",
+            retain_weight=2.0,
+            align_p=True,
+        ),
+        case("likelihood", partial(retaining, method=likelihood), beside_kept(responses), normalize="tokens", retain_weight=0.5),
         *[case("dual-cut", dual_cut, contrasted, normalize=n) for n in both],
         case(
             "dual-cut",

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { evaluate, total } from '../../src/objectives/evaluate.test-helper.ts';
-import type { Objective, Role } from '../../src/objectives/index.ts';
+import type { Normalization, Objective, Role } from '../../src/objectives/index.ts';
 import {
   cepoCut,
   critique,
@@ -16,6 +16,7 @@ import {
   ilfDpo,
   ilfMle,
   likelihood,
+  retaining,
   rltfFm,
   rltfSd,
   sdpo,
@@ -71,7 +72,11 @@ it('has a case for each method', () => {
 });
 
 it.each(cases)('$method $options', async ({ method, options, step, loss, examples }) => {
-  const objective = (makers[method] as (options: unknown) => Objective)(options);
+  const { retainWeight, ...own } = options;
+  const made = (makers[method] as (options: unknown) => Objective)(own);
+  const normalize = own['normalize'] as Normalization;
+  const objective =
+    retainWeight === undefined ? made : retaining(made, { weight: retainWeight as number, normalize });
   expect(objective.name).toBe(method);
   const found = await evaluate(
     objective,

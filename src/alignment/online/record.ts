@@ -25,6 +25,7 @@ export interface OnlineCircumstances {
   readonly instructions: string;
   readonly eval_instructions: string | null;
   readonly mix: string | null;
+  readonly retain: string | null;
   readonly model: Digests;
   readonly from: Digests | null;
   readonly tokenizer: string;
@@ -40,12 +41,15 @@ export interface OnlineCircumstances {
 export async function filesOf(
   settings: OnlineSettings,
   from: string | null,
-): Promise<Pick<OnlineCircumstances, 'instructions' | 'eval_instructions' | 'mix' | 'model' | 'from'>> {
-  const { instructions, evalInstructions, mix, model } = settings;
+): Promise<
+  Pick<OnlineCircumstances, 'instructions' | 'eval_instructions' | 'mix' | 'retain' | 'model' | 'from'>
+> {
+  const { instructions, evalInstructions, mix, retain, model } = settings;
   return {
     instructions: await dataDigest(instructions),
     eval_instructions: evalInstructions === null ? null : await dataDigest(evalInstructions),
     mix: mix === null ? null : await dataDigest(mix),
+    retain: retain === null ? null : await dataDigest(retain),
     model: await folderDigests(model),
     from: from === null ? null : await folderDigests(from),
   };
@@ -87,6 +91,7 @@ export const onlineCircumstances: CircumstanceTable<OnlineCircumstances> = {
   instructions: sameFile('instructions'),
   eval_instructions: sameFile('eval_instructions'),
   mix: sameFile('mix'),
+  retain: sameFile('retain'),
   model: sameFolder('model'),
   from: sameFolder('from'),
   tokenizer: sameTokenizer,
