@@ -4,11 +4,10 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { chromium } from 'playwright-core';
-import type { Page } from 'playwright-core';
-import { startStudio } from '../src/studio/index.ts';
+import type { BrowserContextOptions, Page } from 'playwright-core';
 import { judgedFile, openFileQueue } from '../src/studio/judge/files.ts';
-import { findChromium } from '../test/report/chromium.ts';
+import { visit } from '../test/studio/browser.ts';
+import { pictureData } from './studio-data-pictures.ts';
 import { pictureCompare, pictureRuns } from './studio-run-pictures.ts';
 
 /** Of the world's test split, with what its judge says of the model's answers. */
@@ -45,26 +44,22 @@ const opinions: Readonly<Record<string, readonly (readonly [string, string] | nu
 };
 
 const [given] = process.argv.slice(2);
-const executablePath = findChromium();
-if (given === undefined || executablePath === undefined)
-  throw new Error('expected FOLDER, and a Chromium in PATH or CHROMIUM');
+if (given === undefined) throw new Error('expected FOLDER');
 const folder = resolve(given);
 await mkdir(folder, { recursive: true });
-const runs = await mkdtemp(join(tmpdir(), 'studio-pictures-'));
-const prompts = join(runs, 'prompts.txt');
+const own = await mkdtemp(join(tmpdir(), 'studio-pictures-'));
+const prompts = join(own, 'prompts.txt');
 await writeFile(prompts, `${offered.join('\n')}\n`);
-const studio = await startStudio({
-  ...{ host: '127.0.0.1', port: 0, apiKey: null, shutdownTimeout: 2, page: resolve('dist/studio') },
-  ...{ model: resolve('models/world-128'), adapter: null, template: null, prompts, threads: null, runs },
-  onNote: () => undefined,
+const there = await visit({
+  ...{ model: resolve('models/world-128'), prompts, threads: null, page: resolve('dist/studio') },
 });
+const { folder: runs } = there;
 // Paths in the pictures are those of somebody who works there.
 process.chdir(runs);
-const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] });
+const still: BrowserContextOptions = { viewport: { width: 1120, height: 760 }, reducedMotion: 'reduce' };
 try {
-  const page = await browser.newPage({ viewport: { width: 1120, height: 760 }, reducedMotion: 'reduce' });
+  const page = await there.open('/chat', still);
   const picture = (name: string): Promise<unknown> => page.screenshot({ path: join(folder, `${name}.png`) });
-  await page.goto(studio.link);
   await page.getByText('Or begin with one of these').waitFor();
   await picture('studio-empty');
   for (const [i, [message, words]] of judged.entries()) {
@@ -90,18 +85,18 @@ try {
   await picture('studio-phone-dark');
   await page.emulateMedia({ colorScheme: 'light' });
   await picture('studio-phone');
-  await judgeRoom(await browser.newPage({ viewport: { width: 1120, height: 760 }, reducedMotion: 'reduce' }));
-  const { origin } = new URL(studio.link);
+  await judgeRoom();
+  const { origin } = new URL(there.studio().link);
+  await pictureData(page, runs, origin, picture);
   await pictureRuns(page, runs, origin, picture);
   await pictureCompare(page, origin, picture);
 } finally {
-  await browser.close();
-  await studio.close();
-  await rm(runs, { recursive: true, force: true });
+  await there.end();
+  await rm(own, { recursive: true, force: true });
 }
 
 /** Two people's queue: what they agree on is there already, the next row is being judged. */
-async function judgeRoom(page: Page): Promise<void> {
+async function judgeRoom(): Promise<void> {
   const file = join(runs, 'answers.jsonl');
   await writeFile(
     file,
@@ -118,7 +113,7 @@ async function judgeRoom(page: Page): Promise<void> {
       await queue.say(row, { person, said: judged });
     }
   await results.close();
-  await page.goto(`${studio.link}#/judge/answers.jsonl`);
+  const page: Page = await there.open('/judge/answers.jsonl', still);
   await page.getByRole('textbox', { name: 'Judging as' }).fill('Ada');
   await page.getByRole('textbox', { name: 'Judging as' }).press('Enter');
   const row = page.getByRole('article', { name: 'Response 5', exact: true });
