@@ -21,6 +21,7 @@ import { judgeVerb, runJudge } from './judge.ts';
 import { onlineVerb, runOnline } from './online.ts';
 import { doctorVerb, runDoctor } from './doctor.ts';
 import { mergeVerb, runMerge } from './merge.ts';
+import { pushVerb, runPush } from './push.ts';
 import { reportVerb, runReport } from './report.ts';
 import { runScore, scoreVerb } from './score.ts';
 import { openScreen, sayError, withNames } from './screen.ts';
@@ -115,6 +116,7 @@ function programOf(make: MakeCommand, others: readonly OtherVerb[], { stdout }: 
     .addCommand(make(serveVerb, withModelFolder(runServe)))
     .addCommand(make(mergeVerb, withModelFolder(runMerge)))
     .addCommand(make(exportVerb, withModelFolder(runExport)))
+    .addCommand(make(pushVerb, runPush))
     .addCommand(make(onlineVerb, withModelFolder(runOnline)))
     .addCommand(make(judgeVerb, runJudge))
     .addCommand(make(doctorVerb, runDoctor))

@@ -11,7 +11,7 @@ import { dataCheckTable, dataConvertTable } from '../options/verbs/data.ts';
 import { evaluateTable, reportTable } from '../options/verbs/evaluating.ts';
 import { judgeTable } from '../options/verbs/judging.ts';
 import { doctorTable } from '../options/verbs/engine.ts';
-import { exportTable, mergeTable } from '../options/verbs/models.ts';
+import { exportTable, mergeTable, pushTable } from '../options/verbs/models.ts';
 import { serveTable, studioTable } from '../options/verbs/serving.ts';
 
 const takers: readonly Taker[] = [
@@ -23,6 +23,7 @@ const takers: readonly Taker[] = [
   { name: 'generate', table: generateTable },
   { name: 'merge', table: mergeTable },
   { name: 'export', table: exportTable },
+  { name: 'push', table: pushTable },
   { name: 'report', table: reportTable },
   { name: 'doctor', table: doctorTable },
   { name: 'evaluate', table: evaluateTable },

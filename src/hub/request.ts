@@ -9,11 +9,14 @@ import type { Repository } from './repository.ts';
 import { words } from './repository.ts';
 
 export interface HubRequestInit {
-  readonly method: 'GET' | 'HEAD';
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT';
   /** First byte wanted; default 0. */
   readonly from?: number;
   /** Whether to follow a redirect to another host, where contents are, or to hand it back. */
   readonly elsewhere: 'follow' | 'return';
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Made anew for each hop; `onPiece`, called as pieces go out, keeps the connection from counting as silent. */
+  readonly body?: (onPiece: () => void) => string | ReadableStream<Uint8Array>;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -33,7 +36,12 @@ export async function send(settings: HubSettings, url: string, init: HubRequestI
         method: init.method,
         redirect: 'manual',
         signal: init.signal ? AbortSignal.any([init.signal, timer.signal]) : timer.signal,
+        ...(init.body && {
+          body: init.body(() => timer.start(settings.answerTimeout)),
+          duplex: 'half' as const,
+        }),
         headers: {
+          ...init.headers,
           'user-agent': 'whetstone',
           'accept-encoding': 'identity', // sizes and ranges are those of the file
           ...(init.from !== undefined && init.from > 0 && { range: `bytes=${init.from}-` }),

@@ -8,6 +8,7 @@ import { files, prompts, rows } from './tables/files.ts';
 import { cost, judge, limits } from './tables/judging.ts';
 import { learning, learningServer } from './tables/learning.ts';
 import { method } from './tables/method.ts';
+import { pushing } from './tables/pushing.ts';
 import { reporting } from './tables/reporting.ts';
 import { retaining } from './tables/retaining.ts';
 import { roundFiles, rounds } from './tables/rounds.ts';
@@ -41,6 +42,7 @@ export const subjects: {
   readonly Command: typeof command;
   readonly Engine: typeof engine;
   readonly Export: typeof exporting;
+  readonly Push: typeof pushing;
   readonly Learning: typeof learning & typeof learningServer;
 } = {
   Files: { ...files, ...roundFiles, ...prompts },
@@ -67,6 +69,7 @@ export const subjects: {
   Command: command,
   Engine: engine,
   Export: exporting,
+  Push: pushing,
   Learning: { ...learning, ...learningServer },
 };
 

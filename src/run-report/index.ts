@@ -6,3 +6,4 @@ export { readTrained } from './trained.ts';
 export type { Trained } from './trained.ts';
 export { keySettings } from './key-settings.ts';
 export { modelfile, useIt } from './use-it.ts';
+export { isUntouched } from './card-file.ts';

@@ -2,13 +2,17 @@
 // wanted.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { basename, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { token } from '../../src/hub/fake-hub.test-helper.ts';
+import { startWritableHub } from '../../src/hub/writable-hub.test-helper.ts';
+import type { WritableHub } from '../../src/hub/writable-hub.test-helper.ts';
 import { buildCli, eventsIn, eventsOf } from './command.ts';
 import type { Cli, Finished } from './command.ts';
 import { judgedRows, writeJsonl, writeTinyModel } from './fixtures.ts';
 
 let dir: string;
+let hub: WritableHub;
 let cli: Cli;
 /** With the real engine. */
 let real: Cli;
@@ -29,13 +33,17 @@ beforeAll(async () => {
     at('critic.mjs'),
     `import { createInterface } from 'node:readline';\nfor await (const line of createInterface({ input: process.stdin })) ${say};\n`,
   );
+  hub = await startWritableHub();
+  vi.stubEnv('HF_ENDPOINT', hub.endpoint);
+  vi.stubEnv('HF_TOKEN', token);
   real = await buildCli('real');
   expect((await real.run(['align', ...training(at('real-run'))])).code).toBe(0);
   cli = await buildCli('fake');
   expect((await cli.run(['align', ...training(at('run'))])).code).toBe(0);
 }, 240_000);
 afterAll(async () => {
-  await Promise.all([cli.remove(), real.remove()]);
+  await Promise.all([cli.remove(), real.remove(), hub.close()]);
+  vi.unstubAllEnvs();
   await rm(dir, { recursive: true, force: true });
 });
 
@@ -96,6 +104,7 @@ const cases: Readonly<Record<string, Case>> = {
     told: ['merged', 'next'],
   },
   export: { args: (out) => [...model(), '--out', `${out}.gguf`], results: [], told: ['exported'] },
+  push: { args: (out) => [at('run'), `ink/${basename(out)}`], results: ['pushed'], told: [] },
   online: {
     args: (out) => [
       ...[...model(), ...critic(), '--instructions', at('unjudged.jsonl'), '--rounds', '1'],

@@ -115,6 +115,18 @@ export const modelVerbs: Verbs = {
     args: (out) => ['merge', ...model(), '--adapter', given('trained/adapter'), '--out', out],
     resume: '--resume',
   },
+  export: {
+    engine: 'real',
+    args: (_, root) => ['export', '--model', given('model'), '--out', join(root, 'model.gguf')],
+  },
+  'export of an adapter over one that is there': {
+    engine: 'real',
+    before: (root) => writeFileSync(join(root, 'adapter.gguf'), 'the old one'),
+    args: (_, root) => [
+      ...['export', '--model', given('model'), '--adapter', given('trained/adapter')],
+      ...['--out', join(root, 'adapter.gguf'), '--overwrite'],
+    ],
+  },
   'score with weights in few bits': {
     engine: 'real',
     args: (out) => [...score(out), '--base_dtype', 'int8'],

@@ -40,3 +40,9 @@ const exporting = {
   },
 } as const;
 export const exportTable: TableOf<typeof exporting> = tableOf(exporting);
+
+const pushing = {
+  takes: ['folder', 'repository', 'revision', 'private', 'message', 'dry_run'],
+  differs: { dry_run: { group: 'Push', help: 'say which files would be sent where, and send nothing' } },
+} as const;
+export const pushTable: TableOf<typeof pushing> = tableOf(pushing);
