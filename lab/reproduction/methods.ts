@@ -11,6 +11,7 @@ export const suiteMethods = [
   'ilf-dpo',
   'dpo',
   'self-distillation',
+  'user-interactions',
   'dual-cut',
   'cut',
 ] as const;

@@ -10,6 +10,7 @@ export const reproductions = {
   figure4: 'CUT against DPO by amount of data',
   figure7: 'how many satisfactory examples CUT should keep',
   'figure-3': "how much CUT's settings matter",
+  marks: 'errors that are marked in the place of those that a judgment flags',
   'ai-judge': 'judges made from the model, trained on 500 to 3000 judgments, in online rounds',
   'model-agnostic': "judgments of one's own answers and of another model's",
   'warm-start': 'CUT on the base model and on one that was taught to answer',

@@ -8,7 +8,7 @@ import { defaultSettings } from '../../src/alignment/settings.ts';
 import { writeFileDurably } from '../../src/durable/files.ts';
 import { readDecoderConfig } from '../../src/models/config.ts';
 import { dataDigest, folderDigests } from '../../src/runs/digests.ts';
-import { worldTemplate } from '../world/index.ts';
+import { worldNextMessage, worldTemplate } from '../world/index.ts';
 import { worldModelDir } from '../world/model.ts';
 import { detectionExperiments } from './detection/detection-table.ts';
 import { pointingExperiments, pointingWidths } from './detection/pointing-table.ts';
@@ -132,7 +132,8 @@ async function fingerprintOf(model: string): Promise<string> {
 
 async function writeTemplate(out: string): Promise<string> {
   const path = join(out, 'world-template.json');
-  await writeFileDurably(path, `${JSON.stringify(worldTemplate, null, 2)}\n`);
+  const template = { ...worldTemplate, with_next_message: worldNextMessage };
+  await writeFileDurably(path, `${JSON.stringify(template, null, 2)}\n`);
   return path;
 }
 

@@ -54,6 +54,7 @@ const ownKnobs: Readonly<Record<SuiteMethod, readonly MethodSettings[]>> = {
   'ilf-dpo': betas,
   dpo: betas,
   'self-distillation': withEpochs([{ form: 'sampled' }, { form: 'full', divergence: 'reverse-kl' }]),
+  'user-interactions': withEpochs([{ beta: 0 }, { beta: 0.1 }]),
   'dual-cut': lambdas,
   cut: lambdas,
 };

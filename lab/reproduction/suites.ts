@@ -6,6 +6,7 @@ import { figure4 } from './suites/figure4.ts';
 import { figure7 } from './suites/figure7.ts';
 import { judgments } from './suites/judgments.ts';
 import { aiJudge } from './suites/ai-judge.ts';
+import { marks } from './suites/marks.ts';
 import { modelAgnostic } from './suites/model-agnostic.ts';
 import { warmStart } from './suites/warm-start.ts';
 import { generalistSpecialist } from './suites/generalist-specialist.ts';
@@ -25,6 +26,7 @@ export const suites: Readonly<Record<SuiteName, Suite>> = {
   figure4,
   figure7,
   'figure-3': figure3,
+  marks,
   'ai-judge': aiJudge,
   'model-agnostic': modelAgnostic,
   'warm-start': warmStart,

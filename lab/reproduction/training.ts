@@ -75,11 +75,12 @@ export function toTriplets(
   answers: readonly (readonly JudgedAnswer[])[],
 ): Triplet[] {
   return answers.flatMap((responses, i) =>
-    responses.map(({ output, judgment, score }) => ({
+    responses.map(({ output, judgment, score, errors }) => ({
       instruction: instructions[i]!.instruction,
       output,
       judgment,
       score,
+      ...(judgment !== null && { errors }),
       source: { file: 'the world', row: i + 1 },
     })),
   );

@@ -1,6 +1,7 @@
 // What `whetstone reproduce tune --train 20` chose on the development split; see its table for every point of the grid.
 import type { Tuned } from './tuned.ts';
 
+// user-interactions: the best point of the same grid with beta 0; dev/LOG.md, 2026-11-28.
 export const tuned: Tuned = {
   source:
     'whetstone reproduce tune: 20 training and 200 development instructions, 1 seed, commit 3bacfa109402+, 2026-11-28',
@@ -41,6 +42,11 @@ export const tuned: Tuned = {
     },
     'self-distillation': {
       form: 'sampled',
+      epochs: 6,
+      learningRate: 0.016,
+    },
+    'user-interactions': {
+      beta: 0,
       epochs: 6,
       learningRate: 0.016,
     },

@@ -1,6 +1,7 @@
 // What `whetstone reproduce tune --train 60` chose on the development split; see its table for every point of the grid.
 import type { Tuned } from './tuned.ts';
 
+// user-interactions: the best point of the same grid with beta 0; dev/LOG.md, 2026-11-28.
 export const tuned: Tuned = {
   source:
     'whetstone reproduce tune: 60 training and 200 development instructions, 1 seed, commit efdbee478401, 2026-11-28',
@@ -43,6 +44,11 @@ export const tuned: Tuned = {
       form: 'sampled',
       epochs: 4,
       learningRate: 0.008,
+    },
+    'user-interactions': {
+      beta: 0,
+      epochs: 2,
+      learningRate: 0.016,
     },
     'dual-cut': {
       lambda: 1.1,

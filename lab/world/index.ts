@@ -18,5 +18,5 @@ export { findErrors, judge } from './judge.ts';
 export type { AnswerError, Verdict } from './judge.ts';
 export { documents, DOCUMENT_SHARES, REVISION_RIGHT_RATE, STRAY_SHARE } from './documents.ts';
 export type { DocumentKind, WorldDocument } from './documents.ts';
-export { END, worldTemplate } from './templates.ts';
+export { END, worldNextMessage, worldTemplate } from './templates.ts';
 export { PADDING, UNKNOWN, worldTokenizerFiles, worldTokenizerJson, worldVocabulary } from './tokenizer.ts';

@@ -23,3 +23,9 @@ export const worldTemplate: {
   revision: 'Instruction: {instruction}\nResponse:\n{output}\nJudgment: {judgment}\nRevision:\n',
   praise: 'Perfect.',
 };
+
+/**
+ * What shows a judgment and asks for a response in the light of it, without the response that was judged: the layout of a revision
+ * with nothing in the response's place. No document has it.
+ */
+export const worldNextMessage: string = `Instruction: {instruction}\nResponse:\n${END}\nJudgment: {judgment}\nRevision:\n`;
