@@ -4,6 +4,8 @@
 //     [--triplets 300] [--device cpu]
 // Over the golden families with their adapters, and over judged documents of the world that the model was not trained on.
 // Prints a table.
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { documents } from '../lab/world/index.ts';
 import { encodeDocument } from '../lab/world/pretrain.ts';
@@ -11,7 +13,7 @@ import type { Device, Sequence } from '../src/engine/index.ts';
 import { openEngine } from '../src/engine/index.ts';
 import { loadTokenizer } from '../src/tokens/index.ts';
 import type { GoldenTriplet } from '../test/golden/golden.ts';
-import { goldenFamilies, modelDir, readJson, toSequence } from '../test/golden/golden.ts';
+import { goldenFamilies, toSequence } from '../test/golden/golden.ts';
 import { optionsOf } from './precisions.ts';
 
 const { values: args } = parseArgs({
@@ -57,12 +59,19 @@ async function look(
 const margins = ({ plain, judged }: Awaited<ReturnType<typeof look>>): number[] =>
   judged.map((q, i) => q - plain[i]! - Math.log(Number(args.lambda)));
 
+/** Beside this file, bundled or not. */
+const modelDir = (family: string): string =>
+  fileURLToPath(new URL(`../test/golden/models/${family}`, import.meta.url));
+const tripletsOf = (family: string): GoldenTriplet[] =>
+  (JSON.parse(readFileSync(`${modelDir(family)}/losses.json`, 'utf8')) as { triplets: GoldenTriplet[] })
+    .triplets;
+
 const families: Subject[] = goldenFamilies.map((family) => ({
   name: family,
   model: modelDir(family),
   adapter: `${modelDir(family)}/adapter`,
-  pairs: readJson<{ triplets: GoldenTriplet[] }>(family, 'losses.json').triplets.flatMap(
-    ({ plain, judged }) => (judged ? [{ plain: toSequence(plain), judged: toSequence(judged) }] : []),
+  pairs: tripletsOf(family).flatMap(({ plain, judged }) =>
+    judged ? [{ plain: toSequence(plain), judged: toSequence(judged) }] : [],
   ),
 }));
 
