@@ -163,10 +163,10 @@ export function estimateMemory(model: MemoryPlan, work: Work): MemoryParts {
 }
 
 const mebibyte = 1 << 20;
-/** Node with ONNX Runtime, and what a graph takes a layer: that of a step has ten times the nodes of the others. */
+/** Node with ONNX Runtime, and what a graph takes a layer: that of a step has far more nodes than the others. */
 const runtime = {
   process: 110 * mebibyte,
-  layer: { train: 8 * mebibyte, score: mebibyte, generate: mebibyte },
+  layer: { train: 4 * mebibyte, score: mebibyte, generate: mebibyte },
 };
 
 const runtimeBytes = ({ config }: MemoryPlan, kind: Work['kind']): number =>
@@ -229,18 +229,14 @@ function ofOneLayer({ config, wholeBatches }: MemoryPlan, rows: number, { kind, 
 /** The bias of all pieces, and what it is made of. */
 const attentionBias = 0.8;
 
-/** Numbers of logits and softmax: of the whole vocabulary, or the softmax of all of its blocks and the logits of one. */
+/** Logits and their softmax, and with a cap what it is computed from and its slope. */
 function ofHead(
-  plan: MemoryPlan,
+  { config: { vocabSize, logitCap } }: MemoryPlan,
   rows: number,
-  { kind, tokens, responseTokens }: Work & { kind: 'train' | 'score' },
+  { tokens, responseTokens }: Work & { kind: 'train' | 'score' },
 ): number {
-  const { vocabSize, logitCap } = plan.config;
   const outputs = Math.max(responseTokens, Math.ceil((rows * responseTokens) / tokens));
-  const arrays = logitCap === null ? 1 : 3;
-  if (!inBlocks(plan, kind)) return 2 * arrays * outputs * vocabSize;
-  const block = Math.min(vocabSize, headBlockRows(plan.config));
-  return outputs * ((kind === 'train' ? arrays * vocabSize : 0) + 2 * arrays * block);
+  return (logitCap === null ? 2 : 4) * outputs * vocabSize;
 }
 
 /** Whether the LM head is taken in blocks of the vocabulary: where those have a place in a file. */

@@ -41,9 +41,9 @@ export interface HeadOptions {
  * = s[target] weight[target] - (p s) weight, so the only arrays of vocabulary size are the logits, p, and s if there is
  * a cap.
  *
- * A frozen weight that lies in a file is taken in blocks of its rows, so that of one block alone there are logits, and
- * numbers where it is stored in few bits. Each block has a softmax of its own; what is left to do then is a factor a row and
- * block, the block's share of the probability.
+ * A frozen weight that lies in a file is taken in blocks of its rows, so that where it is stored in few bits the numbers of one
+ * block alone are there. Each block has a softmax of its own; what is left to do then is a factor a row and block, the block's
+ * share of the probability.
  */
 export function tokenLogProbs(
   hidden: Tensor,
