@@ -1,10 +1,12 @@
 // Our side of the training-step benchmark, speaking the protocol of the PyTorch peers (peers/README.md):
 // a request is a JSON list of row numbers, trained on as one optimizer step; an answer holds its seconds. It trains an adapter
-// by CUT, or with "everything" all weights on the likelihood of the responses.
+// by CUT, or with "everything" all weights on the likelihood of the responses. With "torch" for a precision the engine on
+// PyTorch computes, in the Python of WHETSTONE_PYTHON; memory is then this process's alone.
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Device, TokenExample } from '../src/engine/index.ts';
 import { defaultAdamW, defaultLora, openEngine } from '../src/engine/index.ts';
+import { openTorchEngine } from '../src/engine/torch/torch-engine.ts';
 import { cut, likelihood } from '../src/objectives/index.ts';
 import { optionsOf } from './precisions.ts';
 import type { Row } from './work.ts';
@@ -46,13 +48,16 @@ const memory = (): Record<string, number> => {
 const answer = (line: unknown): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
 
 const isWhole = trained === 'everything';
-const engine = await openEngine({
+const options = {
   modelDir,
   lora: isWhole ? null : defaultLora,
   threads: Number(threads),
   device: device as Device,
-  ...optionsOf(precision),
-});
+};
+const engine =
+  precision === 'torch'
+    ? await openTorchEngine(options, { engine: 'torch' })
+    : await openEngine({ ...options, ...optionsOf(precision) });
 const objective = isWhole ? likelihood({ normalize: 'tokens' }) : cut();
 const optimizer = isWhole
   ? { ...defaultAdamW, learningRate: 1e-4, beta2: 0.98, weightDecay: 0.01 }

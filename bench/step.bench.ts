@@ -1,7 +1,8 @@
 // Training steps per second against PyTorch, on identical token rows, taking turns batch by batch.
 //   node scripts/run-ts.mjs bench/step.bench.ts --model DIR --rows rows.json --python PYTHON [--batches 6]
-//     [--only ours,ours-int8,ours-int4,ours-int8-int8,best_torch,released_style]
-// ours-A-B has --base_dtype A and --base_compute B.
+//     [--only ours,ours-int8,ours-int4,ours-int8-int8,ours-torch,best_torch,released_style,worker_loop]
+// ours-A-B has --base_dtype A and --base_compute B; ours-torch is the engine torch, one rank, on the Python of WHETSTONE_PYTHON, and
+// worker_loop what its worker does without Whetstone. Times are compared with those of the first that is named.
 // DIR and rows.json come from bench/peers/make_checkpoint.py and rows.py. Prints a table and one JSON line.
 import { spawnSync } from 'node:child_process';
 import { cpus } from 'node:os';
@@ -123,7 +124,7 @@ if (args.peak) {
       `round ${round}: ${names.map((n) => `${n} ${times.get(n)![round]!.toFixed(2)} s`).join(', ')}, GEMM ${(speeds[round]! / 1e9).toFixed(0)} GFLOP/s`,
     );
   }
-  const ours = times.get('ours');
+  const first = times.get(names[0]!)!;
   const flops = await Promise.all(
     batches.map(async (b) =>
       (await Promise.all(b.map((i) => usefulFlops(rows[i]!)))).reduce((x, y) => x + y, 0),
@@ -133,10 +134,10 @@ if (args.peak) {
     const mine = times.get(name)!;
     const total = mine.reduce((a, b) => a + b, 0);
     const share = median(mine.map((s, i) => flops[i]! / s / speeds[i]!));
-    const ratio = ours ? median(mine.map((s, i) => s / ours[i]!)) : NaN;
+    const ratio = median(mine.map((s, i) => s / first[i]!));
     console.log(
       `${name.padEnd(16)} ${(batches.flat().length / total).toFixed(3)} triplets/s, ${(100 * share).toFixed(0)}% of GEMM speed, ` +
-        `${ratio.toFixed(2)}x our time, peak ${(peaks.get(name)! / 2 ** 30).toFixed(2)} GiB`,
+        `${ratio.toFixed(3)}x the time of ${names[0]}, peak ${(peaks.get(name)! / 2 ** 30).toFixed(2)} GiB`,
     );
   }
   console.log(

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll } from 'vitest';
 import type { Engine, OnnxEngine, Sequence, TokenExample } from '../../src/engine/index.ts';
@@ -11,6 +12,7 @@ import type { TorchEngine } from '../../src/engine/torch/torch-engine.ts';
 import { openTorchEngine } from '../../src/engine/torch/torch-engine.ts';
 import { tokenVariable } from '../../src/engine/torch/frames.ts';
 import { workerFolder } from '../../src/engine/torch/python.ts';
+import { readSafetensorsHeader, readTensorBytes, toFloat32 } from '../../src/models/index.ts';
 import type { GoldenTriplet } from '../golden/golden.ts';
 import { readJson, toExample } from '../golden/golden.ts';
 
@@ -84,6 +86,16 @@ export async function startWaitingWorker(
     said: () => said,
     stop: () => void child.kill(),
   };
+}
+
+/** The values of a run's adapter, tensor after tensor by name. */
+export async function adapterValues(run: string): Promise<number[]> {
+  const file = join(run, 'adapter', 'adapter_model.safetensors');
+  const { tensors } = await readSafetensorsHeader(file, '');
+  const values: number[] = [];
+  for (const [name, info] of [...tensors].sort(([a], [b]) => (a < b ? -1 : 1)))
+    values.push(...toFloat32(await readTensorBytes(file, info), info.dtype, { file, field: name }));
+  return values;
 }
 
 /** Golden triplets with a sequence of every role; what is read before the response is made up of their tokens. */

@@ -1,113 +1,18 @@
-// What happens when ranks or Whetstone die, and what the worker says to those who may not speak with it. With
-// WHETSTONE_TORCH_KILLS each kill is tried so many times, each at a random moment; left out, once.
-import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+// What the worker says to those who may not speak with it, and what starting one says where it cannot.
+import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { defaultAdamW, defaultLora } from '../../src/engine/index.ts';
+import { defaultLora } from '../../src/engine/index.ts';
 import { answerBytes, hello, helloBytes, nonceBytes, proofOf } from '../../src/engine/torch/frames.ts';
 import { openTorchEngine } from '../../src/engine/torch/torch-engine.ts';
-import { cut } from '../../src/objectives/index.ts';
 import { failureOf } from '../../src/models/model-files.test-helper.ts';
 import { modelDir } from '../golden/golden.ts';
 import type { WaitingWorker } from './engines.ts';
-import { everyRole, openTorch, python, startWaitingWorker } from './engines.ts';
+import { python, startWaitingWorker } from './engines.ts';
 
-const kills = Number(process.env['WHETSTONE_TORCH_KILLS'] ?? 1);
 const options = { modelDir: modelDir('llama3'), lora: defaultLora, seed: 1 };
-const adam = { ...defaultAdamW, learningRate: 0.01 };
-const batch = everyRole('llama3');
-const wait = (milliseconds: number): Promise<void> =>
-  new Promise((resolve) => setTimeout(resolve, milliseconds));
-
-/** Ids of workers by rank whose environment has this mark. */
-function workers(mark: string): Map<number, number> {
-  const found = new Map<number, number>();
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    try {
-      const environment = readFileSync(`/proc/${name}/environ`, 'utf8').split('\0');
-      if (!environment.includes(`WHETSTONE_TEST_MARK=${mark}`)) continue;
-      if (!readFileSync(`/proc/${name}/cmdline`, 'utf8').includes('whetstone_torch')) continue;
-      const rank = environment.find((entry) => entry.startsWith('RANK='));
-      found.set(rank === undefined ? -1 - found.size : Number(rank.slice(5)), Number(name));
-    } catch {
-      // It has ended since, or is somebody else's.
-    }
-  }
-  return found;
-}
-
-async function untilGone(mark: string): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (workers(mark).size > 0 && Date.now() < deadline) await wait(100);
-  expect([...workers(mark)]).toEqual([]);
-}
-
-const marked = async <T>(mark: string, open: () => Promise<T>): Promise<T> => {
-  process.env['WHETSTONE_TEST_MARK'] = mark;
-  try {
-    return await open();
-  } finally {
-    delete process.env['WHETSTONE_TEST_MARK'];
-  }
-};
-
-describe.skipIf(python === undefined || process.platform !== 'linux')('a death', () => {
-  it.each([1, 0])(
-    'of rank %i is told with its name, and leaves nothing behind',
-    async (rank) => {
-      for (let round = 0; round < kills; round++) {
-        const mark = `rank-${rank}-${round}-${process.pid}`;
-        const engine = await marked(mark, () => openTorch(options, { nproc: 2 }));
-        const steps = (async () => {
-          for (;;) await engine.step(batch, cut(), adam);
-        })();
-        const failure = failureOf(() => steps);
-        await wait(Math.random() * 1500);
-        process.kill(workers(mark).get(rank)!, 'SIGKILL');
-        const error = await failure;
-        expect(error.code).toBe('TORCH_GONE');
-        expect(error.message).toContain(`rank ${rank} of the worker was killed by signal 9`);
-        await engine.dispose();
-        await untilGone(mark);
-      }
-    },
-    60_000 + 60_000 * kills,
-  );
-
-  it(
-    'of Whetstone itself ends the ranks',
-    async () => {
-      const program = `
-      const { openWeights } = await import(${JSON.stringify(join(process.cwd(), 'dist/engine/index.js'))});
-      const engine = await openWeights({ model: ${JSON.stringify(options.modelDir)}, engine: 'torch', nproc: 2, python: ${JSON.stringify(python)} });
-      console.log('open');
-      for (;;) await engine.score([{ ids: Int32Array.of(1, 2, 3, 4), responseStart: 1 }]);`;
-      for (let round = 0; round < kills; round++) {
-        const mark = `node-${round}-${process.pid}`;
-        const env = { ...process.env, WHETSTONE_TEST_MARK: mark };
-        const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
-          env,
-          stdio: ['ignore', 'pipe', 'inherit'],
-        });
-        await new Promise<void>((resolve, reject) => {
-          child.stdout.once('data', () => resolve());
-          child.once('exit', () => reject(new Error('it ended before it was open')));
-        });
-        expect(workers(mark).size).toBeGreaterThan(2);
-        await wait(Math.random() * 500);
-        child.removeAllListeners('exit');
-        child.kill('SIGKILL');
-        await untilGone(mark);
-      }
-    },
-    60_000 + 60_000 * kills,
-  );
-});
-
 describe.skipIf(python === undefined)('a worker that a scheduler started', () => {
   const token = 'a token of this test';
   let worker: WaitingWorker;

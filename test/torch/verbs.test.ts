@@ -6,14 +6,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readRecord } from '../../src/runs/record.ts';
-import { readSafetensorsHeader, readTensorBytes, toFloat32 } from '../../src/models/index.ts';
 import { tokenVariable } from '../../src/engine/torch/frames.ts';
 import { buildCli, eventsIn, eventsOf } from '../cli/command.ts';
 import type { Cli, Finished } from '../cli/command.ts';
 import { judgedRows, writeJsonl, writeTinyModel } from '../cli/fixtures.ts';
 import { adapterOf, metricsOf } from '../cli/run.ts';
 import { maxDifference, relativeError } from '../golden/golden.ts';
-import { python, startWaitingWorker } from './engines.ts';
+import { adapterValues, python, startWaitingWorker } from './engines.ts';
 import type { WaitingWorker } from './engines.ts';
 
 const token = 'a token of these tests';
@@ -87,15 +86,6 @@ describe.skipIf(python === undefined)('with the engine torch', () => {
       expect(step['flagged_fraction']).toBe(expected[i]!['flagged_fraction']);
     }
     expect(relativeError(await adapterValues(run), await adapterValues(other))).toBeLessThan(1e-3);
-  }
-
-  async function adapterValues(run: string): Promise<number[]> {
-    const file = join(run, 'adapter', 'adapter_model.safetensors');
-    const { tensors } = await readSafetensorsHeader(file, '');
-    const values: number[] = [];
-    for (const [name, info] of [...tensors].sort(([a], [b]) => (a < b ? -1 : 1)))
-      values.push(...toFloat32(await readTensorBytes(file, info), info.dtype, { file, field: name }));
-    return values;
   }
 
   it('align goes on with what the other engine began, either way, and says so', async () => {

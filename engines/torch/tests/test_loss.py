@@ -19,8 +19,8 @@ TARGETS = [f"model.layers.{i}.{name}" for i in (0, 1) for name in ("self_attn.q_
 def model():
     torch.manual_seed(0)
     ranks, device = Ranks(0, 1), torch.device("cpu")
-    module = load(str(FOLDER), torch.float32, device, ranks, None, torch.float32).eval().requires_grad_(False)
-    model = Model(module, str(FOLDER), device, ranks, torch.float32)
+    module, stored = load(str(FOLDER), torch.float32, device, ranks, None, torch.float32)
+    model = Model(module.eval().requires_grad_(False), stored, device, ranks, torch.float32)
     wanted = {"rank": 3, "alpha": 6, "rank_stabilized": False, "dropout": 0.0, "targets": TARGETS}
     names = [each["name"] for each in train_adapter(model, wanted)]
     lay_out(model, names, None)

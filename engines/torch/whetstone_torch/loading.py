@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Callable
 
 import torch
 
@@ -35,8 +37,8 @@ def attention_of(config) -> str:
 
 def load(folder: str, dtype: torch.dtype, device: torch.device, ranks: Ranks, bits: int | None, compute_dtype: torch.dtype):
     """
-    An `AutoModelForCausalLM` on `device`, its parameters in `dtype`; `bits` 4 or 8 quantizes them by bitsandbytes. With several
-    ranks every parameter is spread over them.
+    An `AutoModelForCausalLM` on `device`, its parameters in `dtype`, and where each is stored; `bits` 4 or 8 quantizes them by
+    bitsandbytes. With several ranks every parameter is spread over them.
     """
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -44,12 +46,12 @@ def load(folder: str, dtype: torch.dtype, device: torch.device, ranks: Ranks, bi
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
         attention = attention_of(config)
         if bits is not None:
-            return load_bits(folder, bits, compute_dtype, device, attention)
+            return load_bits(folder, bits, compute_dtype, device, attention), {}
         if ranks.count == 1:
             model = AutoModelForCausalLM.from_pretrained(
                 folder, **dtype_option(dtype), attn_implementation=attention, use_safetensors=True, trust_remote_code=False
             )
-            return model.to(device)
+            return model.to(device), stored_names(model, Path(folder))
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise Refused("MODEL_CONFIG", f"transformers does not open the model: {error}") from error
     return load_shards(folder, config, attention, dtype, compute_dtype, device, ranks)
@@ -83,11 +85,12 @@ def load_shards(folder: str, config, attention: str, dtype: torch.dtype, compute
     model.tie_weights()
     for parameter in model.parameters():
         parameter.data = parameter.data.to(dtype)
+    stored = stored_names(model, Path(folder))
     shard(model, compute_dtype, device, ranks)
     model._apply(lambda t: torch.empty_like(t, device=device) if t.is_meta else t.to(device))
     model.tie_weights()
-    fill(model, Path(folder), ranks)
-    return model
+    fill(model, stored, ranks)
+    return model, stored
 
 
 @dataclass(frozen=True)
@@ -165,26 +168,59 @@ def read_rows(stored: Stored, first: int, last: int, into: torch.Tensor) -> None
             at, left = at + len(values), left - len(part)
 
 
-def fill(model: torch.nn.Module, folder: Path, ranks: Ranks, only: set[str] | None = None) -> None:
+def stored_names(model: torch.nn.Module, folder: Path) -> dict[str, Stored]:
+    """
+    The stored tensor of each of the model's parameters, by the parameter's name: transformers loads some families from other
+    names than it uses, and any with or without the prefix of its base model. Tensors that it would merge, split or turn are not
+    among them. For a model that is not spread yet: FSDP2 changes its class, by which transformers finds the names.
+    """
+    own = {name for name, _ in model.named_parameters()}
+    prefix, renamed = getattr(model, "base_model_prefix", ""), renaming_of(model)
+    found: dict[str, Stored] = {}
+    for file in files_of(folder):
+        for key, stored in tensors_in(file).items():
+            names = [n for k in (key, renamed(key)) for n in (k, k.removeprefix(f"{prefix}."), f"{prefix}.{k}")]
+            name = next((n for n in names if n in own), None)
+            if name is not None:
+                found[name] = stored
+    return found
+
+
+def renaming_of(model: torch.nn.Module) -> Callable[[str], str]:
+    """What transformers calls a stored tensor: by its tables of version 5, or of version 4."""
+    try:
+        from transformers.conversion_mapping import get_model_conversion_mapping
+        from transformers.core_model_loading import WeightRenaming, rename_source_key
+    except ImportError:
+        patterns = getattr(model, "_checkpoint_conversion_mapping", None) or {}
+        return lambda key: next((re.sub(pattern, to, key) for pattern, to in patterns.items() if re.search(pattern, key)), key)
+    mapping = get_model_conversion_mapping(model)
+    kept = [each for each in mapping if isinstance(each, WeightRenaming)]
+    changed = [each for each in mapping if not isinstance(each, WeightRenaming)]
+
+    def renamed(key: str) -> str:
+        name, converter = rename_source_key(key, kept, changed)
+        return name if converter is None else key
+
+    return renamed
+
+
+def fill(model: torch.nn.Module, stored: dict[str, Stored], ranks: Ranks) -> None:
     """Copies this rank's rows of each tensor into its parameters."""
-    stored = {name: each for file in files_of(folder) for name, each in tensors_in(file).items()}
-    prefix = getattr(model, "base_model_prefix", "")
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            if only is not None and name not in only:
-                continue
-            key = next((k for k in (name, name.removeprefix(f"{prefix}.")) if k in stored), None)
-            if key is None:
+            if name not in stored:
                 raise Refused(
                     "MODEL_WEIGHTS",
                     f'tensor "{name}" is in none of the checkpoint\'s files',
-                    "This family is stored under other names than transformers uses; run it with one rank, or save it anew.",
+                    "Ranks read tensors that are stored whole, under a name that transformers knows; run it with one rank, or save "
+                    "it anew.",
                 )
-            if stored[key].shape != list(parameter.shape):
-                raise Refused("MODEL_WEIGHTS", f'tensor "{name}" is {stored[key].shape}; config.json asks for {list(parameter.shape)}')
+            if stored[name].shape != list(parameter.shape):
+                raise Refused("MODEL_WEIGHTS", f'tensor "{name}" is {stored[name].shape}; config.json asks for {list(parameter.shape)}')
             rows = parameter.shape[0] if parameter.dim() > 0 else 1
             first, last = shard_range(rows, ranks) if is_spread(parameter) else (0, rows)
-            read_rows(stored[key], first, last, local_part(parameter))
+            read_rows(stored[name], first, last, local_part(parameter))
 
 
 def is_spread(parameter: torch.Tensor) -> bool:

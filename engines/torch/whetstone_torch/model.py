@@ -13,7 +13,7 @@ from typing import Any, Iterator
 import torch
 
 from .dropout import Drops, KeepMask
-from .loading import Refused, fill, is_spread, load, local_part
+from .loading import Refused, Stored, fill, is_spread, load, local_part
 from .sharding import Ranks, decoder_layers, shard_range
 
 ADAPTER = "default"
@@ -37,7 +37,7 @@ class Piece:
 @dataclass
 class Model:
     module: Any
-    folder: str
+    stored: dict[str, Stored]
     device: torch.device
     ranks: Ranks
     compute_dtype: torch.dtype
@@ -85,14 +85,14 @@ def open_model(wanted: dict[str, Any], ranks: Ranks) -> Model:
     if wanted.get("threads"):
         torch.set_num_threads(wanted["threads"])
     dtype = torch.float32 if wanted["full"] else compute_dtype
-    module = load(wanted["model"], dtype, device, ranks, bits, compute_dtype)
+    module, stored = load(wanted["model"], dtype, device, ranks, bits, compute_dtype)
     module.eval()
     for parameter in module.parameters():
         parameter.requires_grad_(False)
     if wanted["gradient_checkpointing"]:
         for layer in decoder_layers(module):
             recompute(layer)
-    return Model(module, wanted["model"], device, ranks, compute_dtype)
+    return Model(module, stored, device, ranks, compute_dtype)
 
 
 def require_bits(device: torch.device, ranks: Ranks) -> None:
@@ -262,7 +262,7 @@ def as_it_was(model: Model) -> Iterator[None]:
         present = [part.cpu().clone() for part in parts]
         with torch.no_grad():
             if model.initial is None:
-                fill(model.module, Path(model.folder), model.ranks)
+                fill(model.module, model.stored, model.ranks)
                 remember_initial(model)
             else:
                 for part, value in zip(parts, model.initial):

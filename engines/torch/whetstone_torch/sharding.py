@@ -30,17 +30,18 @@ class Ranks:
             dist.broadcast(values, 0)
         return values
 
-    def share_bytes(self, data: bytes | bytearray | None) -> bytes:
-        """Rank 0's bytes. Nothing is pickled."""
+    def share_bytes(self, parts: Sequence[bytes | bytearray | memoryview] | None, count: int) -> list[bytearray]:
+        """Rank 0's `count` parts. Nothing is pickled."""
         if self.count == 1:
-            assert data is not None
-            return bytes(data)
-        length = torch.tensor([len(data) if data is not None else 0], dtype=torch.int64)
-        self.share(length)
-        buffer = torch.frombuffer(bytearray(data), dtype=torch.uint8) if data else torch.empty(int(length), dtype=torch.uint8)
-        if int(length) > 0:
-            self.share(buffer)
-        return buffer.numpy().tobytes()
+            assert parts is not None
+            return [bytearray(part) for part in parts]
+        lengths = torch.tensor([len(part) for part in parts] if parts is not None else [0] * count, dtype=torch.int64)
+        self.share(lengths)
+        whole = bytearray(b"".join(parts)) if parts is not None else bytearray(int(lengths.sum()))
+        if whole:
+            self.share(torch.frombuffer(whole, dtype=torch.uint8))
+        ends = lengths.cumsum(0).tolist()
+        return [whole[start:end] for start, end in zip([0, *ends], ends)]
 
 
 def join_ranks(device_type: str) -> Ranks:

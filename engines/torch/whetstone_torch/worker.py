@@ -63,15 +63,13 @@ class Channel:
             try:
                 frame = self.connection.receive(self.patience)
             except ProtocolError as error:
-                self.ranks.share_bytes(json.dumps({"op": "closed", "why": str(error), "tensors": []}).encode())
-                self.ranks.share_bytes(b"")
+                self.ranks.share_bytes([json.dumps({"op": "closed", "why": str(error), "tensors": []}).encode(), b""], 2)
                 raise
             header, payload = encode(frame)
-            self.ranks.share_bytes(header)
-            self.ranks.share_bytes(b"".join(payload))
+            self.ranks.share_bytes([header, b"".join(payload)], 2)
             return frame
-        header, payload = self.ranks.share_bytes(None), bytearray(self.ranks.share_bytes(None))
-        op, fields, specs = read_header(header, len(payload))
+        header, payload = self.ranks.share_bytes(None, 2)
+        op, fields, specs = read_header(bytes(header), len(payload))
         if op == "closed":
             raise Closed(fields["why"])
         return Frame(op, fields, cut(payload, specs))

@@ -1,5 +1,5 @@
-# Golden values of a family that the engine in Whetstone's own process does not know, gpt_neox, by transformers, PEFT and plain PyTorch
-# loops (test/golden): `python test/torch/golden/generate.py`. Beside those of test/golden, greedy text of 64 tokens.
+# Golden values of families that the engine in Whetstone's own process does not know, by transformers, PEFT and plain PyTorch loops
+# (test/golden): `python test/torch/golden/generate.py [FAMILY...]`. Beside those of test/golden, greedy text of 64 tokens.
 from __future__ import annotations
 
 import sys
@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 import transformers
-from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
+from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, OPTConfig, OPTForCausalLM, PhiConfig, PhiForCausalLM
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent.parent / "golden"))
@@ -33,12 +33,24 @@ def families() -> list[Family]:
             GPTNeoXConfig(vocab_size=320, hidden_size=32, intermediate_size=44, **SIZES, **SPECIAL),
             lora_targets=["query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"],
         ),
+        # Rotates half of each head, runs attention beside the MLP behind one norm, and has biases everywhere, at the head too.
+        Family(
+            "phi",
+            PhiForCausalLM,
+            PhiConfig(vocab_size=101, hidden_size=32, intermediate_size=44, num_key_value_heads=2, **SIZES, **SPECIAL),
+            lora_targets=["q_proj", "v_proj", "dense", "fc1", "fc2"],
+        ),
+        # Learned positions, that begin at 2, embeddings narrower than the layers and tied to the head, and norms with biases.
+        Family(
+            "opt",
+            OPTForCausalLM,
+            OPTConfig(vocab_size=101, hidden_size=32, ffn_dim=44, word_embed_proj_dim=24, **SIZES, **SPECIAL),
+            lora_targets=["q_proj", "k_proj", "out_proj", "fc1", "fc2"],
+        ),
     ]
 
 
-RECIPES = {
-    "gpt_neox": Recipe(PAPER),
-}
+RECIPES = {family: Recipe(PAPER) for family in ("gpt_neox", "phi", "opt")}
 
 
 def greedy(model: Any, prompt: list[int], new_tokens: int) -> dict[str, Any] | None:
@@ -73,7 +85,7 @@ def main() -> None:
     warnings.filterwarnings("ignore", module="peft")
     torch.set_num_threads(1)
     generate.MODELS, generate.RECIPES = HERE, RECIPES
-    for family in families():
+    for family in (each for each in families() if len(sys.argv) < 2 or each.name in sys.argv[1:]):
         generate.write_family(family)
         generate.write_trajectory(family)
         write_greedy(family, HERE / family.name)
