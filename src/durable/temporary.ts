@@ -1,5 +1,5 @@
 // Folders in the system's place for temporary files, gone when the work is done. Knows nothing of what is in them.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { explainWriting } from './explain.ts';
@@ -12,6 +12,10 @@ export function temporaryFolder(name: string): Promise<string> {
   const place = tmpdir();
   return explainWriting(place, () => mkdtemp(join(place, `whetstone-${name}-`)), about);
 }
+
+/** Makes a folder in such a folder. Throws as `explainWriting`. */
+export const folderInTemporary = (path: string): Promise<unknown> =>
+  explainWriting(path, () => mkdir(path), about);
 
 /** Writes a file into such a folder. Throws as `explainWriting`. */
 export const writeTemporary = (path: string, bytes: Uint8Array): Promise<void> =>

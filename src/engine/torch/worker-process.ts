@@ -3,9 +3,9 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
+import { readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { temporaryFolder } from '../../durable/temporary.ts';
+import { folderInTemporary, temporaryFolder } from '../../durable/temporary.ts';
 import { WhetstoneError } from '../../errors.ts';
 import type { Connection } from './connection.ts';
 import { openConnection } from './connection.ts';
@@ -33,7 +33,10 @@ const patience = 4000;
 export async function startWorker({ python, nproc, deviceType }: WorkerSettings): Promise<Worker> {
   const folder = await temporaryFolder('torch');
   const logs = join(folder, 'logs');
-  await mkdir(logs);
+  await folderInTemporary(logs).catch(async (error: unknown) => {
+    await rm(folder, { recursive: true, force: true }).catch(() => undefined);
+    throw error;
+  });
   const path = join(folder, 'rank0');
   const token = randomBytes(32).toString('hex');
   const args = ['-m', 'whetstone_torch.launch', '--nproc', String(nproc), '--device-type', deviceType];
