@@ -38,7 +38,6 @@ const methods: Readonly<Record<string, Objective>> = {
   'self-distillation, both': o.selfDistillation({ form: 'full', divergence: 'jensen-shannon' }),
   sdpo: o.sdpo({ topTokens: 5 }),
   'sdpo, current teacher': o.sdpo({ teacher: 'current', mixture: 0.2, importanceClip: null }),
-  'user-interactions': o.userInteractions(),
   'cepo-cut': o.cepoCut({ contrastSteps: 10 }),
   'rltf-sd': o.rltfSd(),
   'rltf-fm': o.rltfFm({ feedbackWeight: 0.5 }),
@@ -106,12 +105,31 @@ describe.skipIf(python === undefined)('the engine torch', () => {
   it('trains every weight, on one rank and on two, and with layers computed again', async () => {
     const everything = { modelDir: modelDir(family), lora: null, seed: 5 };
     const onnx = await openOnnx(everything);
-    const here = await losses(onnx, batch, methods.cut!, 4);
-    for (const how of [{ nproc: 1 }, { nproc: 2 }, { nproc: 1, checkpointing: true }]) {
+    // Three rows do not divide, one leaves a rank without any, and in few tokens at a time a step accumulates.
+    const learn = async (engine: Engine): Promise<number[]> => {
+      const found: number[] = [];
+      for (const rows of [batch, batch.slice(0, 3), batch.slice(0, 1), batch])
+        found.push(...(await losses(engine, rows, methods.cut!, 1)));
+      return found;
+    };
+    const here = await learn(onnx);
+    let single: { losses: number[]; parameters: Float32Array } | undefined;
+    for (const how of [
+      { nproc: 1 },
+      { nproc: 2, rowTokens: 40 },
+      { nproc: 1, checkpointing: true },
+      { nproc: 2, checkpointing: true },
+    ]) {
       const torch = await openTorch(everything, how);
-      expect(relativeError(await losses(torch, batch, methods.cut!, 4), here)).toBeLessThan(1e-3);
-      const [state, own] = [await torch.trainingState(), onnx.trainingState()];
-      expect(relativeError(state.parameters, own.parameters)).toBeLessThan(1e-3);
+      const there = await learn(torch);
+      const { parameters } = await torch.trainingState();
+      expect(relativeError(there, here)).toBeLessThan(1e-3);
+      expect(relativeError(parameters, onnx.trainingState().parameters)).toBeLessThan(1e-3);
+      single ??= { losses: there, parameters };
+      there.forEach((loss, i) =>
+        expect(Math.abs(loss - single!.losses[i]!)).toBeLessThan(1e-5 * Math.max(1, loss)),
+      );
+      expect(relativeError(parameters, single.parameters)).toBeLessThan(1e-4);
       await torch.dispose();
     }
   }, 200_000);
