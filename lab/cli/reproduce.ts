@@ -3,12 +3,7 @@ import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
 import { snakeCase } from '../../src/options/names.ts';
 import { reproductionNames, reproductions } from '../reproduction/names.ts';
-import type {
-  ReproduceOptions,
-  ReproductionName,
-  ScheduleEvent,
-  WorkerCommand,
-} from '../reproduction/index.ts';
+import type { Reproduction, ReproductionName, ScheduleEvent, WorkerCommand } from '../reproduction/index.ts';
 import type { Given, Verb } from '../../src/cli/flags.ts';
 import type { SettingsOf } from '../../src/options/table.ts';
 import { formatDuration } from '../../src/cli/progress.ts';
@@ -20,18 +15,18 @@ const table = {
   name: {
     kind: 'choice',
     // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-assertion -- isolatedDeclarations asks for it
-    choices: reproductionNames as readonly ReproductionName[],
+    choices: [...reproductionNames, 'all'] as readonly (ReproductionName | 'all')[],
     positional: true,
     group: 'Files',
     placeholder: 'NAME',
-    help: 'the table or figure',
+    help: 'the table or figure, or all',
   },
   out: {
     kind: 'text',
     group: 'Files',
     placeholder: 'DIR',
     default: 'runs/reproduce',
-    help: 'folder for NAME.md, NAME.json, NAME.svg and cells/; suites in one folder share what they have in common',
+    help: 'folder for NAME.md, NAME.json, NAME.svg and cells/; suites in one folder share what they have in common; for all: folder for results.md and results/',
   },
   model: {
     kind: 'text',
@@ -102,7 +97,10 @@ const table = {
 } as const;
 
 const longest = Math.max(...reproductionNames.map((name) => name.length));
-const listed = reproductionNames.map((name) => `${name.padEnd(longest)}  ${reproductions[name]}`).join('\n');
+const listed = [
+  ...reproductionNames.map((name) => `${name.padEnd(longest)}  ${reproductions[name]}`),
+  `${'all'.padEnd(longest)}  all of them but tune, with as many seeds as the documentation has, and a page that sums them up`,
+].join('\n');
 
 type ReproduceFlags = SettingsOf<typeof table>;
 
@@ -117,11 +115,15 @@ those that ask for judgments of new answers need the world.`,
   examples: [
     ['reproduce table2', 'into runs/reproduce'],
     ['reproduce table4 --seeds 5 --jobs 4', 'more seeds, four at once'],
+    ['reproduce all --out docs', 'the pages of the documentation'],
     ['reproduce table2 --model ./model --data judged.jsonl --out mine', 'on your own model and judgments'],
   ],
   table,
   required: () => ['name'],
-  together: ({ name, model, data, template }) => [
+  together: ({ name, model, data, template, seeds, train, test, perRound }) => [
+    ...(name === 'all' && (model ?? data ?? seeds ?? train ?? test ?? perRound) !== undefined
+      ? [{ keys: ['name'], message: 'all has sizes and models of its own; give out and jobs at most' }]
+      : []),
     ...(data && !model
       ? [{ keys: ['data', 'model'], message: 'data needs a model to be trained on it' }]
       : []),
@@ -153,25 +155,35 @@ export async function runReproduce(
   { given, values }: Given<typeof table>,
   { screen, worker }: ReproduceContext,
 ): Promise<number> {
-  const { reproduce } = await import('../reproduction/index.ts');
+  const { reproduce, reproduceEverything } = await import('../reproduction/index.ts');
   const { name, out, model, data, template, seeds, train, test, perRound, jobs } = values;
-  const options: Omit<ReproduceOptions, 'signal'> = {
-    name,
+  const running = {
     out,
-    scale: { train, test, perRound },
-    command: commandOf(given),
-    onEvent: (event) => show(event, screen),
-    ...(model !== null && { model }),
-    ...(data !== null && { data, template }),
-    ...(seeds !== null && { seeds }),
+    onEvent: (event: ScheduleEvent) => show(event, screen),
     ...(jobs !== null && { jobs }),
     ...(worker && (jobs ?? availableParallelism()) > 1 && { worker }),
   };
+  const make = (signal: AbortSignal): Promise<Reproduction> =>
+    name === 'all'
+      ? reproduceEverything({
+          ...running,
+          signal,
+          onPart: (part, number, total) =>
+            screen.tell('part', { part, number, total }, `${number}/${total} ${part}`),
+        })
+      : reproduce({
+          ...running,
+          signal,
+          name,
+          scale: { train, test, perRound },
+          command: commandOf(given),
+          ...(model !== null && { model }),
+          ...(data !== null && { data, template }),
+          ...(seeds !== null && { seeds }),
+        });
   return stoppable(
     async (signal) => {
-      const { table, conclusions, files, seconds } = await reproduce({ ...options, signal }).finally(() =>
-        screen.endProgress(),
-      );
+      const { table, conclusions, files, seconds } = await make(signal).finally(() => screen.endProgress());
       const words = `\n${table}\n\n${conclusions.map((line) => `${line}\n`).join('')}`;
       screen.result('table', { name, table, conclusions }, words);
       const done = screen.colors.green('done');

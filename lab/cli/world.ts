@@ -42,6 +42,13 @@ const pretrainTable = {
   batch_tokens: { ...positive, group: 'Training', help: 'predicted tokens of one step, at least' },
   learning_rate: { kind: 'number', above: 0, group: 'Training', help: 'peak learning rate of AdamW' },
   weight_decay: { kind: 'number', min: 0, group: 'Training', help: 'weight decay of matrices' },
+  judged: {
+    kind: 'number',
+    min: 0,
+    max: 0.87,
+    group: 'Training',
+    help: 'share of documents that show a judgment before the response',
+  },
   seed: {
     kind: 'number',
     integer: true,
@@ -129,6 +136,7 @@ async function describeModel(
   const { withModel } = await import('../../src/generation/index.ts');
   const { assess } = await import('../world/assess.ts');
   const { modelCard } = await import('../world/model-card.ts');
+  const { worldModelName } = await import('../world/model.ts');
   const { versions } = await import('../../src/runs/versions.ts');
   const { snakeCase } = await import('../../src/options/names.ts');
   const { out } = settings;
@@ -136,7 +144,10 @@ async function describeModel(
     { model: out, template: join(out, 'template.json') },
     async (opened) => ({ assessment: await assess(opened), size: opened.engine.describe() }),
   );
-  const flags = Object.entries({ ...given, out: `models/world-${settings.hiddenSize}` })
+  const flags = Object.entries({
+    ...given,
+    out: `models/${worldModelName(settings.hiddenSize, settings.judged)}`,
+  })
     .map(([name, value]) => ` --${snakeCase(name)} ${String(value)}`)
     .join('');
   const card = modelCard({

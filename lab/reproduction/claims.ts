@@ -1,4 +1,5 @@
-// What the paper claims, held against our numbers: confirmed, not shown, contradicted. Knows tables and intervals.
+// What the paper claims, and what we ask ourselves, held against our numbers: confirmed, not shown, contradicted. Knows tables
+// and intervals.
 import type { Estimate } from '../../src/evaluation/index.ts';
 import { percent, points } from '../../src/report/format.ts';
 import type { Measure } from './measures.ts';
@@ -10,10 +11,15 @@ export type Verdict = 'confirmed' | 'not shown' | 'contradicted';
 export interface Claim {
   /** A sentence. */
   readonly claim: string;
+  /** Who says so: a place in the paper, for instance "Table 2", another paper, or `ours`. */
+  readonly source: string;
   readonly verdict: Verdict;
   /** Our figures for it. */
   readonly evidence: string;
 }
+
+/** The source of a claim that no paper makes: what we want to know of the world. */
+export const ours = 'ours';
 
 /** A table with the differences between any two of its rows. */
 export interface Evidence {
@@ -41,12 +47,35 @@ export function together(verdicts: readonly Verdict[]): Verdict {
   return verdicts.every((verdict) => verdict === 'confirmed') ? 'confirmed' : 'not shown';
 }
 
+/** What is compared in a claim: a sentence and who says so. */
+export type Said = Pick<Claim, 'claim' | 'source'>;
+
+/** How far apart rows may be that a claim calls level: two points. */
+const levelMargin = 0.02;
+
 /** That one row is ahead of each of the others. */
-export function ahead(
+export const ahead = (
   evidence: Evidence,
-  claim: string,
+  said: Said,
   first: string,
   others: readonly string[],
+  measure?: Measure['id'],
+): Claim => compared(evidence, said, first, others, (difference) => verdictOf(difference), measure);
+
+/** That one row is ahead of each of the others or level with it: less than two points behind. */
+export const notBehind = (evidence: Evidence, said: Said, first: string, others: readonly string[]): Claim =>
+  compared(evidence, said, first, others, (difference) => verdictOf(difference, -levelMargin));
+
+/** That one row gains nothing on the other: two points at most. */
+export const noGain = (evidence: Evidence, said: Said, first: string, other: string): Claim =>
+  compared(evidence, said, first, [other], (difference) => opposite(verdictOf(difference, levelMargin)));
+
+function compared(
+  evidence: Evidence,
+  said: Said,
+  first: string,
+  others: readonly string[],
+  verdict: (difference: Estimate) => Verdict,
   measure?: Measure['id'],
 ): Claim {
   const differences = others.map((other) => evidence.difference(first, other, measure));
@@ -55,16 +84,21 @@ export function ahead(
     (other, i) => `${differenceWords(differences[i]!)} against ${evidence.row(other).row.label}`,
   );
   return {
-    claim,
-    verdict: together(differences.map((difference) => verdictOf(difference))),
+    ...said,
+    verdict: together(differences.map(verdict)),
     evidence: `${label} (${percent(evidence.value(first, measure).value)}): ${words.join('; ')}.`,
   };
+}
+
+function opposite(verdict: Verdict): Verdict {
+  if (verdict === 'not shown') return verdict;
+  return verdict === 'confirmed' ? 'contradicted' : 'confirmed';
 }
 
 /** That rows are within `margin` of one another: confirmed where every interval is, contradicted where one is outside. */
 export function level(
   evidence: Evidence,
-  claim: string,
+  said: Said,
   first: string,
   others: readonly string[],
   margin: number,
@@ -75,7 +109,7 @@ export function level(
     (other, i) => `${evidence.row(other).row.label} ${differenceWords(differences[i]!)}`,
   );
   return {
-    claim,
+    ...said,
     verdict: together(
       differences.map(({ low, high }) => {
         if (low > -margin && high < margin) return 'confirmed';

@@ -86,6 +86,8 @@ export interface OnlineExperiment {
   readonly merged?: true;
   /** In place of the world's judge. */
   readonly judge?: ModelJudge;
+  /** What else is measured of every test instruction. */
+  readonly measures?: readonly Measure['id'][];
 }
 
 /** Flags the tokens of unsatisfactory answers and compares them with the errors that the judge knows. */
@@ -174,6 +176,8 @@ export interface OnlineResult {
     /** Of the round's own answers, before training: how many, and how many were satisfactory. */
     readonly judged: number;
     readonly satisfactory: number;
+    /** What else was asked for, one number a test instruction. */
+    readonly measured?: TrialResult['measured'];
     /** Where a model judged: what the world's judge says of the same answers. */
     readonly verdicts?: JudgeVerdicts;
     readonly training: TrainingFacts | null;

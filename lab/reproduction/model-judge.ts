@@ -80,13 +80,15 @@ export async function withModelJudge(
   return { judged, verdicts };
 }
 
-/** Null for an accepted answer, undefined for a reply that says nothing. A model that was not trained gives no decision. */
-function judgmentOf(reply: string, trained: boolean): string | null | undefined {
-  if (trained) {
-    const outcome = outcomeOfReply('', reply, words);
-    return isJudged(outcome) ? outcome.judgment : undefined;
-  }
+/**
+ * Null for an accepted answer, undefined for a reply that says nothing. A trained judge accepts in words of praise; a model that
+ * was not trained gives no decision.
+ */
+export function judgmentOf(reply: string, trained: boolean): string | null | undefined {
   const text = reply.trim();
-  if (text === '') return undefined;
-  return isPraise(text) ? null : text;
+  if (!trained) return text === '' ? undefined : withoutPraise(text);
+  const outcome = outcomeOfReply('', reply, words);
+  return isJudged(outcome) ? withoutPraise(outcome.judgment) : undefined;
 }
+
+const withoutPraise = (judgment: string | null): string | null => (isPraise(judgment) ? null : judgment);

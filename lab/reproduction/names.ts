@@ -5,6 +5,7 @@ export const reproductions = {
   table2: 'every method that learns from judgments',
   judgments: 'every method by number of judgments',
   table4: 'CUT without one of its parts each',
+  ablations: 'the same where it could show: a poor reader of judgments, a model that is good already',
   table5: 'CUT on models of three sizes',
   table6: "online rounds of four methods, and of CUT by the paper's recipe",
   figure4: 'CUT against DPO by amount of data',
@@ -28,6 +29,8 @@ export type SuiteName = Exclude<ReproductionName, 'detection' | 'detection-ways'
 export const reproductionNames: readonly ReproductionName[] = Object.keys(
   reproductions,
 ) as ReproductionName[];
+/** All but the choice of settings. */
+export type SuiteOrTable = Exclude<ReproductionName, 'tune'>;
 export const suiteNames: readonly SuiteName[] = reproductionNames.filter(
   (name): name is SuiteName => name !== 'detection' && name !== 'detection-ways' && name !== 'tune',
 );

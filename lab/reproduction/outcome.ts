@@ -20,7 +20,7 @@ import {
   pointingSvg,
   pointingTitle,
 } from './detection/pointing-table.ts';
-import type { DetectionResult, Experiment, PointingResult, Result } from './experiment.ts';
+import type { DetectionResult, PointingResult } from './experiment.ts';
 import { tableFigure } from './figures.ts';
 import { tableMarkdown } from './markdown.ts';
 import { suitePage } from './page.ts';
@@ -30,19 +30,13 @@ import type { ReproductionName } from './names.ts';
 import type { Plan } from './plan.ts';
 import { suiteOf } from './plan.ts';
 import type { Provenance } from './provenance.ts';
-import { fixedSettings } from './settings.ts';
+import { readableJson, recordOf } from './record.ts';
+import type { RowResult } from './record.ts';
 import { suiteOn } from './suite.ts';
-import type { Suite } from './suite.ts';
+import type { Scale, Suite } from './suite.ts';
 import { evidenceOf, layOutTable } from './table.ts';
 import type { RowResults, Table } from './table.ts';
 import { chooseSettings, tunedSource, tuningMarkdown } from './tune.ts';
-import { tunedFor } from './tuned.ts';
-
-export interface RowResult {
-  readonly rowId: string;
-  readonly experiment: Experiment;
-  readonly result: Result;
-}
 
 export interface Outcome {
   readonly title: string;
@@ -176,8 +170,9 @@ export interface Making {
 
 /** NAME.md, NAME.json, NAME.svg where there is a figure, and what else the suite has. */
 export function filesOf(outcome: Outcome, making: Making): [string, string][] {
-  const { name, plan, facts, command } = making;
-  const page = suitePage({
+  const { plan, results, cells, facts, command } = making;
+  const name = fileNameOf(making.name, plan.scale);
+  const page: Page = {
     title: outcome.title,
     about: outcome.about,
     table: outcome.table,
@@ -187,50 +182,15 @@ export function filesOf(outcome: Outcome, making: Making): [string, string][] {
     notes: [...outcome.notes, ...plan.notes],
     facts,
     command,
-  });
+  };
   return [
-    [`${name}.md`, page],
-    [`${name}.json`, readableJson(recordOf(outcome, making))],
+    [`${name}.md`, suitePage(page)],
+    [`${name}.json`, readableJson(recordOf(name, page, outcome.json, plan, results, cells))],
     ...(outcome.svg === null ? [] : [[`${name}.svg`, outcome.svg] as [string, string]]),
     ...outcome.files,
   ];
 }
 
-const recordOf = (outcome: Outcome, { name, plan, results, cells, facts, command }: Making): object => ({
-  name,
-  title: outcome.title,
-  claims: outcome.claims,
-  conclusions: outcome.conclusions,
-  ...facts,
-  command,
-  scale: plan.scale,
-  ground: plan.ground,
-  surroundings: plan.setup.surroundings,
-  fixed_settings: fixedSettings,
-  tuned: tunedFor(plan.scale.train),
-  table: outcome.json,
-  cells: results.map((row) => cellRecord(cells, row)),
-});
-
-/** JSON with a line for each field, and one for each item of a list among them. */
-function readableJson(record: object): string {
-  const lines = Object.entries(record).map(([name, value]: [string, unknown]) => {
-    const items = Array.isArray(value) && value.length > 0 ? (value as unknown[]) : null;
-    const text = items
-      ? `[\n${items.map((item) => `  ${JSON.stringify(item)}`).join(',\n')}\n ]`
-      : JSON.stringify(value);
-    return ` ${JSON.stringify(name)}: ${text}`;
-  });
-  return `{\n${lines.join(',\n')}\n}\n`;
-}
-
-/** A run compactly: what was measured item by item, without texts. */
-function cellRecord(cells: Making['cells'], { rowId, experiment, result }: RowResult): object {
-  const measured = Object.entries(result).filter(([name]) => name !== 'answers');
-  return {
-    row: rowId,
-    key: cells.keyOf(experiment),
-    experiment,
-    result: Object.fromEntries(measured),
-  };
-}
+/** Tuning has a page for every number of training instructions. */
+const fileNameOf = (name: ReproductionName, { train }: Pick<Scale, 'train'>): string =>
+  name === 'tune' ? `tune-${train}` : name;

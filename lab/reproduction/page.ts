@@ -53,6 +53,6 @@ export function suitePage(page: Page): string {
 
 const claimsTable = (claims: readonly Claim[]): string =>
   markdownTable(
-    ['claim', 'verdict', 'here'],
-    claims.map(({ claim, verdict, evidence }) => [claim, `**${verdict}**`, evidence]),
+    ['claim', 'said in', 'verdict', 'here'],
+    claims.map(({ claim, source, verdict, evidence }) => [claim, source, `**${verdict}**`, evidence]),
   );

@@ -9,6 +9,7 @@ import { writeFileDurably } from '../../src/durable/files.ts';
 import { readDecoderConfig } from '../../src/models/config.ts';
 import { dataDigest, folderDigests } from '../../src/runs/digests.ts';
 import { worldNextMessage, worldTemplate } from '../world/index.ts';
+import type { WorldModel } from '../world/model.ts';
 import { worldModelDir } from '../world/model.ts';
 import { detectionExperiments } from './detection/detection-table.ts';
 import { pointingExperiments, pointingWidths } from './detection/pointing-table.ts';
@@ -18,7 +19,7 @@ import type { BenchSetup } from './open-bench.ts';
 import { worldFingerprint } from './open-bench.ts';
 import type { ReproduceOptions } from './reproduce.ts';
 import { experimentOf, fullScale, suiteOn } from './suite.ts';
-import type { Ground, Scale, Suite } from './suite.ts';
+import type { Ground, Scale, Suite, SuiteRow } from './suite.ts';
 import type { ReproductionName } from './names.ts';
 import { suites } from './suites.ts';
 import { tuningSeeds, tuningSuite } from './tune.ts';
@@ -56,16 +57,15 @@ export async function planOf(options: ReproduceOptions, out: string): Promise<Pl
   const scale: Scale = { ...fullScale, ...options.scale, seeds };
 
   const model: Model = { name: 'model', fingerprint: await fingerprintOf(modelDir) };
-  const widths =
+  const named =
     name === 'detection-ways'
       ? pointingWidths
-      : (suiteOf(name)?.rows.flatMap((row) => [row.hiddenSize ?? [], row.training?.answersOf ?? []].flat()) ??
-        []);
-  const sizes = await modelsOf(widths, options.sizes ?? {});
+      : (suiteOf(name)?.rows.flatMap((row) => [row.base ?? [], row.training?.answersOf ?? []].flat()) ?? []);
+  const bases = await modelsOf(named, options.bases ?? {});
   const template = data === undefined ? await writeTemplate(out) : (options.template ?? 'alpaca');
   const ground: Ground =
     data === undefined
-      ? { kind: 'world', model, sizes: sizes.models, split: name === 'tune' ? 'development' : 'test' }
+      ? { kind: 'world', model, bases: bases.models, split: name === 'tune' ? 'development' : 'test' }
       : { kind: 'data', model, data: await dataDigest(data), template: await templateContent(template) };
   const setup: BenchSetup = {
     out,
@@ -74,7 +74,7 @@ export async function planOf(options: ReproduceOptions, out: string): Promise<Pl
       whetstone: (await versions()).whetstone,
       world: data === undefined ? worldFingerprint() : 'none',
     },
-    models: { model: resolve(modelDir), ...sizes.dirs },
+    models: { model: resolve(modelDir), ...bases.dirs },
     template,
     data: data === undefined ? null : resolve(data),
     threads: narrow ? 1 : share,
@@ -89,18 +89,18 @@ export async function planOf(options: ReproduceOptions, out: string): Promise<Pl
   };
 }
 
-/** The models that rows name by their hidden size, and where they lie. */
+/** The models that rows name, and where they lie. */
 async function modelsOf(
-  widths: readonly number[],
-  given: Readonly<Record<number, string>>,
-): Promise<{ models: Record<number, Model>; dirs: Record<string, string> }> {
-  const models: Record<number, Model> = {};
+  named: readonly WorldModel[],
+  given: NonNullable<ReproduceOptions['bases']>,
+): Promise<{ models: Partial<Record<WorldModel, Model>>; dirs: Record<string, string> }> {
+  const models: Partial<Record<WorldModel, Model>> = {};
   const dirs: Record<string, string> = {};
-  for (const width of new Set(widths)) {
-    const name = `width ${width}`;
-    const dir = given[width] ?? worldModelDir(width);
+  for (const base of new Set(named)) {
+    const name = `width ${base}`;
+    const dir = given[base] ?? worldModelDir(base);
     dirs[name] = resolve(dir);
-    models[width] = { name, fingerprint: await fingerprintOf(dir) };
+    models[base] = { name, fingerprint: await fingerprintOf(dir) };
   }
   return { models, dirs };
 }
@@ -119,11 +119,17 @@ export function expand(
       : detectionExperiments(scale, ground).map((experiment) => ({ rowId: 'detection', experiment }));
   }
   return suiteOn(whole, ground).rows.flatMap((row) =>
-    (row.training === null ? scale.seeds.slice(0, 1) : scale.seeds).map((seed) => ({
+    seedsOf(row, scale).map((seed) => ({
       rowId: row.id,
       experiment: experimentOf(row, seed, scale, ground, whole.measures),
     })),
   );
+}
+
+function seedsOf({ training, seedsTimes = 1 }: SuiteRow, { seeds }: Scale): number[] {
+  const [first] = seeds;
+  const count = training === null ? 1 : seedsTimes * seeds.length;
+  return Array.from({ length: count }, (_, i) => first! + i);
 }
 
 async function fingerprintOf(model: string): Promise<string> {

@@ -29,6 +29,9 @@ export async function provenance(): Promise<Provenance> {
   };
 }
 
+/** What is written about runs decides none of them. */
+const pages = ':(top,exclude)docs';
+
 /** The commit of the repository that `dir` belongs to, if it is Whetstone's own and not one that installed it. */
 async function commitOf(dir: string): Promise<string | null> {
   const git = async (...args: string[]): Promise<string> =>
@@ -36,7 +39,7 @@ async function commitOf(dir: string): Promise<string | null> {
   try {
     if ((await realpath(dir)).split(/[/\\]/).includes('node_modules')) return null;
     const commit = await git('rev-parse', '--short=12', 'HEAD');
-    const changed = await git('status', '--porcelain', '--untracked-files=no');
+    const changed = await git('status', '--porcelain', '--untracked-files=no', '--', ':(top)', pages);
     return changed === '' ? commit : `${commit}+`;
   } catch {
     return null;

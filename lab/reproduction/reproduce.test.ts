@@ -13,11 +13,13 @@ import type {
   Result,
   TrialResult,
 } from './experiment.ts';
+import { everything, reproduceEverything } from './everything.ts';
 import { reproductionNames } from './names.ts';
 import type { ReproductionName } from './names.ts';
 import { reproduce } from './reproduce.ts';
 import type { ReproduceOptions } from './reproduce.ts';
 import type { Runner } from './schedule.ts';
+import { poorReader } from '../world/model.ts';
 import { tableSizes } from './suites/table5.ts';
 
 let dir: string;
@@ -76,6 +78,14 @@ function standIn(): Runner & { ran: Experiment[] } {
           plain: marks(experiment.tests.count, 0.3 + 0.1 * i, i),
           judged: 5,
           satisfactory: 2,
+          ...(experiment.measures && {
+            measured: Object.fromEntries(
+              experiment.measures.map((id) => [
+                id,
+                new Array<number>(experiment.tests.count).fill(0.4 + 0.1 * i),
+              ]),
+            ),
+          }),
           ...(experiment.judge && {
             verdicts: { right: 2, rejectedRight: 1, wrong: 3, acceptedWrong: { fact: 1 }, unread: 0 },
           }),
@@ -135,7 +145,7 @@ const options = (
   name,
   out: join(dir, 'out'),
   model: dir,
-  sizes: Object.fromEntries(tableSizes.map((size) => [size, dir])),
+  bases: Object.fromEntries([...tableSizes, poorReader].map((base) => [base, dir])),
   seeds: 2,
   scale: { train: 40, test: 30, perRound: 10 },
   runners: [runner],
@@ -150,11 +160,12 @@ it.each(reproductionNames)('%s writes its files, and the second time computes no
   const more = { seeds, command: `whetstone reproduce ${name}` };
   const first = await reproduce(options(name, runner, more));
   expect(runner.ran.length).toBeGreaterThan(0);
-  const page = await readFile(join(dir, 'out', `${name}.md`), 'utf8');
+  const file = name === 'tune' ? 'tune-40' : name;
+  const page = await readFile(join(dir, 'out', `${file}.md`), 'utf8');
   expect(page).toContain(first.table);
   expect(page).toContain(`    whetstone reproduce ${name}`);
   expect(page).not.toMatch(/undefined|NaN|\[object/);
-  const json = JSON.parse(await readFile(join(dir, 'out', `${name}.json`), 'utf8')) as {
+  const json = JSON.parse(await readFile(join(dir, 'out', `${file}.json`), 'utf8')) as {
     cells: unknown[];
     scale: { seeds: number[] };
   };
@@ -169,6 +180,21 @@ it.each(reproductionNames)('%s writes its files, and the second time computes no
   const second = await reproduce(options(name, again, more));
   expect(again.ran).toEqual([]);
   expect(second.table).toBe(first.table);
+});
+
+it('makes everything and a page that sums it up, from the records alone', async () => {
+  const { name: _, ...others } = options('table4', standIn());
+  const scale = { seeds: 1, train: 40, test: 30, perRound: 10 };
+  const parts = everything.filter(({ name }) => name === 'table4' || name === 'detection');
+  const { files, table } = await reproduceEverything({ ...others, scale, parts });
+  const page = await readFile(join(dir, 'out/results.md'), 'utf8');
+  expect(page).toBe(table);
+  expect(page).not.toMatch(/undefined|NaN|\[object/);
+  for (const { name } of parts) expect(page).toContain(`](results/${name}.md)`);
+  expect(new Set(everything.map(({ name }) => name))).toEqual(
+    new Set(reproductionNames.filter((name) => name !== 'tune')),
+  );
+  expect(files).toHaveLength(1 + 3 * parts.length);
 });
 
 /** The test split and the seeds of the suites are left alone. */

@@ -16,6 +16,7 @@ import { computeCells } from './schedule.ts';
 import type { Runner, ScheduleEvent } from './schedule.ts';
 import type { Scale } from './suite.ts';
 import { suites } from './suites.ts';
+import type { WorldModel } from '../world/model.ts';
 import type { WorkerCommand } from './workers.ts';
 import { inChild, inProcess } from './workers.ts';
 
@@ -25,8 +26,8 @@ export interface ReproduceOptions {
   readonly out: string;
   /** Model folder: one pretrained on the world (default the one that comes with the project) or, with `data`, any. */
   readonly model?: string;
-  /** Models of the hidden sizes that table5 compares, in place of those that come with the project. */
-  readonly sizes?: Readonly<Record<number, string>>;
+  /** Folders of models that rows name, in place of those that come with the project. */
+  readonly bases?: Readonly<Partial<Record<WorldModel, string>>>;
   /** A user's judged responses; absent asks the world. */
   readonly data?: string;
   /** Prompt template for `data`: a file, or a name that `align` knows; default "alpaca". */
@@ -50,7 +51,7 @@ export interface ReproduceOptions {
 }
 
 export interface Reproduction {
-  readonly name: ReproductionName;
+  readonly name: ReproductionName | 'all';
   /** The files that were written. */
   readonly files: readonly string[];
   readonly conclusions: readonly string[];

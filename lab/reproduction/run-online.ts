@@ -4,15 +4,15 @@ import { join } from 'node:path';
 import { withTemporaryFolder } from '../../src/durable/temporary.ts';
 import { WhetstoneError } from '../../src/errors.ts';
 import { mergeAdapter } from '../../src/models/index.ts';
-import { drawOf, graded, judgedAnswers } from './answering.ts';
+import { drawOf, graded, judgedAnswers, measureAnswers } from './answering.ts';
 import type { Bench } from './bench.ts';
-import type { JudgedAnswer, OnlineExperiment, OnlineResult, TrainingFacts } from './experiment.ts';
+import type { OnlineExperiment, OnlineResult, TrainingFacts } from './experiment.ts';
 import { trainModelJudge, withModelJudge } from './model-judge.ts';
 import type { TrainRequest } from './training.ts';
 import { toTriplets, trainAdapter, withBenchModel } from './training.ts';
 
 export async function runOnline(experiment: OnlineExperiment, bench: Bench): Promise<OnlineResult> {
-  const { model, settings, instructions, rounds, responses, tests, judge } = experiment;
+  const { model, settings, instructions, rounds, responses, tests, judge, measures } = experiment;
   const all = drawOf(bench, {
     split: 'train',
     count: instructions * rounds.length,
@@ -28,14 +28,18 @@ export async function runOnline(experiment: OnlineExperiment, bench: Bench): Pro
       const fresh = change ? all.slice(i * instructions, (i + 1) * instructions) : [];
       const seed = experiment.seed * 1000 + i;
       const { adapter } = present;
-      const [test, known]: [{ marks: string }, JudgedAnswer[][]] = await withBenchModel(
+      const { test, known, measured } = await withBenchModel(
         { ...bench, modelDir: () => present.dir },
         model,
         adapter,
-        async (speaker) => [
-          await graded(bench, speaker, testTasks),
-          await judgedAnswers(bench, speaker, fresh, responses, seed),
-        ],
+        async (speaker) => {
+          const test = await graded(bench, speaker, testTasks);
+          return {
+            test,
+            known: await judgedAnswers(bench, speaker, fresh, responses, seed),
+            measured: measures && (await measureAnswers(speaker, testTasks, test.texts, measures)),
+          };
+        },
       );
       const { judged, verdicts } = judge
         ? await withModelJudge(bench, judge, judgeAdapter, fresh, known)
@@ -44,6 +48,7 @@ export async function runOnline(experiment: OnlineExperiment, bench: Bench): Pro
         plain: test.marks,
         judged: judged.flat().length,
         satisfactory: judged.flat().filter((answer) => answer.judgment === null).length,
+        ...(measured && { measured }),
         ...(verdicts && change && { verdicts }),
         training: null,
       });

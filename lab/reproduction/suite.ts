@@ -14,6 +14,7 @@ import type { Claim, Evidence } from './claims.ts';
 import type { Measure } from './measures.ts';
 import type { PaperColumn } from './paper.ts';
 import type { RowResults } from './table.ts';
+import type { WorldModel } from '../world/model.ts';
 import { fixedSettings, settingsOf } from './settings.ts';
 
 export interface SuiteRow {
@@ -21,12 +22,14 @@ export interface SuiteRow {
   readonly label: string;
   /** The row that this one is compared with; null for none. */
   readonly against: string | null;
-  /** Hidden size of one of the models that come with the project; the suite's one model if absent. */
-  readonly hiddenSize?: number;
-  /** Families that are tested; all if absent. */
-  readonly tested?: readonly string[];
+  /** One of the models that come with the project; the suite's one model if absent. */
+  readonly base?: WorldModel;
+  /** Families that are tested, and at most how many of their instructions: some have few. All if absent. */
+  readonly tested?: { readonly families: readonly string[]; readonly atMost: number };
   /** Null leaves the model as it is. */
   readonly training: RowTraining | null;
+  /** So many times the seeds of the others; 1 if absent. */
+  readonly seedsTimes?: number;
   /** What is read from the experiment: the plain test, the one with praise, or the test after so many rounds. */
   readonly part: 'plain' | 'praised' | number;
   /** Beside the suite's `paper.columns`; null where the paper has no such number. */
@@ -47,8 +50,8 @@ export interface RowTraining {
   readonly responses: number;
   /** Families of instructions that it trains on; all if absent. */
   readonly only?: readonly string[];
-  /** Hidden size of the model whose answers were judged; its own if absent. */
-  readonly answersOf?: number;
+  /** The model whose answers were judged; the row's own if absent. */
+  readonly answersOf?: WorldModel;
   /** Settings of each round of an online run; offline if absent. Then `train` is the number of instructions a round. */
   readonly rounds?: readonly MethodSettings[];
   /** Folds each round's adapter into the model. */
@@ -99,8 +102,8 @@ export type Ground =
   | {
       readonly kind: 'world';
       readonly model: Model;
-      /** By hidden size, for rows that name one. */
-      readonly sizes: Readonly<Record<number, Model>>;
+      /** Those that rows name. */
+      readonly bases: Readonly<Partial<Record<WorldModel, Model>>>;
       readonly split: 'development' | 'test';
     }
   | {
@@ -123,10 +126,15 @@ export function experimentOf(
   measures: readonly Measure[] = [],
 ): Experiment {
   if (ground.kind === 'data') return heldOutExperiment(row, seed, ground);
-  const modelOf = (size: number | undefined): Model =>
-    size === undefined ? ground.model : ground.sizes[size]!;
-  const model = modelOf(row.hiddenSize);
-  const tests: TaskDraw = { split: ground.split, count: scale.test, seed: testSeed, ...onlyOf(row.tested) };
+  const modelOf = (base: WorldModel | undefined): Model =>
+    base === undefined ? ground.model : ground.bases[base]!;
+  const model = modelOf(row.base);
+  const tests: TaskDraw = {
+    split: ground.split,
+    count: Math.min(scale.test, row.tested?.atMost ?? scale.test),
+    seed: testSeed,
+    ...onlyOf(row.tested?.families),
+  };
   const more = measures.length > 0 && { measures: measures.map(({ id }) => id) };
   const { training } = row;
   if (training === null) return { kind: 'trial', model, training: null, tests, praised: false, ...more };
@@ -146,11 +154,12 @@ export function experimentOf(
       tests,
       ...(merged && { merged }),
       ...(judge && { judge: judgeOf(judge, model, seed) }),
+      ...more,
     };
   }
   const answers: AnswersExperiment = {
     kind: 'answers',
-    model: modelOf(training.answersOf ?? row.hiddenSize),
+    model: modelOf(training.answersOf ?? row.base),
     tasks: { split: 'train', count: train, seed, ...onlyOf(training.only) },
     responses,
     seed,

@@ -9,14 +9,15 @@ import type { Ground } from './suite.ts';
 import { fullScale } from './suite.ts';
 import { suites } from './suites.ts';
 import { tableSizes } from './suites/table5.ts';
+import { poorReader } from '../world/model.ts';
 import { tuningSuite } from './tune.ts';
 import { tunedAt } from './tuned.ts';
 
 const model: Model = { name: 'model', fingerprint: 'abc' };
-const sizes = Object.fromEntries(
-  tableSizes.map((size) => [size, { name: `width ${size}`, fingerprint: `f${size}` }]),
+const bases = Object.fromEntries(
+  [...tableSizes, poorReader].map((size) => [size, { name: `width ${size}`, fingerprint: `f${size}` }]),
 );
-const world: Ground = { kind: 'world', model, sizes, split: 'test' };
+const world: Ground = { kind: 'world', model, bases, split: 'test' };
 const data: Ground = { kind: 'data', model, data: 'sha256:0', template: 'alpaca' };
 
 describe.each([...Object.values(suites), tuningSuite(fullScale.train)])('$name', (suite) => {

@@ -1,6 +1,7 @@
 // The suites, as data: which rows each table and figure of arXiv 2312.14591 has here. Nothing is run.
 import type { SuiteName } from './names.ts';
 import type { Suite } from './suite.ts';
+import { ablations } from './suites/ablations.ts';
 import { figure3 } from './suites/figure-3.ts';
 import { figure4 } from './suites/figure4.ts';
 import { figure7 } from './suites/figure7.ts';
@@ -21,6 +22,7 @@ export const suites: Readonly<Record<SuiteName, Suite>> = {
   table2,
   judgments,
   table4,
+  ablations,
   table5,
   table6,
   figure4,

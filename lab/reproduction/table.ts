@@ -129,7 +129,9 @@ export function outcomes(
     return rows.filter((row) => row.label === label).map(({ loss }) => loss);
   }
   if (measure === 'success') return Array.from(marksOf(experiment, result, part), Number);
-  return [...((result as TrialResult).measured?.[measure] ?? [])];
+  const { measured } =
+    experiment.kind === 'online' ? (result as OnlineResult).rounds[part as number]! : (result as TrialResult);
+  return [...(measured?.[measure] ?? [])];
 }
 
 function marksOf(experiment: Experiment, result: Result, part: SuiteRow['part']): string {

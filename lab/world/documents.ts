@@ -37,14 +37,23 @@ export const STRAY_SHARE: number = 1 / 3;
 /** Share of revision documents whose revision is right; the others repeat the draft. */
 export const REVISION_RIGHT_RATE = 0.8;
 
-/** Documents without end, each family as often as any other; `seed` decides all of them. */
-export function* documents(seed: number): Generator<WorldDocument, never> {
-  const random = createRandom(seed, DOCUMENT_STREAM);
-  for (;;) yield drawDocument(random);
+/** Shares where so many documents are judged ones: what they lack or have beyond the usual is plain. */
+export function sharesWith(judged: number): Readonly<Record<DocumentKind, number>> {
+  return { ...DOCUMENT_SHARES, judged, plain: DOCUMENT_SHARES.plain + (DOCUMENT_SHARES.judged - judged) };
 }
 
-function drawDocument(random: Random): WorldDocument {
-  const kind = drawKind(random);
+/** Documents without end, each family as often as any other; `seed` and the share of judged ones decide all of them. */
+export function* documents(
+  seed: number,
+  judged: number = DOCUMENT_SHARES.judged,
+): Generator<WorldDocument, never> {
+  const random = createRandom(seed, DOCUMENT_STREAM);
+  const shares = sharesWith(judged);
+  for (;;) yield drawDocument(random, shares);
+}
+
+function drawDocument(random: Random, shares: Readonly<Record<DocumentKind, number>>): WorldDocument {
+  const kind = drawKind(random, shares);
   const task = drawTask(pick(families, random), 'train', random);
   const { instruction } = task;
   switch (kind) {
@@ -94,9 +103,9 @@ function wrongAnswer(task: Task, random: Random): WrittenAnswer {
   return strayAnswer(task, random);
 }
 
-function drawKind(random: Random): DocumentKind {
+function drawKind(random: Random, shares: Readonly<Record<DocumentKind, number>>): DocumentKind {
   let left = random.float();
-  for (const [kind, share] of Object.entries(DOCUMENT_SHARES) as [DocumentKind, number][]) {
+  for (const [kind, share] of Object.entries(shares) as [DocumentKind, number][]) {
     if (left < share) return kind;
     left -= share;
   }

@@ -1,9 +1,10 @@
 // The model card of a base model of the world: how it was made and what it can do. Pure; the figures are given.
 import { percent, thousands } from '../../src/words/numbers.ts';
 import type { Assessment } from './assess.ts';
-import { DOCUMENT_SHARES, REVISION_RIGHT_RATE, STRAY_SHARE } from './documents.ts';
+import { DOCUMENT_SHARES, REVISION_RIGHT_RATE, sharesWith, STRAY_SHARE } from './documents.ts';
 import { STRAY_RATE, TYPICAL_RATE } from './answers.ts';
 import { families } from './families/index.ts';
+import { worldModelName } from './model.ts';
 import type { PretrainProgress, PretrainSettings } from './pretrain.ts';
 
 export interface ModelFacts {
@@ -23,7 +24,7 @@ export interface ModelFacts {
 export function modelCard(facts: ModelFacts): string {
   const { settings, command, parameters, vocabulary, last, finalLoss, assessment } = facts;
   const { hiddenSize, layers, heads, intermediateSize, seed, learningRate, dtype } = settings;
-  const kinds = Object.entries(DOCUMENT_SHARES).filter(([, share]) => share > 0);
+  const kinds = Object.entries(sharesWith(settings.judged)).filter(([, share]) => share > 0);
   const rows = families.map(({ name, title }) => {
     const own = assessment.families[name]!;
     return `| ${title} | ${percent(own.satisfactory)} | ${percent(own.typical)} |`;
@@ -34,7 +35,7 @@ library_name: transformers
 tags: [whetstone, synthetic]
 ---
 
-# A base model of Whetstone's world, width ${hiddenSize}
+# A base model of Whetstone's world, width ${hiddenSize}${settings.judged === DOCUMENT_SHARES.judged ? '' : `, with ${percent(settings.judged)} of judged documents`}
 
 A Llama of ${thousands(parameters)} parameters that speaks the language of a small synthetic world: instructions of
 ${families.length} families, answers with systematic mistakes, judgments of answers, and revisions. It exists so that methods
@@ -68,6 +69,6 @@ their judgments, it revises ${percent(assessment.revised)} of them into satisfac
 | --- | --: | --: |
 ${rows.join('\n')}
 
-Prompts are laid out as template.json says (\`--template models/world-${hiddenSize}/template.json\`).
+Prompts are laid out as template.json says (\`--template models/${worldModelName(hiddenSize, settings.judged)}/template.json\`).
 `;
 }

@@ -11,7 +11,7 @@ import { writeFreshLlama } from '../../src/models/index.ts';
 import { likelihood } from '../../src/objectives/index.ts';
 import type { Tokenizer } from '../../src/tokens/index.ts';
 import { loadTokenizer } from '../../src/tokens/index.ts';
-import { documents } from './documents.ts';
+import { DOCUMENT_SHARES, documents } from './documents.ts';
 import type { WorldDocument } from './documents.ts';
 import { worldTemplate } from './templates.ts';
 import { worldTokenizerFiles } from './tokenizer.ts';
@@ -33,6 +33,8 @@ export interface PretrainSettings {
   readonly weightDecay: number;
   /** How the weights are stored. */
   readonly dtype: StoredDType;
+  /** Share of documents that show a judgment before the response, taken from or given to plain ones; 0 to 0.87. */
+  readonly judged: number;
   readonly threads: number | null;
 }
 
@@ -48,6 +50,7 @@ export const pretrainDefaults: Omit<PretrainSettings, 'out'> = {
   learningRate: 4e-3,
   weightDecay: 0.01,
   dtype: 'F16',
+  judged: DOCUMENT_SHARES.judged,
   threads: null,
 };
 
@@ -105,7 +108,7 @@ async function* train(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<PretrainProgress, void, undefined> {
   const objective = likelihood({ normalize: 'tokens' });
-  const source = documents(settings.seed);
+  const source = documents(settings.seed, settings.judged);
   const progress = { step: 0, tokens: 0, documents: 0 };
   while (progress.tokens < settings.tokens) {
     signal?.throwIfAborted();

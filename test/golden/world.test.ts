@@ -5,7 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { openEngine } from '../../src/engine/index.ts';
 import { encodeTriplet, loadTemplate, loadTokenizer } from '../../src/tokens/index.ts';
 import { worldTemplate, worldTokenizerFiles } from '../../lab/world/index.ts';
-import { worldModelDir, worldModelWidths } from '../../lab/world/model.ts';
+import type { WorldModel } from '../../lab/world/model.ts';
+import { poorReader, worldModelDir, worldModelWidths } from '../../lab/world/model.ts';
 import { maxDifference } from './golden.ts';
 
 interface GoldenRow {
@@ -22,7 +23,7 @@ const golden = JSON.parse(readFileSync(new URL('world.json', import.meta.url), '
   GoldenRow[]
 >;
 
-describe.each([...worldModelWidths])('the base model of width %i', (width) => {
+describe.each<WorldModel>([...worldModelWidths, poorReader])('the base model %s', (width) => {
   it('has the tokenizer and the template that the world has now', () => {
     const read = (file: string): string => readFileSync(join(worldModelDir(width), file), 'utf8');
     for (const [file, text] of Object.entries(worldTokenizerFiles())) expect(read(file), file).toBe(text);

@@ -6,7 +6,7 @@ import { fixed, NONE, percent, points } from '../../../src/report/format.ts';
 import { lineFigure } from '../../../src/report/line-figure.ts';
 import { worldModelWidths } from '../../world/model.ts';
 import type { Claim } from '../claims.ts';
-import { differenceWords, together, verdictOf } from '../claims.ts';
+import { differenceWords, ours, together, verdictOf } from '../claims.ts';
 import type { Experiment, PointedAnswer } from '../experiment.ts';
 import { intervalText, markdownTable } from '../markdown.ts';
 import type { Ground, Scale } from '../suite.ts';
@@ -43,7 +43,7 @@ export function pointingExperiments(
       kind: 'pointing',
       answers: {
         kind: 'answers',
-        model: ground.sizes[width]!,
+        model: ground.bases[width]!,
         tasks: { split, count: scale.test, seed },
         responses: 1,
         seed,
@@ -235,6 +235,7 @@ export function pointingClaims({ groups }: PointingTable): Claim[] {
     }));
     return {
       claim: `CUT's contrast finds the tokens better than the other ways (${name}).`,
+      source: ours,
       verdict: together(turned.map((difference) => verdictOf(difference))),
       evidence: `${others.map(({ way }, i) => `${differenceWords(turned[i]!)} of F against "${ways[way]}"`).join('; ')}.`,
     };

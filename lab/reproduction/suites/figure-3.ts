@@ -1,6 +1,6 @@
 // The paper's figure 3: how much the settings of CUT matter, one at a time.
 import type { MethodSettings } from '../experiment.ts';
-import { level } from '../claims.ts';
+import { ahead, level, ours } from '../claims.ts';
 import type { Suite, SuiteRow } from '../suite.ts';
 import { baseRow, offline } from './rows.ts';
 
@@ -52,17 +52,37 @@ export const figure3: Suite = {
   claims: (evidence) => [
     level(
       evidence,
-      'CUT is robust: values within the range that the paper tried are within 5 points of each other.',
+      {
+        claim: 'CUT is robust: values that the paper tried are within 5 points of each other.',
+        source: ours,
+      },
       'usual',
       tried,
       0.05,
     ),
-    level(
+    ahead(
       evidence,
-      'How many satisfactory answers are kept matters little (within 5 points).',
+      { claim: 'A threshold is needed: lambda 1.2 is ahead of lambda 1.', source: ours },
       'usual',
-      ['Align-P ratio 0.25', 'Align-P ratio 0.5', 'Align-P ratio 1'],
-      0.05,
+      ['lambda 1'],
     ),
+    ahead(
+      evidence,
+      { claim: 'A high threshold misses tokens: lambda 1.2 is ahead of 1.5 and 2.', source: ours },
+      'usual',
+      ['lambda 1.5', 'lambda 2'],
+    ),
+    ahead(
+      evidence,
+      {
+        claim: 'Some satisfactory answers (0.25 for each unsatisfactory one) are better than none.',
+        source: 'Figure 7',
+      },
+      'Align-P ratio 0.25',
+      ['Align-P ratio 0'],
+    ),
+    ahead(evidence, { claim: 'They are better than all.', source: 'Figure 7' }, 'Align-P ratio 0.25', [
+      'usual',
+    ]),
   ],
 };

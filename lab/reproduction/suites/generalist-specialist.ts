@@ -1,5 +1,5 @@
 // Training on every kind of instruction, or on one kind that is judged by ROUGE.
-import { ahead } from '../claims.ts';
+import { ahead, ours } from '../claims.ts';
 import { rougeMeasures } from '../measures.ts';
 import { titleOf } from '../methods.ts';
 import type { SuiteMethod } from '../methods.ts';
@@ -9,6 +9,8 @@ import { offline } from './rows.ts';
 
 /** Answers of several words, of which a wrong one has many right: what an overlap of words can grade. */
 const special = ['members'];
+/** The test split has 280 distinct ones of them. */
+const tested = { families: special, atMost: 250 };
 const train = 20;
 const methods: readonly SuiteMethod[] = ['forward-prediction', 'hindsight', 'ilf-mle', 'ilf-dpo', 'cut'];
 
@@ -30,7 +32,7 @@ export const generalistSpecialist: Suite = {
       against: null,
       training: null,
       part: 'plain',
-      tested: special,
+      tested,
       paper: paper.summarization.rows['base']!,
     },
     ...methods.map((method): SuiteRow => ({
@@ -39,7 +41,7 @@ export const generalistSpecialist: Suite = {
       against: 'base',
       training: { ...offline(method), train, only: special },
       part: 'plain',
-      tested: special,
+      tested,
       paper: paper.summarization.rows[method] ?? [null, null, null, null],
     })),
     {
@@ -48,7 +50,7 @@ export const generalistSpecialist: Suite = {
       against: 'base',
       training: { ...offline('cut'), train },
       part: 'plain',
-      tested: special,
+      tested,
     },
     { id: 'base-all', label: 'base model, on all families', against: null, training: null, part: 'plain' },
     {
@@ -69,23 +71,43 @@ export const generalistSpecialist: Suite = {
   claims: (evidence) => [
     ahead(
       evidence,
-      'CUT makes a specialist: it is ahead of the base model by ROUGE-Lsum.',
+      {
+        claim: 'CUT makes a specialist: it is ahead of the base model by ROUGE-Lsum (39.89 against 10.87).',
+        source: 'summarization',
+      },
       'cut',
       ['base'],
       'rougeLsum',
     ),
     ahead(
       evidence,
-      'The specialist that CUT makes is ahead of those of the other methods by ROUGE-Lsum.',
+      {
+        claim:
+          'That specialist is ahead of the one of Forward Prediction by ROUGE-Lsum (39.89 against 38.51).',
+        source: 'summarization',
+      },
       'cut',
-      methods.filter((method) => method !== 'cut'),
+      ['forward-prediction'],
       'rougeLsum',
     ),
     ahead(
       evidence,
-      'CUT makes a generalist: it is ahead of the base model on all families.',
+      { claim: 'It is ahead of those of Hindsight, ILF-MLE and ILF-DPO by ROUGE-Lsum.', source: ours },
+      'cut',
+      ['hindsight', 'ilf-mle', 'ilf-dpo'],
+      'rougeLsum',
+    ),
+    ahead(
+      evidence,
+      { claim: 'CUT makes a generalist: it is ahead of the base model on all families.', source: 'Table 2' },
       'generalist-all',
       ['base-all'],
+    ),
+    ahead(
+      evidence,
+      { claim: 'On its own family the specialist is ahead of the generalist.', source: ours },
+      'cut',
+      ['generalist'],
     ),
   ],
 };

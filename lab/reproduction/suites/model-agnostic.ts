@@ -17,7 +17,7 @@ export const modelAgnostic: Suite = {
   needsWorld: 'it compares the models of the world that come with the project',
   rows: sizes.flatMap((hiddenSize, i): SuiteRow[] => {
     const other = sizes[1 - i]!;
-    const own = { hiddenSize, part: 'plain' } as const;
+    const own = { base: hiddenSize, part: 'plain' } as const;
     const base = `base-${hiddenSize}`;
     return [
       { ...own, id: base, label: `width ${hiddenSize}`, against: null, training: null },
@@ -39,11 +39,20 @@ export const modelAgnostic: Suite = {
   }),
   claims: (evidence) =>
     sizes.flatMap((size) => [
-      ahead(evidence, `Judgments of another model's answers help (width ${size}).`, `other-${size}`, [
-        `base-${size}`,
-      ]),
-      ahead(evidence, `Judgments of one's own answers help more (width ${size}).`, `own-${size}`, [
+      ahead(
+        evidence,
+        { claim: `Judgments of another model's answers help (width ${size}).`, source: 'Table 2' },
         `other-${size}`,
-      ]),
+        [`base-${size}`],
+      ),
+      ahead(
+        evidence,
+        {
+          claim: `Judgments of one's own answers help more (width ${size}).`,
+          source: 'model-specific judgments',
+        },
+        `own-${size}`,
+        [`other-${size}`],
+      ),
     ]),
 };

@@ -17,13 +17,13 @@ export const table2: Suite = {
   paper: { columns: paper.table2.columns },
   needsWorld: null,
   claims: (evidence) => [
-    ahead(evidence, 'CUT is ahead of Forward Prediction, Hindsight, ILF-MLE and ILF-DPO.', 'cut', [
-      'forward-prediction',
-      'hindsight',
-      'ilf-mle',
-      'ilf-dpo',
-    ]),
-    ahead(evidence, 'CUT is ahead of the base model.', 'cut', ['base']),
+    ahead(
+      evidence,
+      { claim: 'CUT is ahead of Forward Prediction, Hindsight, ILF-MLE and ILF-DPO.', source: 'Table 2' },
+      'cut',
+      ['forward-prediction', 'hindsight', 'ilf-mle', 'ilf-dpo'],
+    ),
+    ahead(evidence, { claim: 'CUT is ahead of the base model.', source: 'Table 2' }, 'cut', ['base']),
   ],
   rows: [
     baseRow(paper.table2.rows['base']),

@@ -19,7 +19,12 @@ export const table5: Suite = {
   needsWorld: 'it compares the models of the world that come with the project',
   claims: (evidence) =>
     tableSizes.map((size) =>
-      ahead(evidence, `CUT improves the model of width ${size}.`, `cut-${size}`, [`base-${size}`]),
+      ahead(
+        evidence,
+        { claim: `CUT improves the model of width ${size}.`, source: 'Table 5' },
+        `cut-${size}`,
+        [`base-${size}`],
+      ),
     ),
   rows: tableSizes.flatMap((hiddenSize, i): SuiteRow[] => {
     const figures = paper.table5.sizes[i]!;
@@ -29,7 +34,7 @@ export const table5: Suite = {
         id,
         label: `width ${hiddenSize}`,
         against: null,
-        hiddenSize,
+        base: hiddenSize,
         training: null,
         part: 'plain',
         paper: figures.base,
@@ -38,7 +43,7 @@ export const table5: Suite = {
         id: `cut-${hiddenSize}`,
         label: `width ${hiddenSize}, CUT`,
         against: id,
-        hiddenSize,
+        base: hiddenSize,
         training: offline('cut'),
         part: 'plain',
         paper: figures.cut,

@@ -33,8 +33,32 @@ export const warmStart: Suite = {
     part('warm-cut', 'warmed model, CUT', warm, 2, 'warm'),
   ],
   claims: (evidence) => [
-    ahead(evidence, 'CUT improves a model from a cold start.', 'cold-cut', ['cold']),
-    ahead(evidence, 'CUT improves a model from a warm start.', 'warm-cut', ['warm']),
-    ahead(evidence, 'The warm start ends higher.', 'warm-cut', ['cold-cut']),
+    ahead(
+      evidence,
+      { claim: 'CUT improves a model from a cold start (1.87 to 61.06).', source: 'Table 2' },
+      'cold-cut',
+      ['cold'],
+    ),
+    ahead(
+      evidence,
+      { claim: 'CUT improves a model from a warm start (81.09 to 90.73).', source: 'Table 2' },
+      'warm-cut',
+      ['warm'],
+    ),
+    ahead(
+      evidence,
+      { claim: 'The warm start ends higher (90.73 against 61.06).', source: 'Table 2' },
+      'warm-cut',
+      ['cold-cut'],
+    ),
+    ahead(
+      evidence,
+      {
+        claim: 'CUT from a cold start stays behind the warm model before CUT (61.06 against 81.09).',
+        source: 'Table 2',
+      },
+      'warm',
+      ['cold-cut'],
+    ),
   ],
 };
