@@ -31,6 +31,7 @@ export const everything: readonly Part[] = [
   { name: 'figure4', seeds: 3 },
   { name: 'ranking', seeds: 3, test: 300 },
   { name: 'figure-3', seeds: 2, test: 300 },
+  { name: 'marks', seeds: 3 },
   { name: 'figure7', seeds: 3 },
   { name: 'precision', seeds: 5 },
   { name: 'detection', seeds: 3 },

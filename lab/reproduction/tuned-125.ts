@@ -44,6 +44,11 @@ export const tuned: Tuned = {
       epochs: 1,
       learningRate: 0.016,
     },
+    'user-interactions': {
+      beta: 0.1,
+      epochs: 2,
+      learningRate: 0.008,
+    },
     'dual-cut': {
       lambda: 1.1,
       epochs: 2,

@@ -1,5 +1,5 @@
 // Tokens that somebody has marked in the place of those that the judgment flags, or beside them.
-import { ahead } from '../claims.ts';
+import { ahead, ours } from '../claims.ts';
 import type { MethodSettings } from '../experiment.ts';
 import type { Suite } from '../suite.ts';
 import { baseRow, offline } from './rows.ts';
@@ -31,7 +31,14 @@ export const marks: Suite = {
     })),
   ],
   claims: (evidence) => [
-    ahead(evidence, 'Marked errors are ahead of those that the judgment flags.', 'marks', ['judgment']),
-    ahead(evidence, 'Both are ahead of those that the judgment flags.', 'both', ['judgment']),
+    ahead(
+      evidence,
+      { claim: 'Marked errors are ahead of those that the judgment flags.', source: ours },
+      'marks',
+      ['judgment'],
+    ),
+    ahead(evidence, { claim: 'Both are ahead of those that the judgment flags.', source: ours }, 'both', [
+      'judgment',
+    ]),
   ],
 };
