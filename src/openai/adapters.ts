@@ -10,7 +10,7 @@ import { send } from './call.ts';
 import { systemClock } from './clock.ts';
 import type { Clock } from './clock.ts';
 import { withRetries } from './retry.ts';
-import type { Attempt } from './retry.ts';
+import type { Attempt, Failure } from './retry.ts';
 
 export interface AdapterServer extends AskedServer {
   readonly key: string | null;
@@ -39,9 +39,13 @@ export async function loadAdapter(
   clock: Clock = systemClock,
 ): Promise<void> {
   const body = { lora_name: name, lora_path: path };
-  const attempt = await post(server, loading, body, { signal, clock });
+  const explain = explainLoading({ name, path, rank });
+  // vLLM has sent 500 for what its engine refuses since it sent 400: it will not pass, whatever the status.
+  const settled = (failure: Failure): Failure =>
+    !failure.billed && explain(failure.words, server.url) !== null ? { ...failure, kind: 'final' } : failure;
+  const attempt = await post(server, loading, body, { signal, clock, settled });
   if ('ok' in attempt || /already (?:been )?loaded/i.test(attempt.failure.words)) return;
-  throw failureError(attempt.failure, server, loading, explainLoading({ name, path, rank }));
+  throw failureError(attempt.failure, server, loading, explain);
 }
 
 /** Has the server forget an adapter. Whether it does changes no result, so a failure is none of ours. */
@@ -56,12 +60,19 @@ export async function unloadAdapter(
 
 const loading = '/load_lora_adapter';
 
+interface Posting {
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  /** May know better what kind of failure it is. */
+  readonly settled?: (failure: Failure) => Failure;
+}
+
 /** The words of success are not read: they are a sentence, or nothing. */
 function post(
   { url, key, timeout, retries }: AdapterServer,
   path: string,
   body: object,
-  { signal, clock }: { readonly signal: AbortSignal; readonly clock: Clock },
+  { signal, clock, settled = (failure) => failure }: Posting,
 ): Promise<Attempt<unknown>> {
   const call = {
     endpoint: endpointOf(url, path),
@@ -73,12 +84,15 @@ function post(
     asText: true,
     read: (text: unknown) => text,
   };
-  const once = (): Promise<Attempt<unknown>> => send(call, () => clock.now());
+  const once = async (): Promise<Attempt<unknown>> => {
+    const attempt = await send(call, () => clock.now());
+    return 'ok' in attempt ? attempt : { failure: settled(attempt.failure) };
+  };
   return withRetries(once, { retries, clock, random: createRandom(0), signal });
 }
 
 /** Ranks that vLLM has kernels for. */
-const possibleRanks = [8, 16, 32, 64, 128, 256, 320, 512] as const;
+const possibleRanks = [1, 8, 16, 32, 64, 128, 256, 320, 512] as const;
 
 const explainLoading =
   ({ path, rank }: NamedAdapter): Explain =>
@@ -100,7 +114,7 @@ const explainLoading =
         'It reads the folder itself: both machines have to see it under the same path.',
       );
     }
-    if (/^(?:404|405|501)\b/.test(words)) {
+    if (/lora is not enabled/i.test(words) || /^(?:404|405|501)\b/.test(words)) {
       return refused(
         `the server takes no adapters while it runs (${words})`,
         'Start vLLM with --enable-lora and with VLLM_ALLOW_RUNTIME_LORA_UPDATING=True in its environment.',

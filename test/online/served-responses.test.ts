@@ -231,7 +231,8 @@ describe('responses of a server', () => {
       stop: ['\n'],
       max_tokens: 6,
     });
-    expect(bodies[0]).not.toHaveProperty('min_p');
+    // What is left out vLLM takes from the model's generation_config.json.
+    expect(bodies[0]).toMatchObject({ min_p: 0, min_tokens: 0, frequency_penalty: 0, presence_penalty: 0 });
     expect(new Set(bodies.map(({ seed }) => seed)).size).toBe(8);
   });
 
@@ -273,6 +274,28 @@ describe('responses of a server', () => {
     await expect(failed).rejects.toMatchObject({ message: expect.stringMatching(message) as string });
     server.refuse = () => null;
     expect((await run(served({ resume: true }))).rounds).toHaveLength(2);
+  });
+
+  it('say that nothing narrows what is drawn from, where nothing does', async () => {
+    await run(served({ rounds: 1, evalSize: 0, temperature: 0.7 }));
+    expect(completions()[0]!.body).toMatchObject({ top_p: 1, top_k: -1, min_p: 0, repetition_penalty: 1 });
+  });
+
+  // As vLLM's engine process says them: status 500 in its newest versions, 400 in those before.
+  it.each([
+    ['Call to add_lora method failed: LoRA rank 4 is greater than max_lora_rank 2.', /--max-lora-rank 8/],
+    [
+      'Call to add_lora method failed: LoRA is not enabled. Use --enable-lora to enable LoRA.',
+      /takes no adapters while it runs \(500: [^]*--enable-lora/,
+    ],
+  ])('refused with status 500 is not asked for again: %s', async (words, message) => {
+    server.refuse = ({ path }) => (path.includes('load_lora') ? [500, words] : null);
+    const failed = run(served({ judgeRetries: 3 }));
+    await expect(failed).rejects.toMatchObject({
+      code: 'SERVER_REFUSED',
+      message: expect.stringMatching(message) as string,
+    });
+    expect(server.asked.filter(({ path }) => path.includes('load_lora'))).toHaveLength(1);
   });
 
   it.each([

@@ -109,6 +109,9 @@ interface Asking {
   readonly concurrency: number;
 }
 
+/** Why a server ends a response that the model has not: vLLM says "abort" of one that it gave up. */
+const cut: ReadonlySet<string | null> = new Set(['length', 'abort', 'content_filter']);
+
 /** Prompts go as token ids, so that the server sees what the model is trained on, template and all. */
 async function complete(
   { client, server, voice, concurrency }: Asking,
@@ -127,7 +130,7 @@ async function complete(
       ...(stop.length > 0 && { stop: [...stop] }),
     };
     const { text, finish, usage } = await ask(client, server, completionRequest(body, maxNewTokens), stopped);
-    const response = { text, finished: finish !== 'length', tokens: usage?.output ?? 0 };
+    const response = { text, finished: !cut.has(finish), tokens: usage?.output ?? 0 };
     found[index] = response;
     await onResponse?.(index, response);
   };
@@ -135,11 +138,15 @@ async function complete(
   return found;
 }
 
-/** What the server's field is called, beside those that OpenAI has vLLM's own; and what changes nothing and is not sent. */
+/**
+ * What the server's field is called, beside those that OpenAI has vLLM's own, and the value that changes nothing. It is sent
+ * all the same: what a request leaves out vLLM takes from the model's generation_config.json. Every version takes a `top_k`
+ * of -1 for none; before 0.9 none took 0.
+ */
 const fields = {
-  temperature: ['temperature', null],
+  temperature: ['temperature', 0],
   topP: ['top_p', 1],
-  topK: ['top_k', 0],
+  topK: ['top_k', -1],
   minP: ['min_p', 0],
   minTokens: ['min_tokens', 0],
   repetitionPenalty: ['repetition_penalty', 1],
@@ -150,9 +157,11 @@ const fields = {
 function samplingFields(settings: Parameters<typeof samplingOf>[0]): Record<string, number> {
   const sampling = new Map<string, unknown>(Object.entries(samplingOf(settings)));
   return Object.fromEntries(
-    Object.entries(fields).flatMap(([name, [field, usual]]) => {
+    Object.entries(fields).map(([name, [field, neutral]]) => {
       const value = sampling.get(name);
-      return typeof value === 'number' && value !== usual ? [[field, value]] : [];
+      // Here 0 is no limit on how many tokens are drawn from.
+      const none = typeof value !== 'number' || (name === 'topK' && value === 0);
+      return [field, none ? neutral : value];
     }),
   );
 }
