@@ -18,19 +18,32 @@ export interface Placement extends SpeedEstimate {
   readonly advice: readonly string[];
 }
 
-/** A run on devices: memory a rank by part, tokens a second, hours, and whether it fits. */
+/**
+ * A run on devices: memory a rank by part, tokens a second, hours, and whether it fits. Throws WhetstoneError `ENGINE_OPTIONS`
+ * for weights in few bits on several devices, over which they cannot be spread.
+ */
 export function placeRun(
   training: Omit<TrainingShape, 'ranks'>,
   data: DataSize,
   devices: Devices,
   utilization: number,
 ): Placement {
+  requireSpreadable(training.baseDtype, devices);
   const here = { ...training, ranks: devices.count };
   const memory = memoryOfRank(here);
   const total = totalOf(memory);
   const fits = total <= devices.memory;
   const speed = estimateSpeed(here, data, devices, utilization);
   return { devices, memory, total, fits, advice: fits ? [] : whatFits(here, devices.memory), ...speed };
+}
+
+/** As the engine torch, whose quantized weights are whole on one device. */
+function requireSpreadable(baseDtype: TrainingShape['baseDtype'], { count }: Devices): void {
+  if (baseDtype === 'float32' || count === 1) return;
+  throw new WhetstoneError('ENGINE_OPTIONS', `weights in ${baseDtype} are not spread over ${count} devices`, {
+    field: 'base_dtype',
+    hint: `Take one device, or leave ${option('baseDtype')} out.`,
+  });
 }
 
 /** Most devices that advice goes up to. */
@@ -40,13 +53,16 @@ function whatFits(training: TrainingShape, memory: number): string[] {
   const fits = (change: Partial<TrainingShape>): boolean =>
     totalOf(memoryOfRank({ ...training, ...change })) <= memory;
   const advice: string[] = [];
-  if (training.lora && training.baseDtype === 'float32') {
-    const dtype = (['int8', 'int4'] as const).find((baseDtype) => fits({ baseDtype }));
-    if (dtype) advice.push(`${option('baseDtype')} ${dtype} fits.`);
+  const { ranks: count, baseDtype: stored } = training;
+  if (training.lora && stored === 'float32') {
+    const dtype = (['int8', 'int4'] as const).find((baseDtype) => fits({ baseDtype, ranks: 1 }));
+    const where = count === 1 ? '' : ' on 1 of these devices';
+    if (dtype) advice.push(`${option('baseDtype')} ${dtype} fits${where}.`);
   }
-  for (let ranks = 2 * training.ranks; ranks <= mostRanks; ranks *= 2) {
-    if (!fits({ ranks })) continue;
-    advice.push(`${ranks} of these devices fit.`);
+  for (let ranks = 2 * count; ranks <= mostRanks; ranks *= 2) {
+    if (!fits({ ranks, baseDtype: 'float32' })) continue;
+    const how = stored === 'float32' ? '' : `, with ${option('baseDtype')} float32`;
+    advice.push(`${ranks} of these devices fit${how}.`);
     break;
   }
   const shorter = [0.5, 0.25, 0.125]

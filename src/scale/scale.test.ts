@@ -175,13 +175,29 @@ describe('placements', () => {
 
   it('what does not fit is refused with what does, and that fits', () => {
     const placement = place('2xh100', { shape: llama70b });
-    expect(placement.advice).toEqual(['option `baseDtype` int8 fits.', '4 of these devices fit.']);
+    expect(placement.advice).toEqual([
+      'option `baseDtype` int4 fits on 1 of these devices.',
+      '4 of these devices fit.',
+    ]);
     expect(() => requireRoom(placement)).toThrow(
-      /each of 2 x NVIDIA H100 SXM 80 GB would need .* weights\), and has 80\.00 GB[^]*int8 fits/,
+      /each of 2 x NVIDIA H100 SXM 80 GB would need .* weights\), and has 80\.00 GB[^]*int4 fits/,
     );
-    expect(place('2xh100', { shape: llama70b, baseDtype: 'int8' }).fits).toBe(true);
+    expect(place('h100', { shape: llama70b, baseDtype: 'int4' }).fits).toBe(true);
+    // What does not fit one device in few bits fits several in bfloat16 only.
+    const narrow = place('rtx-4090', { shape: llama70b, baseDtype: 'int4' });
+    expect(narrow.advice).toEqual(['32 of these devices fit, with option `baseDtype` float32.']);
+    expect([16, 32].map((count) => place(`${count}xrtx-4090`, { shape: llama70b }).fits)).toEqual([
+      false,
+      true,
+    ]);
     expect(place('4xh100', { shape: llama70b }).fits).toBe(true);
     expect(() => requireRoom(place('h200'))).not.toThrow();
+  });
+
+  it('weights in few bits are not spread, as the engine has it', () => {
+    expect(() => place('8xh200', { baseDtype: 'int4' })).toThrow(
+      /weights in int4 are not spread over 8 devices/,
+    );
   });
 
   it('time follows from the work, and from the link where that is slow', () => {
@@ -209,7 +225,6 @@ describe('docs/scale.md', () => {
     ['Llama 3 70B', llama70b, '4xh100', 'float32'],
     ['Llama 3 70B', llama70b, '8xh100', 'float32'],
     ['Llama 3 70B', llama70b, '8xh200', 'float32'],
-    ['Llama 3.1 405B', llama405b, '8xh200', 'int4'],
     ['Llama 3.1 405B', llama405b, '16xh200', 'float32'],
   ])('%s: %#', (title, shape, name, baseDtype) => {
     const { devices, total, fits, tokensPerSecond, hours, boundBy } = placeRun(

@@ -68,8 +68,10 @@ describe('align --dry_run', () => {
     const { code, stdout, stderr } = await rehearse('large', '--devices', '2xh100');
     expect(code).toBe(1);
     expect(stdout).toContain('does not fit');
-    expect(stderr).toMatch(/each of 2 x NVIDIA H100 [^]*--base_dtype int8 fits\. 4 of these devices fit\./);
-    expect((await rehearse('large', '--devices', '2xh100', '--base_dtype', 'int8')).code).toBe(0);
+    expect(stderr).toMatch(
+      /each of 2 x NVIDIA H100 [^]*--base_dtype int4 fits on 1 of these devices\. 4 of these devices fit\./,
+    );
+    expect((await rehearse('large', '--devices', 'h100', '--base_dtype', 'int4')).code).toBe(0);
   });
 
   it.each([
