@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from whetstone_torch import loading
-from whetstone_torch.loading import Refused, files_of, read_rows, tensors_in
+from whetstone_torch.loading import Refused, files_of, load, load_shards, read_rows, tensors_in
 from whetstone_torch.sharding import Ranks, shard_range
 
 
@@ -73,3 +73,21 @@ def test_headers_that_describe_no_tensors_are_refused(tmp_path, header):
     file.write_bytes(struct.pack("<Q", len(header)) + header + b"12345678")
     with pytest.raises(Refused, match=r"model\.safetensors: "):
         tensors_in(file)
+
+
+def test_ranks_make_the_buffers_that_one_rank_makes(tmp_path, monkeypatch):
+    # Gemma scales its embeddings by a buffer: the square root of 24 is another number in bfloat16.
+    from transformers import GemmaConfig, GemmaForCausalLM
+
+    sizes = dict(hidden_size=24, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=1)
+    config = GemmaConfig(vocab_size=50, head_dim=12, pad_token_id=0, **sizes)
+    torch.manual_seed(3)
+    GemmaForCausalLM(config).to(torch.bfloat16).save_pretrained(tmp_path)
+    assert json.loads((tmp_path / "config.json").read_text()).get("dtype", "bfloat16") == "bfloat16"
+    cpu, alone = torch.device("cpu"), Ranks(0, 1)
+    whole, _ = load(str(tmp_path), torch.float32, cpu, alone, None, torch.float32)
+    monkeypatch.setattr(loading, "shard", lambda *_: None)
+    shares, _ = load_shards(str(tmp_path), whole.config.__class__.from_pretrained(tmp_path), "sdpa", torch.float32, torch.float32, cpu, alone)
+    ids = torch.arange(1, 9)[None]
+    with torch.no_grad():
+        assert torch.equal(whole.eval()(ids).logits, shares.eval()(ids).logits)

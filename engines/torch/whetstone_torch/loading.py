@@ -70,6 +70,7 @@ def load_bits(folder: str, bits: int, compute_dtype: torch.dtype, device: torch.
         quantization_config=how,
         device_map={"": device},
         attn_implementation=attention,
+        use_safetensors=True,
         trust_remote_code=False,
         **dtype_option(compute_dtype),
     )
@@ -81,7 +82,8 @@ def load_shards(folder: str, config, attention: str, dtype: torch.dtype, compute
     from transformers import AutoModelForCausalLM
 
     with init_empty_weights(include_buffers=False):
-        model = AutoModelForCausalLM.from_config(config, attn_implementation=attention)
+        # Buffers are made in this dtype, as one rank makes them, not in that of config.json.
+        model = AutoModelForCausalLM.from_config(config, attn_implementation=attention, **dtype_option(dtype))
     model.tie_weights()
     for parameter in model.parameters():
         parameter.data = parameter.data.to(dtype)

@@ -14,7 +14,7 @@ import torch
 
 from .dropout import Drops, KeepMask
 from .loading import Refused, Stored, fill, is_spread, load, local_part
-from .sharding import Ranks, decoder_layers, shard_range
+from .sharding import Ranks, decoder_layers, reshard, shard_range
 
 ADAPTER = "default"
 
@@ -134,7 +134,8 @@ def describe(model: Model) -> dict[str, Any]:
     linear = {n: m for n, m in module.named_modules() if isinstance(m, torch.nn.Linear) and m is not module.get_output_embeddings()}
     return {
         "model_type": module.config.model_type,
-        "parameters": sum(p.numel() for p in module.parameters()),
+        # Weights in four bits are two to an element; transformers knows which.
+        "parameters": module.num_parameters(),
         "vocab_size": embeddings.shape[0],
         "max_positions": positions or 1 << 30,
         "hidden_size": embeddings.shape[1],
@@ -251,13 +252,17 @@ def remember_initial(model: Model) -> None:
 
 @contextmanager
 def as_it_was(model: Model) -> Iterator[None]:
-    """The model that training began from, for as long as the context lasts."""
+    """
+    The model that training began from, for as long as the context lasts. What a pass has gathered is given back before values
+    change: some versions of FSDP2 keep the outermost group, and would go on with the old ones.
+    """
     if model.kind == "none":
         yield
     elif model.kind == "lora" and model.initial is None:
         with without_adapter(model):
             yield
     else:
+        reshard(model.module)
         parts = own_parts(model)
         present = [part.cpu().clone() for part in parts]
         with torch.no_grad():
@@ -270,6 +275,7 @@ def as_it_was(model: Model) -> Iterator[None]:
             try:
                 yield
             finally:
+                reshard(model.module)
                 for part, value in zip(parts, present):
                     part.copy_(value)
 
