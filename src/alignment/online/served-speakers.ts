@@ -140,8 +140,8 @@ async function complete(
 
 /**
  * What the server's field is called, beside those that OpenAI has vLLM's own, and the value that changes nothing. It is sent
- * all the same: what a request leaves out vLLM takes from the model's generation_config.json. Every version takes a `top_k`
- * of -1 for none; before 0.9 none took 0.
+ * all the same: what a request leaves out vLLM takes from the model's generation_config.json. Its older versions take a
+ * `top_k` of -1 for none, but not 0; newer ones take both.
  */
 const fields = {
   temperature: ['temperature', 0],
