@@ -22,7 +22,7 @@ def test_a_group_that_stays_gathered_is_gathered_anew(group):
     module = LlamaForCausalLM(LlamaConfig(**sizes)).eval()
     cpu, alone = torch.device("cpu"), Ranks(0, 1)
     shard(module, torch.float32, cpu, alone)
-    # As some versions of FSDP2 (torch 2.6) do with the outermost group, whatever they are told.
+    # As earlier versions of FSDP2 do with the outermost group, whatever they are told.
     module.set_reshard_after_forward(False, recurse=False)
     model = Model(module, {}, cpu, alone, torch.float32, kind="full")
     hold(model, dict(module.named_parameters()))
