@@ -19,10 +19,9 @@ from loop import LEARNING_RATE, MAX_GRAD_NORM, serve  # noqa: E402
 from whetstone_torch import dropout  # noqa: E402
 from whetstone_torch.loading import load  # noqa: E402
 from whetstone_torch.model import Model, lay_out, train_adapter  # noqa: E402
-from whetstone_torch.sharding import Ranks, Unit, plan_rounds  # noqa: E402
+from whetstone_torch.sharding import Ranks, Unit, plan_rounds, round_budget  # noqa: E402
 from whetstone_torch.step import Item, Optimizer, batch_of, log_probs_of  # noqa: E402
 
-BUDGET = 2048
 ROLES = {"plain": 0, "judged": 1}
 
 
@@ -45,6 +44,7 @@ def open_model(folder: Path) -> Model:
 class Loop:
     def __init__(self, model: Model) -> None:
         self.model, self.optimizer, self.steps = model, Optimizer(model), 0
+        self.budget = round_budget("cpu", model.module.config.hidden_size)
 
     def item(self, row: dict[str, Any], example: int, role: str) -> Item:
         ids, start = torch.tensor(row[f"{role}_ids"]), row[f"{role}_response_start"]
@@ -52,7 +52,7 @@ class Loop:
 
     def batches(self, items: list[Item]):
         """Micro-batches as the worker cuts them: their positions among the items, and their log-probs."""
-        for (own,) in plan_rounds([Unit((i,), (item.length,)) for i, item in enumerate(items)], 1, BUDGET):
+        for (own,) in plan_rounds([Unit((i,), (item.length,)) for i, item in enumerate(items)], 1, self.budget):
             batch = batch_of([items[i] for i in own])
             dropout.set_masks(self.model.drops, batch, self.model.device)
             yield own, log_probs_of(self.model, batch).split([items[i].outputs for i in own])

@@ -215,7 +215,7 @@ const builtIn = {
       if (hasWords(triplet)) return ['plain', 'forewarned'];
       return alignP ? ['plain'] : [];
     },
-    settings: ['beta', 'maxLogRatio', 'alignP', 'normalize'],
+    settings: objectiveSettings['user-interactions'],
     defaults: methodDefaults['user-interactions'],
     objective: async (settings) => (await objectives()).userInteractions(settings),
   } satisfies Method as Method,

@@ -2,14 +2,13 @@
 // knows the user's next message. Knows no messages.
 import type { Tensor } from '../graph/index.ts';
 import { add, exp, greater, maximum, minimum, mul, neg, stopGradient, sub } from '../graph/index.ts';
-import { methodDefaults } from '../options/tables/method.ts';
+import { methodDefaults, objectiveSettings } from '../options/tables/method.ts';
 import type { Objective, Witness } from './objective.ts';
 import { weighTaught } from './objective.ts';
 import { settle } from './options.ts';
 import type { OptionsOf } from './options.ts';
 
-const names = ['beta', 'maxLogRatio', 'alignP', 'normalize'] as const;
-export type UserInteractionsOptions = OptionsOf<(typeof names)[number]>;
+export type UserInteractionsOptions = OptionsOf<(typeof objectiveSettings)['user-interactions'][number]>;
 
 /**
  * The offline form of arXiv 2603.12273. o is the user's next message, which stands where a judgment stands in a row; its prompt
@@ -28,7 +27,11 @@ export type UserInteractionsOptions = OptionsOf<(typeof names)[number]>;
  * by their plain likelihood. Means are over those that count.
  */
 export function userInteractions(options: UserInteractionsOptions = {}): Objective {
-  const settings = settle(options, names, methodDefaults['user-interactions']);
+  const settings = settle(
+    options,
+    objectiveSettings['user-interactions'],
+    methodDefaults['user-interactions'],
+  );
   const { beta, maxLogRatio } = settings;
   const told: Witness = { role: 'forewarned', model: 'present' };
   const start: Witness = { role: 'plain', model: 'initial' };

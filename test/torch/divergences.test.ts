@@ -1,11 +1,11 @@
-// The three formulas that the worker has of its own, held to those of src/objectives by values and gradients over random
+// The formulas that the worker has of its own, held to those of src/objectives by values and gradients over random
 // distributions, peaked ones among them.
 import { spawnSync } from 'node:child_process';
 import { expect, it } from 'vitest';
 import { compile } from '../../src/engine/session.ts';
 import { workerFolder } from '../../src/engine/torch/python.ts';
 import { dim, grad, input, sum } from '../../src/graph/index.ts';
-import { selfDistillation } from '../../src/objectives/index.ts';
+import { sdpo, selfDistillation } from '../../src/objectives/index.ts';
 import type { DistributionComparison } from '../../src/objectives/objective.ts';
 import { createRandom } from '../../src/random.ts';
 import { maxDifference, relativeError } from '../golden/golden.ts';
@@ -30,14 +30,14 @@ function distributions(seed: number): Float32Array {
 }
 
 const program = `
-import sys, torch
+import json, sys, torch
 from whetstone_torch.distillation import DIVERGENCES
 vocab = int(sys.argv[1])
 both = torch.frombuffer(bytearray(sys.stdin.buffer.read()), dtype=torch.float32).reshape(2, -1, vocab)
 out = []
-for name in sys.argv[2:]:
+for name, settings in json.loads(sys.argv[2]):
     plain = both[0].clone().requires_grad_()
-    loss = DIVERGENCES[name](plain, both[1])
+    loss = DIVERGENCES[name](plain, both[1], **settings)
     loss.sum().backward()
     out += [loss.detach().reshape(-1), plain.grad.reshape(-1)]
 sys.stdout.buffer.write(torch.cat(out).numpy().tobytes())
@@ -47,9 +47,18 @@ it.skipIf(python === undefined)(
   'divergences of the worker are those of the objectives',
   async () => {
     const [plain, teacher] = [distributions(1), distributions(2)];
-    const names = ['reverse-kl', 'forward-kl', 'jensen-shannon'] as const;
+    const comparisons = [
+      selfDistillation({ form: 'full', divergence: 'reverse-kl' }),
+      selfDistillation({ form: 'full', divergence: 'forward-kl' }),
+      selfDistillation({ form: 'full', divergence: 'jensen-shannon' }),
+      sdpo({ topTokens: 7, mixture: 0.3 }),
+      sdpo({ topTokens: vocab }),
+    ].map(({ comparison }) => comparison as DistributionComparison);
+    const asked = JSON.stringify(
+      comparisons.map(({ divergence, divergenceSettings = {} }) => [divergence, divergenceSettings]),
+    );
     const sent = Buffer.concat([plain, teacher].map(({ buffer }) => Buffer.from(buffer)));
-    const { stdout, stderr, status } = spawnSync(python!, ['-c', program, String(vocab), ...names], {
+    const { stdout, stderr, status } = spawnSync(python!, ['-c', program, String(vocab), asked], {
       input: sent,
       env: { ...process.env, PYTHONPATH: workerFolder() },
       maxBuffer: 1 << 26,
@@ -57,10 +66,9 @@ it.skipIf(python === undefined)(
     expect(status, stderr.toString()).toBe(0);
     const said = new Float32Array(new Uint8Array(stdout).buffer);
     let at = 0;
-    for (const name of names) {
+    for (const { compare, divergence: name } of comparisons) {
       const [p, t] = ['p', 't'].map((each) => input(each, 'float32', [dim('n'), vocab]));
-      const { comparison } = selfDistillation({ form: 'full', divergence: name });
-      const loss = (comparison as DistributionComparison).compare(p!, t!);
+      const loss = compare(p!, t!);
       const [slope] = grad(sum(loss), [p!]);
       const session = await compile({ loss, slope: slope! }, { threads: 1 });
       const dims = [tokens, vocab];

@@ -1,8 +1,10 @@
-// Two ranks, each with its share of the weights: what a rank's memory grows by when a model is opened, measured by the system.
+// Two ranks, each with its share of the weights: what a rank's memory grows by when a model is opened, when it scores a sequence
+// and when it takes a gradient, measured by the system.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { flat } from '../../src/engine/torch/frames.ts';
 import { reachWorker } from '../../src/engine/torch/worker.ts';
 import { writeFreshLlama } from '../../src/models/index.ts';
 import { modelDir } from '../golden/golden.ts';
@@ -47,6 +49,27 @@ it.skipIf(python === undefined || process.platform !== 'linux')(
         expect(bytes).toBeGreaterThan(0.9 * (whole / 2));
         expect(bytes).toBeLessThanOrEqual(whole / 2 + layer);
       }
+      const sequence = { sequences: [[8, 4, 8, 0, 0, 0]] };
+      const ids = flat(Int32Array.from({ length: 8 }, (_, i) => 3 + i));
+      const grownBy = async (work: () => Promise<unknown>): Promise<string> => {
+        await memory(true);
+        await work();
+        const { peak_bytes } = await memory(false);
+        return peak_bytes.map((bytes, rank) => mib(bytes - before.now_bytes[rank]!)).join(' and ');
+      };
+      console.log(
+        'scoring',
+        await grownBy(() => worker.ask('score', { ...sequence, model: 'present' }, { ids })),
+      );
+      const lora = { rank: 4, alpha: 4, rank_stabilized: false, dropout: 0, targets: ['down_proj'] };
+      const { parameters } = (await worker.ask('train', { lora })).fields as {
+        parameters: { name: string }[];
+      };
+      await worker.ask('layout', { names: parameters.map(({ name }) => name), masks: null });
+      await worker.ask('begin', {});
+      const coefficients = flat(new Float32Array(4).fill(-1));
+      console.log('learning', await grownBy(() => worker.ask('learn', sequence, { ids, coefficients })));
+      console.log('learning', await grownBy(() => worker.ask('learn', sequence, { ids, coefficients })));
     } finally {
       await worker.close();
       await rm(dir, { recursive: true });

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from .streams import Stream, dropped
+from .streams import Stream, dropped, expected_draws
 
 
 class KeepMask(torch.nn.Module):
@@ -40,9 +40,10 @@ def set_masks(drops: list[Drops], batch, device: torch.device) -> None:
     for drop in drops:
         drop.module.keep = torch.ones(rows, columns, drop.width, dtype=torch.uint8, device=device)
     for row, item in enumerate(batch.items):
-        stream = Stream(item.stream)
-        for drop in drops:
-            height = item.outputs if drop.outputs else item.mask_rows
+        heights = [item.outputs if drop.outputs else item.mask_rows for drop in drops]
+        elements = sum(height * drop.width for height, drop in zip(heights, drops))
+        stream = Stream(item.stream, expected_draws(elements, drops[0].module.p))
+        for height, drop in zip(heights, drops):
             at = torch.from_numpy(dropped(stream, height * drop.width, drop.module.p))
             # Rows of the mask that the model reads: not the last token, which is only predicted.
             read = item.outputs if drop.outputs else item.length

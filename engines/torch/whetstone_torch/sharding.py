@@ -70,6 +70,16 @@ class Unit:
     lengths: tuple[int, ...]
 
 
+def round_budget(device_type: str, hidden_size: int) -> int:
+    """
+    Cells of a micro-batch where nothing else is wanted. On a CPU padding costs more than a call, so that sequences go one by
+    one, but in narrow models, where a call costs more (src/engine/arrangement.ts has the same bound).
+    """
+    if device_type == "cuda":
+        return 16384
+    return 2048 if hidden_size < 256 else 1
+
+
 def plan_rounds(units: Sequence[Unit], ranks: int, budget: int) -> list[list[list[int]]]:
     """
     The rows of each rank in each round. Units go to the rank that has the fewest tokens so far, longest first; a rank's own

@@ -14,6 +14,7 @@ import numpy as np
 GOLDEN = 0x9E3779B97F4A7C15
 MASK64 = (1 << 64) - 1
 LANES = 4096
+MOST_AHEAD = 1 << 21
 
 
 def mix64(z: int) -> int:
@@ -71,10 +72,11 @@ def leap(power: int) -> np.ndarray:
 
 
 class Stream:
-    """The stream that `createRandom(...key)` is, read as float64 in [0, 1)."""
+    """The stream that `createRandom(...key)` is, read as float64 in [0, 1); about `expected` numbers of it, of which many are drawn at once."""
 
-    def __init__(self, key: list[int]) -> None:
+    def __init__(self, key: list[int], expected: int = 0) -> None:
         self.state = first_state(key)
+        self.expected = expected
         self.ready = np.empty(0)
         self.at = 0
 
@@ -82,7 +84,10 @@ class Stream:
         """The next `count` numbers or more, which stay unread."""
         left = len(self.ready) - self.at
         if left < count:
-            self.ready = np.concatenate([self.ready[self.at :], self._block(count - left)])
+            # Beginning the lanes costs as much as some hundred thousand numbers.
+            drawn = self._block(max(count - left, min(self.expected, MOST_AHEAD)))
+            self.expected -= len(drawn)
+            self.ready = np.concatenate([self.ready[self.at :], drawn])
             self.at = 0
         return self.ready[self.at :]
 
@@ -108,6 +113,11 @@ class Stream:
         return (drawn[:, 0] >> np.uint32(5)) * 2.0**-27 + (drawn[:, 1] >> np.uint32(6)) * 2.0**-53
 
 
+def expected_draws(size: int, p: float) -> int:
+    """Numbers that the mask of `size` elements draws, and some more."""
+    return int(size * p + 6 * math.sqrt(size * p) + 8)
+
+
 def dropped(stream: Stream, size: int, p: float) -> np.ndarray:
     """Ascending int64 positions below `size` that a mask of `size` elements drops; `p` in [0, 1)."""
     if size == 0 or p == 0:
@@ -116,7 +126,7 @@ def dropped(stream: Stream, size: int, p: float) -> np.ndarray:
         stream.skip(1)
         return np.empty(0, dtype=np.int64)
     log_keep = math.log1p(-p)
-    wanted = int(size * p + 6 * math.sqrt(size * p) + 8)
+    wanted = expected_draws(size, p)
     while True:
         gaps = np.floor(np.log(1 - stream.peek(wanted)[:wanted]) / log_keep)
         ends = np.cumsum(gaps + 1) - 1

@@ -33,7 +33,7 @@ from .model import (
     write_flat,
 )
 from .protocol import TOKEN_VARIABLE, Closed, Connection, Frame, ProtocolError, cut, encode, read_header
-from .sharding import Ranks, join_ranks, reshard
+from .sharding import Ranks, join_ranks, reshard, round_budget
 from .step import Optimizer, accumulate, batch_of, distill, items_of, logits_of, part_lists, score
 
 GREETING_SECONDS = 10.0
@@ -101,9 +101,9 @@ class Engine:
 
     def do_open(self, frame: Frame) -> Frame:
         self.model = open_model(frame.fields, self.ranks)
-        on_gpu = self.model.device.type == "cuda"
-        self.budget = frame.fields.get("row_tokens") or (16384 if on_gpu else 2048)
-        return Frame("opened", {**describe(self.model), "version": __version__, "row_tokens": self.budget})
+        about = describe(self.model)
+        self.budget = frame.fields.get("row_tokens") or round_budget(about["device"], about["hidden_size"])
+        return Frame("opened", {**about, "version": __version__, "row_tokens": self.budget})
 
     def do_train(self, frame: Frame) -> Frame:
         lora = frame.fields.get("lora")

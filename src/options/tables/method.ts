@@ -279,6 +279,7 @@ export const objectiveSettings = {
     'alignP',
     'normalize',
   ],
+  'user-interactions': ['beta', 'maxLogRatio', 'alignP', 'normalize'],
   sdpo: ['teacher', 'mixture', 'topTokens', 'importanceClip', 'alignP', 'normalize'],
   'cepo-cut': [
     'lambda',
