@@ -96,6 +96,9 @@ def main() -> None:
     args = parser.parse_args()
     watch_input()
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // args.nproc)))
+    if args.nproc > 1:
+        # Layers that FSDP2 gathers and gives back go back to the system at once: glibc kept several times a rank's share of them.
+        os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(1 << 20))
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo0" if sys.platform == "darwin" else "lo")
     os.environ.setdefault("NCCL_SOCKET_IFNAME", os.environ["GLOO_SOCKET_IFNAME"])
 
