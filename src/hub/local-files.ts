@@ -23,7 +23,7 @@ export interface HashedFile extends LocalFile {
 
 /**
  * All files, through links, sorted; hidden ones are left out but .gitattributes. Throws WhetstoneError `FILE_NOT_FOUND` for no
- * folder, `HUB_NAME` for a name that cannot be one there, `EMPTY` for none.
+ * folder and for one without files, `HUB_NAME` for a name that cannot be one there.
  */
 export async function localFiles(folder: string): Promise<{ files: LocalFile[]; leftOut: string[] }> {
   const names = await readdir(folder, { recursive: true }).catch((cause: unknown) => {
